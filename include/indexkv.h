@@ -1,0 +1,573 @@
+/*
+ * indexkv - an immutable on-disk key-value store for fixed-width keys, and batch lookups in it
+ *
+ * The whole public API. From simple to advanced:
+ *
+ *   1. versions, errors            ikv_version, ikv_strerror, ikv_error
+ *   2. keys                        ikv_key_type, ikv_key_parse, ikv_key_format
+ *   3. opening a store             ikv_open, ikv_close, ikv_store_info
+ *   4. looking up                  ikv_result, ikv_get, ikv_get_many
+ *   5. scanning                    ikv_scan_open, ikv_scan_next, ikv_scan_close
+ *   6. writing                     ikv_writer_new/add/finish/abort, ikv_build
+ *   7. checking                    ikv_verify
+ *
+ * Conventions that hold everywhere:
+ *
+ *  - Functions that can fail return 0 or a negative code: either one of the IKV_E_* codes below or
+ *    a negated errno value (-EIO, -ENOMEM, -ENOENT, ...). The two ranges do not overlap.
+ *  - `ikv_error *err` may be NULL. It is written only on failure, except where noted.
+ *  - Out-parameters named `ret_*` are left untouched on failure.
+ *  - Options structs begin with `size`. Initialise them with their _INIT macro; every other field
+ * may be left zero and zero is the documented default. A NULL options pointer means all defaults
+ *    (where a field is mandatory, that is said). A struct larger than the library knows is accepted
+ *    only if what the library does not know is zero.
+ *  - Keys go in and come out in host byte order as an array of the key's own type (uint32_t,
+ *    unsigned __int128, char[20], ...); keys[i] lies at (const char *)keys + i * width. No
+ * alignment is required.
+ *  - Sizes and offsets are in bytes.
+ *  - The library never prints, exits, aborts, or changes signals, the umask or the locale.
+ *
+ * Threads: an ikv_store may be used by any number of threads at once. An ikv_result, an ikv_scan
+ * and an ikv_writer belong to one thread at a time; different ones are independent of each other.
+ */
+#ifndef INDEXKV_H
+#define INDEXKV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define IKV_API       __attribute__((visibility("default")))
+#define IKV_NODISCARD __attribute__((warn_unused_result))
+#else
+#define IKV_API
+#define IKV_NODISCARD
+#endif
+
+/* ------------------------------------------------------------------ 1. versions and errors --- */
+
+#define IKV_VERSION_MAJOR  0
+#define IKV_VERSION_MINOR  1
+#define IKV_VERSION_PATCH  0
+#define IKV_VERSION_STRING "0.1.0"
+#define IKV_VERSION_NUMBER (IKV_VERSION_MAJOR * 10000 + IKV_VERSION_MINOR * 100 + IKV_VERSION_PATCH)
+
+/* The version of the library that is linked, as IKV_VERSION_NUMBER counts it. */
+IKV_API int ikv_version_number(void);
+/* The same as text, for instance "0.1.0". Static storage. */
+IKV_API const char *ikv_version(void);
+
+/* Error codes. Their values never change; -1000 and above is left to errno. */
+enum {
+    IKV_OK = 0,
+    IKV_E_INVALID = -1001,     /* an argument or option is out of its range */
+    IKV_E_NOT_FOUND = -1002,   /* ikv_get: no such key */
+    IKV_E_END = -1003,         /* ikv_scan_next: no more items */
+    IKV_E_CANCELED = -1004,    /* the progress callback asked to stop */
+    IKV_E_STATE = -1005,       /* the object can't do that any more (an earlier call failed) */
+    IKV_E_UNSUPPORTED = -1006, /* valid, but this build or this file can't do it */
+
+    IKV_E_KEY_SYNTAX = -1101,      /* text that is not a key of this type */
+    IKV_E_KEY_RANGE = -1102,       /* a number outside the key type's range */
+    IKV_E_DUPLICATE = -1103,       /* the key was added before (policy: error) */
+    IKV_E_VALUE_TOO_LARGE = -1104, /* value above IKV_VALUE_SIZE_MAX (plain: 2^32 - 1) */
+
+    IKV_E_NOT_STORE = -1201,        /* the file does not look like a store at all */
+    IKV_E_VERSION = -1202,          /* a store of a format version this library does not know */
+    IKV_E_INCOMPLETE = -1203,       /* its writing was never finished */
+    IKV_E_TRUNCATED = -1204,        /* the file ends before what it says it holds */
+    IKV_E_NOT_REGULAR = -1205,      /* a directory, device, FIFO, ... */
+    IKV_E_KEY_TYPE_MISSING = -1206, /* a plain v2 file does not record it: say it when opening */
+    IKV_E_KEY_TYPE = -1207,         /* not a store of the key type that was asked for */
+    IKV_E_STRIDE = -1208,           /* 24 or 32 bytes an entry can't be told apart: say it */
+
+    IKV_E_HEADER = -1301,  /* damaged header */
+    IKV_E_FOOTER = -1302,  /* damaged or missing footer */
+    IKV_E_SECTION = -1303, /* damaged section of the trailer */
+    IKV_E_INDEX = -1304,   /* damaged index page or entry */
+    IKV_E_RECORD = -1305,  /* damaged record */
+    IKV_E_PADDING = -1306, /* bytes that must be zero are not (ikv_verify) */
+
+    IKV_E_DURABILITY = -1401 /* the store is in place, but the directory could not be synced:
+                                after a power loss the path may name the old file again */
+};
+
+/* What a code means, in one short English phrase. Static storage, never NULL, any code is allowed.
+ */
+IKV_API const char *ikv_strerror(int code);
+
+typedef uint32_t ikv_key_type; /* see section 2 */
+
+#define IKV_KEY_WIDTH_MAX 128
+#define IKV_NO_OFFSET     UINT64_MAX
+
+/*
+ * What went wrong, and where. Plain data owned by the caller: copy it, drop it, no clean-up.
+ */
+typedef struct ikv_error {
+    int code;                             /* what the function returned */
+    ikv_key_type key_type;                /* type of `key`; 0: no key is involved */
+    uint64_t offset;                      /* byte offset in `file`; IKV_NO_OFFSET: none */
+    unsigned char key[IKV_KEY_WIDTH_MAX]; /* host byte order */
+    char file[256];    /* path as it was given, cut at the front ("...") if longer; "": none */
+    char message[512]; /* one line of text, complete by itself (names file, offset and key) */
+} ikv_error;
+
+/* ------------------------------------------------------------------ 2. keys --- */
+
+/*
+ * A key type is a small number: IKV_KEY_U8 ... IKV_KEY_I128, or IKV_KEY_BYTES(n) with n from 1 to
+ * 128 for byte strings of exactly n bytes. Unsigned and signed integers are ordered as numbers,
+ * byte strings as memcmp orders them. 0 is no type ("not said").
+ */
+enum { IKV_KEY_NONE = 0 };
+#define IKV_KEY_UNSIGNED_(width) ((ikv_key_type)(0x100u | (width)))
+#define IKV_KEY_SIGNED_(width)   ((ikv_key_type)(0x200u | (width)))
+#define IKV_KEY_U8               IKV_KEY_UNSIGNED_(1u)
+#define IKV_KEY_U16              IKV_KEY_UNSIGNED_(2u)
+#define IKV_KEY_U32              IKV_KEY_UNSIGNED_(4u)
+#define IKV_KEY_U64              IKV_KEY_UNSIGNED_(8u)
+#define IKV_KEY_U128             IKV_KEY_UNSIGNED_(16u)
+#define IKV_KEY_I8               IKV_KEY_SIGNED_(1u)
+#define IKV_KEY_I16              IKV_KEY_SIGNED_(2u)
+#define IKV_KEY_I32              IKV_KEY_SIGNED_(4u)
+#define IKV_KEY_I64              IKV_KEY_SIGNED_(8u)
+#define IKV_KEY_I128             IKV_KEY_SIGNED_(16u)
+#define IKV_KEY_BYTES(n)         ((ikv_key_type)(0x300u | (uint32_t)(n)))
+
+/* Width of a key in bytes, 1..128; 0 if `type` is not a key type. */
+IKV_API size_t ikv_key_width(ikv_key_type type);
+
+/*
+ * Names: "u8" "u16" "u32" "u64" "u128" "i8" ... "i128" "bytes1" ... "bytes128".
+ * ikv_key_type_parse fails with IKV_E_INVALID. ikv_key_type_name writes at most `size` bytes,
+ * always terminated if size > 0 (16 are enough for every name), and returns `buf`; an invalid type
+ * gives "?".
+ */
+IKV_API IKV_NODISCARD int ikv_key_type_parse(const char *name, ikv_key_type *ret_type);
+IKV_API const char *ikv_key_type_name(ikv_key_type type, char *buf, size_t size);
+
+/* Order of two keys: negative, 0 or positive. `type` must be valid. */
+IKV_API int ikv_key_compare(ikv_key_type type, const void *a, const void *b);
+
+/*
+ * Text forms of a key.
+ *   AUTO  parse: decimal with an optional sign, or 0x and hex digits; dotted IPv4 for u32 and IPv6
+ *         text for u128 if the text looks like it; hex digits for byte strings (0x allowed).
+ *         format: decimal for integers, hex digits for byte strings.
+ *   DEC   integers only: decimal with an optional sign.
+ *   HEX   integers: hex digits, 0x optional when parsing, and a sign in front; formatted as 0x and
+ *         2 * width digits (a negative number as -0x and its magnitude).
+ *         Byte strings: exactly 2 * width hex digits, the first byte first.
+ *   IP    u32: dotted IPv4, the first part being the most significant byte. u128: IPv6 text.
+ */
+typedef enum ikv_key_syntax {
+    IKV_SYNTAX_AUTO = 0,
+    IKV_SYNTAX_DEC = 1,
+    IKV_SYNTAX_HEX = 2,
+    IKV_SYNTAX_IP = 3
+} ikv_key_syntax;
+
+/* Enough room for any formatted key with its terminator. */
+#define IKV_KEY_TEXT_MAX 264
+
+/*
+ * Parse text[0..len) into *ret_key (width bytes, host byte order). No white space is skipped.
+ * Errors: IKV_E_KEY_SYNTAX, IKV_E_KEY_RANGE (a well-formed number that does not fit),
+ * IKV_E_INVALID (no such type, or a syntax that the type does not have).
+ */
+IKV_API IKV_NODISCARD int ikv_key_parse(ikv_key_type type, ikv_key_syntax syntax, const char *text,
+                                        size_t len, void *ret_key);
+
+/*
+ * Write the key as text, terminated. Returns the length without the terminator, or IKV_E_INVALID
+ * (no such type, a syntax that the type does not have, or `size` too small).
+ */
+IKV_API int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void *key, char *buf,
+                           size_t size);
+
+/* ------------------------------------------------------------------ 3. opening a store --- */
+
+typedef struct ikv_store ikv_store;
+
+typedef struct ikv_open_options {
+    size_t size;
+    ikv_key_type key_type; /* plain v2: mandatory. Ours: 0, or the type it must have */
+    uint32_t stride;       /* plain v2 with 128-bit keys: 24 or 32; 0: find out from the file */
+    uint64_t index_memory; /* most bytes for what is kept of the index in memory (fences, page
+                              checksums); 0: 64 MiB. When there is not enough room for all, every
+                              n-th fence is kept and lookups take more reads. 1 keeps none. */
+} ikv_open_options;
+#define IKV_OPEN_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(ikv_open_options), 0, 0, 0                                                          \
+    }
+
+/*
+ * Open a store for reading. Plain v2 files, as the Rust crate writes them, and our own are told
+ * apart from the file itself. Costs a fixed number of reads plus the sections that are loaded,
+ * never a pass over the file. The file is read through its own descriptor: replacing the path later
+ * does not disturb an open store; changing the file in place is not supported and is found out
+ * where checksums or sizes show it.
+ *
+ * Errors: every IKV_E_* code from -1201 to -1303, IKV_E_INDEX, IKV_E_INVALID, -errno.
+ * The store is the caller's, to be closed with ikv_close.
+ */
+IKV_API IKV_NODISCARD int ikv_open(const char *path, const ikv_open_options *options,
+                                   ikv_store **ret_store, ikv_error *err);
+
+/* Close. NULL is allowed. No call on the store may be running, no result or scan made from it may
+ * be used afterwards except to be freed or closed (results remain readable). */
+IKV_API void ikv_close(ikv_store *store);
+
+typedef struct ikv_info {
+    ikv_key_type key_type;
+    uint32_t key_width;
+    uint32_t stride;    /* bytes an index entry takes in the file */
+    uint32_t page_size; /* slice of the index that is read at once */
+    int has_trailer;    /* 1: ours, with checksums; 0: plain v2 */
+    int in_key_order;   /* 1: records lie in the file in key order; plain v2: 0 (unknown) */
+    uint64_t file_size;
+    uint64_t pair_count;
+    uint64_t records_end; /* offset of the first byte after the last record */
+    uint64_t index_start;
+    uint64_t index_size;
+    uint64_t index_pages;
+    unsigned char store_id[16]; /* zero in plain v2 */
+    /* The next four are zero in plain v2, and when the store is empty. Sizes as the caller gave
+     * them. */
+    uint32_t value_size_min;
+    uint32_t value_size_max;
+    uint32_t value_size_p99; /* at least 99 % of the values are this small */
+    uint64_t value_bytes;    /* sum of all value sizes */
+    const void *metadata;    /* what the builder attached; belongs to the store; NULL: nothing */
+    size_t metadata_size;
+    uint64_t fences;       /* fences held in memory */
+    uint64_t index_memory; /* bytes held in memory for the index */
+    uint64_t open_reads;   /* what opening cost */
+    uint64_t open_bytes;
+    const char *backend; /* how reads are carried out: "pread" */
+} ikv_info;
+
+/* Facts about an open store. Never fails. */
+IKV_API void ikv_store_info(const ikv_store *store, ikv_info *ret_info);
+
+/* ------------------------------------------------------------------ 4. looking up --- */
+
+typedef enum ikv_match {
+    IKV_EXACT = 0,
+    IKV_FLOOR = 1,  /* the greatest key <= the one asked for */
+    IKV_CEILING = 2 /* the least key >= the one asked for */
+} ikv_match;
+
+typedef enum ikv_status {
+    IKV_FOUND = 0,
+    IKV_MISSING = 1,
+    IKV_CORRUPT = 2,   /* the bytes that decide about this key are damaged */
+    IKV_UNREADABLE = 3 /* they could not be read (I/O error, file truncated); see ikv_get_many */
+} ikv_status;
+
+/* One answer. The pointers are valid until the result is used again, cleared or freed; with
+ * IKV_EXACT `key` points into the caller's own array of keys. */
+typedef struct ikv_item {
+    const void *value; /* `size` bytes, aligned to 8; never NULL if found, NULL otherwise */
+    const void *key;   /* the key that matched, host byte order; NULL unless a key matched */
+    uint32_t size;
+    int32_t status; /* an ikv_status */
+} ikv_item;
+
+#define IKV_LEVELS_MAX 64
+
+typedef struct ikv_level_stats {
+    uint64_t probes; /* index pages that the search asked for */
+    uint64_t reads;  /* reads that fetched them (neighbours are read together) */
+    uint64_t bytes;
+} ikv_level_stats;
+
+/* What a call did. May grow with a later soname. */
+typedef struct ikv_stats {
+    uint64_t keys;     /* keys asked for */
+    uint64_t distinct; /* different keys among them */
+    uint64_t found;    /* the next four count keys, and sum up to `keys` */
+    uint64_t missing;
+    uint64_t corrupt;
+    uint64_t unreadable;
+    uint64_t probes;      /* index pages asked for, all levels */
+    uint64_t cached;      /* probes among them answered by a page still held from before */
+    uint64_t index_reads; /* reads of the index (including page checksums not held in memory) */
+    uint64_t index_bytes;
+    uint64_t records;      /* records fetched (a record asked for twice in a batch counts once) */
+    uint64_t record_reads; /* reads of records */
+    uint64_t record_bytes;
+    uint64_t merged;  /* probes and records that shared a read with a neighbour */
+    uint64_t retries; /* reads repeated for the rest after a short read or an interruption */
+    uint32_t levels;  /* entries of `level` in use */
+    uint32_t reserved;
+    ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search, the first probe being 0 */
+    const char *backend; /* how the reads were carried out: "pread"; static storage */
+} ikv_stats;
+
+/* Add the counters of `one` to `total` (both valid; zero-initialise a new total). */
+IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
+
+/*
+ * A result holds the answers of one call and the scratch memory to find them. Reuse it: memory is
+ * kept, so that a call no larger than an earlier one allocates nothing. It belongs to one thread at
+ * a time and may be used with any store. Its memory is bounded by the largest batch it saw: its
+ * values, and about 100 bytes a key plus up to 3 MiB for reading.
+ */
+typedef struct ikv_result ikv_result;
+
+IKV_API IKV_NODISCARD int ikv_result_new(ikv_result **ret_result);
+/* Drop the answers and give most memory back. */
+IKV_API void ikv_result_clear(ikv_result *result);
+IKV_API void ikv_result_free(ikv_result *result); /* NULL is allowed */
+/* The answers: item i answers key i. Valid until the result is used again. */
+IKV_API const ikv_item *ikv_result_items(const ikv_result *result);
+IKV_API size_t ikv_result_count(const ikv_result *result);
+/* What the last call did. Valid until the result is used again. */
+IKV_API const ikv_stats *ikv_result_stats(const ikv_result *result);
+/* The first damage or read error that the last call met; NULL: none. */
+IKV_API const ikv_error *ikv_result_problem(const ikv_result *result);
+
+typedef struct ikv_get_options {
+    size_t size;
+    ikv_match match;
+} ikv_get_options;
+#define IKV_GET_OPTIONS_INIT                                                                       \
+    {                                                                                              \
+        sizeof(ikv_get_options), IKV_EXACT                                                         \
+    }
+
+/*
+ * Look up `count` keys, given in any order, repeats allowed. Item i of the result answers keys[i]
+ * and has a status of its own: a damaged or unreadable record fails no other key. Repeated keys
+ * share one value. count 0 gives an empty result; in an empty store every key is missing. If a
+ * crate's file holds a key twice, one of its records is returned.
+ *
+ * `keys` must stay in place while the result is in use if match is IKV_EXACT (item.key points
+ * there).
+ *
+ * Returns 0 if every key got one of found, missing, corrupt. Otherwise: IKV_E_INVALID or -ENOMEM
+ * (the result is empty), or the code of the first failed read (-EIO, IKV_E_TRUNCATED, ...): then
+ * the keys that needed it are IKV_UNREADABLE and all other items are as valid as after success.
+ */
+IKV_API IKV_NODISCARD int ikv_get_many(ikv_store *store, const void *keys, size_t count,
+                                       const ikv_get_options *options, ikv_result *result,
+                                       ikv_error *err);
+
+/*
+ * Look up one key. As ikv_get_many with a count of 1, but the key's status is the return value: 0
+ * found (the answer is item 0 of the result), IKV_E_NOT_FOUND, IKV_E_INDEX or IKV_E_RECORD
+ * (damaged), or the error of a failed read.
+ */
+IKV_API IKV_NODISCARD int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options,
+                                  ikv_result *result, ikv_error *err);
+
+/* ------------------------------------------------------------------ 5. scanning --- */
+
+typedef enum ikv_order {
+    IKV_ORDER_KEY = 0,    /* ascending keys, each with its value */
+    IKV_ORDER_STORAGE = 1 /* values as they lie in the file, without keys: the order of writing */
+} ikv_order;
+
+typedef struct ikv_scan_options {
+    size_t size;
+    ikv_order order;
+    const void *from; /* IKV_ORDER_KEY only: first key wanted, inclusive; NULL: from the least */
+    const void *to;   /* IKV_ORDER_KEY only: last key wanted, inclusive; NULL: to the greatest */
+    uint64_t limit;   /* at most this many items; 0: no limit */
+    uint64_t memory;  /* bytes for values read ahead; 0: 16 MiB. A larger single value is still
+                         returned. */
+} ikv_scan_options;
+#define IKV_SCAN_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(ikv_scan_options), IKV_ORDER_KEY, NULL, NULL, 0, 0                                  \
+    }
+
+typedef struct ikv_scan ikv_scan;
+
+/*
+ * Start a scan. from and to are copied. from > to gives an empty scan. The scan is the caller's, to
+ * be closed with ikv_scan_close before the store is.
+ */
+IKV_API IKV_NODISCARD int ikv_scan_open(ikv_store *store, const ikv_scan_options *options,
+                                        ikv_scan **ret_scan, ikv_error *err);
+
+/*
+ * The next item; its pointers are valid until the next call on this scan. 0: *ret_item is set.
+ * IKV_E_END: there are no more.
+ *
+ * In key order a damaged record gives an item with status IKV_CORRUPT and its key, and the scan can
+ * go on. (After a damaged index page it can't: IKV_E_INDEX.) In storage order item.key is NULL, and
+ * damage, which is found by the checksums of 1 MiB blocks, ends the scan with IKV_E_RECORD; plain
+ * v2 files have no checksums, there only impossible sizes are found. After an error every further
+ * call returns the same error.
+ */
+IKV_API IKV_NODISCARD int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err);
+IKV_API const ikv_stats *ikv_scan_stats(const ikv_scan *scan);
+IKV_API void ikv_scan_close(ikv_scan *scan); /* NULL is allowed */
+
+/* ------------------------------------------------------------------ 6. writing --- */
+
+/* Largest value. (A record's size field has 32 bits, and our checksum takes 4 bytes of the record.)
+ */
+#define IKV_VALUE_SIZE_MAX (UINT32_MAX - 4u)
+
+typedef enum ikv_duplicates {
+    IKV_DUPLICATES_ERROR = 0, /* finish fails with IKV_E_DUPLICATE and names the key */
+    IKV_DUPLICATES_FIRST = 1, /* the pair that was added first stays */
+    IKV_DUPLICATES_LAST = 2   /* the pair that was added last stays */
+} ikv_duplicates;
+
+/* What a long call is doing. `total` is 0 when it is not known. */
+typedef struct ikv_progress {
+    const char
+        *phase; /* "sort", "merge", "compact", "index", "sync", "verify", ...; static storage */
+    uint64_t done;
+    uint64_t total;
+    const char *unit; /* of done and total: "pairs", "bytes", ...; static storage */
+} ikv_progress;
+
+/* Called from time to time on the calling thread. Not 0 cancels: the call fails with IKV_E_CANCELED
+ * and cleans up. It must not call back into the object that reports. */
+typedef int (*ikv_progress_fn)(void *user, const ikv_progress *progress);
+
+enum {
+    IKV_WRITE_PLAIN =
+        1 /* plain v2: what the crate writes, no checksums, no trailer; padding zero */
+};
+
+typedef struct ikv_writer_options {
+    size_t size;
+    ikv_key_type key_type; /* mandatory */
+    uint32_t flags;        /* IKV_WRITE_* */
+    ikv_duplicates on_duplicate;
+    uint32_t stride;         /* with IKV_WRITE_PLAIN and 128-bit keys: 24 or 32; 0: 32 */
+    uint32_t mode;           /* permission bits of the finished file; 0: 0666 less the umask */
+    uint64_t memory;         /* most bytes for sorting and buffers; 0: 256 MiB; least: 8 MiB */
+    uint64_t expected_pairs; /* a hint: memory is reserved for so many at once; 0: none */
+    const unsigned char *store_id; /* 16 bytes; NULL: random. Same input, options and id give
+                                      identical files. Not with IKV_WRITE_PLAIN. */
+    const void *metadata; /* copied into the store, at most 1 MiB. Not with IKV_WRITE_PLAIN. */
+    size_t metadata_size;
+    const char *temp_dir;     /* for spilled runs; NULL: the directory of the store */
+    ikv_progress_fn progress; /* during finish */
+    void *progress_user;
+} ikv_writer_options;
+#define IKV_WRITER_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(ikv_writer_options), 0, 0, IKV_DUPLICATES_ERROR, 0, 0, 0, 0, NULL, NULL, 0, NULL,   \
+            NULL, NULL                                                                             \
+    }
+
+typedef struct ikv_build_stats {
+    uint64_t pairs;       /* in the finished store */
+    uint64_t dropped;     /* pairs dropped as duplicates */
+    uint64_t value_bytes; /* sum of the value sizes in the store */
+    uint64_t file_size;
+    uint64_t spilled_runs;  /* sorted runs that did not fit into memory */
+    uint64_t spilled_bytes; /* bytes written to temporary files */
+    uint64_t merge_passes;  /* passes over all entries to merge them */
+    int input_sorted;       /* 1: the keys arrived in order, nothing was sorted */
+} ikv_build_stats;
+
+typedef struct ikv_writer ikv_writer;
+
+/*
+ * Start writing a store that will appear at `path`. Everything goes to a temporary file in the same
+ * directory (mode 0600, random name) until ikv_writer_finish publishes it; whatever is at `path`
+ * stays as it is until then, and readers that have it open keep it. A symbolic link at `path` is
+ * replaced, not followed. Errors: IKV_E_INVALID, IKV_E_NOT_REGULAR (`path` names something that is
+ * not a file), -errno. Options (and the key type in them) are mandatory; what they point to, except
+ * progress_user, is copied.
+ */
+IKV_API IKV_NODISCARD int ikv_writer_new(const char *path, const ikv_writer_options *options,
+                                         ikv_writer **ret_writer, ikv_error *err);
+
+/*
+ * Add one pair. Key and value are copied. After a failure with IKV_E_VALUE_TOO_LARGE the writer is
+ * as before and goes on; after any other failure only ikv_writer_abort (or finish, which fails with
+ * the same code) is of use.
+ */
+IKV_API IKV_NODISCARD int ikv_writer_add(ikv_writer *writer, const void *key, const void *value,
+                                         size_t size, ikv_error *err);
+
+/*
+ * Sort, write the index, make everything durable and put the store in place with rename. Frees the
+ * writer, whatever it returns. Success means that file and directory entry are durable. On failure
+ * the temporary file is gone and `path` is as it was, with one exception: IKV_E_DURABILITY, see
+ * there. A failed fsync is not retried. ret_stats may be NULL.
+ */
+IKV_API IKV_NODISCARD int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats,
+                                            ikv_error *err);
+
+/* Give up: removes the temporary file and frees the writer. NULL is allowed. */
+IKV_API void ikv_writer_abort(ikv_writer *writer);
+
+/* One pair as a callback hands it out; it must stay in place until the next call. */
+typedef struct ikv_pair {
+    const void *key; /* host byte order */
+    const void *value;
+    size_t size;
+} ikv_pair;
+
+/*
+ * Build a store from pairs that `next` hands out one by one. next returns 1 with *pair set, 0 at
+ * the end, or a negative code of its own: then the build is abandoned and ikv_build returns just
+ * that code. (Any other positive value is IKV_E_INVALID.)
+ */
+typedef int (*ikv_next_fn)(void *user, ikv_pair *pair);
+IKV_API IKV_NODISCARD int ikv_build(const char *path, const ikv_writer_options *options,
+                                    ikv_next_fn next, void *user, ikv_build_stats *ret_stats,
+                                    ikv_error *err);
+
+/* ------------------------------------------------------------------ 7. checking --- */
+
+typedef struct ikv_verify_options {
+    size_t size;
+    uint64_t memory; /* most bytes for sorting positions and buffers; 0: 256 MiB; least: 8 MiB */
+    const char *temp_dir; /* for what does not fit; NULL: the directory of the store */
+    void (*problem)(void *user, const ikv_error *problem); /* each one found, in no set order;
+                                                              NULL: none */
+    ikv_progress_fn progress;
+    void *user;            /* for both callbacks */
+    uint64_t max_problems; /* stop after so many; 0: 1000 */
+} ikv_verify_options;
+#define IKV_VERIFY_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(ikv_verify_options), 0, NULL, NULL, NULL, NULL, 0                                   \
+    }
+
+typedef struct ikv_verify_report {
+    uint64_t problems;
+    uint64_t records;  /* records checked */
+    uint64_t pages;    /* index pages checked */
+    uint64_t sections; /* trailer sections checked */
+    uint64_t bytes;    /* bytes of the file read */
+    int has_trailer;   /* 0: a plain v2 file, which has no checksums: only its structure was checked
+                        */
+} ikv_verify_report;
+
+/*
+ * Read a whole store and check every byte of it: header, records and their checksums, padding,
+ * order and checksums of the index, that entries and records correspond one to one, trailer
+ * sections, footer. In a store of ours every single changed bit is found. Opens the file itself,
+ * with `open_options` (NULL: defaults).
+ *
+ * Returns 0 if the store is sound; the code of the first problem otherwise, with err describing it
+ * and *ret_report set in both cases (ret_report may be NULL); or an error that kept it from
+ * checking.
+ */
+IKV_API IKV_NODISCARD int ikv_verify(const char *path, const ikv_open_options *open_options,
+                                     const ikv_verify_options *options,
+                                     ikv_verify_report *ret_report, ikv_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* INDEXKV_H */
