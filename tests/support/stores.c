@@ -1,0 +1,389 @@
+#include "stores.h"
+
+#include "hostkey.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void assert_ok_at(int code, const ikv_error *err, const char *file, int line)
+{
+    if (code == 0)
+        return;
+    print_error("failed with %d (%s): %s\n", code, ikv_strerror(code),
+                err != NULL ? err->message : "no message");
+    _fail(file, line);
+}
+
+void assert_failed_at(int code, int expected, const ikv_error *err, const char *path,
+                      const char *file, int line)
+{
+    const char *wrong = NULL;
+
+    if (code != expected)
+        wrong = "another code";
+    else if (err->code != expected)
+        wrong = "another code in the error";
+    else if (err->message[0] == '\0' || strchr(err->message, '\n') != NULL)
+        wrong = "not a message of one line";
+    else if (path != NULL && strcmp(err->file, path) != 0)
+        wrong = "another file";
+    else if (path != NULL && strstr(err->message, path) == NULL)
+        wrong = "the message does not name the file";
+    if (wrong == NULL)
+        return;
+    print_error("%s: returned %d, expected %d; error %d, file '%s', message '%s'\n", wrong, code,
+                expected, err->code, err->file, err->message);
+    _fail(file, line);
+}
+
+/* ---------------------------------------------------------------- writing and opening */
+
+ikv_writer_options store_options(ikv_key_type type)
+{
+    static const unsigned char id[16] = {0x69, 0x6b, 0x76, 1, 2,  3,  4,  5,
+                                         6,    7,    8,    9, 10, 11, 12, 13};
+    ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
+
+    options.key_type = type;
+    options.store_id = id;
+    return options;
+}
+
+void store_write(const char *path, const store_model *model, const ikv_writer_options *options)
+{
+    ikv_writer_options used = *options;
+    ikv_writer *writer = NULL;
+    ikv_error err;
+
+    if (used.flags & IKV_WRITE_PLAIN)
+        used.store_id = NULL;
+    assert_ok(ikv_writer_new(path, &used, &writer, &err), &err);
+    for (size_t i = 0; i < model->count; i++) {
+        const model_pair *pair = &model->pairs[i];
+
+        assert_ok(ikv_writer_add(writer, pair->key, pair->value, pair->size, &err), &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+}
+
+ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    options.key_type = type;
+    options.stride = stride;
+    options.index_memory = index_memory;
+    assert_ok(ikv_open(path, &options, &store, &err), &err);
+    return store;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static int pair_is_item(const store_model *model, const model_pair *pair, const ikv_item *item)
+{
+    return item->key != NULL && item->value != NULL && item->size == pair->size &&
+           (uintptr_t)item->value % 8 == 0 && memcmp(item->value, pair->value, pair->size) == 0 &&
+           hostkey_compare(model->type, item->key, pair->key) == 0;
+}
+
+int item_is_right(const store_model *model, const void *key, ikv_match match, const ikv_item *item)
+{
+    const model_pair *pair = model_find(model, key, match);
+    size_t rank;
+
+    if (pair == NULL)
+        return item->status == IKV_MISSING && item->value == NULL && item->key == NULL;
+    if (item->status != IKV_FOUND)
+        return 0;
+    if (match == IKV_EXACT && item->key != key)
+        return 0;
+    for (rank = model_rank(model, pair->key); rank < model->sorted_count; rank++) {
+        const model_pair *copy = model->sorted[rank];
+
+        if (hostkey_compare(model->type, copy->key, pair->key) != 0)
+            return 0;
+        if (pair_is_item(model, copy, item))
+            return 1;
+    }
+    return 0;
+}
+
+static void key_to_hex(ikv_key_type type, const void *key, char *ret_text)
+{
+    unsigned char ordered[IKV_KEY_WIDTH_MAX];
+
+    hostkey_to_ordered(type, key, ordered);
+    for (size_t i = 0; i < hostkey_width(type); i++)
+        snprintf(ret_text + 2 * i, 3, "%02x", ordered[i]);
+}
+
+void assert_item(const store_model *model, const void *key, ikv_match match, const ikv_item *item)
+{
+    char asked[2 * IKV_KEY_WIDTH_MAX + 1];
+    char matched[2 * IKV_KEY_WIDTH_MAX + 1] = "none";
+    char name[HOSTKEY_NAME_MAX];
+    const model_pair *pair;
+
+    if (item_is_right(model, key, match, item))
+        return;
+    pair = model_find(model, key, match);
+    key_to_hex(model->type, key, asked);
+    if (item->key != NULL)
+        key_to_hex(model->type, item->key, matched);
+    fail_msg("%s key %s (ordered form), match %d: status %d, matched %s, %lu bytes; the model has "
+             "%s of %zu bytes",
+             hostkey_name(model->type, name), asked, (int)match, (int)item->status, matched,
+             (unsigned long)item->size, pair != NULL ? "a value" : "nothing",
+             pair != NULL ? pair->size : 0);
+}
+
+/* What the width of a key is to qsort, which has no argument for it: ordered forms zero-padded. */
+static int by_padded_form(const void *a, const void *b)
+{
+    return memcmp(a, b, IKV_KEY_WIDTH_MAX);
+}
+
+static size_t count_distinct(ikv_key_type type, const unsigned char *keys, size_t count)
+{
+    unsigned char *forms = test_malloc(count * IKV_KEY_WIDTH_MAX);
+    size_t distinct = 0;
+
+    memset(forms, 0, count * IKV_KEY_WIDTH_MAX);
+    for (size_t i = 0; i < count; i++)
+        hostkey_to_ordered(type, keys + i * hostkey_width(type), forms + i * IKV_KEY_WIDTH_MAX);
+    qsort(forms, count, IKV_KEY_WIDTH_MAX, by_padded_form);
+    for (size_t i = 0; i < count; i++)
+        distinct += i == 0 || by_padded_form(forms + (i - 1) * IKV_KEY_WIDTH_MAX,
+                                             forms + i * IKV_KEY_WIDTH_MAX) != 0;
+    free(forms);
+    return distinct;
+}
+
+/* The counters that follow from batch and model, and those that follow from each other. */
+static void assert_batch_stats(const ikv_stats *stats, size_t keys, size_t found, size_t distinct)
+{
+    uint64_t level_probes = 0;
+    uint64_t level_reads = 0;
+    uint64_t level_bytes = 0;
+
+    assert_int_equal(stats->keys, keys);
+    assert_int_equal(stats->found, found);
+    assert_int_equal(stats->missing, keys - found);
+    assert_int_equal(stats->corrupt, 0);
+    assert_int_equal(stats->unreadable, 0);
+    assert_int_equal(stats->distinct, distinct);
+    assert_true(stats->records <= distinct);
+    assert_true(stats->records > 0 || found == 0);
+    assert_string_equal(stats->backend, "pread");
+    assert_true(stats->levels <= IKV_LEVELS_MAX);
+    for (uint32_t i = 0; i < stats->levels; i++) {
+        level_probes += stats->level[i].probes;
+        level_reads += stats->level[i].reads;
+        level_bytes += stats->level[i].bytes;
+    }
+    assert_int_equal(level_probes, stats->probes);
+    assert_true(level_reads <= stats->index_reads);
+    assert_true(level_bytes <= stats->index_bytes);
+    assert_true(stats->cached <= stats->probes);
+}
+
+void assert_batch(ikv_store *store, const store_model *model, const void *keys, size_t count,
+                  ikv_match match, ikv_result *result)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    size_t width = hostkey_width(model->type);
+    const unsigned char *key = keys;
+    const ikv_item *items;
+    size_t found = 0;
+    ikv_error err;
+
+    options.match = match;
+    assert_ok(ikv_get_many(store, keys, count, &options, result, &err), &err);
+    assert_int_equal(ikv_result_count(result), count);
+    assert_null(ikv_result_problem(result));
+    items = ikv_result_items(result);
+    for (size_t i = 0; i < count; i++) {
+        assert_item(model, key + i * width, match, &items[i]);
+        found += items[i].status == IKV_FOUND;
+    }
+    assert_batch_stats(ikv_result_stats(result), count, found,
+                       count_distinct(model->type, keys, count));
+}
+
+void assert_get(ikv_store *store, const store_model *model, const void *key, ikv_match match,
+                ikv_result *result)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    int expected = model_find(model, key, match) != NULL ? 0 : IKV_E_NOT_FOUND;
+    ikv_error err;
+    int code;
+
+    options.match = match;
+    code = ikv_get(store, key, &options, result, &err);
+    if (expected == 0)
+        assert_ok(code, &err);
+    assert_int_equal(code, expected);
+    assert_int_equal(ikv_result_count(result), 1);
+    assert_item(model, key, match, ikv_result_items(result));
+}
+
+/* ---------------------------------------------------------------- scans */
+
+static void assert_scan_ends(ikv_scan *scan)
+{
+    ikv_item item;
+
+    assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
+    assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
+}
+
+/* One item in key order is the pair, or another copy of its key. */
+static void assert_key_item(const store_model *model, const model_pair *pair, const ikv_item *item)
+{
+    assert_int_equal(item->status, IKV_FOUND);
+    assert_non_null(item->key);
+    assert_int_equal(hostkey_compare(model->type, item->key, pair->key), 0);
+    if (!item_is_right(model, item->key, IKV_CEILING, item))
+        fail_msg("wrong value for pair %zu in key order", pair->arrival);
+}
+
+void assert_key_scan(ikv_store *store, const store_model *model, const void *from, const void *to,
+                     uint64_t limit, uint64_t memory)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    size_t rank = from != NULL ? model_rank(model, from) : 0;
+    uint64_t delivered = 0;
+    ikv_scan *scan = NULL;
+    ikv_item item;
+    ikv_error err;
+
+    options.from = from;
+    options.to = to;
+    options.limit = limit;
+    options.memory = memory;
+    assert_ok(ikv_scan_open(store, &options, &scan, &err), &err);
+    for (; rank < model->sorted_count; rank++) {
+        const model_pair *pair = model->sorted[rank];
+
+        if (limit > 0 && delivered == limit)
+            break;
+        if (to != NULL && hostkey_compare(model->type, pair->key, to) > 0)
+            break;
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        assert_key_item(model, pair, &item);
+        delivered++;
+    }
+    assert_scan_ends(scan);
+    ikv_scan_close(scan);
+}
+
+void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_t count,
+                         uint64_t limit, uint64_t memory)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    ikv_scan *scan = NULL;
+    ikv_item item;
+    ikv_error err;
+
+    options.order = IKV_ORDER_STORAGE;
+    options.limit = limit;
+    options.memory = memory;
+    if (limit > 0 && limit < count)
+        count = (size_t)limit;
+    assert_ok(ikv_scan_open(store, &options, &scan, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        assert_int_equal(item.status, IKV_FOUND);
+        assert_null(item.key);
+        assert_non_null(item.value);
+        assert_int_equal((uintptr_t)item.value % 8, 0);
+        assert_int_equal(item.size, order[i]->size);
+        assert_memory_equal(item.value, order[i]->value, item.size);
+    }
+    assert_scan_ends(scan);
+    ikv_scan_close(scan);
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+    const model_pair *const *x = a;
+    const model_pair *const *y = b;
+
+    return ((*x)->arrival > (*y)->arrival) - ((*x)->arrival < (*y)->arrival);
+}
+
+const model_pair **model_by_arrival(const store_model *model)
+{
+    size_t size = model->sorted_count * sizeof(const model_pair *);
+    const model_pair **order = test_malloc(size);
+
+    memcpy(order, model->sorted, size);
+    qsort(order, model->sorted_count, sizeof(*order), by_arrival);
+    return order;
+}
+
+/* ---------------------------------------------------------------- all at once */
+
+static void assert_info(ikv_store *store, const store_model *model)
+{
+    ikv_info info;
+
+    ikv_store_info(store, &info);
+    assert_int_equal(info.key_type, model->type);
+    assert_int_equal(info.key_width, hostkey_width(model->type));
+    assert_int_equal(info.pair_count, model->sorted_count);
+    assert_int_equal(info.index_size, info.pair_count * info.stride);
+}
+
+/* All keys, and the neighbours of all keys, as one batch. */
+static unsigned char *keys_and_neighbours(const store_model *model, size_t *ret_count)
+{
+    size_t width = hostkey_width(model->type);
+    unsigned char *keys = test_malloc(3 * (model->sorted_count + 1) * width);
+    unsigned char *at = keys;
+
+    for (size_t i = 0; i < model->sorted_count; i++)
+        for (int side = -1; side <= 1; side++, at += width) {
+            memcpy(at, model->sorted[i]->key, width);
+            if (side < 0)
+                hostkey_previous(model->type, at);
+            else if (side > 0)
+                hostkey_next(model->type, at);
+        }
+    hostkey_least(model->type, at);
+    hostkey_greatest(model->type, at + width);
+    *ret_count = 3 * model->sorted_count + 2;
+    return keys;
+}
+
+void assert_store_equals(const char *path, const store_model *model)
+{
+    ikv_store *store = store_open(path, model->type, 0, 0);
+    const model_pair **order = model_by_arrival(model);
+    size_t count;
+    unsigned char *keys = keys_and_neighbours(model, &count);
+    ikv_result *result = NULL;
+    rng_state random = {count};
+
+    assert_ok(ikv_result_new(&result), NULL);
+    assert_info(store, model);
+    for (size_t i = 0; i < model->sorted_count; i++)
+        assert_get(store, model, model->sorted[i]->key, IKV_EXACT, result);
+    rng_shuffle(&random, keys, count, hostkey_width(model->type));
+    for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+        assert_batch(store, model, keys, count, (ikv_match)match, result);
+    assert_key_scan(store, model, NULL, NULL, 0, 0);
+    assert_storage_scan(store, order, model->sorted_count, 0, 0);
+    ikv_result_free(result);
+    ikv_close(store);
+    free(keys);
+    free(order);
+}

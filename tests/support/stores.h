@@ -1,0 +1,56 @@
+/*
+ * Stores built from a model, and the answers of the library held against it. The assert_* functions
+ * fail the running cmocka test with a message that names key and place.
+ */
+#ifndef TEST_STORES_H
+#define TEST_STORES_H
+
+#include "indexkv.h"
+
+#include "model.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* 0 or the test fails, with the library's message. */
+#define assert_ok(code, err) assert_ok_at((code), (err), __FILE__, __LINE__)
+void assert_ok_at(int code, const ikv_error *err, const char *file, int line);
+
+/* The call failed with just this code, and `err` is filled in as indexkv.h promises: the code, a
+ * message, and the file if `path` is not NULL, in err->file as well as in the message. */
+#define assert_failed(code, expected, err, path)                                                   \
+    assert_failed_at((code), (expected), (err), (path), __FILE__, __LINE__)
+void assert_failed_at(int code, int expected, const ikv_error *err, const char *path,
+                      const char *file, int line);
+
+/* Options that build a store of ours that is the same every time (a fixed store id). */
+ikv_writer_options store_options(ikv_key_type type);
+/* Write all pairs of the model in their arrival order. */
+void store_write(const char *path, const store_model *model, const ikv_writer_options *options);
+
+/* Open; the test fails if it can't be. `index_memory` as in ikv_open_options. */
+ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory);
+
+/* One answer against the model: status, key, value, size, alignment. Of a key that the model holds
+ * several times any copy is right. item_is_right does not fail the test, for use outside of its
+ * thread. */
+int item_is_right(const store_model *model, const void *key, ikv_match match, const ikv_item *item);
+void assert_item(const store_model *model, const void *key, ikv_match match, const ikv_item *item);
+/* get_many of the batch, every item and the counts of the statistics against the model. */
+void assert_batch(ikv_store *store, const store_model *model, const void *keys, size_t count,
+                  ikv_match match, ikv_result *result);
+/* ikv_get of one key against the model. */
+void assert_get(ikv_store *store, const store_model *model, const void *key, ikv_match match,
+                ikv_result *result);
+/* Scan in key order. NULL bounds and limit 0 as in ikv_scan_options. */
+void assert_key_scan(ikv_store *store, const store_model *model, const void *from, const void *to,
+                     uint64_t limit, uint64_t memory);
+/* Scan in storage order: the values of `order[0..count)`, one after the other. */
+void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_t count,
+                         uint64_t limit, uint64_t memory);
+/* Pairs of the sorted model (duplicates dropped or not) in arrival order, for free(). */
+const model_pair **model_by_arrival(const store_model *model);
+/* Everything there is: info, every key by get and get_many, absent neighbours, both scans. */
+void assert_store_equals(const char *path, const store_model *model);
+
+#endif

@@ -1,0 +1,1 @@
+# Tests of opening, looking up, scanning and verifying.
