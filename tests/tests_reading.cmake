@@ -1,1 +1,6 @@
-# Tests of opening, looking up, scanning and verifying.
+# Tests of keys, opening, looking up, scanning and verifying.
+ikv_test(test_key)
+ikv_test(test_key_address)
+ikv_test(test_key_garbage)
+ikv_test(test_key_number)
+ikv_test(test_decoder)

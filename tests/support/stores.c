@@ -72,6 +72,46 @@ void store_write(const char *path, const store_model *model, const ikv_writer_op
     assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
 }
 
+void store_decode(const char *path, ikv_key_type type, uint32_t stride, uint32_t checksum_size,
+                  store_model *ret_model)
+{
+    decoder_layout layout = hostkey_layout(type, stride);
+    decoded_store decoded;
+
+    if (decoder_read(path, &layout, &decoded) != 0)
+        fail_msg("%s: %s", path, decoded.error);
+    model_init(ret_model, type);
+    for (size_t i = 0; i < decoded.pair_count; i++) {
+        const decoder_entry *entry = &decoded.entries[decoded.arrival[i]];
+        unsigned char key[IKV_KEY_WIDTH_MAX];
+
+        assert_true(entry->size >= checksum_size);
+        hostkey_from_file(type, entry->key, key);
+        model_add(ret_model, key, entry->content, entry->size - checksum_size);
+    }
+    model_sort(ret_model, MODEL_KEEP_ALL);
+    decoder_free(&decoded);
+}
+
+void assert_models_equal(const store_model *a, const store_model *b)
+{
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->sorted_count, b->sorted_count);
+    for (size_t i = 0; i < a->sorted_count; i++) {
+        const model_pair *pair = a->sorted[i];
+        size_t rank = model_rank(b, pair->key);
+
+        for (;; rank++) {
+            if (rank == b->sorted_count ||
+                hostkey_compare(a->type, b->sorted[rank]->key, pair->key) != 0)
+                fail_msg("pair %zu has no equal in the other model", i);
+            if (b->sorted[rank]->size == pair->size &&
+                memcmp(b->sorted[rank]->value, pair->value, pair->size) == 0)
+                break;
+        }
+    }
+}
+
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;

@@ -28,6 +28,13 @@ ikv_writer_options store_options(ikv_key_type type);
 /* Write all pairs of the model in their arrival order. */
 void store_write(const char *path, const store_model *model, const ikv_writer_options *options);
 
+/* Read a store by the decoder alone, as a model in arrival order, sorted. `checksum_size` is what
+ * the records of the file hold beyond the value: 4 in stores of ours, 0 in plain ones. */
+void store_decode(const char *path, ikv_key_type type, uint32_t stride, uint32_t checksum_size,
+                  store_model *ret_model);
+/* The same pairs (of a repeated key: the same values in any order). */
+void assert_models_equal(const store_model *a, const store_model *b);
+
 /* Open; the test fails if it can't be. `index_memory` as in ikv_open_options. */
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory);
 

@@ -146,6 +146,22 @@ size_t tmpdir_count(const tmpdir *dir)
     return count;
 }
 
+int tmpdir_setup(void **state)
+{
+    tmpdir *dir = test_malloc(sizeof(*dir));
+
+    tmpdir_make_in_memory(dir);
+    *state = dir;
+    return 0;
+}
+
+int tmpdir_teardown(void **state)
+{
+    tmpdir_remove(*state);
+    free(*state);
+    return 0;
+}
+
 /* ---------------------------------------------------------------- files */
 
 static int open_or_die(const char *path, int flags)

@@ -37,6 +37,10 @@ size_t tmpdir_count(const tmpdir *dir);
 /* Names in the directory, one a line and in byte order, for free(). Empty directory: "". */
 char *tmpdir_list(const tmpdir *dir);
 
+/* For groups of cmocka tests: *state is a tmpdir, in memory where that can be had. */
+int tmpdir_setup(void **state);
+int tmpdir_teardown(void **state);
+
 /* The whole file, for free(). A terminating zero follows that is not counted. */
 unsigned char *file_read(const char *path, size_t *ret_size);
 /* Create or overwrite. */

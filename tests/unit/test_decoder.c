@@ -1,0 +1,226 @@
+/*
+ * The tests' own decoder: it refuses files that break a rule of the base format, and reads the
+ * crate's files. And the claim it is there for: stores of ours keep every rule of the base format.
+ */
+#include "indexkv.h"
+
+#include "decoder.h"
+#include "golden.h"
+#include "hostkey.h"
+#include "model.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/*
+ * Three pairs of u8 keys, written out by hand:
+ *
+ *    0  header     version 2, completed, 3 pairs, index at 48
+ *   24  records    "ab", "", "c", then 9 zeros of padding
+ *   48  index      1 -> 30, 2 -> 24, 200 -> 34
+ */
+static const unsigned char SMALL_STORE[48 + 3 * 16] = {
+    2,   0,  1, 3,  0,   0,   0, 0,                         /* version, completed, pair_count */
+    0,   0,  0, 48, 0,   0,   0, 0,                         /* index_start */
+    0,   0,  0, 9,  9,   9,   9, 9,                         /* spare bytes */
+    2,   0,  0, 0,  'a', 'b',                               /* 24 */
+    0,   0,  0, 0,                                          /* 30 */
+    1,   0,  0, 0,  'c',                                    /* 34 */
+    0,   0,  0, 0,  0,   0,   0, 0, 0,                      /* 39 */
+    1,   30, 0, 0,  0,   0,   0, 0, 0, 7, 7, 7, 7, 7, 7, 7, /* 48 */
+    2,   24, 0, 0,  0,   0,   0, 0, 0, 7, 7, 7, 7, 7, 7, 7, /* 64 */
+    200, 34, 0, 0,  0,   0,   0, 0, 0, 7, 7, 7, 7, 7, 7, 7, /* 80 */
+};
+
+static const decoder_layout SMALL_LAYOUT = {DECODER_UNSIGNED, 1, 16};
+
+static void decoder_reads_a_file_written_by_hand(void **state)
+{
+    char *path = tmpdir_file(*state, "hand");
+    decoded_store decoded;
+
+    file_write(path, SMALL_STORE, sizeof(SMALL_STORE));
+    assert_int_equal(decoder_read(path, &SMALL_LAYOUT, &decoded), 0);
+    assert_string_equal(decoded.error, "");
+    assert_int_equal(decoded.pair_count, 3);
+    assert_int_equal(decoded.records_end, 39);
+    assert_int_equal(decoded.index_end, sizeof(SMALL_STORE));
+    assert_int_equal(decoded.entries[2].key[0], 200);
+    assert_int_equal(decoded.entries[2].size, 1);
+    assert_memory_equal(decoded.entries[2].content, "c", 1);
+    assert_int_equal(decoded.entries[0].size, 0);
+    assert_int_equal(decoded.arrival[0], 1);
+    assert_int_equal(decoded.arrival[1], 0);
+    assert_int_equal(decoded.arrival[2], 2);
+    decoder_free(&decoded);
+    free(path);
+}
+
+static void decoder_refuses_broken_rules(void **state)
+{
+    static const struct {
+        const char *rule;
+        size_t offset;
+        unsigned char byte;
+    } cases[] = {
+        {"version", 0, 3},
+        {"version, high byte", 1, 1},
+        {"completed", 2, 0},
+        {"completed is neither 0 nor 1", 2, 2},
+        {"more pairs than the file has", 3, 4},
+        {"very many pairs", 10, 0x80},
+        {"fewer pairs: a record without an entry", 3, 1},
+        {"index inside the header", 11, 23},
+        {"index after the end", 12, 1},
+        {"record with a gap after it", 24, 1},
+        {"record into the next", 24, 3},
+        {"record into the index", 34, 20},
+        {"padding that is not zero", 47, 1},
+        {"keys out of order", 64, 0},
+        {"position inside the header", 49, 20},
+        {"position of another record", 49, 24},
+        {"position between records", 49, 25},
+        {"position in the index", 49, 50},
+        {"huge position", 56, 0xff},
+    };
+    char *path = tmpdir_file(*state, "broken");
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned char bytes[sizeof(SMALL_STORE)];
+        decoded_store decoded;
+
+        memcpy(bytes, SMALL_STORE, sizeof(bytes));
+        bytes[cases[i].offset] = cases[i].byte;
+        file_write(path, bytes, sizeof(bytes));
+        if (decoder_read(path, &SMALL_LAYOUT, &decoded) == 0)
+            fail_msg("not noticed: %s", cases[i].rule);
+        assert_true(decoded.error[0] != '\0');
+        decoder_free(&decoded);
+    }
+    for (size_t size = 0; size < sizeof(SMALL_STORE); size++) {
+        decoded_store decoded;
+
+        file_write(path, SMALL_STORE, size);
+        assert_int_equal(decoder_read(path, &SMALL_LAYOUT, &decoded), -1);
+        decoder_free(&decoded);
+    }
+    free(path);
+}
+
+static void decoder_orders_keys(void **state)
+{
+    static const decoder_layout is = {DECODER_SIGNED, 2, 16};
+    static const decoder_layout us = {DECODER_UNSIGNED, 2, 16};
+    static const decoder_layout bs = {DECODER_BYTES, 2, 16};
+    const unsigned char one[2] = {0x01, 0x00};
+    const unsigned char minus_one[2] = {0xff, 0xff};
+    const unsigned char k256[2] = {0x00, 0x01};
+
+    (void)state;
+    assert_true(decoder_compare(&us, one, minus_one) < 0);
+    assert_true(decoder_compare(&is, one, minus_one) > 0);
+    assert_true(decoder_compare(&us, one, k256) < 0);
+    assert_true(decoder_compare(&is, one, k256) < 0);
+    assert_true(decoder_compare(&bs, one, k256) > 0);
+    assert_true(decoder_compare(&is, one, one) == 0);
+}
+
+static void decoder_reads_the_golden_files(void **state)
+{
+    size_t count;
+    golden_file *files = golden_list(&count);
+
+    (void)state;
+    assert_int_equal(count, 172 + 15);
+    for (size_t i = 0; i < count; i++) {
+        decoder_layout layout = hostkey_layout(files[i].type, files[i].stride);
+        store_model expected;
+        store_model decoded;
+        decoded_store raw;
+
+        assert_int_equal(file_size(files[i].path), files[i].file_bytes);
+        if (!files[i].is_complete) {
+            assert_int_equal(decoder_read(files[i].path, &layout, &raw), -1);
+            decoder_free(&raw);
+            continue;
+        }
+        golden_expected(&files[i], &expected);
+        store_decode(files[i].path, files[i].type, files[i].stride, 0, &decoded);
+        assert_models_equal(&expected, &decoded);
+        model_free(&expected);
+        model_free(&decoded);
+    }
+    free(files);
+}
+
+/* ---------------------------------------------------------------- stores of ours */
+
+/* Everything that the base format says about a store of ours, and what it adds in its gaps. */
+static void assert_base_format(const char *path, const store_model *model)
+{
+    decoder_layout layout = hostkey_layout(model->type, 0);
+    decoded_store decoded;
+
+    if (decoder_read(path, &layout, &decoded) != 0)
+        fail_msg("%s: %s", path, decoded.error);
+    assert_int_equal(decoded.pair_count, model->count);
+    assert_int_equal(decoder_repeated_keys(&decoded), 0);
+    assert_int_equal(decoded.index_start % 4096, 0);
+    assert_true(decoded.index_start - decoded.records_end < 4096);
+    for (size_t i = 0; i < model->count; i++) {
+        const decoder_entry *entry = &decoded.entries[decoded.arrival[i]];
+        unsigned char key[IKV_KEY_WIDTH_MAX];
+
+        hostkey_to_file(model->type, model->pairs[i].key, key);
+        assert_memory_equal(entry->key, key, layout.key_width);
+        assert_int_equal(entry->size, model->pairs[i].size + 4);
+        assert_memory_equal(entry->content, model->pairs[i].value, model->pairs[i].size);
+    }
+    /* Padding of entries is undefined in the base format and zero in our files. */
+    for (uint64_t i = 0; i < decoded.pair_count; i++)
+        for (size_t k = layout.key_width + 8; k < layout.stride; k++)
+            assert_int_equal(decoded.bytes[decoded.index_start + i * layout.stride + k], 0);
+    decoder_free(&decoded);
+}
+
+static void stores_of_ours_keep_the_base_format(void **state)
+{
+    static const size_t counts[] = {0, 1, 2, 3, 127, 128, 1000};
+    char *path = tmpdir_file(*state, "ours");
+    rng_state random = {3};
+
+    for (size_t t = 0; t < hostkey_type_count; t++)
+        for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+            ikv_writer_options options = store_options(hostkey_types[t]);
+            store_model model;
+
+            model_init(&model, hostkey_types[t]);
+            model_fill(&model, &random, counts[c], (model_keys)(c % 4),
+                       c == 6 ? MODEL_SIZES_MIXED : MODEL_SIZES_SMALL);
+            store_write(path, &model, &options);
+            assert_base_format(path, &model);
+            model_free(&model);
+        }
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decoder_reads_a_file_written_by_hand),
+        cmocka_unit_test(decoder_refuses_broken_rules),
+        cmocka_unit_test(decoder_orders_keys),
+        cmocka_unit_test(decoder_reads_the_golden_files),
+        cmocka_unit_test(stores_of_ours_keep_the_base_format),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}

@@ -1,0 +1,109 @@
+/* IPv4 text of u32 keys and IPv6 text of u128 keys, against printf and the C library. */
+#include "indexkv.h"
+
+#include "hostkey.h"
+#include "keytext.h"
+#include "rng.h"
+#include "scale.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* network (first byte most significant) -> key */
+static void from_network(ikv_key_type type, const unsigned char *network, void *ret_key)
+{
+    hostkey_from_ordered(type, network, ret_key);
+}
+
+static void ipv4_is_the_number_with_the_first_part_on_top(void **state)
+{
+    rng_state random = {4};
+
+    (void)state;
+    for (size_t i = 0; i < test_scaled(20000); i++) {
+        uint32_t key = (uint32_t)rng_next(&random) >> rng_below(&random, 32);
+        char text[16];
+
+        snprintf(text, sizeof(text), "%u.%u.%u.%u", key >> 24, key >> 16 & 255, key >> 8 & 255,
+                 key & 255);
+        assert_parses(IKV_KEY_U32, IKV_SYNTAX_IP, text, &key);
+        assert_parses(IKV_KEY_U32, IKV_SYNTAX_AUTO, text, &key);
+        assert_formats(IKV_KEY_U32, IKV_SYNTAX_IP, &key, text);
+    }
+}
+
+static void ipv6_is_what_the_c_library_reads(void **state)
+{
+    static const char *const forms[] = {"::",
+                                        "::1",
+                                        "1::",
+                                        "2001:db8::1",
+                                        "2001:DB8:0:0:0:0:0:1",
+                                        "1:2:3:4:5:6:7:8",
+                                        "1::8",
+                                        "::2:3:4:5:6:7:8",
+                                        "1:2:3:4:5:6:7::",
+                                        "::ffff:192.0.2.1",
+                                        "64:ff9b::1.2.3.4",
+                                        "fe80::",
+                                        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                        "0:0:0:0:0:0:0:0",
+                                        "00a0::0b"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        unsigned char network[16];
+        unsigned char key[16];
+
+        assert_int_equal(inet_pton(AF_INET6, forms[i], network), 1);
+        from_network(IKV_KEY_U128, network, key);
+        assert_parses(IKV_KEY_U128, IKV_SYNTAX_IP, forms[i], key);
+        assert_parses(IKV_KEY_U128, IKV_SYNTAX_AUTO, forms[i], key);
+    }
+}
+
+static void ipv6_text_leads_back(void **state)
+{
+    rng_state random = {6};
+
+    (void)state;
+    for (size_t i = 0; i < test_scaled(20000); i++) {
+        unsigned char network[16];
+        unsigned char back[16];
+        unsigned char key[16];
+        char text[INET6_ADDRSTRLEN];
+        int length;
+
+        rng_fill(&random, network, sizeof(network));
+        for (size_t group = 0; group < 8; group++)
+            if (rng_below(&random, 2) == 0)
+                memset(network + 2 * group, 0, 2);
+        from_network(IKV_KEY_U128, network, key);
+        length = ikv_key_format(IKV_KEY_U128, IKV_SYNTAX_IP, key, text, sizeof(text));
+        assert_int_equal(length, strlen(text));
+        assert_int_equal(inet_pton(AF_INET6, text, back), 1);
+        assert_memory_equal(back, network, 16);
+        assert_parses(IKV_KEY_U128, IKV_SYNTAX_IP, text, key);
+        assert_formats(IKV_KEY_U128, IKV_SYNTAX_IP, key, text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ipv4_is_the_number_with_the_first_part_on_top),
+        cmocka_unit_test(ipv6_is_what_the_c_library_reads),
+        cmocka_unit_test(ipv6_text_leads_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
