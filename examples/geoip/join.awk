@@ -1,0 +1,50 @@
+# Count by country what `indexkv get --match floor` answered for addresses.
+#
+#   indexkv get ipv4.ikv --match floor --keys FILE --missing empty | awk -f join.awk
+#
+# A line holds the address that was asked for, the first address of the range at or before it, and
+# the value of that range: its last address, a comma, its country. An address behind the last
+# address of that range, or before every range, is in no range: it is counted as "--".
+# Prints country, tab, count.
+
+BEGIN { FS = "\t" }
+
+{
+    country = "--"
+    comma = index($3, ",")
+    if (comma > 0 && ordered($1) <= ordered(substr($3, 1, comma - 1)))
+        country = substr($3, comma + 1)
+    count[country]++
+}
+
+END { for (country in count) print country "\t" count[country] }
+
+# An address as text that is ordered as the addresses are: IPv6 as 8 groups of 4 digits, IPv4 (in
+# decimal, or dotted) as 10 digits. The letter in front keeps awk from comparing numbers.
+function ordered(text,    part, parts, front, i, result) {
+    if (index(text, ":") == 0) {
+        parts = split(text, part, ".")
+        result = 0
+        for (i = 1; i <= parts; i++)
+            result = result * 256 + part[i]
+        return sprintf("n%010.0f", result)
+    }
+    # "::" stands for as many groups of zeros as are missing.
+    front = index(text, "::")
+    if (front > 0) {
+        parts = split(front > 1 ? substr(text, 1, front - 1) : "", part, ":")
+        result = groups(part, 1, parts)
+        i = split(substr(text, front + 2), part, ":")
+        return "n" result substr("00000000000000000000000000000000", 1, 4 * (8 - parts - i)) \
+            groups(part, 1, i)
+    }
+    parts = split(text, part, ":")
+    return "n" groups(part, 1, parts)
+}
+
+function groups(part, from, to,    i, result) {
+    result = ""
+    for (i = from; i <= to; i++)
+        result = result substr("0000" tolower(part[i]), length(part[i]) + 1)
+    return result
+}

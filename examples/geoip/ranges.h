@@ -1,0 +1,37 @@
+/* Tables of address ranges as Tor's geoip files write them. */
+#ifndef GEOIP_RANGES_H
+#define GEOIP_RANGES_H
+
+#include <stddef.h>
+
+#define ADDRESS_SIZE 16
+
+/*
+ * Addresses of both families as 16 bytes in network order, so that memcmp orders them as numbers:
+ *
+ *   IPv6   the address
+ *   IPv4   12 zero bytes, then the address
+ */
+struct range {
+    unsigned char start[ADDRESS_SIZE];
+    unsigned char end[ADDRESS_SIZE]; /* inclusive */
+    char country[2];
+};
+
+struct range_table {
+    struct range *ranges; /* ordered, not overlapping */
+    size_t count;
+};
+
+/* "192.0.2.1" or "2001:db8::1" as text of `len` bytes. Returns 0, or -1 if it is not an address. */
+int address_parse(const char *text, size_t len, unsigned char ret_address[ADDRESS_SIZE]);
+
+/*
+ * Read a table: lines of start,end,country, addresses in decimal (IPv4) or as IPv6 text, comments
+ * starting with '#'. On failure says why on standard error and returns -1. The table is the
+ * caller's, to be released with range_table_free.
+ */
+int range_table_read(const char *path, struct range_table *ret_table);
+void range_table_free(struct range_table *table);
+
+#endif
