@@ -1,8 +1,4 @@
-/*
- * The library in one page: write a store, open it, look up a batch.
- *
- *   lookup STORE
- */
+/* Write a store, open it, look up a batch. */
 #include <indexkv.h>
 
 #include <inttypes.h>
@@ -11,68 +7,54 @@
 
 static int write_store(const char *path, ikv_error *err)
 {
-    static const struct {
-        uint64_t key;
-        const char *value;
-    } pairs[] = {{2003, "Spirit"}, {1971, "Mars 3"}, {2011, "Curiosity"}, {1976, "Viking 1"}};
+    const uint64_t keys[] = {2003, 1971, 2011, 1976}; /* any order */
+    const char *const values[] = {"Spirit", "Mars 3", "Curiosity", "Viking 1"};
     ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
     ikv_writer *writer;
-    int result;
 
     options.key_type = IKV_KEY_U64;
-    result = ikv_writer_new(path, &options, &writer, err);
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        result = ikv_writer_add(writer, &pairs[i].key, pairs[i].value, strlen(pairs[i].value), err);
-        if (result < 0) {
+    if (ikv_writer_new(path, &options, &writer, err) < 0)
+        return -1;
+    for (size_t i = 0; i < 4; i++) {
+        if (ikv_writer_add(writer, &keys[i], values[i], strlen(values[i]), err) < 0) {
             ikv_writer_abort(writer);
-            return result;
+            return -1;
         }
     }
-    return ikv_writer_finish(writer, NULL, err); /* now the store is at `path`, durably */
+    return ikv_writer_finish(writer, NULL, err); /* 0: the store is at `path`, durably */
 }
 
-static int look_up(ikv_store *store, ikv_error *err)
+static int look_up(ikv_store *store, ikv_result *result, ikv_error *err)
 {
     const uint64_t keys[] = {1976, 2003, 2024}; /* any order, repeats allowed */
     const size_t count = sizeof(keys) / sizeof(keys[0]);
-    ikv_result *answers;
-    int result = ikv_result_new(&answers);
 
-    if (result < 0)
-        return result;
-    result = ikv_get_many(store, keys, count, NULL, answers, err);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        const ikv_item *item = &ikv_result_items(answers)[i];
+    if (ikv_get_many(store, keys, count, NULL, result, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const ikv_item *item = &ikv_result_items(result)[i]; /* answers keys[i] */
 
         if (item->status == IKV_FOUND)
             printf("%" PRIu64 " %.*s\n", keys[i], (int)item->size, (const char *)item->value);
         else
-            printf("%" PRIu64 " %s\n", keys[i],
-                   item->status == IKV_MISSING ? "is missing" : "is damaged");
+            printf("%" PRIu64 " is %s\n", keys[i],
+                   item->status == IKV_MISSING ? "missing" : "damaged");
     }
-    ikv_result_free(answers);
-    return result;
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    ikv_error err = {0};
+    const char *path = argc > 1 ? argv[1] : "missions.ikv";
+    ikv_error err = {.message = "out of memory"};
     ikv_store *store = NULL;
-    int result;
+    ikv_result *result = NULL;
+    int failed = write_store(path, &err) < 0 || ikv_open(path, NULL, &store, &err) < 0 ||
+                 ikv_result_new(&result) < 0 || look_up(store, result, &err) < 0;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: lookup STORE\n");
-        return 2;
-    }
-    result = write_store(argv[1], &err);
-    if (result == 0)
-        result = ikv_open(argv[1], NULL, &store, &err);
-    if (result == 0)
-        result = look_up(store, &err);
+    if (failed)
+        fprintf(stderr, "%s\n", err.message);
+    ikv_result_free(result);
     ikv_close(store);
-    if (result < 0)
-        fprintf(stderr, "lookup: %s\n", err.message[0] ? err.message : ikv_strerror(result));
-    return result < 0;
+    return failed;
 }
