@@ -1,0 +1,201 @@
+#include "victim.h"
+
+#include "hostkey.h"
+#include "stores.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void repeat_keys(store_model *model)
+{
+    size_t count = model->count;
+    for (size_t i = 0; i < count; i += 10) {
+        const model_pair *pair = &model->pairs[i];
+        unsigned char key[IKV_KEY_WIDTH_MAX];
+        memcpy(key, pair->key, hostkey_width(model->type));
+        model_add(model, key, &i, i % sizeof(i));
+    }
+    (void)model_sort(model, MODEL_KEEP_LAST);
+}
+
+static void make_old_store(const victim *self)
+{
+    store_model model;
+    rng_state rng = {77};
+    ikv_writer_options options = store_options(self->setup.type);
+    options.flags = self->setup.flags;
+    model_init(&model, self->setup.type);
+    model_fill(&model, &rng, 20, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    store_write(self->path, &model, &options);
+    model_free(&model);
+}
+
+static void decode_and_compare(const victim *self)
+{
+    decoder_layout layout = hostkey_layout(self->setup.type, 0);
+    decoded_store file;
+    if (decoder_read(self->path, &layout, &file) != 0)
+        fail_msg("%s", file.error);
+    assert_int_equal(file.pair_count, self->model.sorted_count);
+    decoder_free(&file);
+    assert_store_equals(self->path, &self->model);
+}
+
+void victim_make(victim *ret_self, const victim_setup *setup)
+{
+    victim *self = ret_self;
+    rng_state rng = {setup->pairs + 1};
+    ikv_error err;
+
+    memset(self, 0, sizeof(*self));
+    self->setup = *setup;
+    if (setup->on_disk)
+        tmpdir_make(&self->dir);
+    else
+        tmpdir_make_in_memory(&self->dir);
+    self->path = tmpdir_file(&self->dir, "store");
+    self->options = store_options(setup->type);
+    self->options.flags = setup->flags;
+    self->options.memory = setup->memory;
+    if ((setup->flags & IKV_WRITE_PLAIN) != 0)
+        self->options.store_id = NULL;
+    model_init(&self->model, setup->type);
+    model_fill(&self->model, &rng, setup->pairs, MODEL_KEYS_UNIFORM, setup->sizes);
+    if (setup->duplicates) {
+        repeat_keys(&self->model);
+        self->options.on_duplicate = IKV_DUPLICATES_LAST;
+    }
+    assert_ok(victim_build(self, &err), &err);
+    decode_and_compare(self);
+    self->new_image = file_read(self->path, &self->new_size);
+    if (!setup->no_old_store) {
+        make_old_store(self);
+        self->old_image = file_read(self->path, &self->old_size);
+    }
+    victim_reset(self);
+}
+
+void victim_free(victim *self)
+{
+    tmpdir_remove(&self->dir);
+    model_free(&self->model);
+    free(self->path);
+    free(self->old_image);
+    free(self->new_image);
+    memset(self, 0, sizeof(*self));
+}
+
+/* ---------------------------------------------------------------- building */
+
+typedef struct source {
+    const store_model *model;
+    size_t next;
+} source;
+
+static int next_pair(void *user, ikv_pair *pair)
+{
+    source *from = user;
+    if (from->next == from->model->count)
+        return 0;
+    const model_pair *next = &from->model->pairs[from->next++];
+    *pair = (ikv_pair){next->key, next->value, next->size};
+    return 1;
+}
+
+int victim_build(victim *self, ikv_error *err)
+{
+    source from = {&self->model, 0};
+    ikv_writer *writer = NULL;
+
+    if (self->setup.by_callback)
+        return ikv_build(self->path, &self->options, next_pair, &from, &self->stats, err);
+    int code = ikv_writer_new(self->path, &self->options, &writer, err);
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < self->model.count; i++) {
+        const model_pair *pair = &self->model.pairs[i];
+        code = ikv_writer_add(writer, pair->key, pair->value, pair->size, err);
+        if (code != 0) {
+            ikv_writer_abort(writer);
+            return code;
+        }
+    }
+    return ikv_writer_finish(writer, &self->stats, err);
+}
+
+/* ---------------------------------------------------------------- what is there */
+
+static bool holds(const char *path, const unsigned char *image, size_t size)
+{
+    if (image == NULL)
+        return !file_exists(path);
+    if (!file_exists(path))
+        return false;
+    size_t here_size;
+    unsigned char *here = file_read(path, &here_size);
+    bool same = here_size == size && memcmp(here, image, size) == 0;
+    free(here);
+    return same;
+}
+
+bool victim_is_old(const victim *self)
+{
+    return holds(self->path, self->old_image, self->old_size);
+}
+
+bool victim_is_new(const victim *self)
+{
+    return holds(self->path, self->new_image, self->new_size);
+}
+
+size_t victim_orphans(const victim *self)
+{
+    return tmpdir_count(&self->dir) - (size_t)file_exists(self->path);
+}
+
+char *victim_orphan(const victim *self)
+{
+    char *list = tmpdir_list(&self->dir);
+    char *orphan = NULL;
+    char *rest = NULL;
+    for (char *name = strtok_r(list, "\n", &rest); name != NULL && orphan == NULL;
+         name = strtok_r(NULL, "\n", &rest)) {
+        if (strcmp(name, "store") != 0)
+            orphan = tmpdir_file(&self->dir, name);
+    }
+    free(list);
+    return orphan;
+}
+
+void victim_reset(const victim *self)
+{
+    for (char *orphan = victim_orphan(self); orphan != NULL; orphan = victim_orphan(self)) {
+        if (unlink(orphan) != 0)
+            test_die("unlink %s: %s", orphan, strerror(errno));
+        free(orphan);
+    }
+    /* A new file each time: readers and images of the one before are not to change. */
+    if (file_exists(self->path) && unlink(self->path) != 0)
+        test_die("unlink %s: %s", self->path, strerror(errno));
+    if (self->old_image != NULL)
+        file_write(self->path, self->old_image, self->old_size);
+}
+
+size_t open_descriptors(void)
+{
+    size_t count = 0;
+    DIR *stream = opendir("/proc/self/fd");
+    if (stream == NULL)
+        return 0;
+    while (readdir(stream) != NULL)
+        count++;
+    closedir(stream);
+    return count;
+}
