@@ -1,0 +1,34 @@
+/* The options of `indexkv build`. */
+#ifndef BUILD_OPTIONS_H
+#define BUILD_OPTIONS_H
+
+#include "buffer.h"
+#include "options.h"
+#include "pair_reader.h"
+#include "progress.h"
+
+#include <indexkv.h>
+#include <stdbool.h>
+
+struct build_options {
+    const char *store;
+    struct pair_format format;
+    ikv_writer_options writer; /* points into this struct */
+    struct operands inputs;    /* at least one */
+    bool quiet;
+    enum progress_mode progress;
+
+    unsigned char store_id[16];
+    struct buffer metadata;
+    const char *metadata_text, *metadata_file;
+    const char *csv_option; /* name of an option given that only csv has; NULL: none */
+    char standard_input[2];
+    char *default_inputs[1];
+};
+
+/* Returns OPTIONS_GO_ON, or the exit status to end with. Only after OPTIONS_GO_ON there is
+ * something to free. */
+int build_options_parse(struct build_options *options, int argc, char **argv);
+void build_options_free(struct build_options *options);
+
+#endif

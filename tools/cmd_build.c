@@ -1,0 +1,114 @@
+/* indexkv build: read pairs from files or standard input, write a store. */
+#include "build_options.h"
+#include "command.h"
+#include "exit_status.h"
+#include "message.h"
+#include "numbers.h"
+#include "pair_reader.h"
+#include "progress.h"
+#include "signals.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Pairs between two looks at the clock. */
+enum { PROGRESS_PAIRS = 4096 };
+
+static void show_reading(struct progress *progress, const struct pair_reader *reader,
+                         uint64_t pairs)
+{
+    progress_update(progress,
+                    &(struct progress_point){"read", pairs, "pairs", pair_reader_bytes(reader),
+                                             reader->total_bytes});
+}
+
+static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct pair *pair)
+{
+    ikv_error error;
+    int code = ikv_writer_add(writer, pair->key, pair->value, pair->size, &error);
+    if (code == 0)
+        return STATUS_DONE;
+    if (code != IKV_E_VALUE_TOO_LARGE)
+        return library_error(&error);
+    pair_reader_fail(reader, STATUS_USAGE, "%s", error.message);
+    return STATUS_USAGE;
+}
+
+/* Everything that is read goes to the writer. */
+static int add_pairs(struct pair_reader *reader, ikv_writer *writer, struct progress *progress)
+{
+    uint64_t pairs = 0;
+    for (;;) {
+        struct pair pair;
+        int result = pair_reader_next(reader, &pair);
+        if (result != INPUT_MORE) {
+            show_reading(progress, reader, pairs);
+            return result == INPUT_END ? STATUS_DONE : reader->status;
+        }
+        int status = add_pair(reader, writer, &pair);
+        if (status != STATUS_DONE)
+            return status;
+        if (++pairs % PROGRESS_PAIRS == 0) {
+            show_reading(progress, reader, pairs);
+            if (signals_caught())
+                return STATUS_INTERRUPTED;
+        }
+    }
+}
+
+static void print_summary(const char *path, const ikv_build_stats *stats, double seconds)
+{
+    double pairs = (double)(stats->pairs + stats->dropped);
+    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %" PRIu64 " bytes, %.2f s, %.0f pairs/s",
+            path, stats->pairs, stats->dropped, stats->file_size, seconds,
+            seconds > 0 ? pairs / seconds : 0);
+}
+
+static int build(struct build_options *options, struct pair_reader *reader,
+                 struct progress *progress)
+{
+    ikv_error error;
+    ikv_writer *writer;
+    options->writer.progress = progress_from_library;
+    options->writer.progress_user = progress;
+    if (ikv_writer_new(options->store, &options->writer, &writer, &error) != 0)
+        return library_error(&error);
+
+    double start = seconds_now();
+    int status = add_pairs(reader, writer, progress);
+    if (status != STATUS_DONE) {
+        ikv_writer_abort(writer);
+        return status;
+    }
+    ikv_build_stats stats;
+    int code = ikv_writer_finish(writer, &stats, &error);
+    progress_finish(progress);
+    if (code == IKV_E_CANCELED)
+        return STATUS_INTERRUPTED;
+    if (code != 0)
+        return library_error(&error);
+    if (!options->quiet)
+        print_summary(options->store, &stats, seconds_now() - start);
+    return STATUS_DONE;
+}
+
+int cmd_build(int argc, char **argv)
+{
+    struct build_options options;
+    int status = build_options_parse(&options, argc, argv);
+    if (status != OPTIONS_GO_ON)
+        return status;
+
+    signals_catch();
+    struct progress progress;
+    progress_start(&progress, options.progress, options.quiet, false);
+    struct pair_reader reader;
+    status = pair_reader_open(&reader, &options.format, options.inputs.items, options.inputs.count);
+    if (status == STATUS_DONE)
+        status = build(&options, &reader, &progress);
+    progress_finish(&progress);
+    pair_reader_close(&reader);
+    build_options_free(&options);
+    return status;
+}

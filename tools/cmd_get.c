@@ -1,0 +1,171 @@
+/* indexkv get: look up keys from arguments or a file, batch by batch, and write what was found. */
+#include "command.h"
+#include "exit_status.h"
+#include "item_writer.h"
+#include "key_reader.h"
+#include "keys.h"
+#include "lookup.h"
+#include "message.h"
+#include "numbers.h"
+#include "progress.h"
+#include "stats_table.h"
+#include "store_options.h"
+
+#include <string.h>
+
+enum { OPTION_KEYS = OPTION_OWN, OPTION_KEYS_FORMAT, OPTION_MATCH, OPTION_MISSING, OPTION_BATCH };
+
+static const struct option_spec specs[] = {
+    {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from a file, '-' is standard input"},
+    {OPTION_KEYS_FORMAT, 0, "keys-format", "F",
+     "of that file: text (default, one key a line), binary (keys\n"
+     "one after the other, little-endian)"},
+    {OPTION_MATCH, 'm', "match", "M",
+     "exact (default); floor: the greatest key that is not greater\n"
+     "than the one asked for; ceiling: the least that is not less"},
+    OPTION_SPEC_OUTPUT_FORMAT,
+    {OPTION_MISSING, 0, "missing", "M",
+     "for a key that is missing: skip (default) writes nothing,\n"
+     "empty writes the key without a value, error reports it"},
+    {OPTION_BATCH, 0, "batch", "N",
+     "look up so many keys at once (default: 65536, fewer if values\n"
+     "are large)"},
+    {OPTION_STATS, 0, "stats", NULL, "report on standard error what the lookups cost"},
+    OPTION_SPEC_KEY_SYNTAX,
+    OPTION_SPECS_STORE,
+    OPTION_SPECS_PROGRESS,
+    OPTION_SPEC_HELP,
+    {0}};
+
+static const struct command_syntax syntax = {
+    "get", "STORE [OPTION...] KEY...\nSTORE [OPTION...] --keys FILE|-",
+    "Look up keys and write a line for each, in their order: the key, a tab, the\n"
+    "value; with floor or ceiling the key asked for, the key that matched, the value.",
+    specs,
+    "Exit status: 0, or 1 if a key was missing (with KEY arguments or --missing error),\n"
+    "2 usage or bad key, 3 not a store or not the right one, 4 corrupt, 5 I/O error."};
+
+struct get_options {
+    struct store_options store;
+    struct lookup_options lookup;
+    const char *keys_file;
+    bool keys_binary, keys_format_given;
+    bool stats;
+};
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct get_options *options = user;
+    int choice = 0, status;
+    switch (id) {
+    case OPTION_KEYS:
+        options->keys_file = argument;
+        return OPTIONS_GO_ON;
+    case OPTION_KEYS_FORMAT:
+        options->keys_format_given = true;
+        status = option_choice(&syntax, "keys-format", argument, "text|binary", &choice);
+        options->keys_binary = choice == 1;
+        return status;
+    case OPTION_MATCH:
+        status = option_choice(&syntax, "match", argument, "exact|floor|ceiling", &choice);
+        options->lookup.match = (ikv_match)choice;
+        return status;
+    case OPTION_MISSING:
+        status = option_choice(&syntax, "missing", argument, "skip|empty|error", &choice);
+        options->lookup.missing = (enum missing_mode)choice;
+        return status;
+    case OPTION_BATCH:
+        return option_number(&syntax, "batch", argument, 1, LOOKUP_BATCH_MAX,
+                             &options->lookup.batch);
+    case OPTION_OUTPUT_FORMAT:
+        return option_output_format(&syntax, argument, &options->lookup.output_format);
+    case OPTION_STATS:
+        options->stats = true;
+        return OPTIONS_GO_ON;
+    default:
+        return store_options_accept(&options->store, id, argument);
+    }
+}
+
+static int check_operands(const struct get_options *options, const struct operands *operands)
+{
+    if (operands->count == 0)
+        return usage_error(syntax.name, "expected a STORE");
+    if (operands->count == 1 && options->keys_file == NULL)
+        return usage_error(syntax.name, "expected a KEY, or --keys FILE");
+    if (operands->count > 1 && options->keys_file != NULL)
+        return usage_error(syntax.name, "KEY arguments and --keys exclude each other");
+    if (options->keys_format_given && options->keys_file == NULL)
+        return usage_error(syntax.name, "--keys-format: only with --keys");
+    return OPTIONS_GO_ON;
+}
+
+/* Look everything up and write it, with the output already open. */
+static int look_up(const struct get_options *options, struct lookup *lookup,
+                   const struct operands *operands)
+{
+    ikv_key_type type = lookup->info.key_type;
+    ikv_key_syntax key_syntax = options->store.key_syntax;
+    struct key_reader reader;
+    int status = STATUS_DONE;
+    if (options->keys_file == NULL)
+        key_reader_from_arguments(&reader, type, key_syntax, operands->items + 1,
+                                  operands->count - 1);
+    else
+        status = key_reader_from_file(&reader, type, key_syntax, options->keys_file,
+                                      options->keys_binary);
+    if (status != STATUS_DONE)
+        return status;
+    struct progress progress;
+    progress_start(&progress, (enum progress_mode)options->store.progress, options->store.quiet,
+                   lookup->writer.output->terminal);
+    status = lookup_run(lookup, &reader, &progress);
+    progress_finish(&progress);
+    key_reader_close(&reader);
+    return status;
+}
+
+static int run(const struct get_options *options, const struct operands *operands,
+               struct output *output)
+{
+    int status = check_output_format(&syntax, options->lookup.output_format, output);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    double start = seconds_now();
+    ikv_store *store;
+    ikv_info info;
+    status = store_open(&options->store, operands->items[0], &store, &info);
+    if (status != STATUS_DONE)
+        return status;
+    struct lookup lookup;
+    status = lookup_init(&lookup, &options->lookup, store, &info, operands->items[0], output);
+    if (status == STATUS_DONE)
+        status = look_up(options, &lookup, operands);
+    if (options->stats)
+        stats_table_print(&lookup.stats, lookup.calls, lookup.seconds, seconds_now() - start);
+    lookup_free(&lookup);
+    ikv_close(store);
+    return status;
+}
+
+int cmd_get(int argc, char **argv)
+{
+    struct get_options options = {0};
+    store_options_init(&options.store, &syntax);
+    struct operands operands;
+    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    if (status == OPTIONS_GO_ON)
+        status = check_operands(&options, &operands);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    options.lookup.key_syntax = options.store.key_syntax;
+    options.lookup.name_missing =
+        options.keys_file == NULL || options.lookup.missing == MISSING_ERROR;
+
+    struct output output;
+    status = output_open(&output);
+    if (status != STATUS_DONE)
+        return status;
+    status = run(&options, &operands, &output);
+    return exit_status_worse(status, output_close(&output));
+}

@@ -1,0 +1,204 @@
+/* indexkv info: what a store says about itself. */
+#include "command.h"
+#include "exit_status.h"
+#include "json.h"
+#include "message.h"
+#include "numbers.h"
+#include "output.h"
+#include "store_options.h"
+#include "utf8.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OPTION_JSON = OPTION_OWN };
+
+static const struct option_spec specs[] = {
+    {OPTION_JSON, 'j', "json", NULL, "write one JSON object"},
+    OPTION_SPECS_STORE,
+    OPTION_SPEC_HELP,
+    {0}};
+
+static const struct command_syntax syntax = {"info", "STORE [OPTION...]", "Describe a store.",
+                                             specs, NULL};
+
+struct info_options {
+    struct store_options store;
+    bool json;
+};
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct info_options *options = user;
+    if (id == OPTION_JSON) {
+        options->json = true;
+        return OPTIONS_GO_ON;
+    }
+    return store_options_accept(&options->store, id, argument);
+}
+
+struct id_text {
+    char text[2 * 16 + 1];
+};
+
+static struct id_text id_text_of(const ikv_info *info)
+{
+    struct id_text id;
+    for (size_t i = 0; i < sizeof info->store_id; i++)
+        snprintf(id.text + 2 * i, 3, "%02x", info->store_id[i]);
+    return id;
+}
+
+static void number_line(struct output *output, const char *name, uint64_t number)
+{
+    output_format(output, "%-20s%" PRIu64 "\n", name, number);
+}
+
+static void bytes_line(struct output *output, const char *name, uint64_t bytes)
+{
+    output_format(output, "%-20s%" PRIu64, name, bytes);
+    if (bytes >= 1024)
+        output_format(output, " (%s)", bytes_for_people((double)bytes).text);
+    output_text(output, "\n");
+}
+
+static void text_line(struct output *output, const char *name, const char *text)
+{
+    output_format(output, "%-20s%s\n", name, text);
+}
+
+static void metadata_line(struct output *output, const ikv_info *info)
+{
+    enum { SHOWN = 200 };
+    if (info->metadata == NULL || info->metadata_size == 0) {
+        text_line(output, "metadata", "none");
+        return;
+    }
+    char text[SHOWN * UTF8_ESCAPE_MAX + 1];
+    size_t shown = info->metadata_size < SHOWN ? info->metadata_size : SHOWN;
+    output_format(output, "%-20s", "metadata");
+    output_bytes(output, text, utf8_escape(text, sizeof text, info->metadata, shown));
+    output_format(output, "%s (%zu bytes)\n", shown < info->metadata_size ? "..." : "",
+                  info->metadata_size);
+}
+
+static void write_text(struct output *output, const char *path, const ikv_info *info)
+{
+    char type[16];
+    output_format(output, "%-20s", "store");
+    output_foreign(output, path, strlen(path), false);
+    output_text(output, "\n");
+    text_line(output, "format", info->has_trailer ? "v2 with trailer" : "plain v2");
+    text_line(output, "checksums", info->has_trailer ? "yes" : "no");
+    text_line(output, "key type", ikv_key_type_name(info->key_type, type, sizeof type));
+    number_line(output, "key width", info->key_width);
+    number_line(output, "pairs", info->pair_count);
+    text_line(output, "records in order",
+              info->in_key_order  ? "by key"
+              : info->has_trailer ? "of arrival"
+                                  : "not recorded");
+    bytes_line(output, "file size", info->file_size);
+    bytes_line(output, "records end", info->records_end);
+    bytes_line(output, "index start", info->index_start);
+    bytes_line(output, "index size", info->index_size);
+    number_line(output, "index pages", info->index_pages);
+    number_line(output, "index page size", info->page_size);
+    number_line(output, "stride", info->stride);
+    if (info->has_trailer) {
+        text_line(output, "store id", id_text_of(info).text);
+        bytes_line(output, "value bytes", info->value_bytes);
+        number_line(output, "value size min", info->value_size_min);
+        number_line(output, "value size max", info->value_size_max);
+        number_line(output, "value size p99", info->value_size_p99);
+        metadata_line(output, info);
+    }
+    number_line(output, "fences in memory", info->fences);
+    bytes_line(output, "index memory", info->index_memory);
+    number_line(output, "reads to open", info->open_reads);
+    bytes_line(output, "bytes to open", info->open_bytes);
+    text_line(output, "backend", info->backend);
+}
+
+static void number_member(struct output *output, const char *name, uint64_t number)
+{
+    output_format(output, ",\n \"%s\": %" PRIu64, name, number);
+}
+
+static void flag_member(struct output *output, const char *name, int flag)
+{
+    output_format(output, ",\n \"%s\": %s", name, flag ? "true" : "false");
+}
+
+static void text_member(struct output *output, const char *name, const char *text)
+{
+    output_text(output, ",\n ");
+    json_text_member(output, name, text);
+}
+
+static void write_json(struct output *output, const char *path, const ikv_info *info)
+{
+    char type[16];
+    output_text(output, "{");
+    json_text_member(output, "path", path);
+    text_member(output, "format", info->has_trailer ? "v2 with trailer" : "plain v2");
+    flag_member(output, "has_trailer", info->has_trailer);
+    text_member(output, "key_type", ikv_key_type_name(info->key_type, type, sizeof type));
+    number_member(output, "key_width", info->key_width);
+    number_member(output, "pair_count", info->pair_count);
+    flag_member(output, "in_key_order", info->in_key_order);
+    number_member(output, "file_size", info->file_size);
+    number_member(output, "records_end", info->records_end);
+    number_member(output, "index_start", info->index_start);
+    number_member(output, "index_size", info->index_size);
+    number_member(output, "index_pages", info->index_pages);
+    number_member(output, "page_size", info->page_size);
+    number_member(output, "stride", info->stride);
+    if (info->has_trailer) {
+        text_member(output, "store_id", id_text_of(info).text);
+        number_member(output, "value_bytes", info->value_bytes);
+        number_member(output, "value_size_min", info->value_size_min);
+        number_member(output, "value_size_max", info->value_size_max);
+        number_member(output, "value_size_p99", info->value_size_p99);
+        output_text(output, ",\n ");
+        if (info->metadata != NULL)
+            json_bytes_member(output, "metadata", info->metadata, info->metadata_size);
+        else
+            output_text(output, "\"metadata\": null");
+    }
+    number_member(output, "fences", info->fences);
+    number_member(output, "index_memory", info->index_memory);
+    number_member(output, "open_reads", info->open_reads);
+    number_member(output, "open_bytes", info->open_bytes);
+    text_member(output, "backend", info->backend);
+    output_text(output, "}\n");
+}
+
+int cmd_info(int argc, char **argv)
+{
+    struct info_options options = {0};
+    store_options_init(&options.store, &syntax);
+    struct operands operands;
+    const char *path;
+    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    if (status == OPTIONS_GO_ON)
+        status = only_operand(&syntax, &operands, &path);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    ikv_store *store;
+    ikv_info info;
+    status = store_open(&options.store, path, &store, &info);
+    if (status != STATUS_DONE)
+        return status;
+    struct output output;
+    status = output_open(&output);
+    if (status == STATUS_DONE) {
+        if (options.json)
+            write_json(&output, path, &info);
+        else
+            write_text(&output, path, &info);
+        status = output_close(&output);
+    }
+    ikv_close(store);
+    return status;
+}

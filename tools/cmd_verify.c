@@ -1,0 +1,191 @@
+/* indexkv verify: read a whole store and report everything that is wrong with it. */
+#include "command.h"
+#include "exit_status.h"
+#include "json.h"
+#include "message.h"
+#include "numbers.h"
+#include "output.h"
+#include "progress.h"
+#include "signals.h"
+#include "store_options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { OPTION_JSON = OPTION_OWN, OPTION_MEMORY, OPTION_TEMP_DIR, OPTION_MAX_PROBLEMS };
+
+enum { MEMORY_LEAST = 8 << 20 };
+
+static const struct option_spec specs[] = {
+    {OPTION_JSON, 'j', "json", NULL, "write one JSON object, with the problems in it"},
+    {OPTION_MAX_PROBLEMS, 0, "max-problems", "N", "stop after so many problems (default 1000)"},
+    {OPTION_MEMORY, 'm', "memory", "SIZE",
+     "most memory for sorting and buffers (default 256M, least 8M)"},
+    {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
+     "where temporary files go (default: the directory of STORE)"},
+    OPTION_SPECS_STORE,
+    OPTION_SPECS_PROGRESS,
+    OPTION_SPEC_HELP,
+    {0}};
+
+static const struct command_syntax syntax = {
+    "verify", "STORE [OPTION...]",
+    "Read a whole store and check every byte of it. In a plain store, which has no\n"
+    "checksums, only its structure can be checked.",
+    specs, "Exit status: 0 sound, 4 corrupt, 3 not a store or not the right one, 5 I/O error."};
+
+struct verify_options {
+    struct store_options store;
+    ikv_verify_options verify;
+    bool json;
+};
+
+/* Handed to both callbacks. */
+struct verify_job {
+    const struct verify_options *options;
+    const char *path;
+    struct output output;
+    struct progress progress;
+    uint64_t problems; /* reported */
+};
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct verify_options *options = user;
+    switch (id) {
+    case OPTION_JSON:
+        options->json = true;
+        return OPTIONS_GO_ON;
+    case OPTION_MAX_PROBLEMS:
+        return option_number(&syntax, "max-problems", argument, 1, UINT64_MAX,
+                             &options->verify.max_problems);
+    case OPTION_MEMORY:
+        return option_size(&syntax, "memory", argument, MEMORY_LEAST, &options->verify.memory);
+    case OPTION_TEMP_DIR:
+        options->verify.temp_dir = argument;
+        return OPTIONS_GO_ON;
+    default:
+        return store_options_accept(&options->store, id, argument);
+    }
+}
+
+/* {"error":...,"offset":...,"key":...,"message":...} */
+static void write_problem(struct output *output, const ikv_error *problem)
+{
+    output_format(output, "{\"code\": %d, ", problem->code);
+    json_text_member(output, "error", ikv_strerror(problem->code));
+    if (problem->offset != IKV_NO_OFFSET)
+        output_format(output, ", \"offset\": %" PRIu64, problem->offset);
+    if (ikv_key_width(problem->key_type) > 0) {
+        output_text(output, ", ");
+        json_key_member(output, "key", problem->key_type, IKV_SYNTAX_AUTO, problem->key);
+    }
+    output_text(output, ", ");
+    json_text_member(output, "message", problem->message);
+    output_text(output, "}");
+}
+
+static void found_problem(void *user, const ikv_error *problem)
+{
+    struct verify_job *job = user;
+    job->problems++;
+    if (!job->options->json) {
+        library_error(problem);
+        return;
+    }
+    output_text(&job->output, job->problems == 1 ? "\n  " : ",\n  ");
+    write_problem(&job->output, problem);
+}
+
+static int show_progress(void *user, const ikv_progress *point)
+{
+    struct verify_job *job = user;
+    return progress_from_library(&job->progress, point);
+}
+
+static void write_summary(struct output *output, const char *path, const ikv_verify_report *report)
+{
+    output_foreign(output, path, strlen(path), false);
+    if (report->problems == 0)
+        output_text(output, report->has_trailer ? ": sound"
+                                                : ": sound as far as a plain store "
+                                                  "without checksums shows");
+    else
+        output_format(output, ": corrupt, %" PRIu64 " %s", report->problems,
+                      report->problems == 1 ? "problem" : "problems");
+    output_format(output,
+                  "; checked %" PRIu64 " records, %" PRIu64 " index pages, %" PRIu64
+                  " sections, %" PRIu64 " bytes\n",
+                  report->records, report->pages, report->sections, report->bytes);
+}
+
+static void write_json_end(struct output *output, const ikv_verify_report *report, bool checked)
+{
+    output_format(output, "],\n \"checked\": %s, \"sound\": %s", checked ? "true" : "false",
+                  checked && report->problems == 0 ? "true" : "false");
+    if (checked)
+        output_format(output,
+                      ",\n \"problem_count\": %" PRIu64 ", \"has_trailer\": %s,\n"
+                      " \"records\": %" PRIu64 ", \"pages\": %" PRIu64 ", \"sections\": %" PRIu64
+                      ", \"bytes\": %" PRIu64,
+                      report->problems, report->has_trailer ? "true" : "false", report->records,
+                      report->pages, report->sections, report->bytes);
+    output_text(output, "}\n");
+}
+
+static int verify(struct verify_job *job)
+{
+    ikv_verify_options options = job->options->verify;
+    options.problem = found_problem;
+    options.progress = show_progress;
+    options.user = job;
+    struct output *output = &job->output;
+    bool json = job->options->json;
+    if (json) {
+        output_text(output, "{");
+        json_text_member(output, "path", job->path);
+        output_text(output, ",\n \"problems\": [");
+    }
+    ikv_verify_report report = {0};
+    ikv_error error;
+    int code = ikv_verify(job->path, &job->options->store.open, &options, &report, &error);
+    progress_finish(&job->progress);
+    if (code == IKV_E_CANCELED)
+        return STATUS_INTERRUPTED;
+    bool checked = code == 0 || report.problems > 0;
+    int status = exit_status_of(code);
+    if (!checked)
+        status = store_open_error(&error);
+    if (!checked && json && job->problems++ == 0) {
+        output_text(output, "\n  ");
+        write_problem(output, &error);
+    }
+    if (json)
+        write_json_end(output, &report, checked);
+    else if (checked)
+        write_summary(output, job->path, &report);
+    return status;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    struct verify_options options = {.verify = IKV_VERIFY_OPTIONS_INIT};
+    store_options_init(&options.store, &syntax);
+    struct operands operands;
+    struct verify_job job = {.options = &options};
+    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    if (status == OPTIONS_GO_ON)
+        status = only_operand(&syntax, &operands, &job.path);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    signals_catch();
+    status = output_open(&job.output);
+    if (status != STATUS_DONE)
+        return status;
+    progress_start(&job.progress, (enum progress_mode)options.store.progress, options.store.quiet,
+                   false);
+    status = verify(&job);
+    if (status == STATUS_INTERRUPTED)
+        return status;
+    return exit_status_worse(status, output_close(&job.output));
+}

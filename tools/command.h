@@ -1,0 +1,11 @@
+/* The subcommands. Each gets what follows its name and returns an exit status. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+int cmd_build(int argc, char **argv);
+int cmd_get(int argc, char **argv);
+int cmd_scan(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+#endif

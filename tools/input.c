@@ -1,0 +1,144 @@
+#define _POSIX_C_SOURCE 200809L
+#include "input.h"
+
+#include "exit_status.h"
+#include "message.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 1 << 20 };
+
+static int fail(struct input *input, int error)
+{
+    if (error == EINTR) {
+        input->status = STATUS_INTERRUPTED;
+    } else {
+        message("%s: %s", input->name, strerror(error));
+        input->status = STATUS_IO;
+    }
+    return INPUT_FAILED;
+}
+
+int input_open(struct input *input, const char *path)
+{
+    bool standard = strcmp(path, "-") == 0;
+    *input = (struct input){.fd = STDIN_FILENO, .name = standard ? "(standard input)" : path};
+    while (!standard && (input->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
+        /* Opening a FIFO waits for its writer. */
+        if (errno == EINTR && !signals_caught())
+            continue;
+        fail(input, errno);
+        return input->status;
+    }
+    struct stat status;
+    if (fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        off_t position = lseek(input->fd, 0, SEEK_CUR);
+        input->regular = true;
+        if (position >= 0 && status.st_size > position)
+            input->size = (uint64_t)(status.st_size - position);
+        /* A hint; nothing depends on it. */
+        (void)posix_fadvise(input->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
+    input->terminal = isatty(input->fd) == 1;
+    return STATUS_DONE;
+}
+
+void input_close(struct input *input)
+{
+    buffer_free(&input->buffer);
+    if (input->fd > STDIN_FILENO)
+        close(input->fd);
+    input->fd = -1;
+}
+
+int input_fill(struct input *input)
+{
+    struct buffer *buffer = &input->buffer;
+    if (input->start > 0) {
+        size_t rest = input_available(input);
+        if (rest > 0)
+            memmove(buffer->data, input_text(input), rest);
+        buffer->size = rest;
+        input->start = 0;
+    }
+    /* Doubles the buffer when a line fills it: no length is trusted before its bytes arrive. */
+    size_t least = buffer->capacity == 0 ? READ_SIZE : 1;
+    if (!buffer_reserve(buffer, least)) {
+        input->status = out_of_memory();
+        return INPUT_FAILED;
+    }
+    for (;;) {
+        if (!input->regular && signals_wait_readable(input->fd) != 0)
+            return fail(input, EINTR);
+        if (signals_caught())
+            return fail(input, EINTR);
+        ssize_t size =
+            read(input->fd, buffer->data + buffer->size, buffer->capacity - buffer->size);
+        if (size > 0) {
+            buffer->size += (size_t)size;
+            return INPUT_MORE;
+        }
+        if (size == 0)
+            return INPUT_END;
+        if (errno != EINTR)
+            return fail(input, errno);
+    }
+}
+
+int input_need(struct input *input, size_t size)
+{
+    while (input_available(input) < size) {
+        int result = input_fill(input);
+        if (result != INPUT_MORE)
+            return result;
+    }
+    return INPUT_MORE;
+}
+
+/* The end of the first unconsumed line, if it has been read. */
+static const char *find_line_end(struct input *input)
+{
+    size_t available = input_available(input);
+    if (available == input->searched) /* also before the first read, when there is no buffer */
+        return NULL;
+    const char *end =
+        memchr(input_text(input) + input->searched, '\n', available - input->searched);
+    if (end == NULL)
+        input->searched = available;
+    return end;
+}
+
+int input_line(struct input *input, size_t longest, const char **ret_line, size_t *ret_length)
+{
+    for (;;) {
+        const char *end = find_line_end(input);
+        size_t length = end ? (size_t)(end - input_text(input)) : input_available(input);
+        if (end != NULL || length > longest) {
+            *ret_line = input_text(input);
+            *ret_length = length;
+            if (length <= longest)
+                input_consume(input, length + 1);
+            return INPUT_MORE;
+        }
+        int result = input_fill(input);
+        if (result == INPUT_MORE)
+            continue;
+        if (result == INPUT_END && length > 0) {
+            *ret_line = input_text(input);
+            *ret_length = length;
+            input_consume(input, length);
+            return INPUT_MORE;
+        }
+        return result;
+    }
+}
+
+bool input_would_wait(struct input *input)
+{
+    return !input->regular && find_line_end(input) == NULL;
+}

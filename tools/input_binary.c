@@ -1,0 +1,45 @@
+/*
+ * Pairs without separators, all numbers little-endian:
+ *
+ *     | key, key_width bytes | u32 size | value, size bytes |
+ */
+#include "exit_status.h"
+#include "keys.h"
+#include "pair_reader.h"
+
+#include <inttypes.h>
+
+enum { SIZE_BYTES = 4 };
+
+static int truncated(struct pair_reader *reader, const char *what, uint64_t need)
+{
+    return pair_reader_fail(reader, STATUS_USAGE,
+                            "expected %s of %" PRIu64 " bytes, got the end of the file after %zu",
+                            what, need, input_available(&reader->input));
+}
+
+int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
+{
+    struct input *input = &reader->input;
+    size_t head = reader->key_width + SIZE_BYTES;
+    reader->position = input->offset;
+    int result = input_need(input, head);
+    if (result == INPUT_END && input_available(input) > 0)
+        return truncated(reader, "a key and a size", head);
+    if (result != INPUT_MORE)
+        return result;
+
+    const unsigned char *p = (const unsigned char *)input_text(input);
+    key_bytes_convert(reader->format.key_type, reader->key, p);
+    p += reader->key_width;
+    uint32_t size = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    input_consume(input, head);
+    result = input_need(input, size);
+    if (result == INPUT_END)
+        return truncated(reader, "a value", size);
+    if (result != INPUT_MORE)
+        return result;
+    *ret_pair = (struct pair){reader->key, input_text(input), size};
+    input_consume(input, size);
+    return INPUT_MORE;
+}

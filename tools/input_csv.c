@@ -1,0 +1,249 @@
+/* Rows of CSV: the key in one column, the value the whole row as it is or some of its columns. */
+#include "exit_status.h"
+#include "message.h"
+#include "numbers.h"
+#include "pair_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A column as it was asked for, and where it is in the current file. */
+struct column {
+    char *name;   /* content of the field that asked for it */
+    size_t index; /* from 0 */
+};
+
+struct csv_columns {
+    struct csv_row row;
+    struct column key;
+    struct column *values; /* value_count of them; none: the value is the whole row */
+    size_t value_count;
+    struct buffer value;
+    bool at_end; /* of the current file: nothing follows what has been read */
+};
+
+/* A number from 1 on. */
+static bool column_number(const char *name, size_t *ret_index)
+{
+    uint64_t number;
+    if (!parse_number(name, &number) || number < 1 || number > CSV_FIELDS_MAX)
+        return false;
+    *ret_index = (size_t)number - 1;
+    return true;
+}
+
+/* Without a header a column can only be asked for by its number. */
+static int check_column(const struct pair_format *format, struct column *column)
+{
+    if (format->header || column_number(column->name, &column->index))
+        return STATUS_DONE;
+    return usage_error("build", "column %s: expected a number from 1 to %d (names need --header)",
+                       excerpt_of(column->name, strlen(column->name)).text, CSV_FIELDS_MAX);
+}
+
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+/* The list of columns is itself a row, so that names may hold commas. */
+static int parse_value_columns(struct csv_columns *columns, const struct pair_format *format)
+{
+    const char *list = format->value_columns, *problem = "";
+    struct csv_row *row = &columns->row;
+    csv_row_begin(row);
+    enum csv_scan result = csv_row_scan(row, ',', list, strlen(list), true, &problem);
+    if (result == CSV_NO_MEMORY)
+        return out_of_memory();
+    if (result != CSV_ROW || row->consumed != strlen(list))
+        return usage_error("build", "--value-columns: expected columns separated by commas, got %s",
+                           excerpt_of(list, strlen(list)).text);
+    columns->values = calloc(row->count, sizeof *columns->values);
+    if (columns->values == NULL)
+        return out_of_memory();
+    for (size_t i = 0; i < row->count; i++) {
+        columns->value.size = 0;
+        if (!csv_field_content(&row->fields[i], list, &columns->value) ||
+            !buffer_append(&columns->value, "", 1) ||
+            (columns->values[i].name = copy_text(columns->value.data)) == NULL)
+            return out_of_memory();
+        columns->value_count++;
+        int status = check_column(format, &columns->values[i]);
+        if (status != STATUS_DONE)
+            return status;
+    }
+    return STATUS_DONE;
+}
+
+int input_csv_open(struct pair_reader *reader)
+{
+    struct csv_columns *columns = calloc(1, sizeof *columns);
+    if (columns == NULL)
+        return out_of_memory();
+    reader->columns = columns;
+    columns->key.name = copy_text(reader->format.key_column);
+    if (columns->key.name == NULL)
+        return out_of_memory();
+    int status = check_column(&reader->format, &columns->key);
+    if (status == STATUS_DONE && reader->format.value_columns != NULL)
+        status = parse_value_columns(columns, &reader->format);
+    return status;
+}
+
+void input_csv_close(struct pair_reader *reader)
+{
+    struct csv_columns *columns = reader->columns;
+    if (columns == NULL)
+        return;
+    for (size_t i = 0; i < columns->value_count; i++)
+        free(columns->values[i].name);
+    free(columns->values);
+    free(columns->key.name);
+    buffer_free(&columns->value);
+    csv_row_free(&columns->row);
+    free(columns);
+    reader->columns = NULL;
+}
+
+/* Read the next row into columns->row. Its text stays at the input's front, not yet consumed. */
+static int next_row(struct pair_reader *reader)
+{
+    struct csv_columns *columns = reader->columns;
+    struct input *input = &reader->input;
+    reader->line += columns->row.newlines;
+    reader->position = input->offset;
+    csv_row_begin(&columns->row);
+    for (;;) {
+        size_t available = input_available(input);
+        if (available == 0 && columns->at_end)
+            return INPUT_END;
+        const char *problem = "";
+        enum csv_scan result = CSV_MORE;
+        if (available > 0)
+            result = csv_row_scan(&columns->row, reader->format.delimiter, input_text(input),
+                                  available, columns->at_end, &problem);
+        if (result == CSV_ROW)
+            return INPUT_MORE;
+        if (result == CSV_NO_MEMORY) {
+            reader->status = out_of_memory();
+            return INPUT_FAILED;
+        }
+        if (result == CSV_BAD)
+            return pair_reader_fail(reader, STATUS_USAGE, "expected %s", problem);
+        if (available > pair_reader_line_longest())
+            return pair_reader_fail(reader, STATUS_USAGE,
+                                    "expected a value of at most %u bytes, got a longer row",
+                                    IKV_VALUE_SIZE_MAX);
+        int filled = input_fill(input);
+        if (filled == INPUT_FAILED)
+            return INPUT_FAILED;
+        columns->at_end = filled == INPUT_END;
+    }
+}
+
+/* Look a column up in the header row; a name that is there goes before a number. */
+static int resolve(struct pair_reader *reader, struct column *column)
+{
+    struct csv_columns *columns = reader->columns;
+    const struct csv_row *row = &columns->row;
+    const char *text = input_text(&reader->input);
+    size_t length = strlen(column->name);
+    for (size_t i = 0; i < row->count; i++) {
+        columns->value.size = 0;
+        if (!csv_field_content(&row->fields[i], text, &columns->value)) {
+            reader->status = out_of_memory();
+            return INPUT_FAILED;
+        }
+        if (columns->value.size == length &&
+            (length == 0 || memcmp(columns->value.data, column->name, length) == 0)) {
+            column->index = i;
+            return INPUT_MORE;
+        }
+    }
+    if (column_number(column->name, &column->index))
+        return INPUT_MORE;
+    return pair_reader_fail(reader, STATUS_USAGE, "expected a header with the column %s",
+                            excerpt_of(column->name, length).text);
+}
+
+int input_csv_begin(struct pair_reader *reader)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    struct csv_columns *columns = reader->columns;
+    columns->at_end = false;
+    columns->row.newlines = 0;
+    reader->line = 1;
+    int result = input_need(&reader->input, 3);
+    if (result == INPUT_FAILED)
+        return result;
+    if (result == INPUT_MORE && memcmp(input_text(&reader->input), byte_order_mark, 3) == 0)
+        input_consume(&reader->input, 3);
+    if (!reader->format.header)
+        return INPUT_MORE;
+
+    result = next_row(reader);
+    if (result == INPUT_END)
+        return INPUT_MORE; /* an empty file: the next call finds its end again */
+    if (result != INPUT_MORE)
+        return result;
+    result = resolve(reader, &columns->key);
+    for (size_t i = 0; i < columns->value_count && result == INPUT_MORE; i++)
+        result = resolve(reader, &columns->values[i]);
+    if (result == INPUT_MORE)
+        input_consume(&reader->input, columns->row.consumed);
+    return result;
+}
+
+static int missing_column(struct pair_reader *reader, const struct column *column)
+{
+    return pair_reader_fail(reader, STATUS_USAGE, "expected at least %zu columns, got %zu",
+                            column->index + 1, reader->columns->row.count);
+}
+
+/* The wanted columns, as a row of their own in columns->value. */
+static int join_values(struct pair_reader *reader, const char *text)
+{
+    struct csv_columns *columns = reader->columns;
+    const struct csv_row *row = &columns->row;
+    char delimiter = reader->format.delimiter;
+    columns->value.size = 0;
+    for (size_t i = 0; i < columns->value_count; i++) {
+        const struct column *column = &columns->values[i];
+        if (column->index >= row->count)
+            return missing_column(reader, column);
+        if ((i > 0 && !buffer_append(&columns->value, &delimiter, 1)) ||
+            !csv_field_encode(&row->fields[column->index], delimiter, text, &columns->value)) {
+            reader->status = out_of_memory();
+            return INPUT_FAILED;
+        }
+    }
+    return INPUT_MORE;
+}
+
+int input_csv_next(struct pair_reader *reader, struct pair *ret_pair)
+{
+    struct csv_columns *columns = reader->columns;
+    const struct csv_row *row = &columns->row;
+    int result = next_row(reader);
+    if (result != INPUT_MORE)
+        return result;
+    const char *text = input_text(&reader->input);
+    if (columns->key.index >= row->count)
+        return missing_column(reader, &columns->key);
+    const struct csv_field *key = &row->fields[columns->key.index];
+    result = pair_reader_parse_key(reader, text + key->start, key->end - key->start);
+    if (result == INPUT_MORE && columns->value_count > 0)
+        result = join_values(reader, text);
+    if (result != INPUT_MORE)
+        return result;
+    if (columns->value_count > 0)
+        *ret_pair = (struct pair){reader->key, columns->value.size ? columns->value.data : "",
+                                  columns->value.size};
+    else
+        *ret_pair = (struct pair){reader->key, text, row->length};
+    input_consume(&reader->input, row->consumed);
+    return INPUT_MORE;
+}

@@ -1,0 +1,45 @@
+/* What get and scan write about a key and its value, in the four output formats. */
+#ifndef ITEM_WRITER_H
+#define ITEM_WRITER_H
+
+#include "options.h"
+#include "output.h"
+
+#include <indexkv.h>
+
+enum output_format { OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW, OUTPUT_BINARY };
+
+#define OPTION_SPEC_OUTPUT_FORMAT                                                                  \
+    {                                                                                              \
+        OPTION_OUTPUT_FORMAT, 'f', "output-format", "F", "tsv (default), jsonl, raw, binary"       \
+    }
+
+/* A key, its text if it was given as text, and the syntax to write it in otherwise. */
+struct item_key {
+    const void *key; /* NULL: there is no such key */
+    const char *text;
+    size_t text_length;
+    ikv_key_syntax syntax;
+};
+
+struct item_writer {
+    struct output *output;
+    enum output_format format;
+    ikv_key_type key_type;
+    size_t key_width;
+    bool with_key;     /* a scan in storage order has none */
+    bool with_matched; /* also the key that matched: floor and ceiling */
+};
+
+int option_output_format(const struct command_syntax *syntax, const char *argument,
+                         enum output_format *ret_format);
+
+/* Binary is not for eyes. Returns OPTIONS_GO_ON or reports. */
+int check_output_format(const struct command_syntax *syntax, enum output_format format,
+                        const struct output *output);
+
+/* value NULL: the key is missing, and that is to be written. */
+void item_write(const struct item_writer *writer, const struct item_key *key,
+                const struct item_key *matched, const void *value, uint32_t size);
+
+#endif

@@ -1,0 +1,157 @@
+#include "key_reader.h"
+
+#include "exit_status.h"
+#include "keys.h"
+#include "message.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A batch also ends here, so that keys with absurdly many leading zeros take no absurd memory. */
+#define BATCH_TEXT_MAX ((size_t)64 << 20)
+
+void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
+                               char **arguments, size_t count)
+{
+    *reader = (struct key_reader){.type = type,
+                                  .width = ikv_key_width(type),
+                                  .syntax = syntax,
+                                  .arguments = arguments,
+                                  .argument_count = count,
+                                  .input = {.fd = -1}};
+}
+
+int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
+                         const char *path, bool binary)
+{
+    *reader = (struct key_reader){
+        .type = type, .width = ikv_key_width(type), .syntax = syntax, .binary = binary};
+    return input_open(&reader->input, path);
+}
+
+void key_reader_close(struct key_reader *reader)
+{
+    if (reader->arguments == NULL)
+        input_close(&reader->input);
+}
+
+static int fail(struct key_reader *reader, int status)
+{
+    reader->status = status;
+    return INPUT_FAILED;
+}
+
+static int bad_key(struct key_reader *reader, int code, const char *text, size_t length)
+{
+    char type_name[16];
+    const char *name = ikv_key_type_name(reader->type, type_name, sizeof type_name);
+    const char *range = code == IKV_E_KEY_RANGE ? ", which is out of its range" : "";
+    struct excerpt excerpt = excerpt_of(text, length);
+    if (reader->arguments != NULL)
+        message("expected a key of type %s, got %s%s", name, excerpt.text, range);
+    else
+        message("%s:%" PRIu64 ": expected a key of type %s, got %s%s", reader->input.name,
+                reader->line, name, excerpt.text, range);
+    return fail(reader, STATUS_USAGE);
+}
+
+static int add_text_key(struct key_reader *reader, struct key_batch *batch, const char *text,
+                        size_t length)
+{
+    if (!buffer_reserve(&batch->keys, reader->width))
+        return fail(reader, out_of_memory());
+    int code = length > KEY_TEXT_LONGEST ? IKV_E_KEY_SYNTAX
+                                         : ikv_key_parse(reader->type, reader->syntax, text, length,
+                                                         batch->keys.data + batch->keys.size);
+    if (code != 0)
+        return bad_key(reader, code, text, length);
+    if (!buffer_append(&batch->texts, text, length) ||
+        !buffer_append(&batch->text_ends, &batch->texts.size, sizeof batch->texts.size))
+        return fail(reader, out_of_memory());
+    batch->keys.size += reader->width;
+    batch->count++;
+    return INPUT_MORE;
+}
+
+/* One line is one key; a CR before its end belongs to the line end. */
+static int read_text_key(struct key_reader *reader, struct key_batch *batch)
+{
+    const char *line;
+    size_t length;
+    int result = input_line(&reader->input, KEY_TEXT_LONGEST, &line, &length);
+    if (result == INPUT_FAILED)
+        return fail(reader, reader->input.status);
+    if (result == INPUT_END)
+        return result;
+    reader->line++;
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    return add_text_key(reader, batch, line, length);
+}
+
+static int read_binary_key(struct key_reader *reader, struct key_batch *batch)
+{
+    struct input *input = &reader->input;
+    int result = input_need(input, reader->width);
+    if (result == INPUT_FAILED)
+        return fail(reader, input->status);
+    if (result == INPUT_END && input_available(input) > 0) {
+        message("%s: offset %" PRIu64 ": expected a key of %zu bytes, got the end of the file "
+                "after %zu",
+                input->name, input->offset, reader->width, input_available(input));
+        return fail(reader, STATUS_USAGE);
+    }
+    if (result == INPUT_END)
+        return result;
+    if (!buffer_reserve(&batch->keys, reader->width))
+        return fail(reader, out_of_memory());
+    key_bytes_convert(reader->type, batch->keys.data + batch->keys.size, input_text(input));
+    input_consume(input, reader->width);
+    batch->keys.size += reader->width;
+    batch->count++;
+    return INPUT_MORE;
+}
+
+static int read_key(struct key_reader *reader, struct key_batch *batch)
+{
+    if (reader->arguments == NULL)
+        return reader->binary ? read_binary_key(reader, batch) : read_text_key(reader, batch);
+    if (reader->argument_next == reader->argument_count)
+        return INPUT_END;
+    const char *text = reader->arguments[reader->argument_next++];
+    return add_text_key(reader, batch, text, strlen(text));
+}
+
+int key_reader_next(struct key_reader *reader, size_t limit, struct key_batch *batch)
+{
+    batch->count = 0;
+    batch->keys.size = batch->texts.size = batch->text_ends.size = 0;
+    if (reader->status != STATUS_DONE)
+        return INPUT_FAILED;
+    while (batch->count < limit && batch->texts.size < BATCH_TEXT_MAX) {
+        if (batch->count > 0 && reader->arguments == NULL && reader->input.terminal &&
+            input_would_wait(&reader->input))
+            break;
+        int result = read_key(reader, batch);
+        if (result != INPUT_MORE)
+            return batch->count > 0 ? INPUT_MORE : result;
+    }
+    return INPUT_MORE;
+}
+
+const char *key_batch_text(const struct key_batch *batch, size_t i, size_t *ret_length)
+{
+    if (batch->text_ends.size == 0)
+        return NULL;
+    const size_t *ends = (const size_t *)(const void *)batch->text_ends.data;
+    size_t start = i == 0 ? 0 : ends[i - 1];
+    *ret_length = ends[i] - start;
+    return batch->texts.data + start;
+}
+
+void key_batch_free(struct key_batch *batch)
+{
+    buffer_free(&batch->keys);
+    buffer_free(&batch->texts);
+    buffer_free(&batch->text_ends);
+}

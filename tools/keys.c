@@ -1,0 +1,48 @@
+#include "keys.h"
+
+#include <string.h>
+
+static bool is_byte_string(ikv_key_type type)
+{
+    return type == IKV_KEY_BYTES(ikv_key_width(type));
+}
+
+static bool host_is_little_endian(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+void key_bytes_convert(ikv_key_type type, void *to, const void *from)
+{
+    size_t width = ikv_key_width(type);
+    if (host_is_little_endian() || is_byte_string(type)) {
+        memcpy(to, from, width);
+        return;
+    }
+    for (size_t i = 0; i < width; i++)
+        ((unsigned char *)to)[i] = ((const unsigned char *)from)[width - 1 - i];
+}
+
+bool key_syntax_fits(ikv_key_type type, ikv_key_syntax syntax)
+{
+    static const unsigned char zero[IKV_KEY_WIDTH_MAX];
+    char text[IKV_KEY_TEXT_MAX];
+    return ikv_key_format(type, syntax, zero, text, sizeof text) >= 0;
+}
+
+ikv_key_syntax key_syntax_of(ikv_key_type type, const char *text, size_t length)
+{
+    if (is_byte_string(type))
+        return IKV_SYNTAX_AUTO;
+    if (type == IKV_KEY_U32 && memchr(text, '.', length) != NULL)
+        return IKV_SYNTAX_IP;
+    if (type == IKV_KEY_U128 && memchr(text, ':', length) != NULL)
+        return IKV_SYNTAX_IP;
+    size_t sign = length > 0 && (text[0] == '-' || text[0] == '+');
+    if (length >= sign + 2 && text[sign] == '0' && (text[sign + 1] | 0x20) == 'x')
+        return IKV_SYNTAX_HEX;
+    return IKV_SYNTAX_AUTO;
+}

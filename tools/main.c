@@ -1,0 +1,115 @@
+/* indexkv: build stores, look keys up in them, scan, describe and check them. */
+#define _POSIX_C_SOURCE 200809L
+#include "command.h"
+#include "exit_status.h"
+#include "message.h"
+#include "output.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <indexkv.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"build", cmd_build, "build a store from pairs of keys and values"},
+    {"get", cmd_get, "look up keys"},
+    {"scan", cmd_scan, "write out all pairs, or a range of them"},
+    {"info", cmd_info, "describe a store"},
+    {"verify", cmd_verify, "check every byte of a store"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int print_help(void)
+{
+    struct output output;
+    int status = output_open(&output);
+    if (status != STATUS_DONE)
+        return status;
+    output_text(&output, "usage: indexkv COMMAND [OPTION...] [ARGUMENT...]\n\n"
+                         "Immutable key-value stores for fixed-width keys, looked up in bulk.\n\n"
+                         "commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        output_format(&output, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    output_text(&output,
+                "\n'indexkv COMMAND --help' lists the options of a command; the manual is\n"
+                "indexkv(1), indexkv-build(1), indexkv-get(1) and so on.\n\n"
+                "exit status: 0 done, 1 a key was missing, 2 usage or bad input,\n"
+                "3 not a store or not the right one, 4 corrupt, 5 input/output error\n");
+    return output_close(&output);
+}
+
+static int print_version(void)
+{
+    struct output output;
+    int status = output_open(&output);
+    if (status != STATUS_DONE)
+        return status;
+    output_format(&output, "indexkv %s\n", ikv_version());
+    return output_close(&output);
+}
+
+/* `indexkv help [COMMAND]` */
+static int run_help(int argc, char **argv)
+{
+    if (argc == 0)
+        return print_help();
+    const struct command *command = find_command(argv[0]);
+    if (command == NULL)
+        return usage_error(NULL, "unknown command %s", excerpt_of(argv[0], strlen(argv[0])).text);
+    char option[] = "--help";
+    char *arguments[] = {option, NULL};
+    return command->run(1, arguments);
+}
+
+/* A file opened while a standard descriptor is closed would take its number, and output meant for
+ * the terminal would end up in a store. The placeholders fail with EBADF when used. */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            _exit(STATUS_IO);
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage_error(NULL, "expected a command: build, get, scan, info or verify");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return print_help();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return print_version();
+    if (strcmp(name, "help") == 0)
+        return run_help(argc - 2, argv + 2);
+    const struct command *command = find_command(name);
+    if (command == NULL)
+        return usage_error(NULL, "unknown %s %s", name[0] == '-' ? "option" : "command",
+                           excerpt_of(name, strlen(name)).text);
+    return command->run(argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+    occupy_standard_descriptors();
+    signals_ignore_pipe();
+    int status = run(argc, argv);
+    if (status == STATUS_INTERRUPTED)
+        signals_end(signals_caught());
+    return status;
+}

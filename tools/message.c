@@ -1,0 +1,103 @@
+#define _POSIX_C_SOURCE 200809L
+#include "message.h"
+
+#include "exit_status.h"
+#include "utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Longest line; enough for a path of PATH_MAX bytes and what is said about it. */
+#define LINE_MAX_BYTES 8192
+
+/* One write, so that lines of several processes do not mix. There is nowhere to report a failure of
+ * standard error to. */
+static void write_line(const char *line, size_t length)
+{
+    ssize_t written = write(STDERR_FILENO, line, length);
+    (void)written;
+}
+
+/* A progress line may stand where the cursor is (progress.c leaves it at the line's beginning):
+ * erase what of it the message does not cover. */
+static const char *line_end(void)
+{
+    const char *terminal = getenv("TERM");
+    if (terminal == NULL || strcmp(terminal, "dumb") == 0 || !isatty(STDERR_FILENO))
+        return "\n";
+    return "\033[K\n";
+}
+
+static void say(const char *format, va_list arguments)
+{
+    char text[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES + 16] = "indexkv: ";
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    if (length < 0)
+        return;
+    size_t used = strlen(line);
+    used += utf8_escape(line + used, LINE_MAX_BYTES - used, text, strlen(text));
+    used += (size_t)snprintf(line + used, sizeof line - used, "%s", line_end());
+    write_line(line, used);
+}
+
+void message(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+}
+
+int usage_error(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+
+    char line[128];
+    int length = snprintf(line, sizeof line, "Try 'indexkv %s%s--help'.\n", command ? command : "",
+                          command ? " " : "");
+    write_line(line, (size_t)length);
+    return STATUS_USAGE;
+}
+
+int out_of_memory(void)
+{
+    message("out of memory");
+    return STATUS_IO;
+}
+
+int library_error(const ikv_error *error)
+{
+    message("%s", error->message[0] ? error->message : ikv_strerror(error->code));
+    return exit_status_of(error->code);
+}
+
+struct excerpt excerpt_of(const void *text, size_t length)
+{
+    const size_t shown = 48;
+    struct excerpt excerpt;
+    size_t used = 0;
+    excerpt.text[used++] = '\'';
+    /* 48 bytes of input can take 4 times the room; utf8_escape stops where `excerpt` ends. */
+    size_t part = length < shown ? length : shown;
+    char escaped[UTF8_ESCAPE_MAX * 48 + 1];
+    size_t escaped_length = utf8_escape(escaped, sizeof escaped, text, part);
+    size_t room = sizeof excerpt.text - used - sizeof "...'";
+    int cut = length > shown || escaped_length > room;
+    if (escaped_length > room) {
+        escaped_length = room;
+        /* Not through the middle of a character. */
+        while (escaped_length > 0 && ((unsigned char)escaped[escaped_length] & 0xc0) == 0x80)
+            escaped_length--;
+    }
+    memcpy(excerpt.text + used, escaped, escaped_length);
+    used += escaped_length;
+    snprintf(excerpt.text + used, sizeof excerpt.text - used, "%s'", cut ? "..." : "");
+    return excerpt;
+}

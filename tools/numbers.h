@@ -1,0 +1,33 @@
+/* Numbers and sizes: read from options, and written for people. */
+#ifndef NUMBERS_H
+#define NUMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decimal digits and nothing else; false also if the number does not fit. */
+bool parse_number(const char *text, uint64_t *ret_number);
+
+/* As parse_number, with an optional suffix K, M, G or T (either case): powers of 1024. */
+bool parse_size(const char *text, uint64_t *ret_bytes);
+
+/* 1 to 4 octal digits. */
+bool parse_octal(const char *text, uint32_t *ret_number);
+
+/* Exactly 2 * size hex digits. */
+bool parse_hex(const char *text, unsigned char *ret_bytes, size_t size);
+
+#define NUMBER_TEXT_MAX 32
+struct number_text {
+    char text[NUMBER_TEXT_MAX];
+};
+
+struct number_text bytes_for_people(double bytes);     /* "512 B", "1.5 GiB" */
+struct number_text count_for_people(double count);     /* "950", "12.3M" */
+struct number_text seconds_for_people(double seconds); /* "0:07", "1:02:03" */
+
+/* Seconds on a clock that only goes forward. */
+double seconds_now(void);
+
+#endif

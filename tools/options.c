@@ -1,0 +1,209 @@
+#include "options.h"
+
+#include "exit_status.h"
+#include "message.h"
+#include "numbers.h"
+#include "output.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct parser {
+    const struct command_syntax *syntax;
+    int argc, next; /* argv[next] is the next to be looked at */
+    char **argv;
+    option_accept_fn accept;
+    void *user;
+};
+
+static int accept_option(struct parser *parser, const struct option_spec *spec,
+                         const char *argument)
+{
+    if (spec->id == OPTION_HELP)
+        return options_help(parser->syntax);
+    return parser->accept(parser->user, spec->id, argument);
+}
+
+/* An option given by its long name or a unique beginning of it. NULL: reported. */
+static const struct option_spec *find_long(const struct command_syntax *syntax, const char *name,
+                                           size_t length)
+{
+    const struct option_spec *found = NULL;
+    bool ambiguous = false;
+    for (const struct option_spec *spec = syntax->options; spec->id != 0; spec++) {
+        if (strncmp(spec->name, name, length) != 0)
+            continue;
+        if (spec->name[length] == '\0')
+            return spec;
+        ambiguous = found != NULL;
+        found = spec;
+        if (ambiguous)
+            break;
+    }
+    if (found != NULL && !ambiguous)
+        return found;
+    usage_error(syntax->name, "%s option '--%.*s'", ambiguous ? "ambiguous" : "unknown",
+                length > 200 ? 200 : (int)length, name);
+    return NULL;
+}
+
+static int parse_long(struct parser *parser, const char *text)
+{
+    const struct command_syntax *syntax = parser->syntax;
+    const char *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    const struct option_spec *spec = find_long(syntax, text, length);
+    if (spec == NULL)
+        return STATUS_USAGE;
+    if (spec->argument == NULL) {
+        if (equals != NULL)
+            return usage_error(syntax->name, "option '--%s' takes no argument", spec->name);
+        return accept_option(parser, spec, NULL);
+    }
+    if (equals != NULL)
+        return accept_option(parser, spec, equals + 1);
+    if (parser->next == parser->argc)
+        return usage_error(syntax->name, "option '--%s' needs an argument: %s", spec->name,
+                           spec->argument);
+    return accept_option(parser, spec, parser->argv[parser->next++]);
+}
+
+/* A bundle of letters; the first that takes an argument takes the rest of it. */
+static int parse_letters(struct parser *parser, const char *letters)
+{
+    const struct command_syntax *syntax = parser->syntax;
+    for (const char *letter = letters; *letter; letter++) {
+        const struct option_spec *spec = syntax->options;
+        while (spec->id != 0 && spec->letter != *letter)
+            spec++;
+        if (spec->id == 0)
+            return usage_error(syntax->name, "unknown option '-%c'", *letter);
+        if (spec->argument != NULL) {
+            if (letter[1] != '\0')
+                return accept_option(parser, spec, letter + 1);
+            if (parser->next == parser->argc)
+                return usage_error(syntax->name, "option '-%c' needs an argument: %s", *letter,
+                                   spec->argument);
+            return accept_option(parser, spec, parser->argv[parser->next++]);
+        }
+        int status = accept_option(parser, spec, NULL);
+        if (status != OPTIONS_GO_ON)
+            return status;
+    }
+    return OPTIONS_GO_ON;
+}
+
+int options_parse(const struct command_syntax *syntax, int argc, char **argv,
+                  option_accept_fn accept, void *user, struct operands *ret_operands)
+{
+    struct parser parser = {syntax, argc, 0, argv, accept, user};
+    bool only_operands = false;
+    size_t operand_count = 0;
+    while (parser.next < argc) {
+        char *text = argv[parser.next++];
+        int status = OPTIONS_GO_ON;
+        if (only_operands || text[0] != '-' || text[1] == '\0' ||
+            (text[1] >= '0' && text[1] <= '9'))
+            argv[operand_count++] = text; /* never ahead of what was read */
+        else if (strcmp(text, "--") == 0)
+            only_operands = true;
+        else if (text[1] == '-')
+            status = parse_long(&parser, text + 2);
+        else
+            status = parse_letters(&parser, text + 1);
+        if (status != OPTIONS_GO_ON)
+            return status;
+    }
+    ret_operands->items = argv;
+    ret_operands->count = operand_count;
+    return OPTIONS_GO_ON;
+}
+
+/* Text of several lines, each but the first indented. */
+static void help_lines(struct output *output, const char *text, int indent)
+{
+    for (;;) {
+        size_t length = strcspn(text, "\n");
+        output_bytes(output, text, length);
+        output_text(output, "\n");
+        if (text[length] == '\0')
+            return;
+        text += length + 1;
+        output_format(output, "%*s", indent, "");
+    }
+}
+
+int options_help(const struct command_syntax *syntax)
+{
+    enum { COLUMN = 29 };
+    struct output output;
+    int status = output_open(&output);
+    if (status != STATUS_DONE)
+        return status;
+    output_format(&output, "usage: indexkv %s ", syntax->name);
+    help_lines(&output, syntax->synopsis, (int)(strlen("usage: indexkv  ") + strlen(syntax->name)));
+    output_format(&output, "\n%s\n\n", syntax->summary);
+    for (const struct option_spec *spec = syntax->options; spec->id != 0; spec++) {
+        char left[80];
+        char letter[8] = "    ";
+        if (spec->letter)
+            snprintf(letter, sizeof letter, "-%c, ", spec->letter);
+        snprintf(left, sizeof left, "  %s--%s%s%s", letter, spec->name, spec->argument ? " " : "",
+                 spec->argument ? spec->argument : "");
+        if (strlen(left) >= COLUMN)
+            output_format(&output, "%s\n%*s", left, COLUMN, "");
+        else
+            output_format(&output, "%-*s", COLUMN, left);
+        help_lines(&output, spec->help, COLUMN);
+    }
+    if (syntax->notes != NULL)
+        output_format(&output, "\n%s\n", syntax->notes);
+    return output_close(&output);
+}
+
+int option_choice(const struct command_syntax *syntax, const char *option, const char *argument,
+                  const char *choices, int *ret_choice)
+{
+    const char *choice = choices;
+    for (int index = 0;; index++) {
+        size_t length = strcspn(choice, "|");
+        if (strlen(argument) == length && memcmp(argument, choice, length) == 0) {
+            *ret_choice = index;
+            return OPTIONS_GO_ON;
+        }
+        if (choice[length] == '\0')
+            break;
+        choice += length + 1;
+    }
+    return usage_error(syntax->name, "--%s: expected one of %s, got %s", option, choices,
+                       excerpt_of(argument, strlen(argument)).text);
+}
+
+int option_number(const struct command_syntax *syntax, const char *option, const char *argument,
+                  uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+    uint64_t number;
+    if (!parse_number(argument, &number) || number < least || number > most)
+        return usage_error(syntax->name,
+                           "--%s: expected a number from %" PRIu64 " to %" PRIu64 ", got %s",
+                           option, least, most, excerpt_of(argument, strlen(argument)).text);
+    *ret_number = number;
+    return OPTIONS_GO_ON;
+}
+
+int option_size(const struct command_syntax *syntax, const char *option, const char *argument,
+                uint64_t least, uint64_t *ret_bytes)
+{
+    uint64_t bytes;
+    if (!parse_size(argument, &bytes))
+        return usage_error(syntax->name,
+                           "--%s: expected a size such as 1000000, 512K, 64M or 2G, got %s", option,
+                           excerpt_of(argument, strlen(argument)).text);
+    if (bytes < least)
+        return usage_error(syntax->name, "--%s: expected at least %s, got %s", option,
+                           bytes_for_people((double)least).text,
+                           excerpt_of(argument, strlen(argument)).text);
+    *ret_bytes = bytes;
+    return OPTIONS_GO_ON;
+}

@@ -1,0 +1,117 @@
+#define _POSIX_C_SOURCE 200809L
+#include "output.h"
+
+#include "exit_status.h"
+#include "message.h"
+#include "signals.h"
+#include "utf8.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 1 << 20 };
+
+int output_open(struct output *output)
+{
+    *output = (struct output){.fd = STDOUT_FILENO, .terminal = isatty(STDOUT_FILENO) == 1};
+    output->buffer = malloc(BUFFER_SIZE);
+    if (output->buffer == NULL)
+        return out_of_memory();
+    return STATUS_DONE;
+}
+
+static void write_all(struct output *output, const unsigned char *bytes, size_t size)
+{
+    while (size > 0 && output->error == 0) {
+        ssize_t written = write(output->fd, bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (errno == EPIPE) {
+            signals_end(SIGPIPE);
+        } else if (errno != EINTR || signals_caught()) {
+            output->error = errno;
+        }
+    }
+}
+
+int output_flush(struct output *output)
+{
+    write_all(output, output->buffer, output->used);
+    output->used = 0;
+    return output->error == 0 ? STATUS_DONE : STATUS_IO;
+}
+
+void output_bytes(struct output *output, const void *bytes, size_t size)
+{
+    if (size > BUFFER_SIZE - output->used) {
+        output_flush(output);
+        if (size >= BUFFER_SIZE) {
+            write_all(output, bytes, size);
+            return;
+        }
+    }
+    if (size > 0)
+        memcpy(output->buffer + output->used, bytes, size);
+    output->used += size;
+}
+
+void output_text(struct output *output, const char *text)
+{
+    output_bytes(output, text, strlen(text));
+}
+
+void output_format(struct output *output, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        output_bytes(output, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+}
+
+void output_foreign(struct output *output, const void *bytes, size_t size, bool keep_newlines)
+{
+    if (!output->terminal) {
+        output_bytes(output, bytes, size);
+        return;
+    }
+    const unsigned char *p = bytes, *end = p + size;
+    while (p < end) {
+        uint32_t point;
+        size_t step = utf8_decode(p, (size_t)(end - p), &point);
+        bool plain = step != 0 &&
+                     (!utf8_is_control(point) || point == '\t' || (point == '\n' && keep_newlines));
+        char escaped[4 * UTF8_ESCAPE_MAX + 1];
+        if (plain) {
+            output_bytes(output, p, step);
+        } else {
+            step = step == 0 ? 1 : step;
+            output_bytes(output, escaped, utf8_escape(escaped, sizeof escaped, p, step));
+        }
+        p += step;
+    }
+}
+
+int output_close(struct output *output)
+{
+    output_flush(output);
+    free(output->buffer);
+    output->buffer = NULL;
+    /* Some file systems report a full disk only here. */
+    if (close(output->fd) != 0 && output->error == 0)
+        output->error = errno;
+    if (output->error == 0)
+        return STATUS_DONE;
+    if (output->error == EINTR)
+        return STATUS_INTERRUPTED;
+    message("write error: %s", strerror(output->error));
+    return STATUS_IO;
+}

@@ -1,0 +1,142 @@
+#define _POSIX_C_SOURCE 200809L
+#include "pair_reader.h"
+
+#include "exit_status.h"
+#include "keys.h"
+#include "message.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The size of all inputs together, for the progress; and a missing file is better found before
+ * hours are spent on those ahead of it. */
+static int measure(struct pair_reader *reader)
+{
+    bool known = true;
+    for (size_t i = 0; i < reader->path_count; i++) {
+        const char *path = reader->paths[i];
+        struct stat status;
+        int result = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
+        if (result != 0) {
+            message("%s: %s", path, strerror(errno));
+            return STATUS_IO;
+        }
+        known = known && S_ISREG(status.st_mode);
+        reader->total_bytes += (uint64_t)status.st_size;
+    }
+    if (!known)
+        reader->total_bytes = 0;
+    return STATUS_DONE;
+}
+
+int pair_reader_open(struct pair_reader *reader, const struct pair_format *format, char **paths,
+                     size_t count)
+{
+    *reader = (struct pair_reader){.format = *format,
+                                   .key_width = ikv_key_width(format->key_type),
+                                   .paths = paths,
+                                   .path_count = count};
+    int status = measure(reader);
+    if (status == STATUS_DONE && format->format == INPUT_CSV)
+        status = input_csv_open(reader);
+    return status;
+}
+
+void pair_reader_close(struct pair_reader *reader)
+{
+    if (reader->input_is_open)
+        input_close(&reader->input);
+    reader->input_is_open = false;
+    input_csv_close(reader);
+}
+
+/* Go on to the next file. INPUT_END: there is none. */
+static int next_input(struct pair_reader *reader)
+{
+    if (reader->input_is_open) {
+        reader->finished_bytes += reader->input.offset;
+        input_close(&reader->input);
+        reader->input_is_open = false;
+    }
+    if (reader->path_next == reader->path_count)
+        return INPUT_END;
+    reader->status = input_open(&reader->input, reader->paths[reader->path_next++]);
+    if (reader->status != STATUS_DONE)
+        return INPUT_FAILED;
+    reader->input_is_open = true;
+    reader->line = 0;
+    return reader->format.format == INPUT_CSV ? input_csv_begin(reader) : INPUT_MORE;
+}
+
+int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair)
+{
+    for (;;) {
+        int result = INPUT_END;
+        if (reader->input_is_open) {
+            switch (reader->format.format) {
+            case INPUT_TSV:
+                result = input_tsv_next(reader, ret_pair);
+                break;
+            case INPUT_CSV:
+                result = input_csv_next(reader, ret_pair);
+                break;
+            case INPUT_BINARY:
+                result = input_binary_next(reader, ret_pair);
+                break;
+            }
+        }
+        if (result == INPUT_END)
+            result = next_input(reader);
+        else if (result == INPUT_MORE)
+            return INPUT_MORE;
+        if (result != INPUT_MORE) {
+            if (result == INPUT_FAILED && reader->status == STATUS_DONE)
+                reader->status = reader->input.status;
+            return result;
+        }
+    }
+}
+
+uint64_t pair_reader_bytes(const struct pair_reader *reader)
+{
+    return reader->finished_bytes + (reader->input_is_open ? reader->input.offset : 0);
+}
+
+int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (reader->format.format == INPUT_BINARY)
+        message("%s: offset %" PRIu64 ": %s", reader->input.name, reader->position, text);
+    else
+        message("%s:%" PRIu64 ": %s", reader->input.name, reader->line, text);
+    reader->status = status;
+    return INPUT_FAILED;
+}
+
+int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)
+{
+    ikv_key_type type = reader->format.key_type;
+    int code = ikv_key_parse(type, reader->format.key_syntax, text, length, reader->key);
+    if (code == 0)
+        return INPUT_MORE;
+    char name[16];
+    return pair_reader_fail(reader, STATUS_USAGE, "expected a key of type %s, got %s%s",
+                            ikv_key_type_name(type, name, sizeof name),
+                            excerpt_of(text, length).text,
+                            code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
+}
+
+size_t pair_reader_line_longest(void)
+{
+    uint64_t longest = (uint64_t)UINT32_MAX + KEY_TEXT_LONGEST;
+    return longest > SIZE_MAX ? SIZE_MAX : (size_t)longest;
+}

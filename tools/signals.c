@@ -1,0 +1,81 @@
+#define _GNU_SOURCE /* ppoll */
+#include "signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught_signal;
+
+static const int caught_numbers[] = {SIGINT, SIGTERM, SIGHUP};
+enum { CAUGHT_COUNT = sizeof caught_numbers / sizeof caught_numbers[0] };
+
+static void note_signal(int number)
+{
+    caught_signal = number;
+}
+
+void signals_ignore_pipe(void)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+void signals_catch(void)
+{
+    for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+        struct sigaction before;
+        sigaction(caught_numbers[i], NULL, &before);
+        /* nohup and background jobs of a shell ignore them on purpose. */
+        if (before.sa_handler == SIG_IGN)
+            continue;
+        /* No SA_RESTART: a read that waits for input is to be interrupted. */
+        struct sigaction action = {.sa_handler = note_signal};
+        sigemptyset(&action.sa_mask);
+        sigaction(caught_numbers[i], &action, NULL);
+    }
+}
+
+int signals_caught(void)
+{
+    return caught_signal;
+}
+
+int signals_wait_readable(int fd)
+{
+    sigset_t block, before;
+    sigemptyset(&block);
+    for (size_t i = 0; i < CAUGHT_COUNT; i++)
+        sigaddset(&block, caught_numbers[i]);
+    sigprocmask(SIG_BLOCK, &block, &before);
+    int result = 0;
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        if (caught_signal) {
+            result = -1;
+            break;
+        }
+        /* Any other failure will be met, and reported, by the read that follows. */
+        if (ppoll(&poll_fd, 1, NULL, &before) >= 0 || errno != EINTR)
+            break;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+void signals_end(int number)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, number);
+    sigprocmask(SIG_UNBLOCK, &mask, NULL);
+    raise(number);
+    _exit(128 + number); /* not reached */
+}

@@ -1,0 +1,121 @@
+#include "store_options.h"
+
+#include "exit_status.h"
+#include "keys.h"
+#include "message.h"
+#include "progress.h"
+
+#include <string.h>
+
+void store_options_init(struct store_options *options, const struct command_syntax *syntax)
+{
+    *options = (struct store_options){.syntax = syntax,
+                                      .open = IKV_OPEN_OPTIONS_INIT,
+                                      .key_syntax = IKV_SYNTAX_AUTO,
+                                      .progress = PROGRESS_AUTO};
+}
+
+int option_key_type(const struct command_syntax *syntax, const char *argument,
+                    ikv_key_type *ret_type)
+{
+    if (ikv_key_type_parse(argument, ret_type) == 0)
+        return OPTIONS_GO_ON;
+    return usage_error(syntax->name,
+                       "--key-type: expected u8, u16, u32, u64, u128, i8, i16, i32, i64, i128 or "
+                       "bytes1 to bytes128, got %s",
+                       excerpt_of(argument, strlen(argument)).text);
+}
+
+int option_stride(const struct command_syntax *syntax, const char *argument, uint32_t *ret_stride)
+{
+    int choice;
+    int status = option_choice(syntax, "stride", argument, "24|32", &choice);
+    if (status == OPTIONS_GO_ON)
+        *ret_stride = choice == 0 ? 24 : 32;
+    return status;
+}
+
+int option_key_syntax(const struct command_syntax *syntax, const char *argument,
+                      ikv_key_syntax *ret_syntax)
+{
+    static const ikv_key_syntax syntaxes[] = {IKV_SYNTAX_AUTO, IKV_SYNTAX_DEC, IKV_SYNTAX_HEX,
+                                              IKV_SYNTAX_IP};
+    int choice;
+    int status = option_choice(syntax, "key-syntax", argument, "auto|dec|hex|ip", &choice);
+    if (status == OPTIONS_GO_ON)
+        *ret_syntax = syntaxes[choice];
+    return status;
+}
+
+int store_options_accept(struct store_options *options, int id, const char *argument)
+{
+    switch (id) {
+    case OPTION_KEY_TYPE:
+        return option_key_type(options->syntax, argument, &options->open.key_type);
+    case OPTION_STRIDE:
+        return option_stride(options->syntax, argument, &options->open.stride);
+    case OPTION_INDEX_MEMORY:
+        return option_size(options->syntax, "index-memory", argument, 1,
+                           &options->open.index_memory);
+    case OPTION_KEY_SYNTAX:
+        return option_key_syntax(options->syntax, argument, &options->key_syntax);
+    case OPTION_PROGRESS:
+        return option_choice(options->syntax, "progress", argument, "auto|always|never",
+                             &options->progress);
+    case OPTION_QUIET:
+        options->quiet = true;
+        return OPTIONS_GO_ON;
+    default:
+        return OPTIONS_GO_ON;
+    }
+}
+
+int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
+                     ikv_key_syntax key_syntax)
+{
+    static const char *const names[] = {"auto", "dec", "hex", "ip"};
+    if (key_syntax_fits(type, key_syntax))
+        return OPTIONS_GO_ON;
+    char type_name[16];
+    return usage_error(syntax->name, "--key-syntax %s: not for keys of type %s", names[key_syntax],
+                       ikv_key_type_name(type, type_name, sizeof type_name));
+}
+
+int only_operand(const struct command_syntax *syntax, const struct operands *operands,
+                 const char **ret_path)
+{
+    if (operands->count == 0)
+        return usage_error(syntax->name, "expected a STORE");
+    if (operands->count > 1)
+        return usage_error(syntax->name, "expected one STORE, got also %s",
+                           excerpt_of(operands->items[1], strlen(operands->items[1])).text);
+    *ret_path = operands->items[0];
+    return OPTIONS_GO_ON;
+}
+
+int store_open_error(const ikv_error *error)
+{
+    int status = library_error(error);
+    if (error->code == IKV_E_KEY_TYPE_MISSING)
+        message("name the type of its keys with --key-type, for instance --key-type u64");
+    else if (error->code == IKV_E_STRIDE)
+        message("name it with --stride 24 or --stride 32");
+    return status;
+}
+
+int store_open(const struct store_options *options, const char *path, ikv_store **ret_store,
+               ikv_info *ret_info)
+{
+    ikv_error error;
+    ikv_store *store;
+    if (ikv_open(path, &options->open, &store, &error) != 0)
+        return store_open_error(&error);
+    ikv_store_info(store, ret_info);
+    int status = check_key_syntax(options->syntax, ret_info->key_type, options->key_syntax);
+    if (status != OPTIONS_GO_ON) {
+        ikv_close(store);
+        return status;
+    }
+    *ret_store = store;
+    return STATUS_DONE;
+}

@@ -1,0 +1,69 @@
+/* Options that every command reading a store has, and opening the store with them. */
+#ifndef STORE_OPTIONS_H
+#define STORE_OPTIONS_H
+
+#include "options.h"
+
+#include <indexkv.h>
+
+/* Rows of the option tables. */
+#define OPTION_SPECS_STORE                                                                         \
+    {OPTION_KEY_TYPE, 't', "key-type", "T",                                                        \
+     "type of the keys: u8, u16, u32, u64, u128, i8, i16, i32, i64,\n"                             \
+     "i128, or bytes1 ... bytes128; needed for plain stores, which\n"                              \
+     "do not record it, and checked in others"},                                                   \
+        {OPTION_STRIDE, 0, "stride", "N",                                                          \
+         "bytes an index entry takes in a plain store with 128-bit\n"                              \
+         "keys, 24 or 32, where the file leaves it open"},                                         \
+    {                                                                                              \
+        OPTION_INDEX_MEMORY, 0, "index-memory", "SIZE",                                            \
+            "most memory for what is kept of the index (default: 64M)"                             \
+    }
+#define OPTION_SPEC_KEY_SYNTAX                                                                     \
+    {                                                                                              \
+        OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
+            "how keys are written: auto (default), dec, hex, ip"                                   \
+    }
+#define OPTION_SPECS_PROGRESS                                                                      \
+    {OPTION_QUIET, 'q', "quiet", NULL, "no progress and no summary on standard error"},            \
+    {                                                                                              \
+        OPTION_PROGRESS, 0, "progress", "WHEN",                                                    \
+            "show progress on standard error: auto (default: when that\n"                          \
+            "is a terminal), always, never"                                                        \
+    }
+
+/* The values of --key-type, --stride, --index-memory, --key-syntax, --quiet, --progress. */
+struct store_options {
+    const struct command_syntax *syntax;
+    ikv_open_options open;
+    ikv_key_syntax key_syntax;
+    bool quiet;
+    int progress; /* a progress_mode */
+};
+
+void store_options_init(struct store_options *options, const struct command_syntax *syntax);
+int store_options_accept(struct store_options *options, int id, const char *argument);
+
+int option_key_type(const struct command_syntax *syntax, const char *argument,
+                    ikv_key_type *ret_type);
+int option_stride(const struct command_syntax *syntax, const char *argument, uint32_t *ret_stride);
+int option_key_syntax(const struct command_syntax *syntax, const char *argument,
+                      ikv_key_syntax *ret_syntax);
+
+/* Keys of this type can be written in the syntax asked for. Returns OPTIONS_GO_ON or reports. */
+int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
+                     ikv_key_syntax key_syntax);
+
+/* The single operand STORE. */
+int only_operand(const struct command_syntax *syntax, const struct operands *operands,
+                 const char **ret_path);
+
+/* Open the store and check the key syntax. Returns STATUS_DONE or an exit status after reporting.
+ */
+int store_open(const struct store_options *options, const char *path, ikv_store **ret_store,
+               ikv_info *ret_info);
+
+/* Report why a store could not be opened, with what the user can do about it. */
+int store_open_error(const ikv_error *error);
+
+#endif
