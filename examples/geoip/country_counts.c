@@ -157,11 +157,10 @@ static void print_account(const struct family *family)
     uint64_t reads = stats->index_reads + stats->record_reads;
 
     fprintf(stderr,
-            "%s: %" PRIu64 " lookups in %.2f s, %.0f a second; %.3f reads a key (%" PRIu64
-            " of the index, %" PRIu64 " of records), %.0f bytes a key; backend %s\n",
+            "%s: %" PRIu64
+            " lookups in %.2f s, %.0f a second; %.3f reads a key, %.0f bytes a key; backend %s\n",
             family->name, stats->keys, family->seconds,
             family->seconds > 0 ? (double)stats->keys / family->seconds : 0, (double)reads / keys,
-            stats->index_reads, stats->record_reads,
             (double)(stats->index_bytes + stats->record_bytes) / keys,
             stats->backend ? stats->backend : "none");
 }
@@ -174,8 +173,8 @@ int main(int argc, char **argv)
 
     if (argc != 3) {
         fprintf(stderr, "usage: country_counts IPV4_STORE IPV6_STORE < LOG\n");
-    } else if (counts && family_open(&ipv4, "IPv4", IKV_KEY_U32, argv[1]) == 0 &&
-               family_open(&ipv6, "IPv6", IKV_KEY_U128, argv[2]) == 0 &&
+    } else if (counts && family_open(&ipv4, "ipv4", IKV_KEY_U32, argv[1]) == 0 &&
+               family_open(&ipv6, "ipv6", IKV_KEY_U128, argv[2]) == 0 &&
                count_log(stdin, &ipv4, &ipv6, counts) == 0) {
         country_counts_print(counts);
         print_account(&ipv4);
