@@ -1,0 +1,237 @@
+/*
+ * Every bit of a store of 64 KiB inverted, one at a time: ikv_verify must find each and name the
+ * place. With some of them all keys are looked up and scanned as well: none may get a wrong value,
+ * none may be missing.
+ *
+ * usage: test_bit_flips [PART]. The work is cut into PARTS parts, so that ctest runs them at once;
+ * without an argument all are done.
+ */
+#include "indexkv.h"
+
+#include "bad_files.h"
+#include "decoder.h"
+#include "hostkey.h"
+#include "model.h"
+#include "scale.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PARTS        4
+#define STORE_SIZE   65536
+#define LOOKUP_EVERY 101 /* bits, prime to 8: all bits of a byte get their turn */
+
+typedef struct flipped_store {
+    tmpdir dir;
+    char *path;
+    int fd;
+    store_model model;
+    decoded_store decoded;
+    unsigned part; /* PARTS: all of them */
+} flipped_store;
+
+/* Where the bytes of something are, and whether a problem was told there. */
+typedef struct expected_place {
+    uint64_t begin;
+    uint64_t end;
+    int is_named;
+} expected_place;
+
+/* ---------------------------------------------------------------- the store */
+
+static void write_store(const char *path, const store_model *model, size_t metadata_size)
+{
+    ikv_writer_options options = store_options(model->type);
+    unsigned char *metadata = test_malloc(metadata_size);
+
+    memset(metadata, 'm', metadata_size);
+    options.metadata = metadata;
+    options.metadata_size = metadata_size;
+    store_write(path, model, &options);
+    free(metadata);
+}
+
+/* Three index pages, values of many sizes; metadata fills up to just the size that is wanted. */
+static void make_store(flipped_store *flipped)
+{
+    decoder_layout layout = hostkey_layout(IKV_KEY_I64, 0);
+    rng_state random = {64};
+    uint64_t size;
+
+    model_init(&flipped->model, IKV_KEY_I64);
+    model_fill(&flipped->model, &random, 600, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    for (int64_t key = 0; key < 5; key++) {
+        unsigned char value[7000];
+
+        rng_fill(&random, value, sizeof(value));
+        model_add(&flipped->model, &key, value, (size_t)(key * 1750));
+    }
+    assert_int_equal(model_sort(&flipped->model, MODEL_KEEP_ALL), 0);
+    write_store(flipped->path, &flipped->model, 8);
+    size = file_size(flipped->path);
+    assert_true(size < STORE_SIZE);
+    write_store(flipped->path, &flipped->model, 8 + STORE_SIZE - (size_t)size);
+    assert_int_equal(file_size(flipped->path), STORE_SIZE);
+    assert_int_equal(decoder_read(flipped->path, &layout, &flipped->decoded), 0);
+}
+
+static int set_up(void **state)
+{
+    flipped_store *flipped = *state;
+
+    tmpdir_make_in_memory(&flipped->dir);
+    flipped->path = tmpdir_file(&flipped->dir, "flipped");
+    make_store(flipped);
+    flipped->fd = open(flipped->path, O_RDWR | O_CLOEXEC);
+    assert_true(flipped->fd >= 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    flipped_store *flipped = *state;
+
+    (void)close(flipped->fd);
+    model_free(&flipped->model);
+    decoder_free(&flipped->decoded);
+    tmpdir_remove(&flipped->dir);
+    free(flipped->path);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- places */
+
+/* The record that has this byte. */
+static expected_place record_at(const decoded_store *decoded, uint64_t offset)
+{
+    for (size_t i = 0; i < decoded->pair_count; i++) {
+        const decoder_entry *entry = &decoded->entries[i];
+
+        if (offset >= entry->position && offset < entry->position + 4 + entry->size)
+            return (expected_place){entry->position, entry->position + 1, 0};
+    }
+    fail_msg("no record has byte %llu", (unsigned long long)offset);
+    return (expected_place){0, 0, 0};
+}
+
+static expected_place place_of(const decoded_store *decoded, uint64_t offset)
+{
+    uint64_t page;
+
+    if (offset < DECODER_HEADER_SIZE)
+        return (expected_place){0, DECODER_HEADER_SIZE, 0};
+    if (offset < decoded->records_end)
+        return record_at(decoded, offset);
+    if (offset < decoded->index_start)
+        return (expected_place){decoded->records_end, decoded->index_start, 0};
+    if (offset >= decoded->index_end)
+        return (expected_place){decoded->index_end, decoded->file_size, 0};
+    page = (offset - decoded->index_start) / 4096;
+    return (expected_place){decoded->index_start + page * 4096,
+                            decoded->index_start + (page + 1) * 4096, 0};
+}
+
+static void take_problem(void *user, const ikv_error *problem)
+{
+    expected_place *place = user;
+
+    if (problem->offset >= place->begin && problem->offset < place->end)
+        place->is_named = 1;
+}
+
+/* ---------------------------------------------------------------- flips */
+
+static void write_byte(const flipped_store *flipped, uint64_t offset, unsigned char byte)
+{
+    assert_int_equal(pwrite(flipped->fd, &byte, 1, (off_t)offset), 1);
+}
+
+static void check_verify(const flipped_store *flipped, uint64_t bit)
+{
+    expected_place place = place_of(&flipped->decoded, bit / 8);
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+    ikv_error err;
+    int code;
+
+    options.problem = take_problem;
+    options.user = &place;
+    code = ikv_verify(flipped->path, NULL, &options, NULL, &err);
+    if (code == 0)
+        fail_msg("verify does not find bit %llu inverted", (unsigned long long)bit);
+    if (code > IKV_E_NOT_STORE || code < IKV_E_PADDING)
+        fail_msg("bit %llu: verify gives %d: %s", (unsigned long long)bit, code, err.message);
+    assert_failed(code, code, &err, flipped->path);
+    take_problem(&place, &err);
+    /* What a file's first bytes make it may be said without an offset: version, incomplete. */
+    if (!place.is_named && bit / 8 >= DECODER_HEADER_SIZE)
+        fail_msg("bit %llu: no problem between %llu and %llu; the first: %s",
+                 (unsigned long long)bit, (unsigned long long)place.begin,
+                 (unsigned long long)place.end, err.message);
+}
+
+static void every_flip_is_found(void **state)
+{
+    const flipped_store *flipped = *state;
+    size_t step = test_is_sanitized() ? 37 : 1;
+    size_t found = 0;
+
+    for (uint64_t bit = 0; bit < 8 * STORE_SIZE; bit += step) {
+        unsigned char byte = flipped->decoded.bytes[bit / 8];
+
+        if (flipped->part < PARTS && bit % PARTS != flipped->part)
+            continue;
+        write_byte(flipped, bit / 8, (unsigned char)(byte ^ 1u << bit % 8));
+        check_verify(flipped, bit);
+        write_byte(flipped, bit / 8, byte);
+        found++;
+    }
+    if (step == 1)
+        assert_int_equal(found, 8 * STORE_SIZE / (flipped->part < PARTS ? PARTS : 1));
+    assert_int_equal(ikv_verify(flipped->path, NULL, NULL, NULL, NULL), 0);
+}
+
+static void no_flip_gives_a_wrong_value(void **state)
+{
+    const flipped_store *flipped = *state;
+    size_t step = LOOKUP_EVERY * (test_is_sanitized() ? 17 : 1);
+    size_t turn = 0;
+
+    for (uint64_t bit = 0; bit < 8 * STORE_SIZE; bit += step, turn++) {
+        unsigned char byte = flipped->decoded.bytes[bit / 8];
+
+        if (flipped->part < PARTS && turn % PARTS != flipped->part)
+            continue;
+        write_byte(flipped, bit / 8, (unsigned char)(byte ^ 1u << bit % 8));
+        assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_NONE);
+        /* The key type is no way around the checks. */
+        assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_I64);
+        write_byte(flipped, bit / 8, byte);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static flipped_store flipped;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(every_flip_is_found, &flipped),
+        cmocka_unit_test_prestate(no_flip_gives_a_wrong_value, &flipped),
+    };
+    void *state = &flipped;
+    int failed;
+
+    flipped.part = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : PARTS;
+    set_up(&state);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tear_down(&state);
+    return failed;
+}

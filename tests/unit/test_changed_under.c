@@ -1,0 +1,303 @@
+/*
+ * Files that change under an open store: cut short in place, damaged in place, and replaced by
+ * rename. Never a wrong value, never a signal.
+ */
+#include "indexkv.h"
+
+#include "decoder.h"
+#include "hostkey.h"
+#include "model.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAIRS 3000
+
+typedef struct changed_store {
+    store_model model;
+    char *path;
+    ikv_store *store;
+    ikv_result *result;
+    unsigned char *keys; /* all of them in arrival order */
+    decoded_store decoded;
+} changed_store;
+
+static void set_up(void **state, uint32_t flags, uint64_t index_memory, changed_store *ret)
+{
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    decoder_layout layout = hostkey_layout(IKV_KEY_U64, 0);
+    rng_state random = {flags + 5};
+
+    ret->path = tmpdir_file(*state, "changed");
+    model_init(&ret->model, IKV_KEY_U64);
+    model_fill(&ret->model, &random, PAIRS, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    options.flags = flags;
+    store_write(ret->path, &ret->model, &options);
+    assert_int_equal(decoder_read(ret->path, &layout, &ret->decoded), 0);
+    ret->store = store_open(ret->path, IKV_KEY_U64, 0, index_memory);
+    ret->result = NULL;
+    assert_ok(ikv_result_new(&ret->result), NULL);
+    ret->keys = test_malloc(PAIRS * 8);
+    for (size_t i = 0; i < PAIRS; i++)
+        memcpy(ret->keys + 8 * i, ret->model.pairs[i].key, 8);
+}
+
+static void tear_down(changed_store *fixture)
+{
+    ikv_result_free(fixture->result);
+    ikv_close(fixture->store);
+    model_free(&fixture->model);
+    decoder_free(&fixture->decoded);
+    free(fixture->keys);
+    free(fixture->path);
+}
+
+/* Every item is right or unreadable; returns how many are unreadable. */
+static size_t count_unreadable(const changed_store *fixture)
+{
+    const ikv_item *items = ikv_result_items(fixture->result);
+    size_t unreadable = 0;
+
+    assert_int_equal(ikv_result_count(fixture->result), PAIRS);
+    for (size_t i = 0; i < PAIRS; i++) {
+        if (items[i].status == IKV_UNREADABLE) {
+            assert_null(items[i].value);
+            unreadable++;
+        } else {
+            assert_item(&fixture->model, fixture->keys + 8 * i, IKV_EXACT, &items[i]);
+        }
+    }
+    assert_int_equal(ikv_result_stats(fixture->result)->unreadable, unreadable);
+    assert_int_equal(ikv_result_stats(fixture->result)->found, PAIRS - unreadable);
+    return unreadable;
+}
+
+/* Cut at a place of the index: the keys whose pages lie before it are still answered. */
+static void a_cut_index_leaves_the_keys_before_the_cut(void **state)
+{
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        changed_store fixture;
+        size_t unreadable;
+        ikv_error err;
+
+        /* With fences; a plain file has none, there the search needs pages from all over. */
+        set_up(state, flags, 0, &fixture);
+        file_truncate(fixture.path, fixture.decoded.index_start + 5 * 4096 + 100);
+        assert_failed(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err),
+                      IKV_E_TRUNCATED, &err, fixture.path);
+        unreadable = count_unreadable(&fixture);
+        assert_true(unreadable >= PAIRS - 6 * 256);
+        if (flags == 0)
+            assert_true(unreadable <= PAIRS - 5 * 256);
+        assert_non_null(ikv_result_problem(fixture.result));
+        assert_int_equal(ikv_result_problem(fixture.result)->code, IKV_E_TRUNCATED);
+        tear_down(&fixture);
+    }
+}
+
+/* A file cut among its records has no index any more, so of a store that reads pages one by one no
+ * key can be answered; the error of a single get says why. */
+static void a_cut_among_the_records_is_an_error(void **state)
+{
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        changed_store fixture;
+        ikv_error err;
+
+        set_up(state, flags, 1, &fixture);
+        file_truncate(fixture.path, 1000);
+        assert_failed(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err),
+                      IKV_E_TRUNCATED, &err, fixture.path);
+        assert_int_equal(count_unreadable(&fixture), PAIRS);
+        assert_failed(ikv_get(fixture.store, fixture.keys, NULL, fixture.result, &err),
+                      IKV_E_TRUNCATED, &err, fixture.path);
+        assert_int_equal(ikv_result_items(fixture.result)->status, IKV_UNREADABLE);
+        file_truncate(fixture.path, 0);
+        assert_failed(ikv_get(fixture.store, fixture.keys, NULL, fixture.result, &err),
+                      IKV_E_TRUNCATED, &err, fixture.path);
+        tear_down(&fixture);
+    }
+}
+
+static void a_scan_of_a_cut_file_ends_with_an_error(void **state)
+{
+    for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++)
+        for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+            ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+            ikv_scan *scan = NULL;
+            changed_store fixture;
+            size_t delivered = 0;
+            ikv_item item;
+            ikv_error err;
+            int code;
+
+            set_up(state, flags, 0, &fixture);
+            file_truncate(fixture.path, 2000);
+            options.order = (ikv_order)order;
+            options.memory = 500;
+            code = ikv_scan_open(fixture.store, &options, &scan, &err);
+            while (code == 0) {
+                code = ikv_scan_next(scan, &item, &err);
+                if (code == 0 && item.status == IKV_FOUND)
+                    delivered++;
+            }
+            assert_failed(code, IKV_E_TRUNCATED, &err, fixture.path);
+            assert_true(delivered < PAIRS);
+            if (scan != NULL)
+                assert_int_equal(ikv_scan_next(scan, &item, &err), IKV_E_TRUNCATED);
+            ikv_scan_close(scan);
+            tear_down(&fixture);
+        }
+}
+
+/* ---------------------------------------------------------------- damage of single records */
+
+/* One damaged record fails no other key, neither in a batch nor in a scan. */
+static void a_damaged_record_is_corrupt_and_alone(void **state)
+{
+    changed_store fixture;
+    const decoder_entry *victim;
+    unsigned char victim_key[8];
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    ikv_scan *scan = NULL;
+    const ikv_stats *stats;
+    ikv_error err;
+
+    set_up(state, 0, 0, &fixture);
+    victim = &fixture.decoded.entries[fixture.decoded.arrival[PAIRS / 2]];
+    hostkey_from_file(IKV_KEY_U64, victim->key, victim_key);
+    file_flip_bit(fixture.path, (victim->position + 4) * 8 + 3);
+
+    assert_ok(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err), &err);
+    for (size_t i = 0; i < PAIRS; i++) {
+        const ikv_item *item = &ikv_result_items(fixture.result)[i];
+
+        if (i != PAIRS / 2) {
+            assert_item(&fixture.model, fixture.keys + 8 * i, IKV_EXACT, item);
+        } else {
+            assert_int_equal(item->status, IKV_CORRUPT);
+            assert_null(item->value);
+        }
+    }
+    stats = ikv_result_stats(fixture.result);
+    assert_int_equal(stats->corrupt, 1);
+    assert_int_equal(stats->found, PAIRS - 1);
+    assert_non_null(ikv_result_problem(fixture.result));
+    assert_int_equal(ikv_result_problem(fixture.result)->code, IKV_E_RECORD);
+    assert_int_equal(ikv_result_problem(fixture.result)->offset, victim->position);
+    assert_failed(ikv_get(fixture.store, victim_key, NULL, fixture.result, &err), IKV_E_RECORD,
+                  &err, fixture.path);
+    assert_int_equal(err.offset, victim->position);
+    assert_memory_equal(err.key, victim_key, 8);
+
+    assert_ok(ikv_scan_open(fixture.store, &options, &scan, &err), &err);
+    for (size_t i = 0; i < PAIRS; i++) {
+        ikv_item item;
+
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        assert_memory_equal(item.key, fixture.model.sorted[i]->key, 8);
+        assert_int_equal(item.status,
+                         memcmp(item.key, victim_key, 8) == 0 ? IKV_CORRUPT : IKV_FOUND);
+    }
+    ikv_scan_close(scan);
+    tear_down(&fixture);
+}
+
+/* Records that are whole, but stand in each other's place, or come from another store. */
+static void a_misplaced_record_is_corrupt(void **state)
+{
+    char *path = tmpdir_file(*state, "swapped");
+    ikv_writer_options options = store_options(IKV_KEY_U32);
+    decoder_layout layout = hostkey_layout(IKV_KEY_U32, 0);
+    static const unsigned char other_id[16] = {1};
+    unsigned char *other_bytes;
+    ikv_result *result = NULL;
+    decoded_store decoded;
+    ikv_store *store;
+    store_model model;
+    ikv_error err;
+    size_t size;
+
+    model_init(&model, IKV_KEY_U32);
+    for (uint32_t key = 0; key < 100; key++)
+        model_add(&model, &key, &key, sizeof(key));
+    model_sort(&model, MODEL_KEEP_ALL);
+    options.store_id = other_id;
+    store_write(path, &model, &options);
+    other_bytes = file_read(path, &size);
+    options = store_options(IKV_KEY_U32);
+    store_write(path, &model, &options);
+    assert_int_equal(decoder_read(path, &layout, &decoded), 0);
+    store = store_open(path, 0, 0, 0);
+    assert_ok(ikv_result_new(&result), NULL);
+    /* Record 7 in the place of record 8; the record of 20 out of the store with another id. */
+    file_patch(path, decoded.entries[8].position, decoded.bytes + decoded.entries[7].position, 12);
+    file_patch(path, decoded.entries[20].position, other_bytes + decoded.entries[20].position, 12);
+    for (uint32_t key = 0; key < 100; key++) {
+        int code = ikv_get(store, &key, NULL, result, &err);
+
+        if (key == 8 || key == 20)
+            assert_failed(code, IKV_E_RECORD, &err, path);
+        else
+            assert_ok(code, &err);
+    }
+    ikv_result_free(result);
+    ikv_close(store);
+    decoder_free(&decoded);
+    model_free(&model);
+    free(other_bytes);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- replacement */
+
+static void an_open_store_keeps_its_file(void **state)
+{
+    changed_store fixture;
+    store_model later;
+    rng_state random = {66};
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    char *aside;
+
+    set_up(state, 0, 1, &fixture);
+    aside = tmpdir_file(*state, "aside");
+    model_init(&later, IKV_KEY_U64);
+    model_fill(&later, &random, 100, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    store_write(fixture.path, &later, &options);
+    for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+        assert_batch(fixture.store, &fixture.model, fixture.keys, PAIRS, (ikv_match)match,
+                     fixture.result);
+    assert_key_scan(fixture.store, &fixture.model, NULL, NULL, 0, 0);
+    assert_store_equals(fixture.path, &later);
+
+    /* Renamed and removed: no matter either. */
+    assert_int_equal(rename(fixture.path, aside), 0);
+    assert_int_equal(remove(aside), 0);
+    assert_batch(fixture.store, &fixture.model, fixture.keys, PAIRS, IKV_EXACT, fixture.result);
+    model_free(&later);
+    free(aside);
+    tear_down(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cut_index_leaves_the_keys_before_the_cut),
+        cmocka_unit_test(a_cut_among_the_records_is_an_error),
+        cmocka_unit_test(a_scan_of_a_cut_file_ends_with_an_error),
+        cmocka_unit_test(a_damaged_record_is_corrupt_and_alone),
+        cmocka_unit_test(a_misplaced_record_is_corrupt),
+        cmocka_unit_test(an_open_store_keeps_its_file),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}

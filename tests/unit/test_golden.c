@@ -1,0 +1,242 @@
+/*
+ * The files that the crate wrote: each opens, gives exactly what it is expected to hold in every
+ * way of reading, and is written again byte for byte. One cmocka test a file and subject.
+ */
+#include "indexkv.h"
+
+#include "decoder.h"
+#include "golden.h"
+#include "hostkey.h"
+#include "model.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The pairs as the expected table has them, but in arrival order, which only the file knows. */
+static void load_model(const golden_file *file, store_model *ret_model)
+{
+    store_model expected;
+
+    golden_expected(file, &expected);
+    store_decode(file->path, file->type, file->stride, 0, ret_model);
+    assert_models_equal(&expected, ret_model);
+    model_free(&expected);
+}
+
+static void info_is_right(void **state)
+{
+    const golden_file *file = *state;
+    ikv_store *store = store_open(file->path, file->type, 0, 0);
+    ikv_info info;
+
+    ikv_store_info(store, &info);
+    assert_int_equal(info.key_type, file->type);
+    assert_int_equal(info.pair_count, file->pair_count);
+    assert_int_equal(info.file_size, file->file_bytes);
+    assert_int_equal(info.has_trailer, 0);
+    assert_int_equal(info.in_key_order, 0);
+    assert_int_equal(info.value_bytes, 0);
+    assert_null(info.metadata);
+    if (file->pair_count > 0)
+        assert_int_equal(info.stride, file->stride);
+    ikv_close(store);
+}
+
+static void every_way_of_reading_gives_the_pairs(void **state)
+{
+    const golden_file *file = *state;
+    store_model model;
+
+    load_model(file, &model);
+    assert_store_equals(file->path, &model);
+    model_free(&model);
+}
+
+/* Batches of keys that are there, next to them, and far off, repeated, in random order. */
+static void batches_give_what_the_model_has(void **state)
+{
+    static const uint64_t memories[] = {1, 64, 0};
+    const golden_file *file = *state;
+    size_t width = hostkey_width(file->type);
+    size_t count = 2 * file->pair_count + 50;
+    unsigned char *keys = test_malloc(count * width);
+    rng_state random = {file->file_bytes};
+    ikv_result *result = NULL;
+    store_model model;
+
+    load_model(file, &model);
+    assert_ok(ikv_result_new(&result), NULL);
+    for (size_t m = 0; m < sizeof(memories) / sizeof(memories[0]); m++) {
+        ikv_store *store =
+            store_open(file->path, file->type, file->stride == 24 ? 24 : 0, memories[m]);
+
+        for (size_t i = 0; i < count; i++)
+            model_probe_key(&random, &model, keys + i * width);
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+            assert_batch(store, &model, keys, count, (ikv_match)match, result);
+        ikv_close(store);
+    }
+    ikv_result_free(result);
+    model_free(&model);
+    free(keys);
+}
+
+static void verify_finds_it_sound(void **state)
+{
+    const golden_file *file = *state;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_verify_report report;
+    ikv_error err;
+
+    options.key_type = file->type;
+    assert_ok(ikv_verify(file->path, &options, NULL, &report, &err), &err);
+    assert_int_equal(report.problems, 0);
+    assert_int_equal(report.records, file->pair_count);
+    assert_int_equal(report.has_trailer, 0);
+    assert_int_equal(report.sections, 0);
+}
+
+/* Equal where the crate's bytes are defined; zero in ours where they are not. */
+static void assert_defined_bytes_equal(const decoded_store *ours, const decoded_store *crate)
+{
+    size_t defined = crate->layout.key_width + 8;
+    size_t stride = crate->layout.stride;
+
+    assert_int_equal(ours->file_size, crate->index_end);
+    assert_memory_equal(ours->bytes, crate->bytes, 19);
+    for (size_t i = 0; i < sizeof(ours->spare); i++)
+        assert_int_equal(ours->spare[i], 0);
+    assert_memory_equal(ours->bytes + 24, crate->bytes + 24, crate->index_start - 24);
+    for (size_t i = 0; i < crate->pair_count; i++) {
+        uint64_t entry = crate->index_start + i * stride;
+
+        assert_memory_equal(ours->bytes + entry, crate->bytes + entry, defined);
+        for (size_t k = defined; k < stride; k++)
+            assert_int_equal(ours->bytes[entry + k], 0);
+    }
+}
+
+static void plain_output_is_what_the_crate_wrote(void **state)
+{
+    const golden_file *file = *state;
+    decoder_layout layout = hostkey_layout(file->type, file->stride);
+    ikv_writer_options options = store_options(file->type);
+    decoded_store crate;
+    decoded_store ours;
+    store_model model;
+    tmpdir dir;
+    char *path;
+
+    tmpdir_make_in_memory(&dir);
+    path = tmpdir_file(&dir, "plain");
+    load_model(file, &model);
+    options.flags = IKV_WRITE_PLAIN;
+    if (hostkey_width(file->type) == 16)
+        options.stride = file->stride;
+    store_write(path, &model, &options);
+    assert_int_equal(decoder_read(file->path, &layout, &crate), 0);
+    if (decoder_read(path, &layout, &ours) != 0)
+        fail_msg("%s", ours.error);
+    assert_defined_bytes_equal(&ours, &crate);
+    decoder_free(&crate);
+    decoder_free(&ours);
+    model_free(&model);
+    free(path);
+    tmpdir_remove(&dir);
+}
+
+static void the_same_pairs_as_a_store_of_ours(void **state)
+{
+    const golden_file *file = *state;
+    ikv_writer_options options = store_options(file->type);
+    store_model model;
+    tmpdir dir;
+    char *path;
+
+    tmpdir_make_in_memory(&dir);
+    path = tmpdir_file(&dir, "ours");
+    load_model(file, &model);
+    store_write(path, &model, &options);
+    assert_store_equals(path, &model);
+    model_free(&model);
+    free(path);
+    tmpdir_remove(&dir);
+}
+
+static void it_is_refused_as_incomplete(void **state)
+{
+    const golden_file *file = *state;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    options.key_type = file->type;
+    assert_failed(ikv_open(file->path, &options, &store, &err), IKV_E_INCOMPLETE, &err, file->path);
+    assert_null(store);
+    assert_failed(ikv_verify(file->path, &options, NULL, NULL, &err), IKV_E_INCOMPLETE, &err,
+                  file->path);
+}
+
+/* ---------------------------------------------------------------- the list of tests */
+
+typedef struct test_list {
+    struct CMUnitTest *tests;
+    size_t count;
+} test_list;
+
+static void add_test(test_list *list, golden_file *file, const char *subject,
+                     CMUnitTestFunction function)
+{
+    size_t size = strlen(file->path) + strlen(subject) + 3;
+    char *name = test_malloc(size);
+    const char *directory = file->stride == 24 ? "stride24/" : "";
+
+    snprintf(name, size, "%s%s: %s", directory, file->name, subject);
+    list->tests = test_realloc(list->tests, (list->count + 1) * sizeof(*list->tests));
+    list->tests[list->count++] =
+        (struct CMUnitTest){.name = name, .test_func = function, .initial_state = file};
+}
+
+static void add_tests_of(test_list *list, golden_file *file)
+{
+    if (!file->is_complete) {
+        add_test(list, file, "incomplete", it_is_refused_as_incomplete);
+        return;
+    }
+    add_test(list, file, "info", info_is_right);
+    add_test(list, file, "contents", every_way_of_reading_gives_the_pairs);
+    add_test(list, file, "batches", batches_give_what_the_model_has);
+    add_test(list, file, "verify", verify_finds_it_sound);
+    /* The writer refuses what this file has: the same key twice. */
+    if (strcmp(file->case_name, "dup") != 0) {
+        add_test(list, file, "plain output", plain_output_is_what_the_crate_wrote);
+        add_test(list, file, "as ours", the_same_pairs_as_a_store_of_ours);
+    }
+}
+
+int main(void)
+{
+    size_t count;
+    golden_file *files = golden_list(&count);
+    test_list list = {NULL, 0};
+    int failed;
+
+    for (size_t i = 0; i < count; i++)
+        add_tests_of(&list, &files[i]);
+    failed = _cmocka_run_group_tests("golden files", list.tests, list.count, NULL, NULL);
+    for (size_t i = 0; i < list.count; i++)
+        free((void *)(uintptr_t)list.tests[i].name);
+    free(list.tests);
+    free(files);
+    return failed;
+}

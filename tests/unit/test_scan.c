@@ -1,0 +1,318 @@
+/* Scans in key order with all kinds of bounds, and in storage order, against the model. */
+#include "indexkv.h"
+
+#include "hostkey.h"
+#include "model.h"
+#include "rng.h"
+#include "scale.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Bytes for reading ahead: hardly anything, less than a record, a little, the default. */
+static const uint64_t MEMORIES[] = {1, 100, 5000, 0};
+
+static ikv_store *make_store(void **state, store_model *model, size_t count, model_keys keys,
+                             model_sizes sizes, uint32_t flags)
+{
+    char *path = tmpdir_file(*state, "scanned");
+    ikv_writer_options options = store_options(model->type);
+    rng_state random = {count + model->type};
+    ikv_store *store;
+
+    options.flags = flags;
+    model_fill(model, &random, count, keys, sizes);
+    store_write(path, model, &options);
+    store = store_open(path, model->type, 0, count % 2 == 0 ? 0 : 1);
+    free(path);
+    return store;
+}
+
+static void every_type_in_both_orders(void **state)
+{
+    static const size_t counts[] = {0, 1, 2, 100, 3001};
+
+    for (size_t t = 0; t < hostkey_type_count; t++)
+        for (size_t c = 0; c < COUNT_OF(counts); c++) {
+            uint32_t flags = (t + c) % 2 == 0 ? 0 : IKV_WRITE_PLAIN;
+            const model_pair **order;
+            ikv_store *store;
+            store_model model;
+
+            model_init(&model, hostkey_types[t]);
+            store = make_store(state, &model, test_scaled(counts[c]) * (counts[c] > 0),
+                               (model_keys)(t % 4), MODEL_SIZES_MIXED, flags);
+            order = model_by_arrival(&model);
+            for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
+                assert_key_scan(store, &model, NULL, NULL, 0, MEMORIES[m]);
+                assert_storage_scan(store, order, model.sorted_count, 0, MEMORIES[m]);
+            }
+            free(order);
+            ikv_close(store);
+            model_free(&model);
+        }
+}
+
+/* ---------------------------------------------------------------- bounds */
+
+static void bounds_and_limits(void **state)
+{
+    static const uint64_t limits[] = {0, 1, 2, 17, 100000, UINT64_MAX};
+    rng_state random = {77};
+
+    for (size_t t = 0; t < hostkey_type_count; t++) {
+        ikv_store *store;
+        store_model model;
+
+        model_init(&model, hostkey_types[t]);
+        store =
+            make_store(state, &model, test_scaled(700), (model_keys)(t % 4), MODEL_SIZES_SMALL, 0);
+        for (size_t i = 0; i < test_scaled(150); i++) {
+            unsigned char from[IKV_KEY_WIDTH_MAX];
+            unsigned char to[IKV_KEY_WIDTH_MAX];
+
+            /* Present, next to one that is, the least, the greatest, anywhere; inverted at times.
+             */
+            model_probe_key(&random, &model, from);
+            model_probe_key(&random, &model, to);
+            assert_key_scan(store, &model, i % 5 == 0 ? NULL : from, i % 7 == 0 ? NULL : to,
+                            limits[i % COUNT_OF(limits)], MEMORIES[i % COUNT_OF(MEMORIES)]);
+        }
+        ikv_close(store);
+        model_free(&model);
+    }
+}
+
+/* From and to on every single key and between all of them. */
+static void every_pair_of_bounds(void **state)
+{
+    ikv_store *store;
+    store_model model;
+
+    model_init(&model, IKV_KEY_I16);
+    for (int16_t key = -20; key <= 20; key = (int16_t)(key + 4))
+        model_add(&model, &key, "value", 5);
+    store = make_store(state, &model, 0, MODEL_KEYS_DENSE, MODEL_SIZES_SMALL, 0);
+    assert_int_equal(model.sorted_count, 11);
+    for (int16_t from = -23; from <= 23; from++)
+        for (int16_t to = -23; to <= 23; to++)
+            for (uint64_t limit = 0; limit < 3; limit++)
+                assert_key_scan(store, &model, &from, &to, limit, 0);
+    ikv_close(store);
+    model_free(&model);
+}
+
+static void bounds_are_copied(void **state)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    uint32_t from;
+    uint32_t to;
+    ikv_scan *scan = NULL;
+    ikv_store *store;
+    store_model model;
+    ikv_item item;
+    ikv_error err;
+
+    model_init(&model, IKV_KEY_U32);
+    store = make_store(state, &model, 1000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL, 0);
+    memcpy(&from, model.sorted[10]->key, sizeof(from));
+    memcpy(&to, model.sorted[900]->key, sizeof(to));
+    options.from = &from;
+    options.to = &to;
+    assert_ok(ikv_scan_open(store, &options, &scan, &err), &err);
+    from = UINT32_MAX;
+    to = 0;
+    for (size_t i = 10; i <= 900; i++) {
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        assert_memory_equal(item.key, model.sorted[i]->key, 4);
+    }
+    assert_int_equal(ikv_scan_next(scan, &item, &err), IKV_E_END);
+    ikv_scan_close(scan);
+    ikv_scan_close(NULL);
+    ikv_close(store);
+    model_free(&model);
+}
+
+/* ---------------------------------------------------------------- storage order */
+
+static void storage_order_has_limits(void **state)
+{
+    static const uint64_t limits[] = {1, 2, 99, 100, 101, UINT64_MAX};
+    const model_pair **order;
+    ikv_store *store;
+    store_model model;
+
+    model_init(&model, IKV_KEY_U64);
+    store = make_store(state, &model, 100, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL, 0);
+    order = model_by_arrival(&model);
+    for (size_t i = 0; i < COUNT_OF(limits); i++)
+        assert_storage_scan(store, order, model.sorted_count, limits[i], MEMORIES[i % 4]);
+    free(order);
+    ikv_close(store);
+    model_free(&model);
+}
+
+static void storage_order_has_no_bounds(void **state)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    const uint64_t bound = 1;
+    ikv_scan *scan = NULL;
+    ikv_store *store;
+    store_model model;
+    ikv_error err;
+
+    model_init(&model, IKV_KEY_U64);
+    store = make_store(state, &model, 10, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL, 0);
+    options.order = IKV_ORDER_STORAGE;
+    options.from = &bound;
+    assert_failed(ikv_scan_open(store, &options, &scan, &err), IKV_E_INVALID, &err, NULL);
+    options.from = NULL;
+    options.to = &bound;
+    assert_failed(ikv_scan_open(store, &options, &scan, &err), IKV_E_INVALID, &err, NULL);
+    options.to = NULL;
+    options.order = (ikv_order)2;
+    assert_failed(ikv_scan_open(store, &options, &scan, &err), IKV_E_INVALID, &err, NULL);
+    assert_null(scan);
+    ikv_close(store);
+    model_free(&model);
+}
+
+/* Values beyond the read-ahead, between small ones. */
+static void huge_values(void **state)
+{
+    static const size_t sizes[] = {3, 40000000, 0, 1048576, 5, 17000000, 1};
+    rng_state random = {8};
+
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        const model_pair **order;
+        ikv_store *store;
+        store_model model;
+
+        model_init(&model, IKV_KEY_U8);
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            uint8_t key = (uint8_t)(97 * (i + 1));
+            unsigned char *value = test_malloc(sizes[i]);
+
+            rng_fill(&random, value, sizes[i]);
+            model_add(&model, &key, value, sizes[i]);
+            free(value);
+        }
+        store = make_store(state, &model, 0, MODEL_KEYS_DENSE, MODEL_SIZES_SMALL, flags);
+        order = model_by_arrival(&model);
+        for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
+            assert_key_scan(store, &model, NULL, NULL, 0, MEMORIES[m]);
+            assert_storage_scan(store, order, model.sorted_count, 0, MEMORIES[m]);
+        }
+        free(order);
+        ikv_close(store);
+        model_free(&model);
+    }
+}
+
+/* Scans of one store at different places do not disturb each other; an unfinished one can be left.
+ */
+static void scans_are_independent(void **state)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    ikv_scan *scans[8] = {NULL};
+    size_t at[8] = {0};
+    ikv_store *store;
+    store_model model;
+    rng_state random = {9};
+    ikv_error err;
+
+    model_init(&model, IKV_KEY_I64);
+    store = make_store(state, &model, 2000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL, 0);
+    for (size_t i = 0; i < 8; i++) {
+        options.order = i % 2 == 0 ? IKV_ORDER_KEY : IKV_ORDER_STORAGE;
+        options.memory = 1 + i * 100;
+        assert_ok(ikv_scan_open(store, &options, &scans[i], &err), &err);
+    }
+    for (size_t step = 0; step < 6000; step++) {
+        size_t i = (size_t)rng_below(&random, 8);
+        const model_pair *expected;
+        ikv_item item;
+
+        if (at[i] == model.count)
+            continue;
+        expected = i % 2 == 0 ? model.sorted[at[i]] : &model.pairs[at[i]];
+        at[i]++;
+        assert_ok(ikv_scan_next(scans[i], &item, &err), &err);
+        assert_int_equal(item.size, expected->size);
+        assert_memory_equal(item.value, expected->value, item.size);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        const ikv_stats *stats = ikv_scan_stats(scans[i]);
+
+        assert_true(stats->record_reads > 0);
+        assert_string_equal(stats->backend, "pread");
+        ikv_scan_close(scans[i]);
+    }
+    ikv_close(store);
+    model_free(&model);
+}
+
+/* Large sequential reads: a scan of a whole store reads it about once, in few reads. */
+static void a_scan_reads_the_store_once(void **state)
+{
+    for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++) {
+        ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+        ikv_writer_options writer = store_options(IKV_KEY_U64);
+        char *path = tmpdir_file(*state, "sequential");
+        unsigned char value[1000];
+        ikv_scan *scan = NULL;
+        const ikv_stats *stats;
+        ikv_store *store;
+        store_model model;
+        ikv_item item;
+        int code;
+
+        memset(value, 'v', sizeof(value));
+        model_init(&model, IKV_KEY_U64);
+        for (uint64_t key = 0; key < 20000; key++)
+            model_add(&model, &key, value, sizeof(value));
+        store_write(path, &model, &writer);
+        store = store_open(path, 0, 0, 0);
+        options.order = (ikv_order)order;
+        assert_ok(ikv_scan_open(store, &options, &scan, NULL), NULL);
+        while ((code = ikv_scan_next(scan, &item, NULL)) == 0)
+            ;
+        assert_int_equal(code, IKV_E_END);
+        stats = ikv_scan_stats(scan);
+        assert_true(stats->record_bytes >= 20000 * 1004);
+        assert_true(stats->record_bytes <= 2 * file_size(path));
+        assert_true(stats->record_reads <= 400);
+        assert_true(stats->index_reads <= 200);
+        ikv_scan_close(scan);
+        ikv_close(store);
+        model_free(&model);
+        free(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_in_both_orders),
+        cmocka_unit_test(bounds_and_limits),
+        cmocka_unit_test(every_pair_of_bounds),
+        cmocka_unit_test(bounds_are_copied),
+        cmocka_unit_test(storage_order_has_limits),
+        cmocka_unit_test(storage_order_has_no_bounds),
+        cmocka_unit_test(huge_values),
+        cmocka_unit_test(scans_are_independent),
+        cmocka_unit_test(a_scan_reads_the_store_once),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}

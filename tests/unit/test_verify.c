@@ -1,0 +1,299 @@
+/* ikv_verify: what it counts in sound stores, and how it tells problems. */
+#include "indexkv.h"
+
+#include "decoder.h"
+#include "hostkey.h"
+#include "model.h"
+#include "open_checks.h"
+#include "rng.h"
+#include "scale.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static void sound_stores_have_no_problems(void **state)
+{
+    static const size_t counts[] = {0, 1, 2, 255, 3000};
+    char *path = tmpdir_file(*state, "sound");
+
+    for (size_t t = 0; t < hostkey_type_count; t++)
+        for (size_t c = 0; c < COUNT_OF(counts); c++)
+            for (int plain = 0; plain <= 1; plain++) {
+                ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+                ikv_verify_report report;
+                store_model model;
+                ikv_error err;
+                ikv_info info;
+                ikv_store *store;
+
+                options.key_type = hostkey_types[t];
+                if (plain)
+                    write_plain(path, hostkey_types[t], counts[c], 0, &model);
+                else
+                    write_ours(path, hostkey_types[t], counts[c], &model);
+                store = store_open(path, hostkey_types[t], 0, 0);
+                ikv_store_info(store, &info);
+                ikv_close(store);
+                memset(&report, 0xee, sizeof(report));
+                assert_ok(ikv_verify(path, &options, NULL, &report, &err), &err);
+                assert_int_equal(report.problems, 0);
+                assert_int_equal(report.records, model.count);
+                assert_int_equal(report.pages, info.index_pages);
+                assert_int_equal(report.sections, plain ? 0 : 4);
+                assert_int_equal(report.has_trailer, !plain);
+                assert_true(report.bytes >= info.file_size);
+                model_free(&model);
+            }
+    free(path);
+}
+
+static void both_strides_are_sound(void **state)
+{
+    char *path = tmpdir_file(*state, "strides");
+
+    for (uint32_t stride = 24; stride <= 32; stride += 8) {
+        ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+        ikv_error err;
+
+        write_plain(path, IKV_KEY_I128, 1000, stride, NULL);
+        options.key_type = IKV_KEY_I128;
+        assert_ok(ikv_verify(path, &options, NULL, NULL, &err), &err);
+        options.stride = stride;
+        assert_ok(ikv_verify(path, &options, NULL, NULL, &err), &err);
+    }
+    free(path);
+}
+
+/* ---------------------------------------------------------------- problems */
+
+#define PROBLEMS_MAX 64
+
+typedef struct problem_list {
+    size_t count;
+    ikv_error problems[PROBLEMS_MAX];
+    size_t progress_calls;
+    size_t cancel_after; /* 0: never */
+} problem_list;
+
+static void take_problem(void *user, const ikv_error *problem)
+{
+    problem_list *list = user;
+
+    if (list->count < PROBLEMS_MAX)
+        list->problems[list->count] = *problem;
+    list->count++;
+}
+
+static int take_progress(void *user, const ikv_progress *progress)
+{
+    problem_list *list = user;
+
+    assert_non_null(progress->phase);
+    assert_non_null(progress->unit);
+    assert_true(progress->total == 0 || progress->done <= progress->total);
+    list->progress_calls++;
+    return list->cancel_after > 0 && list->progress_calls >= list->cancel_after;
+}
+
+static int has_problem(const problem_list *list, int code, uint64_t offset)
+{
+    for (size_t i = 0; i < list->count && i < PROBLEMS_MAX; i++)
+        if (list->problems[i].code == code && list->problems[i].offset == offset)
+            return 1;
+    return 0;
+}
+
+static ikv_verify_options listing_options(problem_list *list)
+{
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+
+    memset(list, 0, sizeof(*list));
+    options.problem = take_problem;
+    options.progress = take_progress;
+    options.user = list;
+    return options;
+}
+
+static void every_problem_is_told_with_its_place(void **state)
+{
+    char *path = tmpdir_file(*state, "damaged");
+    decoder_layout layout = hostkey_layout(IKV_KEY_U64, 0);
+    problem_list *list = test_malloc(sizeof(*list));
+    ikv_verify_options options = listing_options(list);
+    ikv_verify_report report;
+    decoded_store decoded;
+    ikv_error err;
+
+    write_ours(path, IKV_KEY_U64, 1000, NULL);
+    assert_int_equal(decoder_read(path, &layout, &decoded), 0);
+    /* In the checksums, which are there even in empty values. */
+    for (size_t i = 0; i < 5; i++) {
+        const decoder_entry *entry = &decoded.entries[200 * i];
+
+        file_flip_bit(path, 8 * (entry->position + 4 + entry->size - 1));
+    }
+    assert_failed(ikv_verify(path, NULL, &options, &report, &err), IKV_E_RECORD, &err, path);
+    for (size_t i = 0; i < 5; i++)
+        if (!has_problem(list, IKV_E_RECORD, decoded.entries[200 * i].position))
+            fail_msg("record %zu is not told", 200 * i);
+    assert_int_equal(report.problems, list->count);
+    assert_int_equal(list->problems[0].code, err.code);
+    assert_int_equal(list->problems[0].offset, err.offset);
+    for (size_t i = 0; i < list->count; i++) {
+        assert_string_equal(list->problems[i].file, path);
+        assert_non_null(strstr(list->problems[i].message, path));
+    }
+
+    /* Another one in the index, and a limit. */
+    file_flip_bit(path, 8 * (decoded.index_start + 4096 + 100));
+    listing_options(list);
+    assert_true(ikv_verify(path, NULL, &options, &report, &err) < 0);
+    assert_true(report.problems >= 6);
+    assert_int_equal(report.problems, list->count);
+    listing_options(list);
+    options.max_problems = 2;
+    assert_true(ikv_verify(path, NULL, &options, &report, &err) < 0);
+    assert_int_equal(report.problems, 2);
+    assert_int_equal(list->count, 2);
+    decoder_free(&decoded);
+    free(list);
+    free(path);
+}
+
+static void the_report_comes_without_callbacks(void **state)
+{
+    char *path = tmpdir_file(*state, "quiet");
+    ikv_verify_report report;
+    ikv_error err;
+
+    write_ours(path, IKV_KEY_U16, 100, NULL);
+    file_flip_bit(path, 8 * 30);
+    memset(&report, 0, sizeof(report));
+    assert_failed(ikv_verify(path, NULL, NULL, &report, &err), IKV_E_RECORD, &err, path);
+    assert_true(report.problems > 0);
+    assert_int_equal(ikv_verify(path, NULL, NULL, NULL, NULL), IKV_E_RECORD);
+    free(path);
+}
+
+static void progress_is_told_and_can_cancel(void **state)
+{
+    char *path = tmpdir_file(*state, "progress");
+    problem_list *list = test_malloc(sizeof(*list));
+    ikv_verify_options options = listing_options(list);
+    ikv_error err;
+    size_t calls;
+
+    write_ours(path, IKV_KEY_U64, test_scaled(100000), NULL);
+    assert_ok(ikv_verify(path, NULL, &options, NULL, &err), &err);
+    calls = list->progress_calls;
+    assert_true(calls >= 1);
+    for (size_t after = 1; after <= calls; after++) {
+        listing_options(list);
+        list->cancel_after = after;
+        assert_int_equal(ikv_verify(path, NULL, &options, NULL, &err), IKV_E_CANCELED);
+        assert_int_equal(err.code, IKV_E_CANCELED);
+        assert_int_equal(list->progress_calls, after);
+    }
+    free(list);
+    free(path);
+}
+
+static void invalid_options_are_refused(void **state)
+{
+    char *path = tmpdir_file(*state, "options");
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+    ikv_error err;
+
+    write_ours(path, IKV_KEY_U64, 10, NULL);
+    options.memory = 1;
+    assert_failed(ikv_verify(path, NULL, &options, NULL, &err), IKV_E_INVALID, &err, NULL);
+    options.memory = 8 << 20;
+    assert_ok(ikv_verify(path, NULL, &options, NULL, &err), &err);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- bounded memory */
+
+/* Pairs handed out one by one: numbers shuffled by a multiplication, empty values. */
+typedef struct many_pairs {
+    uint64_t next;
+    uint64_t count;
+    uint64_t key;
+} many_pairs;
+
+static int next_pair(void *user, ikv_pair *pair)
+{
+    many_pairs *pairs = user;
+
+    if (pairs->next == pairs->count)
+        return 0;
+    pairs->key = pairs->next++ * UINT64_C(0x9e3779b97f4a7c15);
+    *pair = (ikv_pair){&pairs->key, "", 0};
+    return 1;
+}
+
+/* More positions than fit into the least memory: they are sorted outside of it, and nothing stays
+ * behind. A record that two entries share is found all the same. */
+static void positions_beyond_memory_are_sorted_on_disk(void **state)
+{
+    tmpdir dir;
+    many_pairs pairs = {0, test_scaled(2500000), 0};
+    ikv_writer_options writer = IKV_WRITER_OPTIONS_INIT;
+    ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+    ikv_verify_report report;
+    unsigned char position[8];
+    uint64_t index_start;
+    unsigned char *bytes;
+    ikv_error err;
+    size_t size;
+    char *path;
+
+    (void)state;
+    tmpdir_make_in_memory(&dir);
+    path = tmpdir_file(&dir, "many");
+    writer.key_type = IKV_KEY_U64;
+    writer.flags = IKV_WRITE_PLAIN;
+    assert_ok(ikv_build(path, &writer, next_pair, &pairs, NULL, &err), &err);
+    open.key_type = IKV_KEY_U64;
+    options.memory = 8 << 20;
+    assert_ok(ikv_verify(path, &open, &options, &report, &err), &err);
+    assert_int_equal(report.records, pairs.count);
+    assert_int_equal(tmpdir_count(&dir), 1);
+
+    index_start = 24 + 4 * pairs.count;
+    bytes = file_read(path, &size);
+    assert_int_equal(size, index_start + 16 * pairs.count);
+    memcpy(position, bytes + index_start + 16 * 1000 + 8, 8);
+    file_patch(path, index_start + 16 * (pairs.count - 1000) + 8, position, 8);
+    assert_failed(ikv_verify(path, &open, &options, &report, &err), IKV_E_RECORD, &err, path);
+    assert_int_equal(tmpdir_count(&dir), 1);
+    free(bytes);
+    free(path);
+    tmpdir_remove(&dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sound_stores_have_no_problems),
+        cmocka_unit_test(both_strides_are_sound),
+        cmocka_unit_test(every_problem_is_told_with_its_place),
+        cmocka_unit_test(the_report_comes_without_callbacks),
+        cmocka_unit_test(progress_is_told_and_can_cancel),
+        cmocka_unit_test(invalid_options_are_refused),
+        cmocka_unit_test(positions_beyond_memory_are_sorted_on_disk),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
