@@ -75,7 +75,7 @@ void disk_names_apply(disk_names *names, const disk_op *op)
 
 power_log *power_log_new(const char *name, const void *old_image, size_t old_size)
 {
-    power_log *log = test_malloc(sizeof(*log));
+    power_log *log = must_malloc(sizeof(*log));
     memset(log, 0, sizeof(*log));
     copy_name(log->name, name);
     log->old_image = old_image;
@@ -105,7 +105,7 @@ static disk_op *append(power_log *log, disk_op_kind kind, size_t file)
 {
     if (log->op_count == log->op_room) {
         log->op_room = log->op_room * 2 + 64;
-        log->ops = test_realloc(log->ops, log->op_room * sizeof(*log->ops));
+        log->ops = must_realloc(log->ops, log->op_room * sizeof(*log->ops));
     }
     disk_op *op = &log->ops[log->op_count++];
     memset(op, 0, sizeof(*op));
@@ -185,7 +185,7 @@ static void record_descriptor(power_log *log, const fault_event *event)
         disk_op *op = append(log, DISK_WRITE, (size_t)file);
         op->offset = event->offset;
         op->size = (size_t)event->result;
-        op->data = test_malloc(op->size);
+        op->data = must_malloc(op->size);
         memcpy(op->data, event->data, op->size);
     }
 }

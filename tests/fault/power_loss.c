@@ -224,8 +224,8 @@ static void push(simulation *sim, pending item)
 {
     if (sim->pending_count == sim->pending_room) {
         sim->pending_room = sim->pending_room * 2 + 64;
-        sim->pending = test_realloc(sim->pending, sim->pending_room * sizeof(*sim->pending));
-        sim->arrived = test_realloc(sim->arrived, sim->pending_room * sizeof(*sim->arrived));
+        sim->pending = must_realloc(sim->pending, sim->pending_room * sizeof(*sim->pending));
+        sim->arrived = must_realloc(sim->arrived, sim->pending_room * sizeof(*sim->arrived));
     }
     sim->pending[sim->pending_count++] = item;
 }
@@ -314,16 +314,16 @@ static size_t farthest_byte(const power_log *log)
 
 void power_loss_run(const power_log *log, const power_loss_setup *setup, power_loss_result *result)
 {
-    simulation *sim = test_malloc(sizeof(*sim));
+    simulation *sim = must_malloc(sizeof(*sim));
     memset(sim, 0, sizeof(*sim));
     sim->log = log;
     sim->setup = setup;
     sim->result = result;
     sim->random = setup->seed;
     sim->room = farthest_byte(log);
-    sim->scratch = test_malloc(sim->room);
+    sim->scratch = must_malloc(sim->room);
     for (size_t i = 0; i < log->files; i++) {
-        sim->files[i].bytes = test_malloc(sim->room);
+        sim->files[i].bytes = must_malloc(sim->room);
         memset(sim->files[i].bytes, 0, sim->room);
     }
     if (log->old_image != NULL) {

@@ -1,0 +1,89 @@
+#include "written.h"
+
+#include "hostkey.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CHECKSUM_SIZE 4
+#define PAGE_SIZE     4096
+
+static void assert_zero(const decoded_store *file, uint64_t begin, uint64_t end)
+{
+    for (uint64_t at = begin; at < end; at++) {
+        if (file->bytes[at] != 0)
+            fail_msg("byte %llu is not zero", (unsigned long long)at);
+    }
+}
+
+static void assert_entry(const store_model *model, const decoded_store *file, size_t number,
+                         uint32_t surplus)
+{
+    const model_pair *pair = model->sorted[number];
+    const decoder_entry *entry = &file->entries[number];
+    unsigned char key[IKV_KEY_WIDTH_MAX];
+
+    hostkey_to_file(model->type, pair->key, key);
+    assert_memory_equal(entry->key, key, file->layout.key_width);
+    assert_int_equal(entry->size, pair->size + surplus);
+    assert_memory_equal(entry->content, pair->value, pair->size);
+}
+
+static void assert_plain_layout(const decoded_store *file)
+{
+    static const unsigned char zeros[5] = {0, 0, 0, 0, 0};
+    size_t used = file->layout.key_width + 8;
+
+    assert_memory_equal(file->spare, zeros, sizeof(zeros));
+    assert_int_equal(file->index_start, file->records_end);
+    assert_int_equal(file->file_size, file->index_end);
+    for (uint64_t at = file->index_start; at < file->index_end; at += file->layout.stride)
+        assert_zero(file, at + used, at + file->layout.stride);
+}
+
+void assert_written(const char *path, const store_model *model, bool plain, uint32_t stride)
+{
+    decoder_layout layout = hostkey_layout(model->type, stride);
+    const model_pair **order = model_by_arrival(model);
+    decoded_store file;
+
+    if (decoder_read(path, &layout, &file) != 0)
+        fail_msg("%s", file.error);
+    assert_int_equal(file.pair_count, model->sorted_count);
+    assert_int_equal(decoder_repeated_keys(&file), 0);
+    for (size_t i = 0; i < model->sorted_count; i++)
+        assert_entry(model, &file, i, plain ? 0 : CHECKSUM_SIZE);
+    /* The record at place i is that of the pair that arrived as number i. */
+    for (size_t i = 0; i < model->sorted_count; i++)
+        assert_ptr_equal(model->sorted[file.arrival[i]], order[i]);
+    if (plain) {
+        assert_plain_layout(&file);
+    } else {
+        assert_int_equal(file.index_start % PAGE_SIZE, 0);
+        assert_zero(&file, file.records_end, file.index_start);
+    }
+    decoder_free(&file);
+    free(order);
+}
+
+void assert_same_file(const char *a, const char *b)
+{
+    size_t size_a;
+    size_t size_b;
+    unsigned char *bytes_a = file_read(a, &size_a);
+    unsigned char *bytes_b = file_read(b, &size_b);
+
+    for (size_t i = 0; i < size_a && i < size_b; i++) {
+        if (bytes_a[i] != bytes_b[i])
+            fail_msg("%s and %s (%zu and %zu bytes) differ at byte %zu", a, b, size_a, size_b, i);
+    }
+    assert_int_equal(size_a, size_b);
+    free(bytes_a);
+    free(bytes_b);
+}

@@ -1,0 +1,193 @@
+/* The disk is full at every possible point of a build: it fails with the system's error, the old
+ * store stays, nothing is left. */
+#include "scale.h"
+#include "stores.h"
+#include "victim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SKIPPED 77
+
+/* About 4 MiB, with big values, small ones and an index. */
+static victim_setup four_mebibytes(void)
+{
+    return (victim_setup){.type = IKV_KEY_U64, .pairs = 12000, .sizes = MODEL_SIZES_MIXED};
+}
+
+static void assert_clean_failure(const victim *self, int code, int expected, size_t limit,
+                                 const ikv_error *err)
+{
+    if (code != expected)
+        fail_msg("%zu bytes of room: %d (%s), expected %d", limit, code,
+                 code < 0 ? err->message : "success", expected);
+    assert_int_equal(err->code, code);
+    if (!victim_is_old(self))
+        fail_msg("%zu bytes of room: the old store is not as it was", limit);
+    if (victim_orphans(self) > 0)
+        fail_msg("%zu bytes of room: a file is left", limit);
+}
+
+/* ---------------------------------------------------------------- the largest file allowed */
+
+static void limit_file_size(rlim_t limit)
+{
+    struct rlimit now;
+    if (getrlimit(RLIMIT_FSIZE, &now) != 0)
+        test_die("getrlimit: %s", strerror(errno));
+    now.rlim_cur = limit < now.rlim_max ? limit : now.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &now) != 0)
+        test_die("setrlimit: %s", strerror(errno));
+}
+
+static void file_size_limit(void **state)
+{
+    (void)state;
+    victim_setup setup = four_mebibytes();
+    victim self;
+    ikv_error err;
+    size_t tried = 0;
+
+    victim_make(&self, &setup);
+    assert_in_range(self.new_size, 3u << 20, 8u << 20);
+    /* Every 4 KiB in a long run; fewer steps, at odd sizes, in a short one. */
+    size_t steps = test_scaled(80);
+    size_t step = self.new_size / steps < 4096 ? 4096 : self.new_size / steps;
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    for (size_t limit = 0; limit < self.new_size; limit += step, tried++) {
+        limit_file_size(limit);
+        int code = victim_build(&self, &err);
+        limit_file_size(RLIM_INFINITY);
+        assert_clean_failure(&self, code, -EFBIG, limit, &err);
+    }
+    limit_file_size(self.new_size - 1);
+    int code = victim_build(&self, &err);
+    limit_file_size(RLIM_INFINITY);
+    assert_clean_failure(&self, code, -EFBIG, self.new_size - 1, &err);
+
+    limit_file_size(self.new_size);
+    code = victim_build(&self, &err);
+    limit_file_size(RLIM_INFINITY);
+    assert_ok(code, &err);
+    assert_true(victim_is_new(&self));
+    (void)signal(SIGXFSZ, before);
+    print_message("%zu limits below %zu bytes, one at it\n", tried + 1, self.new_size);
+    victim_free(&self);
+}
+
+/* ---------------------------------------------------------------- a small file system */
+
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* A mount namespace of our own, so that nobody else sees the mount and it goes with the process.
+ * Without privileges it takes a user namespace as well, where the system allows one. */
+static bool enter_namespace(void)
+{
+    char map[64];
+    if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
+        return true;
+    (void)snprintf(map, sizeof(map), "0 %ld 1", (long)geteuid());
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/uid_map", map);
+}
+
+static bool mount_sized(const char *path, size_t size)
+{
+    char data[64];
+    (void)snprintf(data, sizeof(data), "size=%zu", size);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return false;
+    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, data) == 0;
+}
+
+static bool resize_mount(const char *path, size_t size)
+{
+    char data[64];
+    (void)snprintf(data, sizeof(data), "size=%zu", size);
+    return mount("tmpfs", path, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, data) == 0;
+}
+
+/* Pages that the directory and the old store take: room for them comes on top. */
+static size_t pages(size_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
+
+/* In a child process, which has the namespaces. The victim's directory becomes a mount point, so
+ * what was in it is hidden and has to be put there again. */
+static void fill_small_disk(victim *self)
+{
+    size_t used = pages(self->old_size);
+    size_t steps = test_scaled(40);
+    size_t step = pages(self->new_size / steps);
+    size_t tried = 0;
+    ikv_error err;
+
+    if (!enter_namespace() || !mount_sized(self->dir.path, used + 2 * self->new_size))
+        _exit(SKIPPED);
+    victim_reset(self);
+    for (size_t room = 4096; room < self->new_size; room += step, tried++) {
+        if (!resize_mount(self->dir.path, used + room))
+            test_die("remount: %s", strerror(errno));
+        int code = victim_build(self, &err);
+        assert_clean_failure(self, code, -ENOSPC, room, &err);
+    }
+    if (!resize_mount(self->dir.path, used + pages(self->new_size) + 4096))
+        test_die("remount: %s", strerror(errno));
+    assert_ok(victim_build(self, &err), &err);
+    assert_true(victim_is_new(self));
+    print_message("%zu sizes below %zu bytes, one above it\n", tried, self->new_size);
+}
+
+static void small_file_system(void **state)
+{
+    (void)state;
+    victim_setup setup = four_mebibytes();
+    victim self;
+    int status;
+
+    victim_make(&self, &setup);
+    fflush(stdout);
+    fflush(stderr);
+    pid_t child = fork();
+    if (child == 0) {
+        /* A failed assertion takes the child to the end of main, whose status tells of it. */
+        fill_small_disk(&self);
+        fflush(stdout);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    victim_free(&self);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
+        skip();
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(file_size_limit),
+        cmocka_unit_test(small_file_system),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
