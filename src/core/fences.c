@@ -1,0 +1,23 @@
+#include "fences.h"
+
+uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
+{
+    const uint32_t words = fences->words;
+    uint64_t low = from; /* all below it are <= key */
+    uint64_t step = 1;
+
+    while (low + step <= fences->count &&
+           ikv_words_compare(ikv_fence(fences, low + step - 1), key, words) <= 0) {
+        low += step;
+        step *= 2;
+    }
+    uint64_t high = ikv_min(low + step - 1, fences->count); /* all from it on are > key */
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (ikv_words_compare(ikv_fence(fences, middle), key, words) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "file_io.h"
+
+#include "indexkv.h"
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Linux moves at most 0x7ffff000 bytes a call; a round number below it keeps offsets aligned. */
+#define CALL_MAX ((size_t)1 << 30)
+
+int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries)
+{
+    unsigned char *at = buf;
+
+    while (size > 0) {
+        ssize_t n = pread(fd, at, size < CALL_MAX ? size : CALL_MAX, (off_t)offset);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return IKV_E_TRUNCATED;
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+            offset += (uint64_t)n;
+        }
+        if (retries && size > 0)
+            ++*retries;
+    }
+    return 0;
+}
+
+int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset)
+{
+    const unsigned char *at = buf;
+
+    while (size > 0) {
+        ssize_t n = pwrite(fd, at, size < CALL_MAX ? size : CALL_MAX, (off_t)offset);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return -EIO; /* no error, no progress: would loop for ever */
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+            offset += (uint64_t)n;
+        }
+    }
+    return 0;
+}
+
+int ikv_random_bytes(void *buf, size_t size)
+{
+    return getentropy(buf, size) == 0 ? 0 : -errno;
+}
+
+static int open_unlinked(const char *dir)
+{
+    unsigned char random[8];
+    char *path = malloc(strlen(dir) + 40);
+    int code = path ? ikv_random_bytes(random, sizeof random) : -ENOMEM;
+
+    if (code == 0) {
+        (void)sprintf(path, "%s/.indexkv.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", dir, random[0],
+                      random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
+        code = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (code < 0)
+            code = -errno;
+        else if (unlink(path) != 0) {
+            int failure = -errno;
+            (void)close(code);
+            code = failure;
+        }
+    }
+    free(path);
+    return code;
+}
+
+int ikv_temp_open(const char *dir)
+{
+#ifdef O_TMPFILE
+    int fd = open(dir, O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        return fd;
+    /* What file systems and kernels without O_TMPFILE answer. */
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)
+        return -errno;
+#endif
+    return open_unlinked(dir);
+}
+
+char *ikv_directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+
+    if (slash == path)
+        length = 1;
+    char *dir = malloc(length + 2);
+    if (!dir)
+        return NULL;
+    memcpy(dir, length ? path : ".", length ? length : 1);
+    dir[length ? length : 1] = 0;
+    return dir;
+}

@@ -1,0 +1,47 @@
+/*
+ * The I/O contract: what the query driver needs of a backend, and nothing more.
+ *
+ * A backend object belongs to one thread. It takes read requests, carries them out in any order,
+ * and hands them back finished. A request is finished in exactly one of two ways: code == 0
+ * `length` bytes of the file from `offset` on lie at `buffer` code < 0    they could not be read:
+ * -errno, or IKV_E_TRUNCATED if the file ends before. The buffer's content is undefined. Short
+ * reads and interruptions never reach the caller; `retries` counts them.
+ *
+ * Nothing is called back. At most `depth` requests may be in the backend at a time; the caller
+ * keeps count. After destroy() nobody writes to any buffer any more.
+ */
+#ifndef IKV_IO_H
+#define IKV_IO_H
+
+#include <stdint.h>
+
+struct ikv_io_request {
+    int fd;
+    uint32_t length; /* > 0 */
+    uint64_t offset;
+    void *buffer;
+    void *owner; /* the caller's */
+    int code;    /* set by the backend */
+    uint64_t retries;
+};
+
+struct ikv_io; /* a backend's own */
+
+struct ikv_io_backend {
+    const char *name;
+    unsigned depth; /* requests that are worth having in flight */
+    /* 0 or -errno. */
+    int (*create)(unsigned depth, struct ikv_io **ret);
+    /* Finishes or cancels what is in flight. NULL is allowed. */
+    void (*destroy)(struct ikv_io *io);
+    /* Take a request. It may be started now or with the next reap. 0, or a code that says that this
+     * request was not taken. */
+    int (*submit)(struct ikv_io *io, struct ikv_io_request *request);
+    /* Wait until a request is finished; NULL: none is in flight. */
+    struct ikv_io_request *(*reap)(struct ikv_io *io);
+};
+
+/* Portable POSIX reads, one after another: the reference for all others. */
+extern const struct ikv_io_backend ikv_io_pread;
+
+#endif

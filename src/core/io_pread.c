@@ -1,0 +1,57 @@
+#include "file_io.h"
+#include "io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A queue; reap reads what was submitted first. */
+struct ikv_io {
+    unsigned depth;
+    unsigned head;
+    unsigned waiting;
+    struct ikv_io_request *queue[];
+};
+
+static int pread_create(unsigned depth, struct ikv_io **ret)
+{
+    struct ikv_io *io = malloc(sizeof *io + depth * sizeof io->queue[0]);
+    if (!io)
+        return -ENOMEM;
+    io->depth = depth;
+    io->head = io->waiting = 0;
+    *ret = io;
+    return 0;
+}
+
+static void pread_destroy(struct ikv_io *io)
+{
+    free(io);
+}
+
+static int pread_submit(struct ikv_io *io, struct ikv_io_request *request)
+{
+    if (io->waiting == io->depth)
+        return -EAGAIN;
+    io->queue[(io->head + io->waiting) % io->depth] = request;
+    io->waiting++;
+    return 0;
+}
+
+static struct ikv_io_request *pread_reap(struct ikv_io *io)
+{
+    if (io->waiting == 0)
+        return NULL;
+    struct ikv_io_request *request = io->queue[io->head];
+    io->head = (io->head + 1) % io->depth;
+    io->waiting--;
+    request->code = ikv_pread_all(request->fd, request->buffer, request->length, request->offset,
+                                  &request->retries);
+    return request;
+}
+
+const struct ikv_io_backend ikv_io_pread = {.name = "pread",
+                                            .depth = 8,
+                                            .create = pread_create,
+                                            .destroy = pread_destroy,
+                                            .submit = pread_submit,
+                                            .reap = pread_reap};

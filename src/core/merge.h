@@ -1,0 +1,27 @@
+/* Merging sorted runs of a file through a tree of losers. */
+#ifndef IKV_MERGE_H
+#define IKV_MERGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ikv_run {
+    uint64_t offset; /* bytes, in the file */
+    uint64_t entries;
+};
+
+struct ikv_merge;
+
+/* Merge `count` >= 1 runs of entries of `words` words; read buffers share `memory` bytes. */
+int ikv_merge_new(int fd, const struct ikv_run *runs, size_t count, uint32_t words, uint64_t memory,
+                  struct ikv_merge **ret);
+void ikv_merge_free(struct ikv_merge *merge); /* NULL is allowed */
+
+/* The least entry left, valid until the next call; NULL at the end, with *ret_code 0 or an error.
+ */
+const uint64_t *ikv_merge_next(struct ikv_merge *merge, int *ret_code);
+
+/* How many runs may be merged at once so that each has a read buffer worth its name. */
+size_t ikv_merge_ways(uint64_t memory);
+
+#endif

@@ -1,0 +1,316 @@
+/* Opening and closing a store: what kind of file is it? */
+#define _GNU_SOURCE
+#include "checksum.h"
+#include "file_io.h"
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VERSIONS_PLAUSIBLE 255 /* a file that begins with a greater number is something else */
+
+int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset, ikv_error *err)
+{
+    if (size == 0)
+        return 0;
+    int code = ikv_pread_all(store->fd, buf, size, offset, NULL);
+    store->open_reads++;
+    store->open_bytes += size;
+    if (code < 0)
+        return ikv_fail(err, code, IKV_AT_OFFSET(store->path, offset), "reading it");
+    return 0;
+}
+
+static int open_file(struct ikv_store *store, ikv_error *err)
+{
+    struct stat st;
+    struct timespec now;
+
+    /* O_NONBLOCK: a FIFO must not keep us waiting; it has no effect on regular files. */
+    store->fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (store->fd < 0 && errno == ENXIO) /* a socket, or a device without its driver */
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
+    if (store->fd < 0 || fstat(store->fd, &st) != 0)
+        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
+    if (!S_ISREG(st.st_mode))
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
+    store->file_size = (uint64_t)st.st_size;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
+        store->serial = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return 0;
+}
+
+/* How the file answers before its kind is known. */
+struct first_look {
+    unsigned char header_bytes[IKV_HEADER_SIZE];
+    struct ikv_header header;
+    bool header_is_ours;
+    enum ikv_footer_check footer_check;
+    struct ikv_footer footer;
+};
+
+static int look(struct ikv_store *store, struct first_look *look, ikv_error *err)
+{
+    unsigned char footer[IKV_FOOTER_SIZE];
+
+    if (store->file_size < IKV_HEADER_SIZE)
+        return ikv_fail(err, IKV_E_NOT_STORE, IKV_AT_FILE(store->path),
+                        "%llu bytes are too few for a header",
+                        (unsigned long long)store->file_size);
+    int code = ikv_store_read(store, look->header_bytes, IKV_HEADER_SIZE, 0, err);
+    if (code < 0)
+        return code;
+    ikv_header_decode(look->header_bytes, &look->header);
+    look->header_is_ours = ikv_header_is_ours(&look->header);
+    look->footer_check = IKV_FOOTER_ABSENT;
+    if (store->file_size >= IKV_HEADER_SIZE + IKV_FOOTER_SIZE) {
+        code = ikv_store_read(store, footer, sizeof footer, store->file_size - sizeof footer, err);
+        if (code == 0)
+            look->footer_check = ikv_footer_decode(footer, &look->footer);
+    }
+    return code;
+}
+
+/* Fields that every version 2 header must satisfy. */
+static int check_header(const struct ikv_store *store, const struct ikv_header *header,
+                        ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(store->path);
+
+    if (header->version != IKV_FORMAT_VERSION) {
+        if (header->version == 0 || header->version > VERSIONS_PLAUSIBLE)
+            return ikv_fail(err, IKV_E_NOT_STORE, at, "it does not begin with a version");
+        return ikv_fail(err, IKV_E_VERSION, at, "version %u", header->version);
+    }
+    if (header->completed > 1)
+        return ikv_fail(err, IKV_E_NOT_STORE, at, "its header makes no sense");
+    if (header->completed == 0)
+        return ikv_fail(err, IKV_E_INCOMPLETE, at, "opening it");
+    if (header->index_start < IKV_HEADER_SIZE)
+        return ikv_fail(err, IKV_E_HEADER, at, "the index begins inside the header");
+    if (header->index_start > store->file_size)
+        return ikv_fail(
+            err, IKV_E_TRUNCATED, at, "the index begins at %llu, the file has %llu bytes",
+            (unsigned long long)header->index_start, (unsigned long long)store->file_size);
+    return 0;
+}
+
+static unsigned differing_bytes(const unsigned char *a, const unsigned char *b, size_t *where)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < IKV_HEADER_SIZE; i++) {
+        if (a[i] != b[i]) {
+            *where = i;
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Is the beginning of the record area still what the footer's store had there? */
+static int is_record_area_ours(struct ikv_store *store, const struct ikv_footer *footer, bool *ret)
+{
+    unsigned char sum[IKV_BLOCK_CHECKSUM_SIZE];
+    struct ikv_header copy;
+    const struct ikv_section *section;
+
+    *ret = false;
+    ikv_header_decode(footer->header, &copy);
+    int code = ikv_store_read_directory(store, &copy, footer, NULL);
+    section = ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
+    store->section_count = 0;
+    if (code < 0 || !section || section->length < sizeof sum)
+        return code == -EIO || code == -ENOMEM ? code : 0;
+    const uint64_t sum_offset = section->offset;
+    const size_t size = (size_t)ikv_min(copy.index_start, IKV_BLOCK_SIZE) - IKV_HEADER_SIZE;
+    unsigned char *block = malloc(size);
+    code = block ? ikv_store_read(store, sum, sizeof sum, sum_offset, NULL) : -ENOMEM;
+    if (code == 0)
+        code = ikv_store_read(store, block, size, IKV_HEADER_SIZE, NULL);
+    if (code == 0)
+        *ret = ikv_load64(sum) == ikv_checksum(block, size);
+    free(block);
+    return code;
+}
+
+/*
+ * The header's tag is wrong, but there is a footer of ours. Two stories fit: the crate rewrote the
+ * file in place and left the footer behind, or the header was damaged. A footer holds a copy of its
+ * header: if the two differ in a single byte, it is damage. If they differ in more, the records
+ * decide: the crate writes over them from the front, so as long as the first block is as it was it
+ * is damage. (The crate's store of no pairs is the one that leaves them alone.)
+ */
+static int check_left_footer(struct ikv_store *store, const struct first_look *look, ikv_error *err)
+{
+    const struct ikv_header *header = &look->header;
+    size_t where = 0;
+    bool damaged = differing_bytes(look->header_bytes, look->footer.header, &where) <= 1;
+
+    if (!damaged && !(header->pair_count == 0 && header->index_start == IKV_HEADER_SIZE)) {
+        int code = is_record_area_ours(store, &look->footer, &damaged);
+        if (code < 0)
+            return ikv_fail(err, code, IKV_AT_FILE(store->path), "reading it");
+    }
+    if (damaged)
+        return ikv_fail(err, IKV_E_HEADER, IKV_AT_OFFSET(store->path, where),
+                        "it differs from the footer's copy");
+    return 0;
+}
+
+static int check_own_footer(const struct ikv_store *store, const struct first_look *look,
+                            ikv_error *err)
+{
+    const struct ikv_header *header = &look->header;
+    const struct ikv_where at = IKV_AT_FILE(store->path);
+
+    if (look->footer_check == IKV_FOOTER_VALID) {
+        if (memcmp(look->header_bytes, look->footer.header, IKV_HEADER_SIZE) != 0)
+            return ikv_fail(err, IKV_E_FOOTER, at, "it belongs to another header");
+        return 0;
+    }
+    if (header->pair_count > (store->file_size - header->index_start) / 16)
+        return ikv_fail(err, IKV_E_TRUNCATED, at, "the index ends beyond the file");
+    if (look->footer_check == IKV_FOOTER_ABSENT)
+        return ikv_fail(err, IKV_E_FOOTER, at, "there is none at the end of the file");
+    return ikv_fail(err, IKV_E_FOOTER,
+                    IKV_AT_OFFSET(store->path, store->file_size - IKV_FOOTER_SIZE),
+                    "its checksum is wrong");
+}
+
+/* A header of ours carries a tag over its own bytes. If the tag is right, header and footer have to
+ * agree. If it is not, the file is the crate's, or damaged. */
+static int choose_kind(struct ikv_store *store, const struct first_look *look, bool *ret_ours,
+                       ikv_error *err)
+{
+    const bool interrupted =
+        look->header.version == IKV_FORMAT_VERSION && look->header.completed == 0;
+    int code = 0;
+
+    if (!look->header_is_ours && !interrupted && look->footer_check == IKV_FOOTER_VALID)
+        code = check_left_footer(store, look, err);
+    if (code == 0)
+        code = check_header(store, &look->header, err);
+    if (code == 0 && look->header_is_ours)
+        code = check_own_footer(store, look, err);
+    *ret_ours = look->header_is_ours;
+    return code;
+}
+
+/* Sizes of plain records are not known: twice the average, so that most take one read. */
+static void set_first_read(struct ikv_store *store)
+{
+    uint64_t count = store->index.count;
+    uint64_t size = 0;
+
+    if (store->has_trailer)
+        size = (uint64_t)store->properties.value_size_p99 + store->surplus;
+    else if (count)
+        size = ikv_min(2 * ((store->records_end - IKV_HEADER_SIZE) / count), 16384);
+    store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
+}
+
+static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+{
+    struct first_look first;
+    struct ikv_key_info key;
+    bool ours = false;
+
+    if (options->key_type && !ikv_key_describe(options->key_type, &key))
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such key type");
+    int code = open_file(store, err);
+    if (code == 0)
+        code = look(store, &first, err);
+    if (code == 0)
+        code = choose_kind(store, &first, &ours, err);
+    if (code < 0)
+        return code;
+    if (ours)
+        code = ikv_store_open_ours(store, &first.header, &first.footer, options, err);
+    else
+        code = ikv_store_open_plain(store, &first.header, options, err);
+    if (code == 0)
+        set_first_read(store);
+    return code;
+}
+
+int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,
+             ikv_error *err)
+{
+    struct ikv_open_options known;
+
+    if (!path || !ret_store)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_open: an argument is NULL");
+    int code = ikv_options_copy(&known, sizeof known, options, err);
+    if (code < 0)
+        return code;
+    struct ikv_store *store = calloc(1, sizeof *store);
+    if (store) {
+        store->fd = -1;
+        store->backend = &ikv_io_pread;
+        store->path = malloc(strlen(path) + 1);
+    }
+    if (!store || !store->path) {
+        free(store);
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "opening it");
+    }
+    memcpy(store->path, path, strlen(path) + 1);
+    code = open_store(store, &known, err);
+    if (code < 0) {
+        ikv_close(store);
+        return code;
+    }
+    IKV_ADVISE_RANDOM(store->fd);
+    *ret_store = store;
+    return 0;
+}
+
+void ikv_close(ikv_store *store)
+{
+    if (!store)
+        return;
+    if (store->fd >= 0)
+        (void)close(store->fd);
+    free(store->path);
+    free(store->metadata);
+    free(store->fences.keys);
+    free(store->page_sums);
+    free(store);
+}
+
+void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
+{
+    const struct ikv_geometry *index = &store->index;
+    const uint64_t fences = store->fences.count;
+
+    *ret_info = (struct ikv_info){
+        .key_type = index->key.type,
+        .key_width = index->key.width,
+        .stride = index->stride,
+        .page_size = IKV_PAGE_SIZE,
+        .has_trailer = store->has_trailer,
+        .in_key_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0,
+        .file_size = store->file_size,
+        .pair_count = index->count,
+        .records_end = store->records_end,
+        .index_start = index->index_start,
+        .index_size = index->count * index->stride,
+        .index_pages = index->pages,
+        .value_size_min = store->properties.value_size_min,
+        .value_size_max = store->properties.value_size_max,
+        .value_size_p99 = store->properties.value_size_p99,
+        .value_bytes = store->properties.value_bytes,
+        .metadata = store->metadata,
+        .metadata_size = store->metadata_size,
+        .fences = fences,
+        .index_memory = fences * store->fences.words * sizeof(uint64_t) +
+                        (store->page_sums ? index->pages * IKV_PAGE_CHECKSUM_SIZE : 0),
+        .open_reads = store->open_reads,
+        .open_bytes = store->open_bytes,
+        .backend = store->backend->name,
+    };
+    memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
+}

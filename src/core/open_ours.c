@@ -1,0 +1,293 @@
+/* Opening a store of ours: directory, properties, and what of the sections is kept in memory. */
+#define _POSIX_C_SOURCE 200809L
+#include "checksum.h"
+#include "store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
+#define PROPERTIES_READ_MAX  4096 /* room for what later versions append */
+
+static int section_error(const struct ikv_store *store, const struct ikv_section *section, int code,
+                         const char *what, ikv_error *err)
+{
+    return ikv_fail(err, code, IKV_AT_OFFSET(store->path, section->offset),
+                    "section of type %u: %s", section->type, what);
+}
+
+const struct ikv_section *ikv_store_section(const struct ikv_store *store, uint32_t type)
+{
+    for (uint32_t i = 0; i < store->section_count; i++) {
+        if (store->sections[i].type == type)
+            return &store->sections[i];
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- directory */
+
+static int check_section(const struct ikv_store *store, const struct ikv_section *section,
+                         uint64_t least, uint64_t end, ikv_error *err)
+{
+    if (section->offset < least || section->offset > end || section->length > end - section->offset)
+        return section_error(store, section, IKV_E_SECTION, "it lies outside the trailer", err);
+    if (section->type < IKV_SECTION_PROPERTIES || section->type > IKV_SECTION_METADATA) {
+        if (section->flags & IKV_SECTION_OPTIONAL)
+            return 0;
+        return section_error(store, section, IKV_E_UNSUPPORTED,
+                             "unknown here, and the store can't be read without it", err);
+    }
+    if (ikv_store_section(store, section->type))
+        return section_error(store, section, IKV_E_SECTION, "it is there twice", err);
+    return 0;
+}
+
+int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *header,
+                             const struct ikv_footer *footer, ikv_error *err)
+{
+    unsigned char bytes[IKV_SECTIONS_MAX * IKV_SECTION_ENTRY_SIZE];
+    const size_t size = (size_t)footer->sections * IKV_SECTION_ENTRY_SIZE;
+    const uint64_t footer_start = store->file_size - IKV_FOOTER_SIZE;
+    const struct ikv_where at = IKV_AT_OFFSET(store->path, footer_start);
+
+    if (footer->version != IKV_TRAILER_VERSION)
+        return ikv_fail(err, IKV_E_VERSION, at, "trailer version %u", footer->version);
+    if (footer->file_size != store->file_size)
+        return ikv_fail(err, IKV_E_FOOTER, at, "it speaks of a file of %llu bytes, not %llu",
+                        (unsigned long long)footer->file_size,
+                        (unsigned long long)store->file_size);
+    if (footer->sections > IKV_SECTIONS_MAX || header->index_start > footer_start ||
+        footer_start - header->index_start < size)
+        return ikv_fail(err, IKV_E_FOOTER, at, "%u sections", footer->sections);
+
+    const uint64_t start = footer_start - size;
+    int code = ikv_store_read(store, bytes, size, start, err);
+    if (code < 0)
+        return code;
+    if (ikv_checksum(bytes, size) != footer->directory_checksum)
+        return ikv_fail(err, IKV_E_SECTION, IKV_AT_OFFSET(store->path, start),
+                        "checksum of the directory is wrong");
+    for (uint32_t i = 0; i < footer->sections && code == 0; i++) {
+        struct ikv_section *section = &store->sections[i];
+        ikv_section_decode(bytes + (size_t)i * IKV_SECTION_ENTRY_SIZE, section);
+        code = check_section(store, section, header->index_start, start, err);
+        if (code == 0)
+            store->section_count++;
+    }
+    return code;
+}
+
+/* Read a whole section of at most `size` bytes and check it. */
+static int read_section(struct ikv_store *store, const struct ikv_section *section, void *buf,
+                        size_t size, ikv_error *err)
+{
+    if (section->length > size)
+        return section_error(store, section, IKV_E_SECTION, "it is too long", err);
+    int code = ikv_store_read(store, buf, (size_t)section->length, section->offset, err);
+    if (code == 0 && ikv_checksum(buf, (size_t)section->length) != section->checksum)
+        code = section_error(store, section, IKV_E_SECTION, "its checksum is wrong", err);
+    return code;
+}
+
+/* ---------------------------------------------------------------- properties, metadata */
+
+static int check_properties(const struct ikv_store *store, const struct ikv_section *section,
+                            const struct ikv_header *header, ikv_error *err)
+{
+    const struct ikv_properties *properties = &store->properties;
+    const uint64_t start = header->index_start;
+    const char *wrong = NULL;
+
+    if (properties->pair_count != header->pair_count)
+        wrong = "its pair count is not the header's";
+    else if (properties->records_end < IKV_HEADER_SIZE || properties->records_end > start ||
+             start != ikv_round_up(properties->records_end, IKV_PAGE_SIZE))
+        wrong = "the records do not end where the index begins";
+    else if (header->pair_count > (section->offset - start) / properties->stride)
+        wrong = "the index reaches into the trailer";
+    else if (header->pair_count > (properties->records_end - IKV_HEADER_SIZE) /
+                                      (IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE))
+        wrong = "more pairs than there is room for";
+    else if (properties->value_size_max > IKV_VALUE_SIZE_MAX ||
+             properties->value_size_p99 > properties->value_size_max)
+        wrong = "its value sizes can't be";
+    return wrong ? section_error(store, section, IKV_E_SECTION, wrong, err) : 0;
+}
+
+static int check_options(const struct ikv_store *store, const ikv_open_options *options,
+                         ikv_error *err)
+{
+    const struct ikv_properties *properties = &store->properties;
+    char has[16];
+    char asked[16];
+
+    if (options->key_type && options->key_type != properties->key_type)
+        return ikv_fail(err, IKV_E_KEY_TYPE, IKV_AT_FILE(store->path), "its keys are %s, not %s",
+                        ikv_key_type_name(properties->key_type, has, sizeof has),
+                        ikv_key_type_name(options->key_type, asked, sizeof asked));
+    if (options->stride && options->stride != properties->stride)
+        return ikv_fail(err, IKV_E_STRIDE, IKV_AT_FILE(store->path), "its stride is %u, not %u",
+                        properties->stride, options->stride);
+    return 0;
+}
+
+static int read_properties(struct ikv_store *store, const struct ikv_header *header,
+                           const ikv_open_options *options, ikv_error *err)
+{
+    const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_PROPERTIES);
+    unsigned char bytes[PROPERTIES_READ_MAX];
+    struct ikv_key_info key;
+
+    if (!section)
+        return ikv_fail(err, IKV_E_SECTION, IKV_AT_FILE(store->path), "there are no properties");
+    int code = read_section(store, section, bytes, sizeof bytes, err);
+    if (code < 0)
+        return code;
+    code = ikv_properties_decode(bytes, (size_t)section->length, &store->properties);
+    if (code < 0)
+        return section_error(store, section, code, "its content can't be used", err);
+    code = check_options(store, options, err);
+    if (code == 0)
+        code = check_properties(store, section, header, err);
+    if (code < 0)
+        return code;
+    (void)ikv_key_describe(store->properties.key_type, &key);
+    ikv_geometry_set(&store->index, &key, store->properties.stride, header->index_start,
+                     header->pair_count);
+    return 0;
+}
+
+static int read_metadata(struct ikv_store *store, ikv_error *err)
+{
+    const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_METADATA);
+
+    if (!section || section->length == 0)
+        return 0;
+    if (section->length > IKV_METADATA_MAX)
+        return section_error(store, section, IKV_E_SECTION, "it is too long", err);
+    store->metadata = malloc((size_t)section->length);
+    if (!store->metadata)
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its metadata");
+    store->metadata_size = (size_t)section->length;
+    return read_section(store, section, store->metadata, store->metadata_size, err);
+}
+
+/* ---------------------------------------------------------------- fences, checksums */
+
+static int check_length(const struct ikv_store *store, uint32_t type, uint64_t length,
+                        ikv_error *err)
+{
+    const struct ikv_section *section = ikv_store_section(store, type);
+    if (section && section->length != length)
+        return section_error(store, section, IKV_E_SECTION, "its length is wrong", err);
+    return 0;
+}
+
+/* Read the section of fences in pieces, keep every step-th, check all of it. */
+static int load_fences(struct ikv_store *store, const struct ikv_section *section, uint64_t step,
+                       struct ikv_checksum_stream *sum, unsigned char *piece, ikv_error *err)
+{
+    const struct ikv_key_info *key = &store->index.key;
+    const uint64_t per_piece = IKV_BLOCK_SIZE / key->width;
+    struct ikv_fences *fences = &store->fences;
+
+    for (uint64_t page = 0; page < store->index.pages; page += per_piece) {
+        uint64_t n = ikv_min(per_piece, store->index.pages - page);
+        int code = ikv_store_read(store, piece, (size_t)(n * key->width),
+                                  section->offset + page * key->width, err);
+        if (code < 0)
+            return code;
+        ikv_checksum_stream_add(sum, piece, (size_t)(n * key->width));
+        for (uint64_t i = (step - page % step) % step; i < n; i += step)
+            ikv_key_load(key, piece + i * key->width,
+                         fences->keys + fences->count++ * fences->words);
+    }
+    if (ikv_checksum_stream_value(sum) != section->checksum)
+        return section_error(store, section, IKV_E_SECTION, "its checksum is wrong", err);
+    return 0;
+}
+
+static int keep_fences(struct ikv_store *store, uint64_t memory, ikv_error *err)
+{
+    const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_FENCES);
+    const uint64_t fence_size = store->index.key.words * sizeof(uint64_t);
+    const uint64_t most = memory / fence_size;
+    struct ikv_checksum_stream *sum = NULL;
+
+    if (!section || most == 0 || store->index.pages == 0)
+        return 0;
+    const uint64_t step = (store->index.pages - 1) / most + 1;
+    const uint64_t count = (store->index.pages - 1) / step + 1;
+    unsigned char *piece = malloc(IKV_BLOCK_SIZE);
+    store->fences = (struct ikv_fences){.step = step, .words = store->index.key.words};
+    store->fences.keys = malloc((size_t)(count * fence_size));
+    int code = piece && store->fences.keys ? ikv_checksum_stream_new(&sum) : -ENOMEM;
+    if (code < 0)
+        (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "reading its fences");
+    else
+        code = load_fences(store, section, step, sum, piece, err);
+    ikv_checksum_stream_free(sum);
+    free(piece);
+    return code;
+}
+
+static int keep_page_sums(struct ikv_store *store, const struct ikv_section *section,
+                          ikv_error *err)
+{
+    if (section->length == 0)
+        return 0;
+    store->page_sums = malloc((size_t)section->length);
+    if (!store->page_sums)
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its page checksums");
+    return read_section(store, section, store->page_sums, (size_t)section->length, err);
+}
+
+/* The budget goes to page checksums first, unless they would take more than half of it: a checksum
+ * is smaller than a fence, and without it every probe costs one more read. */
+static int keep_index(struct ikv_store *store, uint64_t budget, ikv_error *err)
+{
+    const struct ikv_section *sums = ikv_store_section(store, IKV_SECTION_PAGE_CHECKSUMS);
+    const struct ikv_section *blocks = ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
+    const uint64_t pages = store->index.pages;
+
+    int code = check_length(store, IKV_SECTION_FENCES, pages * store->index.key.width, err);
+    if (code == 0)
+        code = check_length(store, IKV_SECTION_PAGE_CHECKSUMS, pages * IKV_PAGE_CHECKSUM_SIZE, err);
+    if (code == 0)
+        code =
+            check_length(store, IKV_SECTION_BLOCK_CHECKSUMS,
+                         ikv_block_count(store->index.index_start) * IKV_BLOCK_CHECKSUM_SIZE, err);
+    if (code < 0)
+        return code;
+    store->block_sums_offset = blocks ? blocks->offset : 0;
+    store->page_sums_offset = sums ? sums->offset : 0;
+    if (sums && sums->length <= budget / 2) {
+        code = keep_page_sums(store, sums, err);
+        budget -= sums->length;
+    }
+    return code == 0 ? keep_fences(store, budget, err) : code;
+}
+
+int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header,
+                        const struct ikv_footer *footer, const ikv_open_options *options,
+                        ikv_error *err)
+{
+    store->has_trailer = true;
+    store->surplus = IKV_RECORD_CHECKSUM_SIZE;
+    memcpy(store->store_id, footer->store_id, sizeof store->store_id);
+    store->record_seed = ikv_record_seed(store->store_id);
+
+    int code = ikv_store_read_directory(store, header, footer, err);
+    if (code == 0)
+        code = read_properties(store, header, options, err);
+    if (code < 0)
+        return code;
+    store->records_end = store->properties.records_end;
+    store->record_size_max = store->properties.value_size_max + store->surplus;
+    code = read_metadata(store, err);
+    if (code == 0)
+        code = keep_index(
+            store, options->index_memory ? options->index_memory : INDEX_MEMORY_DEFAULT, err);
+    return code;
+}

@@ -1,0 +1,200 @@
+#define _GNU_SOURCE
+#include "output.h"
+
+#include "checksum.h"
+#include "file_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_PART      200 /* of the target's name in the temporary one: names end at 255 bytes */
+#define WRITEBACK_STEP ((uint64_t)32 << 20)
+
+static int check_target(const struct ikv_output *output, ikv_error *err)
+{
+    struct stat st;
+
+    if (fstatat(output->dir_fd, output->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return 0;
+        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "looking at what is there");
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(output->path),
+                        "it exists and would have to be replaced");
+    return 0;
+}
+
+static int create_temp(struct ikv_output *output, unsigned mode, ikv_error *err)
+{
+    unsigned char random[8];
+    struct stat st;
+    const size_t size = NAME_PART + 32;
+    int code = ikv_random_bytes(random, sizeof random);
+
+    char *name = code == 0 ? malloc(size) : NULL;
+    if (!name)
+        return ikv_fail(err, code < 0 ? code : -ENOMEM, IKV_AT_FILE(output->path), "creating it");
+    (void)snprintf(name, size, ".%.*s.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", NAME_PART,
+                   output->name, random[0], random[1], random[2], random[3], random[4], random[5],
+                   random[6], random[7]);
+
+    /* Created with 0666 when the umask is to decide: the kernel applies it without our changing it.
+     */
+    output->fd = openat(output->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        mode ? 0600 : 0666);
+    if (output->fd < 0) {
+        code = -errno;
+        free(name);
+        return ikv_fail(err, code, IKV_AT_FILE(output->path), "creating a file in its directory");
+    }
+    output->temp_name = name;
+    output->mode = mode;
+    if (mode)
+        return 0;
+    if (fstat(output->fd, &st) != 0 || fchmod(output->fd, 0600) != 0)
+        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "setting its permissions");
+    output->mode = st.st_mode & 07777;
+    return 0;
+}
+
+int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode, ikv_error *err)
+{
+    *output = (struct ikv_output){.fd = -1, .dir_fd = -1};
+    const char *slash = strrchr(path, '/');
+
+    if (path[0] == 0 || (slash && slash[1] == 0))
+        return ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(path), "the path does not name a file");
+    output->path = malloc(strlen(path) + 1);
+    output->dir = ikv_directory_of(path);
+    output->block = malloc(IKV_BLOCK_SIZE);
+    if (!output->path || !output->dir || !output->block) {
+        ikv_output_discard(output);
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "creating it");
+    }
+    memcpy(output->path, path, strlen(path) + 1);
+    output->name = slash ? output->path + (slash - path) + 1 : output->path;
+
+    output->dir_fd = open(output->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = output->dir_fd < 0
+                   ? ikv_fail(err, -errno, IKV_AT_FILE(path), "opening its directory")
+                   : check_target(output, err);
+    if (code == 0)
+        code = create_temp(output, mode, err);
+    if (code < 0)
+        ikv_output_discard(output);
+    return code;
+}
+
+/* ---------------------------------------------------------------- appending */
+
+static int write_block(struct ikv_output *output)
+{
+    const unsigned char *bytes = output->block + output->first;
+    size_t size = output->used - output->first;
+    uint64_t offset = output->block_start + output->first;
+
+    int code = size ? ikv_pwrite_all(output->fd, bytes, size, offset) : 0;
+    if (code == 0 && output->block_sums && size) {
+        unsigned char sum[IKV_BLOCK_CHECKSUM_SIZE];
+        ikv_store64(sum, ikv_checksum(bytes, size));
+        code = ikv_tape_append(output->block_sums, sum, sizeof sum);
+    }
+    return code;
+}
+
+int ikv_output_flush(struct ikv_output *output)
+{
+    int code = write_block(output);
+    output->first = output->used;
+    return code;
+}
+
+int ikv_output_seek(struct ikv_output *output, uint64_t offset)
+{
+    int code = ikv_output_flush(output);
+    output->block_start = offset / IKV_BLOCK_SIZE * IKV_BLOCK_SIZE;
+    output->first = output->used = (size_t)(offset - output->block_start);
+    return code;
+}
+
+static int next_block(struct ikv_output *output)
+{
+    int code = write_block(output);
+
+    output->block_start += IKV_BLOCK_SIZE;
+    output->first = output->used = 0;
+    if (code == 0 && output->block_start >= output->writeback + WRITEBACK_STEP) {
+        IKV_START_WRITEBACK(output->fd, (off_t)output->writeback,
+                            (off_t)(output->block_start - output->writeback));
+        output->writeback = output->block_start;
+    }
+    return code;
+}
+
+int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+
+    while (size > 0) {
+        if (output->used == IKV_BLOCK_SIZE) {
+            int code = next_block(output);
+            if (code < 0)
+                return code;
+        }
+        size_t n = (size_t)ikv_min(size, IKV_BLOCK_SIZE - output->used);
+        if (from) {
+            memcpy(output->block + output->used, from, n);
+            from += n;
+        } else {
+            memset(output->block + output->used, 0, n);
+        }
+        output->used += n;
+        size -= n;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- publishing */
+
+int ikv_output_publish(struct ikv_output *output, ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(output->path);
+    int code = 0;
+
+    /* Each of these is done once. After a failed fsync the kernel may have dropped the pages and
+     * forgotten the error, so a second one that succeeds proves nothing. */
+    if (fchmod(output->fd, (mode_t)output->mode) != 0)
+        code = ikv_fail(err, -errno, at, "setting its permissions");
+    else if (fsync(output->fd) != 0)
+        code = ikv_fail(err, -errno, at, "syncing it");
+    else if (renameat(output->dir_fd, output->temp_name, output->dir_fd, output->name) != 0)
+        code = ikv_fail(err, -errno, at, "putting it in place");
+    if (code == 0) {
+        free(output->temp_name);
+        output->temp_name = NULL;
+        if (fsync(output->dir_fd) != 0)
+            code = ikv_fail(err, IKV_E_DURABILITY, at, "%s", ikv_strerror(-errno));
+    }
+    ikv_output_discard(output);
+    return code;
+}
+
+void ikv_output_discard(struct ikv_output *output)
+{
+    if (output->temp_name)
+        (void)unlinkat(output->dir_fd, output->temp_name, 0);
+    if (output->fd >= 0)
+        (void)close(output->fd);
+    if (output->dir_fd >= 0)
+        (void)close(output->dir_fd);
+    free(output->temp_name);
+    free(output->path);
+    free(output->dir);
+    free(output->block);
+    *output = (struct ikv_output){.fd = -1, .dir_fd = -1};
+}

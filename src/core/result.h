@@ -1,0 +1,155 @@
+/*
+ * A result: the answers of one batch, and the scratch memory of the query driver. The way of a
+ * batch through it:
+ *
+ *   get_many.c   arguments checked, result reset
+ *   batch.c      keys sorted, repeats folded into one
+ *   search.c     which page next? what does this page say?
+ *   fetch.c      reads planned, merged, submitted and reaped: a window of slots that is kept full
+ *   deliver.c    records verified, copied, put at every place where the caller asked for them
+ */
+#ifndef IKV_RESULT_H
+#define IKV_RESULT_H
+
+#include "arena.h"
+#include "search.h"
+#include "store.h"
+
+/* Memory that grows and never shrinks by itself; growing loses the content. */
+struct ikv_scratch {
+    void *bytes;
+    size_t size;
+};
+
+#define IKV_SLOT_SIZE  ((size_t)128 << 10)
+#define IKV_SLOT_PAGES (IKV_SLOT_SIZE / IKV_PAGE_SIZE)
+/* A page reaches into the next slice by less than a stride. */
+#define IKV_SLOT_BYTES (IKV_SLOT_SIZE + 256)
+
+/* Status inside the library: not read, because value_budget was used up. */
+#define IKV_DEFERRED 100
+
+enum ikv_slot_use { IKV_SLOT_PAGES_READ, IKV_SLOT_RECORDS_READ, IKV_SLOT_TAIL_READ };
+
+/* One read in flight, or two when page checksums have to be read as well. */
+struct ikv_slot {
+    struct ikv_io_request data;
+    struct ikv_io_request sums;
+    /* Status inside the library: not read, because value_budget was used up. */
+#define IKV_DEFERRED 100
+
+    enum ikv_slot_use use;
+    unsigned waiting; /* requests not finished */
+    unsigned char *buffer;
+    unsigned char sums_buffer[IKV_SLOT_PAGES * IKV_PAGE_CHECKSUM_SIZE];
+
+    /* Pages: the chunks that asked for them, in order of pages, neighbours or the same. */
+    uint64_t first_page;
+    uint32_t page_count;
+    uint32_t chunk_count;
+    uint32_t chunks[IKV_SLOT_PAGES];
+    bool holds_pages; /* they stay valid until the slot is used again: see ikv_fetch_cached */
+    const struct ikv_store *held_store;
+    uint64_t held_serial;
+
+    /* Records: hits[hit_begin..hit_end), in order of positions. Tail: hits of one record. */
+    uint32_t hit_begin;
+    uint32_t hit_end;
+    unsigned char *record; /* tail: where the record's content is put together */
+    uint32_t record_size;
+    uint32_t record_have;
+};
+
+/* A record of which only the beginning was read. */
+struct ikv_tail {
+    uint32_t hit_begin;
+    uint32_t hit_end;
+    unsigned char *record;
+    uint32_t size;
+    uint32_t have;
+};
+
+struct ikv_result {
+    /* Answers */
+    struct ikv_scratch items; /* ikv_item */
+    size_t count;
+    struct ikv_arena arena;
+    struct ikv_stats stats;
+    bool has_problem;
+    struct ikv_error problem; /* the first */
+    int read_code;            /* 0, or the code of the first failed read */
+    struct ikv_error read_error;
+
+    /* The batch at hand */
+    const struct ikv_store *store;
+    const unsigned char *caller_keys;
+    struct ikv_search search;
+    struct ikv_scratch entries; /* sorted keys: words, then place in the caller's array */
+    struct ikv_scratch sorting; /* as large, or as large as hits */
+    struct ikv_scratch callers; /* u32: places of the sorted keys, repeats side by side */
+    struct ikv_scratch
+        starts; /* u32: where distinct key i begins in callers; one more at the end */
+    struct ikv_scratch chunks;
+    struct ikv_scratch hits;
+    struct ikv_scratch status;
+    struct ikv_scratch matched;
+    int fatal;           /* no memory: drain and give up */
+    size_t value_budget; /* when values take more, further ones are IKV_DEFERRED; 0: no bound */
+
+    /* Reading */
+    const struct ikv_io_backend *backend; /* of `io` */
+    struct ikv_io *io;
+    struct ikv_slot *slots;
+    unsigned char *slot_buffers;
+    uint32_t *free_slots; /* a queue, so that the slot used longest ago is used next */
+    unsigned slot_count;
+    unsigned free_head;
+    unsigned free_count;
+    uint32_t hits_sorted;  /* hits[0..hits_sorted) are in order, generation by generation */
+    uint32_t hits_planned; /* hits[0..hits_planned) are being read or done */
+    struct ikv_scratch tails;
+    uint32_t tail_count;
+    uint32_t tail_next;
+};
+
+/* NULL: no memory. The content is lost when it grows. */
+void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size);
+void ikv_scratch_free(struct ikv_scratch *scratch);
+
+/* result.c: void the answers, make room for `count`. */
+int ikv_result_begin(struct ikv_result *result, size_t count);
+/* The first damage, or read error, that a batch meets. `key` (stored form) may be NULL. */
+void ikv_result_note(struct ikv_result *result, int code, uint64_t offset,
+                     const unsigned char *stored_key, const char *what);
+
+/* batch.c */
+int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, const void *keys,
+                      size_t count, ikv_match match);
+void ikv_batch_finish(struct ikv_result *result);
+
+/* fetch.c: run the search and read the records; statuses and items are set. 0 or -errno (fatal). */
+int ikv_fetch_open(struct ikv_result *result);
+void ikv_fetch_close(struct ikv_result *result);
+int ikv_fetch_run(struct ikv_result *result);
+/* The same without a search: the hits are set, their number in search.hit_count. */
+int ikv_fetch_records(struct ikv_result *result);
+
+/* deliver.c */
+/* `size` bytes of the file from the first hit's position on are at `bytes`. */
+void ikv_deliver_records(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
+                         const unsigned char *bytes, size_t size);
+/* The whole content of one record lies in the arena. */
+void ikv_deliver_whole(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
+                       const unsigned char *record, uint32_t size);
+/* The key of a hit as it is stored; `room` may be used for it. */
+const unsigned char *ikv_stored_key(const struct ikv_result *result, uint32_t key,
+                                    unsigned char room[IKV_KEY_WIDTH_MAX]);
+/* The answers to a distinct key. */
+void ikv_deliver_item(struct ikv_result *result, uint32_t key, struct ikv_item item);
+
+static inline struct ikv_hit *ikv_result_hits(const struct ikv_result *result)
+{
+    return result->hits.bytes;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* Scanning: the public calls. */
+#include "scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MEMORY_DEFAULT ((uint64_t)16 << 20)
+
+static int check(const struct ikv_store *store, const struct ikv_scan_options *options,
+                 ikv_error *err)
+{
+    const char *wrong = NULL;
+
+    if ((unsigned)options->order > IKV_ORDER_STORAGE)
+        wrong = "no such order";
+    else if (options->order == IKV_ORDER_STORAGE && (options->from || options->to))
+        wrong = "from and to need the order of keys";
+    return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(store->path), "scan options: %s", wrong)
+                 : 0;
+}
+
+int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **ret_scan,
+                  ikv_error *err)
+{
+    struct ikv_scan_options known;
+
+    if (!store || !ret_scan)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_scan_open: an argument is NULL");
+    int code = ikv_options_copy(&known, sizeof known, options, err);
+    if (code == 0)
+        code = check(store, &known, err);
+    if (code < 0)
+        return code;
+    struct ikv_scan *scan = calloc(1, sizeof *scan);
+    if (!scan)
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "scanning");
+    scan->store = store;
+    scan->order = known.order;
+    scan->left = known.limit ? known.limit : UINT64_MAX;
+    scan->memory = known.memory ? known.memory : MEMORY_DEFAULT;
+    scan->stats.backend = store->backend->name;
+    code = known.order == IKV_ORDER_STORAGE ? ikv_scan_storage_open(scan)
+                                            : ikv_scan_key_open(scan, known.from, known.to);
+    if (code < 0) {
+        if (scan->code < 0) { /* described already */
+            if (err)
+                *err = scan->error;
+        } else {
+            (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "scanning");
+        }
+        ikv_scan_close(scan);
+        return code;
+    }
+    *ret_scan = scan;
+    return 0;
+}
+
+int ikv_scan_fail(struct ikv_scan *scan, int code, uint64_t offset, const char *what)
+{
+    scan->code = ikv_fail(&scan->error, code, IKV_AT_OFFSET(scan->store->path, offset), "%s", what);
+    return code;
+}
+
+int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err)
+{
+    if (!scan || !ret_item)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_scan_next: an argument is NULL");
+    if (scan->code == 0 && scan->left == 0)
+        scan->code = IKV_E_END;
+    if (scan->code == 0) {
+        scan->code = scan->order == IKV_ORDER_STORAGE ? ikv_scan_storage_next(scan, ret_item)
+                                                      : ikv_scan_key_next(scan, ret_item);
+    }
+    if (scan->code < 0) {
+        if (scan->code != IKV_E_END && err)
+            *err = scan->error;
+        return scan->code;
+    }
+    scan->left--;
+    scan->stats.keys++;
+    scan->stats.distinct++;
+    switch (ret_item->status) {
+    case IKV_FOUND:
+        scan->stats.found++;
+        break;
+    case IKV_CORRUPT:
+        scan->stats.corrupt++;
+        break;
+    default:
+        scan->stats.unreadable++;
+        break;
+    }
+    return 0;
+}
+
+const ikv_stats *ikv_scan_stats(const ikv_scan *scan)
+{
+    return &scan->stats;
+}
+
+void ikv_scan_close(ikv_scan *scan)
+{
+    if (!scan)
+        return;
+    ikv_reader_free(&scan->reader);
+    ikv_scratch_free(&scan->value);
+    ikv_result_free(scan->window);
+    free(scan->pages);
+    free(scan->page_sums);
+    free(scan);
+}

@@ -1,0 +1,66 @@
+/* Values in the order of writing: the record area from front to back. */
+#include "scan.h"
+
+#include <errno.h>
+
+int ikv_scan_storage_open(struct ikv_scan *scan)
+{
+    const struct ikv_store *store = scan->store;
+
+    /* With checksums the blocks are whole only if the padding behind the records is read as well.
+     */
+    uint64_t end = store->block_sums_offset ? store->index.index_start : store->records_end;
+    return ikv_reader_init(&scan->reader, store->fd, IKV_HEADER_SIZE, end,
+                           store->block_sums_offset);
+}
+
+static void count_reads(struct ikv_scan *scan)
+{
+    scan->stats.record_reads = scan->reader.reads;
+    scan->stats.record_bytes = scan->reader.bytes;
+    scan->stats.retries = scan->reader.retries;
+    scan->stats.records = scan->seen;
+}
+
+static int end_of_records(struct ikv_scan *scan)
+{
+    if (scan->store->has_trailer && scan->seen != scan->store->index.count)
+        return ikv_scan_fail(scan, IKV_E_RECORD, scan->reader.offset,
+                             "there are not as many records as entries");
+    return IKV_E_END;
+}
+
+static int read_failed(struct ikv_scan *scan, int code, uint64_t position)
+{
+    return ikv_scan_fail(scan, code, position,
+                         code == IKV_E_RECORD ? "checksum of its block is wrong"
+                                              : "reading records");
+}
+
+int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item)
+{
+    const struct ikv_store *store = scan->store;
+    const uint64_t position = scan->reader.offset;
+    unsigned char field[IKV_RECORD_HEADER_SIZE];
+
+    if (position == store->records_end)
+        return end_of_records(scan);
+    if (!ikv_position_possible(store, position))
+        return ikv_scan_fail(scan, IKV_E_RECORD, position, "the records end in a broken one");
+    int code = ikv_reader_copy(&scan->reader, field, sizeof field);
+    if (code < 0)
+        return read_failed(scan, code, position);
+    uint32_t size = ikv_load32(field);
+    if (!ikv_record_size_possible(store, position, size))
+        return ikv_scan_fail(scan, IKV_E_RECORD, position, "its size is impossible");
+    unsigned char *value = ikv_scratch_get(&scan->value, size);
+    if (!value)
+        return ikv_scan_fail(scan, -ENOMEM, position, "reading records");
+    code = ikv_reader_copy(&scan->reader, value, size);
+    if (code < 0)
+        return read_failed(scan, code, position);
+    scan->seen++;
+    count_reads(scan);
+    *ret_item = (ikv_item){value, NULL, size - store->surplus, IKV_FOUND};
+    return 0;
+}

@@ -1,0 +1,332 @@
+#include "search.h"
+
+#include "checksum.h"
+
+static inline const uint64_t *key_at(const struct ikv_search *search, uint32_t key)
+{
+    return search->keys.entries + (size_t)key * search->keys.stride;
+}
+
+static inline unsigned char *matched_at(const struct ikv_search *search, uint32_t key)
+{
+    return search->matched + (size_t)key * search->index->key.width;
+}
+
+/* ---------------------------------------------------------------- resolving */
+
+static void set_status(struct ikv_search *search, uint32_t begin, uint32_t end, ikv_status status)
+{
+    for (uint32_t key = begin; key < end; key++)
+        search->status[key] = status;
+}
+
+static void hit(struct ikv_search *search, uint32_t key, uint64_t position)
+{
+    search->status[key] = IKV_FOUND;
+    search->hits[search->hit_count++] = (struct ikv_hit){position, key};
+}
+
+/* Floor, ceiling: the keys of a chunk that has no pages are answered by its neighbour, whose key
+ * lies in the slot of the chunk's first key. */
+static void resolve_by_neighbour(struct ikv_search *search, uint32_t begin, uint32_t end,
+                                 uint64_t neighbour)
+{
+    const size_t width = search->index->key.width;
+
+    if (search->match == IKV_EXACT || neighbour == 0) {
+        set_status(search, begin, end, IKV_MISSING);
+        return;
+    }
+    for (uint32_t key = begin; key < end; key++) {
+        if (key > begin)
+            memcpy(matched_at(search, key), matched_at(search, begin), width);
+        hit(search, key, neighbour);
+    }
+}
+
+/* ---------------------------------------------------------------- chunks */
+
+static void push_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chunk chunk)
+{
+    chunk.next = IKV_NO_CHUNK;
+    search->chunks[begin] = chunk;
+    if (search->queue_head == IKV_NO_CHUNK)
+        search->queue_head = begin;
+    else
+        search->chunks[search->queue_tail].next = begin;
+    search->queue_tail = begin;
+}
+
+/* Queue a chunk that has keys, or resolve it if it has no pages. */
+static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chunk chunk)
+{
+    if (begin == chunk.key_end)
+        return;
+    if (chunk.page_begin < chunk.page_end) {
+        push_chunk(search, begin, chunk);
+        return;
+    }
+    /* A ceiling behind the chunk's pages that is not known yet: the first entry of the next page.
+     */
+    if (search->match == IKV_CEILING && chunk.neighbour == 0 &&
+        chunk.page_end < search->index->pages) {
+        chunk.page_begin = chunk.page_end++;
+        push_chunk(search, begin, chunk);
+        return;
+    }
+    resolve_by_neighbour(search, begin, chunk.key_end, chunk.neighbour);
+}
+
+/* Cut the batch at the fences. Keys below the first fence are below every key of the store. */
+static void cut_at_fences(struct ikv_search *search)
+{
+    const struct ikv_fences *fences = search->fences;
+    const uint32_t keys = search->keys.count;
+    uint64_t fence = 0;
+    uint32_t begin = 0;
+
+    while (begin < keys) {
+        uint32_t end = begin + 1;
+        fence = ikv_fences_not_above(fences, key_at(search, begin), fence);
+        while (end < keys && (fence == fences->count ||
+                              ikv_words_compare(key_at(search, end), ikv_fence(fences, fence),
+                                                fences->words) < 0))
+            end++;
+        uint64_t last = fence * fences->step;
+        struct ikv_chunk chunk = {.page_begin = fence ? last - fences->step : 0,
+                                  .page_end = ikv_min(last, search->index->pages),
+                                  .key_end = end};
+        open_chunk(search, begin, chunk);
+        begin = end;
+    }
+}
+
+void ikv_search_begin(struct ikv_search *search)
+{
+    struct ikv_chunk all = {.page_end = search->index->pages, .key_end = search->keys.count};
+
+    search->hit_count = 0;
+    search->queue_head = search->queue_tail = IKV_NO_CHUNK;
+    search->corrupt_pages = 0;
+    search->corrupt_page = 0;
+    if (search->fences->count && search->index->pages)
+        cut_at_fences(search);
+    else
+        open_chunk(search, 0, all);
+}
+
+static inline uint64_t probe_page(const struct ikv_chunk *chunk)
+{
+    return chunk->page_begin + (chunk->page_end - chunk->page_begin) / 2;
+}
+
+uint64_t ikv_search_peek(const struct ikv_search *search)
+{
+    if (search->queue_head == IKV_NO_CHUNK)
+        return UINT64_MAX;
+    return probe_page(&search->chunks[search->queue_head]);
+}
+
+uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page)
+{
+    uint32_t chunk = search->queue_head;
+    if (chunk == IKV_NO_CHUNK)
+        return chunk;
+    *ret_page = probe_page(&search->chunks[chunk]);
+    search->queue_head = search->chunks[chunk].next;
+    return chunk;
+}
+
+void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status)
+{
+    set_status(search, chunk, search->chunks[chunk].key_end, status);
+}
+
+/* ---------------------------------------------------------------- inside a page */
+
+/* First entry >= key among entries[from..count). */
+static uint32_t lower_bound(const struct ikv_search *search, const struct ikv_page *page,
+                            const uint64_t *key, uint32_t from)
+{
+    const struct ikv_key_info *info = &search->index->key;
+    const size_t stride = search->index->stride;
+    const unsigned char *base = page->entries + from * stride;
+    uint32_t length = page->count - from;
+
+    while (length > 0) {
+        uint32_t half = length / 2;
+        const unsigned char *middle = base + half * stride;
+        if (ikv_key_compare_stored(info, key, middle) > 0) {
+            base = middle + stride;
+            length -= half + 1;
+        } else {
+            length = half;
+        }
+    }
+    return (uint32_t)((size_t)(base - page->entries) / stride);
+}
+
+static inline const unsigned char *entry_at(const struct ikv_search *search,
+                                            const struct ikv_page *page, uint32_t i)
+{
+    return page->entries + (size_t)i * search->index->stride;
+}
+
+/* First key of [begin, end) that is >= (or, with `above`, >) a stored key. */
+static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint32_t end,
+                          const unsigned char *stored, bool above)
+{
+    const struct ikv_key_info *info = &search->index->key;
+
+    while (begin < end) {
+        uint32_t middle = begin + (end - begin) / 2;
+        int order = ikv_key_compare_stored(info, key_at(search, middle), stored);
+        if (order < 0 || (above && order == 0))
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+/* Without checksums, order at least can be checked; and that a page begins with its fence bounds
+ * the search of forged files, too. */
+static bool page_is_intact(const struct ikv_search *search, const struct ikv_page *page)
+{
+    const struct ikv_key_info *info = &search->index->key;
+    const struct ikv_fences *fences = search->fences;
+    uint64_t words[IKV_KEY_WORDS_MAX];
+
+    if (fences->count && page->number % fences->step == 0 &&
+        ikv_key_compare_stored(info, ikv_fence(fences, page->number / fences->step),
+                               page->entries) != 0)
+        return false;
+    if (page->has_checksum)
+        return (uint32_t)ikv_checksum(page->entries, (size_t)page->count * search->index->stride) ==
+               page->checksum;
+    for (uint32_t i = 1; i < page->count; i++) {
+        ikv_key_load(info, entry_at(search, page, i - 1), words);
+        if (ikv_key_compare_stored(info, words, entry_at(search, page, i)) > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Keys that lie between the page's first and last. Returns how many were not found exactly. */
+static uint32_t resolve_exact(struct ikv_search *search, const struct ikv_page *page,
+                              uint32_t begin, uint32_t end)
+{
+    const struct ikv_key_info *info = &search->index->key;
+    uint32_t missing = 0;
+    uint32_t from = 0;
+
+    for (uint32_t key = begin; key < end; key++) {
+        from = lower_bound(search, page, key_at(search, key), from);
+        const unsigned char *entry = entry_at(search, page, from);
+        if (from < page->count && ikv_key_compare_stored(info, key_at(search, key), entry) == 0) {
+            hit(search, key, ikv_entry_position(info, entry));
+        } else {
+            search->status[key] = IKV_MISSING;
+            missing++;
+        }
+    }
+    return missing;
+}
+
+static void resolve_nearest(struct ikv_search *search, const struct ikv_page *page, uint32_t begin,
+                            uint32_t end)
+{
+    const struct ikv_key_info *info = &search->index->key;
+    uint32_t from = 0;
+
+    for (uint32_t key = begin; key < end; key++) {
+        from = lower_bound(search, page, key_at(search, key), from);
+        /* first <= key <= last: in a page that is in order both neighbours exist. */
+        uint32_t at = from;
+        if (at < page->count && search->match == IKV_FLOOR &&
+            ikv_key_compare_stored(info, key_at(search, key), entry_at(search, page, at)) != 0)
+            at--;
+        if (at >= page->count) { /* not in order, though its checksum is right: a forged file */
+            search->status[key] = IKV_CORRUPT;
+            continue;
+        }
+        memcpy(matched_at(search, key), entry_at(search, page, at), info->width);
+        hit(search, key, ikv_entry_position(info, entry_at(search, page, at)));
+    }
+}
+
+/* The position of a neighbour; 0 would say that there is none, and 1 is as impossible. */
+static uint64_t neighbour_position(const struct ikv_key_info *info, const unsigned char *entry)
+{
+    uint64_t position = ikv_entry_position(info, entry);
+    return position ? position : 1;
+}
+
+/* The two chunks that a probe leaves, and their neighbours. `parent` is copied: its slot is reused.
+ */
+static void divide(struct ikv_search *search, uint32_t begin, struct ikv_chunk parent,
+                   const struct ikv_page *page, uint32_t left_end, uint32_t right_begin)
+{
+    const struct ikv_key_info *info = &search->index->key;
+    struct ikv_chunk left = parent;
+    struct ikv_chunk right = parent;
+
+    left.page_end = page->number;
+    left.key_end = left_end;
+    right.page_begin = page->number + 1;
+    left.level = right.level = parent.level + 1;
+    if (search->match == IKV_FLOOR && right_begin < parent.key_end) {
+        const unsigned char *last = entry_at(search, page, page->count - 1);
+        right.neighbour = neighbour_position(info, last);
+        memcpy(matched_at(search, right_begin), last, info->width);
+    } else if (search->match == IKV_CEILING) {
+        const unsigned char *first = entry_at(search, page, 0);
+        if (right_begin < parent.key_end && right_begin != begin)
+            memcpy(matched_at(search, right_begin), matched_at(search, begin), info->width);
+        left.neighbour = neighbour_position(info, first);
+        if (left_end > begin)
+            memcpy(matched_at(search, begin), first, info->width);
+    }
+    open_chunk(search, begin, left);
+    open_chunk(search, right_begin, right);
+}
+
+static void page_is_corrupt(struct ikv_search *search, const struct ikv_page *page)
+{
+    if (search->corrupt_pages++ == 0)
+        search->corrupt_page = page->number;
+}
+
+void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page)
+{
+    const struct ikv_chunk chunk = search->chunks[begin];
+    const uint32_t end = chunk.key_end;
+    uint32_t left_end = key_bound(search, begin, end, entry_at(search, page, 0), false);
+    uint32_t right_begin =
+        key_bound(search, left_end, end, entry_at(search, page, page->count - 1), true);
+    bool believed =
+        left_end == begin && right_begin == end; /* so far nothing depends on the page */
+
+    if (search->match != IKV_EXACT) {
+        if (!page_is_intact(search, page)) {
+            page_is_corrupt(search, page);
+            ikv_search_fail(search, begin, IKV_CORRUPT);
+            return;
+        }
+        uint32_t middle_begin = left_end;
+        divide(search, begin, chunk, page, left_end, right_begin);
+        resolve_nearest(search, page, middle_begin, right_begin);
+        return;
+    }
+    uint32_t hits_before = search->hit_count;
+    if (resolve_exact(search, page, left_end, right_begin) > 0)
+        believed = false;
+    if (!believed && !page_is_intact(search, page)) {
+        page_is_corrupt(search, page);
+        set_status(search, begin, end, IKV_CORRUPT);
+        for (uint32_t i = hits_before; i < search->hit_count; i++)
+            search->status[search->hits[i].key] = IKV_FOUND; /* proven by their records */
+        return;
+    }
+    divide(search, begin, chunk, page, left_end, right_begin);
+}

@@ -1,0 +1,126 @@
+#include "sort.h"
+
+#include "key.h"
+
+#include <stdbool.h>
+
+#define SMALL   32
+#define DIGITS  8
+#define BUCKETS 256
+
+/* The entry size is a constant in every caller, so the copies become a few moves. */
+static inline __attribute__((always_inline)) void copy_entry(uint64_t *to, const uint64_t *from,
+                                                             uint32_t words)
+{
+    memcpy(to, from, words * sizeof *to);
+}
+
+static bool is_sorted(const uint64_t *entries, size_t n, uint32_t words, uint32_t from)
+{
+    for (size_t i = 1; i < n; i++) {
+        const uint64_t *entry = entries + i * words;
+        if (ikv_words_compare(entry - words + from, entry + from, words - from) > 0)
+            return false;
+    }
+    return true;
+}
+
+static void insertion_sort(uint64_t *entries, size_t n, uint32_t words, uint32_t from)
+{
+    uint64_t held[IKV_ENTRY_WORDS_MAX];
+
+    for (size_t i = 1; i < n; i++) {
+        size_t at = i;
+        copy_entry(held, entries + i * words, words);
+        while (at > 0 && ikv_words_compare(entries + (at - 1) * words + from, held + from,
+                                           words - from) > 0) {
+            copy_entry(entries + at * words, entries + (at - 1) * words, words);
+            at--;
+        }
+        copy_entry(entries + at * words, held, words);
+    }
+}
+
+static inline __attribute__((always_inline)) void scatter(const uint64_t *from, uint64_t *to,
+                                                          size_t n, uint32_t words, uint32_t word,
+                                                          unsigned shift, size_t *start)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t *entry = from + i * words;
+        size_t place = start[(entry[word] >> shift) & (BUCKETS - 1)]++;
+        copy_entry(to + place * words, entry, words);
+    }
+}
+
+static void scatter_entries(const uint64_t *from, uint64_t *to, size_t n, uint32_t words,
+                            uint32_t word, unsigned shift, size_t *start)
+{
+    if (words == 2)
+        scatter(from, to, n, 2, word, shift, start);
+    else if (words == 3)
+        scatter(from, to, n, 3, word, shift, start);
+    else
+        scatter(from, to, n, words, word, shift, start);
+}
+
+/* Stable sort by one word. */
+static void radix_sort_word(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words,
+                            uint32_t word)
+{
+    size_t count[DIGITS][BUCKETS];
+    uint64_t *from = entries;
+    uint64_t *to = scratch;
+
+    memset(count, 0, sizeof count);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value = entries[i * words + word];
+        for (unsigned digit = 0; digit < DIGITS; digit++)
+            count[digit][(value >> (8 * digit)) & (BUCKETS - 1)]++;
+    }
+    for (unsigned digit = 0; digit < DIGITS; digit++) {
+        unsigned shift = 8 * digit;
+        size_t total = 0;
+        if (count[digit][(from[word] >> shift) & (BUCKETS - 1)] == n)
+            continue;
+        for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+            size_t here = count[digit][bucket];
+            count[digit][bucket] = total;
+            total += here;
+        }
+        scatter_entries(from, to, n, words, word, shift, count[digit]);
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != entries)
+        memcpy(entries, from, n * words * sizeof *entries);
+}
+
+/* Sort by the words from `from` on. Recursion is at most `words` deep. */
+static void sort_from(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words, uint32_t from)
+{
+    if (n <= SMALL) {
+        insertion_sort(entries, n, words, from);
+        return;
+    }
+    if (is_sorted(entries, n, words, from))
+        return;
+    radix_sort_word(entries, scratch, n, words, from);
+    if (from + 1 == words)
+        return;
+    for (size_t begin = 0; begin < n;) {
+        size_t end = begin + 1;
+        uint64_t value = entries[begin * words + from];
+        while (end < n && entries[end * words + from] == value)
+            end++;
+        if (end - begin > 1)
+            sort_from(entries + begin * words, scratch, end - begin, words, from + 1);
+        begin = end;
+    }
+}
+
+void ikv_sort_entries(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words)
+{
+    if (n > 1)
+        sort_from(entries, scratch, n, words, 0);
+}

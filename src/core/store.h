@@ -1,0 +1,76 @@
+/* An open store. Nothing in it changes until it is closed, so threads share it without locks. */
+#ifndef IKV_STORE_H
+#define IKV_STORE_H
+
+#include "error.h"
+#include "fences.h"
+#include "io.h"
+#include "trailer.h"
+
+struct ikv_store {
+    char *path;
+    int fd;
+    uint64_t file_size;
+    uint64_t serial; /* tells this store from another one at the same address */
+    const struct ikv_io_backend *backend;
+
+    struct ikv_geometry index;
+    uint64_t records_end;
+    uint32_t surplus;         /* checksum bytes at the end of a record */
+    uint32_t record_size_max; /* greatest size field that can be right */
+    uint32_t first_read;      /* bytes to read of a record whose size is not known */
+
+    /* From the trailer; zero in plain v2. */
+    bool has_trailer;
+    unsigned char store_id[16];
+    uint64_t record_seed;
+    struct ikv_properties properties;
+    unsigned char *metadata;
+    size_t metadata_size;
+    struct ikv_section sections[IKV_SECTIONS_MAX];
+    uint32_t section_count;
+    uint64_t page_sums_offset;  /* 0: none */
+    uint64_t block_sums_offset; /* 0: none */
+
+    struct ikv_fences fences;
+    unsigned char *page_sums; /* all of them, as in the file; NULL: read when needed */
+
+    uint64_t open_reads;
+    uint64_t open_bytes;
+};
+
+/* Read for opening: counted, errors described. */
+int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset,
+                   ikv_error *err);
+
+/* open_ours.c: all that the trailer says. The footer is the last of the file and its checksum
+ * right. */
+int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header,
+                        const struct ikv_footer *footer, const ikv_open_options *options,
+                        ikv_error *err);
+/* Only the directory: sections and section_count. */
+int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *header,
+                             const struct ikv_footer *footer, ikv_error *err);
+/* The section of a type; NULL: there is none. */
+const struct ikv_section *ikv_store_section(const struct ikv_store *store, uint32_t type);
+
+/* open_plain.c: key type from the caller, stride from the file. */
+int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *header,
+                         const ikv_open_options *options, ikv_error *err);
+
+/* A position that an entry of the index may have. */
+static inline bool ikv_position_possible(const struct ikv_store *store, uint64_t position)
+{
+    return position >= IKV_HEADER_SIZE && position <= store->records_end &&
+           store->records_end - position >= IKV_RECORD_HEADER_SIZE;
+}
+
+/* A size field that the record at a possible position may have. */
+static inline bool ikv_record_size_possible(const struct ikv_store *store, uint64_t position,
+                                            uint32_t size)
+{
+    return size >= store->surplus && size <= store->record_size_max &&
+           size <= store->records_end - position - IKV_RECORD_HEADER_SIZE;
+}
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Our extension behind the index: sections, a directory of them, and a footer at the end of the
+ * file. FORMAT.md describes it byte by byte.
+ *
+ *     index ... | section | section | ... | directory | footer (96 bytes) | end of file
+ */
+#ifndef IKV_TRAILER_H
+#define IKV_TRAILER_H
+
+#include "format.h"
+
+#define IKV_TRAILER_VERSION     1
+#define IKV_FOOTER_SIZE         96
+#define IKV_SECTION_ENTRY_SIZE  32
+#define IKV_SECTIONS_MAX        64
+#define IKV_SECTION_ALIGN       8
+#define IKV_METADATA_MAX        (1u << 20)
+#define IKV_PAGE_CHECKSUM_SIZE  4
+#define IKV_BLOCK_SIZE          (1u << 20) /* of the record area, for checksums that a scan can use */
+#define IKV_BLOCK_CHECKSUM_SIZE 8
+
+enum ikv_section_type {
+    IKV_SECTION_PROPERTIES = 1,
+    IKV_SECTION_FENCES = 2,          /* first key of every index page */
+    IKV_SECTION_PAGE_CHECKSUMS = 3,  /* u32 for every index page */
+    IKV_SECTION_BLOCK_CHECKSUMS = 4, /* u64 for every 1 MiB of [24, index_start) */
+    IKV_SECTION_METADATA = 5
+};
+
+/* A reader that does not know the type may skip the section. */
+#define IKV_SECTION_OPTIONAL 1u
+
+struct ikv_section {
+    uint32_t type;
+    uint32_t flags;
+    uint64_t offset;
+    uint64_t length;
+    uint64_t checksum; /* of its bytes */
+};
+
+void ikv_section_encode(const struct ikv_section *section,
+                        unsigned char out[IKV_SECTION_ENTRY_SIZE]);
+void ikv_section_decode(const unsigned char in[IKV_SECTION_ENTRY_SIZE], struct ikv_section *ret);
+
+/* The directory ends where the footer begins. */
+struct ikv_footer {
+    uint32_t version;
+    uint32_t sections;
+    uint64_t file_size;
+    uint64_t directory_checksum;
+    unsigned char store_id[16];
+    unsigned char header[IKV_HEADER_SIZE]; /* copy of the header this footer belongs to */
+};
+
+void ikv_footer_encode(const struct ikv_footer *footer, unsigned char out[IKV_FOOTER_SIZE]);
+
+enum ikv_footer_check {
+    IKV_FOOTER_ABSENT,  /* no magic */
+    IKV_FOOTER_DAMAGED, /* magic, but the checksum is wrong */
+    IKV_FOOTER_VALID
+};
+enum ikv_footer_check ikv_footer_decode(const unsigned char in[IKV_FOOTER_SIZE],
+                                        struct ikv_footer *ret);
+
+#define IKV_PROPERTIES_SIZE       96
+#define IKV_PROPERTY_IN_KEY_ORDER 1u
+
+struct ikv_properties {
+    ikv_key_type key_type;
+    uint32_t flags;
+    uint32_t stride;
+    uint64_t pair_count;
+    uint64_t records_end;
+    uint64_t value_bytes;
+    uint32_t value_size_min;
+    uint32_t value_size_max;
+    uint32_t value_size_p99;
+};
+
+void ikv_properties_encode(const struct ikv_properties *properties,
+                           unsigned char out[IKV_PROPERTIES_SIZE]);
+/* 0, or IKV_E_SECTION (a value that can't be), or IKV_E_UNSUPPORTED (valid, but not known here).
+ * A longer section is accepted: later versions may append. */
+int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_properties *ret);
+
+/* Number of 1 MiB blocks that [24, index_start) touches. */
+static inline uint64_t ikv_block_count(uint64_t index_start)
+{
+    return (index_start + IKV_BLOCK_SIZE - 1) / IKV_BLOCK_SIZE;
+}
+
+#endif

@@ -1,0 +1,281 @@
+/* Taking pairs: records go to the file as they come, entries to the sorter. */
+#define _POSIX_C_SOURCE 200809L
+#include "writer.h"
+
+#include "checksum.h"
+#include "file_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MEMORY_DEFAULT ((uint64_t)256 << 20)
+#define MEMORY_MIN     ((uint64_t)8 << 20)
+
+/* What a writer needs besides the sorter: block, tapes, size statistics, dropped positions. */
+#define MEMORY_FIXED ((uint64_t)4 << 20)
+
+static int check_options(const struct ikv_writer_options *options, struct ikv_key_info *key,
+                         ikv_error *err)
+{
+    const char *wrong = NULL;
+
+    if (!ikv_key_describe(options->key_type, key))
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: key_type is not set");
+    if (options->flags & ~(uint32_t)IKV_WRITE_PLAIN)
+        wrong = "unknown flags";
+    else if ((unsigned)options->on_duplicate > IKV_DUPLICATES_LAST)
+        wrong = "unknown duplicate policy";
+    else if (options->mode & ~07777u)
+        wrong = "mode has bits beyond 07777";
+    else if (options->metadata_size > IKV_METADATA_MAX)
+        wrong = "more than 1 MiB of metadata";
+    else if (options->metadata_size && !options->metadata)
+        wrong = "metadata_size without metadata";
+    else if (options->memory && options->memory < MEMORY_MIN)
+        wrong = "memory below 8 MiB";
+    else if ((options->flags & IKV_WRITE_PLAIN) && (options->store_id || options->metadata_size))
+        wrong = "a plain store has no place for a store id or metadata";
+    else if (options->stride && options->stride != ikv_key_stride(key) &&
+             !((options->flags & IKV_WRITE_PLAIN) && ikv_key_stride(key) == 32 &&
+               key->width == 16 && key->kind != IKV_KIND_BYTES && options->stride == 24))
+        wrong = "a stride that keys of this type do not have";
+    return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: %s", wrong) : 0;
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
+}
+
+static int set_options(struct ikv_writer *writer, const struct ikv_writer_options *options,
+                       const char *path)
+{
+    writer->plain = (options->flags & IKV_WRITE_PLAIN) != 0;
+    writer->stride = options->stride ? options->stride : ikv_key_stride(&writer->key);
+    writer->on_duplicate = options->on_duplicate;
+    writer->memory = options->memory ? options->memory : MEMORY_DEFAULT;
+    writer->progress = options->progress;
+    writer->progress_user = options->progress_user;
+    writer->metadata_size = options->metadata_size;
+    if (options->metadata_size) {
+        writer->metadata = malloc(options->metadata_size);
+        if (!writer->metadata)
+            return -ENOMEM;
+        memcpy(writer->metadata, options->metadata, options->metadata_size);
+    }
+    writer->temp_dir = options->temp_dir ? copy_text(options->temp_dir) : ikv_directory_of(path);
+    if (!writer->temp_dir)
+        return -ENOMEM;
+    if (options->store_id)
+        memcpy(writer->store_id, options->store_id, sizeof writer->store_id);
+    else if (!writer->plain) {
+        int code = ikv_random_bytes(writer->store_id, sizeof writer->store_id);
+        if (code < 0)
+            return code;
+    }
+    writer->record_seed = ikv_record_seed(writer->store_id);
+    ikv_tape_init(&writer->block_sums, writer->temp_dir);
+    ikv_tape_init(&writer->fences, writer->temp_dir);
+    ikv_tape_init(&writer->page_sums, writer->temp_dir);
+
+    struct ikv_sorter_options sorter = {.words = writer->key.words + 1,
+                                        .memory = writer->memory - MEMORY_FIXED,
+                                        .expected = options->expected_pairs,
+                                        .dir = writer->temp_dir};
+    return ikv_sorter_new(&sorter, &writer->sorter);
+}
+
+/* Until it is finished the file says that it is not. */
+static int begin_file(struct ikv_writer *writer)
+{
+    struct ikv_header header = {.version = IKV_FORMAT_VERSION};
+    unsigned char bytes[IKV_HEADER_SIZE];
+
+    ikv_header_encode(&header, bytes);
+    int code = ikv_pwrite_all(writer->output.fd, bytes, sizeof bytes, 0);
+    if (code == 0)
+        code = ikv_output_seek(&writer->output, IKV_HEADER_SIZE);
+    writer->output.block_sums = writer->plain ? NULL : &writer->block_sums;
+    return code;
+}
+
+int ikv_writer_new(const char *path, const ikv_writer_options *options, ikv_writer **ret_writer,
+                   ikv_error *err)
+{
+    struct ikv_writer_options known;
+    struct ikv_key_info key;
+
+    if (!path || !options || !ret_writer)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_new: an argument is NULL");
+    int code = ikv_options_copy(&known, sizeof known, options, err);
+    if (code == 0)
+        code = check_options(&known, &key, err);
+    if (code < 0)
+        return code;
+
+    struct ikv_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "creating it");
+    writer->output = (struct ikv_output){.fd = -1, .dir_fd = -1};
+    writer->block_sums.fd = writer->fences.fd = writer->page_sums.fd = -1;
+    writer->key = key;
+    code = set_options(writer, &known, path);
+    if (code < 0)
+        (void)ikv_fail(err, code, IKV_AT_FILE(path), "creating it");
+    else
+        code = ikv_output_create(&writer->output, path, known.mode, err);
+    if (code == 0) {
+        code = begin_file(writer);
+        if (code < 0)
+            (void)ikv_fail(err, code, IKV_AT_FILE(path), "writing it");
+    }
+    if (code < 0) {
+        ikv_writer_abort(writer);
+        return code;
+    }
+    *ret_writer = writer;
+    return 0;
+}
+
+void ikv_writer_abort(ikv_writer *writer)
+{
+    if (!writer)
+        return;
+    ikv_output_discard(&writer->output);
+    ikv_sorter_free(writer->sorter);
+    ikv_sorter_free(writer->dropped);
+    ikv_tape_free(&writer->block_sums);
+    ikv_tape_free(&writer->fences);
+    ikv_tape_free(&writer->page_sums);
+    free(writer->metadata);
+    free(writer->temp_dir);
+    free(writer);
+}
+
+/* ---------------------------------------------------------------- adding */
+
+static int append_record(struct ikv_writer *writer, const void *stored_key, const void *value,
+                         uint32_t size)
+{
+    unsigned char field[4];
+    uint32_t surplus = ikv_writer_surplus(writer);
+
+    ikv_store32(field, size + surplus);
+    int code = ikv_output_append(&writer->output, field, sizeof field);
+    if (code == 0 && size)
+        code = ikv_output_append(&writer->output, value, size);
+    if (code == 0 && surplus) {
+        ikv_store32(field, ikv_record_checksum(writer->record_seed, stored_key, writer->key.width,
+                                               value, size));
+        code = ikv_output_append(&writer->output, field, sizeof field);
+    }
+    return code;
+}
+
+int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_t size,
+                   ikv_error *err)
+{
+    if (!writer || !key || (!value && size))
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_add: an argument is NULL");
+    if (writer->failed) {
+        if (err)
+            *err = writer->failure;
+        return writer->failed;
+    }
+    if (size > UINT32_MAX - ikv_writer_surplus(writer)) {
+        struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
+        return ikv_fail(err, IKV_E_VALUE_TOO_LARGE, where, "%zu bytes", size);
+    }
+
+    unsigned char stored[IKV_KEY_WIDTH_MAX];
+    uint64_t entry[IKV_ENTRY_WORDS_MAX];
+    ikv_key_swap_host(&writer->key, key, stored);
+    ikv_key_load(&writer->key, stored, entry);
+    entry[writer->key.words] = ikv_output_offset(&writer->output);
+
+    int code = append_record(writer, stored, value, (uint32_t)size);
+    if (code == 0)
+        code = ikv_sorter_add(writer->sorter, entry);
+    if (code < 0) {
+        writer->failed =
+            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "writing it");
+        if (err)
+            *err = writer->failure;
+        return code;
+    }
+    ikv_size_stats_add(&writer->sizes, (uint32_t)size);
+    return 0;
+}
+
+int ikv_writer_report(const struct ikv_writer *writer, const char *phase, uint64_t done,
+                      uint64_t total, const char *unit)
+{
+    struct ikv_progress now = {phase, done, total, unit};
+    if (writer->progress && writer->progress(writer->progress_user, &now) != 0)
+        return IKV_E_CANCELED;
+    return 0;
+}
+
+static void collect_stats(const struct ikv_writer *writer, uint64_t file_size,
+                          ikv_build_stats *stats)
+{
+    const struct ikv_sorter_stats *sorted = &writer->sorted;
+
+    stats->pairs = writer->pairs;
+    stats->dropped = writer->dropped_count;
+    stats->value_bytes = writer->sizes.sum;
+    stats->file_size = file_size;
+    stats->spilled_runs = sorted->runs;
+    stats->spilled_bytes = sorted->spilled_bytes;
+    stats->merge_passes = sorted->passes;
+    stats->input_sorted = sorted->input_sorted;
+}
+
+int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats, ikv_error *err)
+{
+    ikv_build_stats stats = {0};
+
+    if (!writer)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_finish: writer is NULL");
+    int code = writer->failed;
+    if (code < 0) {
+        if (err)
+            *err = writer->failure;
+    } else {
+        code = ikv_writer_complete(writer, err);
+    }
+    if (code == 0) {
+        collect_stats(writer, ikv_output_offset(&writer->output), &stats);
+        code = ikv_output_publish(&writer->output, err);
+    }
+    if (ret_stats && (code == 0 || code == IKV_E_DURABILITY))
+        *ret_stats = stats;
+    ikv_writer_abort(writer);
+    return code;
+}
+
+int ikv_build(const char *path, const ikv_writer_options *options, ikv_next_fn next, void *user,
+              ikv_build_stats *ret_stats, ikv_error *err)
+{
+    struct ikv_writer *writer;
+    struct ikv_pair pair;
+
+    if (!next)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_build: next is NULL");
+    int code = ikv_writer_new(path, options, &writer, err);
+    if (code < 0)
+        return code;
+    /* A code of next's own goes to the caller as it is, and err is left to the two of them. */
+    while ((code = next(user, &pair)) == 1) {
+        code = ikv_writer_add(writer, pair.key, pair.value, pair.size, err);
+        if (code < 0)
+            break;
+    }
+    if (code == 0)
+        return ikv_writer_finish(writer, ret_stats, err);
+    ikv_writer_abort(writer);
+    if (code > 0)
+        return ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(path), "next returned %d", code);
+    return code;
+}
