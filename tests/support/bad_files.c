@@ -152,7 +152,7 @@ void assert_never_wrong(const char *path, const store_model *model, ikv_key_type
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     size_t width = hostkey_width(model->type);
-    unsigned char *keys = test_malloc(model->count * width);
+    unsigned char *keys = must_malloc(model->count * width);
     ikv_result *result = NULL;
 
     options.key_type = type;
@@ -229,8 +229,8 @@ static void test_bad_file(void **state)
 
 int bad_files_run(const bad_source *source, const bad_file *bad, size_t count)
 {
-    struct CMUnitTest *tests = test_malloc(count * sizeof(*tests));
-    bad_case *cases = test_malloc(count * sizeof(*cases));
+    struct CMUnitTest *tests = must_malloc(count * sizeof(*tests));
+    bad_case *cases = must_malloc(count * sizeof(*cases));
     int failed;
 
     for (size_t i = 0; i < count; i++) {

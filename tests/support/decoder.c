@@ -85,7 +85,7 @@ static int read_entries(decoded_store *decoded)
 {
     const decoder_layout *layout = &decoded->layout;
 
-    decoded->entries = test_malloc((size_t)decoded->pair_count * sizeof(*decoded->entries));
+    decoded->entries = must_malloc((size_t)decoded->pair_count * sizeof(*decoded->entries));
     for (size_t i = 0; i < decoded->pair_count; i++) {
         const unsigned char *from = decoded->bytes + decoded->index_start + i * layout->stride;
         decoder_entry *entry = &decoded->entries[i];
@@ -120,11 +120,11 @@ static int by_position(const void *a, const void *b)
 static int check_records(decoded_store *decoded)
 {
     size_t count = (size_t)decoded->pair_count;
-    const decoder_entry **order = test_malloc(count * sizeof(const decoder_entry *));
+    const decoder_entry **order = must_malloc(count * sizeof(const decoder_entry *));
     uint64_t expected = DECODER_HEADER_SIZE;
     int outcome = 0;
 
-    decoded->arrival = test_malloc(count * sizeof(*decoded->arrival));
+    decoded->arrival = must_malloc(count * sizeof(*decoded->arrival));
     for (size_t i = 0; i < count; i++)
         order[i] = &decoded->entries[i];
     qsort(order, count, sizeof(*order), by_position);

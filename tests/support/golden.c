@@ -67,7 +67,7 @@ static golden_file *read_manifest(const char *directory, golden_file *files, siz
     while ((line = strsep(&rest, "\n")) != NULL) {
         if (line[0] == '\0')
             continue;
-        files = test_realloc(files, (*count + 1) * sizeof(*files));
+        files = must_realloc(files, (*count + 1) * sizeof(*files));
         parse_manifest_line(line, directory, &files[(*count)++]);
     }
     free(text);
@@ -103,7 +103,7 @@ static void add_expected_line(store_model *model, char *line)
         hostkey_from_decimal(model->type, columns[0], key) != 0)
         test_die("not an expected pair: %s", line);
     size = strlen(columns[1]) / 2;
-    value = test_malloc(size);
+    value = must_malloc(size);
     for (size_t i = 0; i < size; i++)
         value[i] =
             (unsigned char)(hex_digit(columns[1][2 * i]) << 4 | hex_digit(columns[1][2 * i + 1]));

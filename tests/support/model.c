@@ -32,13 +32,13 @@ void model_free(store_model *model)
 void model_add(store_model *model, const void *key, const void *value, size_t size)
 {
     size_t width = hostkey_width(model->type);
-    unsigned char *copy = test_malloc(width + size);
+    unsigned char *copy = must_malloc(width + size);
     model_pair *pair;
 
     forget_order(model);
     if (model->count == model->room) {
         model->room = model->room * 2 + 16;
-        model->pairs = test_realloc(model->pairs, model->room * sizeof(*model->pairs));
+        model->pairs = must_realloc(model->pairs, model->room * sizeof(*model->pairs));
     }
     memcpy(copy, key, width);
     if (size > 0)
@@ -73,8 +73,8 @@ static int by_key_and_arrival(const void *a, const void *b)
 size_t model_sort(store_model *model, model_keep keep)
 {
     size_t width = hostkey_width(model->type);
-    sort_item *items = test_malloc(model->count * sizeof(*items));
-    unsigned char *ordered = test_malloc(model->count * width);
+    sort_item *items = must_malloc(model->count * sizeof(*items));
+    unsigned char *ordered = must_malloc(model->count * width);
     size_t kept = 0;
     size_t repeated = 0;
 
@@ -85,7 +85,7 @@ size_t model_sort(store_model *model, model_keep keep)
     }
     qsort(items, model->count, sizeof(*items), by_key_and_arrival);
 
-    model->sorted = test_malloc(model->count * sizeof(const model_pair *));
+    model->sorted = must_malloc(model->count * sizeof(const model_pair *));
     for (size_t i = 0; i < model->count; i++) {
         if (i > 0 && memcmp(items[i].ordered, items[i - 1].ordered, width) == 0) {
             repeated++;
@@ -207,7 +207,7 @@ static size_t random_size(rng_state *rng, model_sizes sizes)
 static void add_random_value(store_model *model, rng_state *rng, const void *key, model_sizes sizes)
 {
     size_t size = random_size(rng, sizes);
-    unsigned char *value = test_malloc(size);
+    unsigned char *value = must_malloc(size);
 
     rng_fill(rng, value, size);
     model_add(model, key, value, size);
@@ -223,7 +223,7 @@ static int by_ordered_form(const void *a, const void *b)
 /* `count` keys of which some may be equal, as ordered forms of IKV_KEY_WIDTH_MAX bytes each. */
 static unsigned char *draw_keys(rng_state *rng, ikv_key_type type, size_t count, model_keys keys)
 {
-    unsigned char *drawn = test_malloc(count * IKV_KEY_WIDTH_MAX);
+    unsigned char *drawn = must_malloc(count * IKV_KEY_WIDTH_MAX);
     unsigned char key[IKV_KEY_WIDTH_MAX] = {0};
 
     memset(drawn, 0, count * IKV_KEY_WIDTH_MAX);

@@ -193,7 +193,7 @@ static int by_padded_form(const void *a, const void *b)
 
 static size_t count_distinct(ikv_key_type type, const unsigned char *keys, size_t count)
 {
-    unsigned char *forms = test_malloc(count * IKV_KEY_WIDTH_MAX);
+    unsigned char *forms = must_malloc(count * IKV_KEY_WIDTH_MAX);
     size_t distinct = 0;
 
     memset(forms, 0, count * IKV_KEY_WIDTH_MAX);
@@ -363,7 +363,7 @@ static int by_arrival(const void *a, const void *b)
 const model_pair **model_by_arrival(const store_model *model)
 {
     size_t size = model->sorted_count * sizeof(const model_pair *);
-    const model_pair **order = test_malloc(size);
+    const model_pair **order = must_malloc(size);
 
     memcpy(order, model->sorted, size);
     qsort(order, model->sorted_count, sizeof(*order), by_arrival);
@@ -387,7 +387,7 @@ static void assert_info(ikv_store *store, const store_model *model)
 static unsigned char *keys_and_neighbours(const store_model *model, size_t *ret_count)
 {
     size_t width = hostkey_width(model->type);
-    unsigned char *keys = test_malloc(3 * (model->sorted_count + 1) * width);
+    unsigned char *keys = must_malloc(3 * (model->sorted_count + 1) * width);
     unsigned char *at = keys;
 
     for (size_t i = 0; i < model->sorted_count; i++)

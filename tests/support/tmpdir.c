@@ -23,7 +23,7 @@ void test_die(const char *format, ...)
     abort();
 }
 
-void *test_malloc(size_t size)
+void *must_malloc(size_t size)
 {
     void *memory = malloc(size > 0 ? size : 1);
 
@@ -32,7 +32,7 @@ void *test_malloc(size_t size)
     return memory;
 }
 
-void *test_realloc(void *old, size_t size)
+void *must_realloc(void *old, size_t size)
 {
     void *memory = realloc(old, size > 0 ? size : 1);
 
@@ -96,7 +96,7 @@ void tmpdir_remove(const tmpdir *dir)
 char *tmpdir_file(const tmpdir *dir, const char *name)
 {
     size_t size = strlen(dir->path) + 1 + strlen(name) + 1;
-    char *path = test_malloc(size);
+    char *path = must_malloc(size);
 
     snprintf(path, size, "%s/%s", dir->path, name);
     return path;
@@ -116,7 +116,7 @@ char *tmpdir_list(const tmpdir *dir)
 {
     struct dirent **entries;
     int count = scandir(dir->path, &entries, is_entry, by_name);
-    char *list = test_malloc(1);
+    char *list = must_malloc(1);
     size_t size = 0;
 
     if (count < 0)
@@ -124,7 +124,7 @@ char *tmpdir_list(const tmpdir *dir)
     for (int i = 0; i < count; i++) {
         size_t length = strlen(entries[i]->d_name);
 
-        list = test_realloc(list, size + length + 2);
+        list = must_realloc(list, size + length + 2);
         memcpy(list + size, entries[i]->d_name, length);
         size += length;
         list[size++] = '\n';
@@ -148,7 +148,7 @@ size_t tmpdir_count(const tmpdir *dir)
 
 int tmpdir_setup(void **state)
 {
-    tmpdir *dir = test_malloc(sizeof(*dir));
+    tmpdir *dir = must_malloc(sizeof(*dir));
 
     tmpdir_make_in_memory(dir);
     *state = dir;
@@ -201,7 +201,7 @@ unsigned char *file_read(const char *path, size_t *ret_size)
     int fd = open_or_die(path, O_RDONLY);
     size_t size = 0;
     size_t room = 65536;
-    unsigned char *bytes = test_malloc(room);
+    unsigned char *bytes = must_malloc(room);
 
     for (;;) {
         ssize_t n = read(fd, bytes + size, room - size - 1);
@@ -215,7 +215,7 @@ unsigned char *file_read(const char *path, size_t *ret_size)
         size += (size_t)n;
         if (size + 1 == room) {
             room *= 2;
-            bytes = test_realloc(bytes, room);
+            bytes = must_realloc(bytes, room);
         }
     }
     bytes[size] = '\0';

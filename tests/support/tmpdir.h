@@ -21,8 +21,8 @@ void test_die(const char *format, ...) __attribute__((noreturn))
 __attribute__((format(printf, 1, 2)));
 
 /* malloc and realloc that abort instead of returning NULL; a size of 0 gives a pointer as well. */
-void *test_malloc(size_t size);
-void *test_realloc(void *old, size_t size);
+void *must_malloc(size_t size);
+void *must_realloc(void *old, size_t size);
 
 /* A new directory under $TMPDIR, or under the working directory if that is not set. */
 void tmpdir_make(tmpdir *ret_dir);

@@ -104,7 +104,7 @@ store_image image_copy(const store_image *image)
 {
     store_image copy = *image;
 
-    copy.bytes = test_malloc(image->size);
+    copy.bytes = must_malloc(image->size);
     memcpy(copy.bytes, image->bytes, image->size);
     return copy;
 }
@@ -112,7 +112,7 @@ store_image image_copy(const store_image *image)
 void image_splice(store_image *image, size_t offset, size_t removed, const void *bytes, size_t size)
 {
     size_t rest = image->size - offset - removed;
-    unsigned char *whole = test_malloc(offset + size + rest);
+    unsigned char *whole = must_malloc(offset + size + rest);
 
     memcpy(whole, image->bytes, offset);
     memcpy(whole + offset, bytes, size);

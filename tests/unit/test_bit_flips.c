@@ -52,7 +52,7 @@ typedef struct expected_place {
 static void write_store(const char *path, const store_model *model, size_t metadata_size)
 {
     ikv_writer_options options = store_options(model->type);
-    unsigned char *metadata = test_malloc(metadata_size);
+    unsigned char *metadata = must_malloc(metadata_size);
 
     memset(metadata, 'm', metadata_size);
     options.metadata = metadata;

@@ -31,7 +31,7 @@ static void check_count(const char *path, ikv_key_type type, size_t count, uint3
     size_t width = hostkey_width(type);
     uint64_t apart = width == 1 ? 1 : 2;
     uint64_t step = count % 3 == 0 ? 1 : 3; /* 3: arrival is not the order of keys */
-    unsigned char *keys = test_malloc((3 * count + 20) * width);
+    unsigned char *keys = must_malloc((3 * count + 20) * width);
     ikv_result *result = NULL;
     rng_state random = {count};
     store_model model;

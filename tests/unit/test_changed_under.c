@@ -47,7 +47,7 @@ static void set_up(void **state, uint32_t flags, uint64_t index_memory, changed_
     ret->store = store_open(ret->path, IKV_KEY_U64, 0, index_memory);
     ret->result = NULL;
     assert_ok(ikv_result_new(&ret->result), NULL);
-    ret->keys = test_malloc(PAIRS * 8);
+    ret->keys = must_malloc(PAIRS * 8);
     for (size_t i = 0; i < PAIRS; i++)
         memcpy(ret->keys + 8 * i, ret->model.pairs[i].key, 8);
 }

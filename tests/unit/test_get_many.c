@@ -89,7 +89,7 @@ static unsigned char *make_batch(batch_shape shape, rng_state *rng, const store_
                                  size_t *ret_count)
 {
     size_t width = hostkey_width(model->type);
-    unsigned char *keys = test_malloc((model->sorted_count + 300) * width);
+    unsigned char *keys = must_malloc((model->sorted_count + 300) * width);
 
     switch (shape) {
     case BATCH_EMPTY:
@@ -220,7 +220,7 @@ static void values_of_all_sizes(void **state)
         for (uint32_t round = 0; round < 3; round++)
             for (size_t i = 0; i < COUNT_OF(sizes); i++) {
                 uint32_t key = (uint32_t)(i * 7919 % 100) * 10 + round;
-                unsigned char *value = test_malloc(sizes[i]);
+                unsigned char *value = must_malloc(sizes[i]);
 
                 rng_fill(&random, value, sizes[i]);
                 model_add(&model, &key, value, sizes[i]);

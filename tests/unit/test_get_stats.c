@@ -148,7 +148,7 @@ static void a_batch_of_all_keys_reads_every_page_once(void **state)
         ikv_error err;
 
         open_many_pages(state, 20000, 0, memories[i], &pages);
-        keys = test_malloc(pages.model.count * 8);
+        keys = must_malloc(pages.model.count * 8);
         for (size_t k = 0; k < pages.model.count; k++)
             memcpy(keys + 8 * k, pages.model.pairs[k].key, 8);
         assert_ok(ikv_get_many(pages.store, keys, pages.model.count, NULL, pages.result, &err),

@@ -69,7 +69,7 @@ static void batches_give_what_the_model_has(void **state)
     const golden_file *file = *state;
     size_t width = hostkey_width(file->type);
     size_t count = 2 * file->pair_count + 50;
-    unsigned char *keys = test_malloc(count * width);
+    unsigned char *keys = must_malloc(count * width);
     rng_state random = {file->file_bytes};
     ikv_result *result = NULL;
     store_model model;
@@ -198,11 +198,11 @@ static void add_test(test_list *list, golden_file *file, const char *subject,
                      CMUnitTestFunction function)
 {
     size_t size = strlen(file->path) + strlen(subject) + 3;
-    char *name = test_malloc(size);
+    char *name = must_malloc(size);
     const char *directory = file->stride == 24 ? "stride24/" : "";
 
     snprintf(name, size, "%s%s: %s", directory, file->name, subject);
-    list->tests = test_realloc(list->tests, (list->count + 1) * sizeof(*list->tests));
+    list->tests = must_realloc(list->tests, (list->count + 1) * sizeof(*list->tests));
     list->tests[list->count++] =
         (struct CMUnitTest){.name = name, .test_func = function, .initial_state = file};
 }

@@ -174,7 +174,7 @@ static void metadata_comes_back(void **state)
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         ikv_writer_options options = store_options(IKV_KEY_U8);
-        unsigned char *metadata = test_malloc(sizes[i]);
+        unsigned char *metadata = must_malloc(sizes[i]);
         rng_state random = {i};
         store_model model;
         ikv_store *store;

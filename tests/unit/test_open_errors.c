@@ -170,7 +170,7 @@ static void bytes_after_the_footer_are_refused(void **state)
     write_ours(path, IKV_KEY_U64, 9, &model);
     bytes = file_read(path, &size);
     for (size_t i = 0; i < COUNT_OF(extra); i++) {
-        unsigned char *longer = test_malloc(size + extra[i]);
+        unsigned char *longer = must_malloc(size + extra[i]);
 
         memcpy(longer, bytes, size);
         memset(longer + size, 0, extra[i]);

@@ -27,7 +27,7 @@ static void random_batch(ikv_store *store, const store_model *model, rng_state *
 {
     size_t width = hostkey_width(model->type);
     size_t count = (size_t)(rng_below(rng, 2) == 0 ? rng_below(rng, 8) : rng_below(rng, 600));
-    unsigned char *keys = test_malloc(count * width);
+    unsigned char *keys = must_malloc(count * width);
 
     for (size_t i = 0; i < count; i++)
         model_probe_key(rng, model, keys + i * width);

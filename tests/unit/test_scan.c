@@ -201,7 +201,7 @@ static void huge_values(void **state)
         model_init(&model, IKV_KEY_U8);
         for (size_t i = 0; i < COUNT_OF(sizes); i++) {
             uint8_t key = (uint8_t)(97 * (i + 1));
-            unsigned char *value = test_malloc(sizes[i]);
+            unsigned char *value = must_malloc(sizes[i]);
 
             rng_fill(&random, value, sizes[i]);
             model_add(&model, &key, value, sizes[i]);

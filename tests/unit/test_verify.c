@@ -128,7 +128,7 @@ static void every_problem_is_told_with_its_place(void **state)
 {
     char *path = tmpdir_file(*state, "damaged");
     decoder_layout layout = hostkey_layout(IKV_KEY_U64, 0);
-    problem_list *list = test_malloc(sizeof(*list));
+    problem_list *list = must_malloc(sizeof(*list));
     ikv_verify_options options = listing_options(list);
     ikv_verify_report report;
     decoded_store decoded;
@@ -188,7 +188,7 @@ static void the_report_comes_without_callbacks(void **state)
 static void progress_is_told_and_can_cancel(void **state)
 {
     char *path = tmpdir_file(*state, "progress");
-    problem_list *list = test_malloc(sizeof(*list));
+    problem_list *list = must_malloc(sizeof(*list));
     ikv_verify_options options = listing_options(list);
     ikv_error err;
     size_t calls;
