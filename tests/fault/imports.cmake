@@ -1,5 +1,6 @@
 # cmake -DNM=nm -DLIBRARY=libindexkv.so -P imports.cmake
-#
+cmake_minimum_required(VERSION 3.20)
+
 # What the library asks of the C library. It must not print, exit or change signals, locale or umask;
 # and it may touch files only by calls that fault_wrap.c knows, else the fault tests would miss them.
 set(forbidden
