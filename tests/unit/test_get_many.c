@@ -177,7 +177,7 @@ static void large_stores_of_integers(void **state)
     rng_state random = {2};
 
     for (size_t t = 0; t < HOSTKEY_INTEGER_TYPES; t++)
-        check_type(path, hostkey_types[t], test_scaled(9000), 0, &random);
+        check_type(path, hostkey_types[t], test_scaled(5000), 0, &random);
     free(path);
 }
 
@@ -187,7 +187,7 @@ static void large_stores_of_byte_strings(void **state)
     rng_state random = {3};
 
     for (size_t t = HOSTKEY_INTEGER_TYPES; t < hostkey_type_count; t++)
-        check_type(path, hostkey_types[t], test_scaled(4000), 0, &random);
+        check_type(path, hostkey_types[t], test_scaled(3000), 0, &random);
     free(path);
 }
 
@@ -198,7 +198,7 @@ static void large_plain_stores(void **state)
     rng_state random = {4};
 
     for (size_t t = 0; t < COUNT_OF(types); t++)
-        check_type(path, types[t], test_scaled(9000), IKV_WRITE_PLAIN, &random);
+        check_type(path, types[t], test_scaled(5000), IKV_WRITE_PLAIN, &random);
     free(path);
 }
 

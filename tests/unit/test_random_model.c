@@ -113,7 +113,7 @@ static void random_programs(void **state)
     if (only != NULL) {
         random_round(path, strtoull(only, NULL, 0));
     } else {
-        for (uint64_t seed = 1; seed <= test_scaled(500); seed++) {
+        for (uint64_t seed = 1; seed <= test_scaled(4000); seed++) {
             char line[64];
             int length = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)seed);
 
