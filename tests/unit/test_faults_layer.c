@@ -161,6 +161,12 @@ static void kill_happens_where_planned(void **state)
 
 /* ---------------------------------------------------------------- allocations */
 
+/* Out of the compiler's sight, which takes a block for freed even if realloc fails. */
+static __attribute__((noinline)) void *resize(void *old, size_t size)
+{
+    return realloc(old, size);
+}
+
 static void allocations_are_counted_and_refused(void **state)
 {
     (void)state;
@@ -189,9 +195,7 @@ static void allocations_are_counted_and_refused(void **state)
     assert_null(second);
     assert_non_null(third);
     fault_alloc_start(0, true);
-    void *grown = realloc(first, 100); /* fails, so that the old block stays */
-    if (grown != NULL)
-        fail();
+    assert_null(resize(first, 100)); /* the old block stays */
     assert_null(strdup("text"));
     assert_null(aligned_alloc(64, 64));
     assert_int_equal(posix_memalign(&second, 64, 64), ENOMEM);
