@@ -149,9 +149,14 @@ static void feed_page(struct ikv_result *result, uint32_t chunk, uint64_t number
     uint32_t corrupt = result->search.corrupt_pages;
 
     ikv_search_feed(&result->search, chunk, &page);
-    if (result->search.corrupt_pages != corrupt)
-        ikv_result_note(result, IKV_E_INDEX, page_offset(result->store, number), NULL,
+    if (result->search.corrupt_pages != corrupt) {
+        unsigned char stored[IKV_KEY_WIDTH_MAX];
+        ikv_key_store(&index->key,
+                      result->search.keys.entries + (size_t)chunk * result->search.keys.stride,
+                      stored);
+        ikv_result_note(result, IKV_E_INDEX, page_offset(result->store, number), stored,
                         "an index page");
+    }
 }
 
 static void feed_from_slot(struct ikv_result *result, const struct ikv_slot *slot, uint32_t chunk,

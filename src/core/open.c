@@ -174,11 +174,10 @@ static int check_own_footer(const struct ikv_store *store, const struct first_lo
     }
     if (header->pair_count > (store->file_size - header->index_start) / 16)
         return ikv_fail(err, IKV_E_TRUNCATED, at, "the index ends beyond the file");
-    if (look->footer_check == IKV_FOOTER_ABSENT)
-        return ikv_fail(err, IKV_E_FOOTER, at, "there is none at the end of the file");
-    return ikv_fail(err, IKV_E_FOOTER,
-                    IKV_AT_OFFSET(store->path, store->file_size - IKV_FOOTER_SIZE),
-                    "its checksum is wrong");
+    const bool absent = look->footer_check == IKV_FOOTER_ABSENT;
+    const uint64_t size = ikv_min(store->file_size, IKV_FOOTER_SIZE);
+    return ikv_fail(err, IKV_E_FOOTER, IKV_AT_OFFSET(store->path, store->file_size - size),
+                    absent ? "there is none at the end of the file" : "its checksum is wrong");
 }
 
 /* A header of ours carries a tag over its own bytes. If the tag is right, header and footer have to

@@ -113,7 +113,7 @@ static int verify_layout(struct ikv_verifier *verifier)
         code = ikv_verify_zero(verifier, at, sections[i].offset);
         at = sections[i].offset + sections[i].length;
     }
-    verifier->report.bytes += store->file_size - directory + IKV_HEADER_SIZE; /* read by ikv_open */
+    verifier->report.bytes += store->file_size - directory; /* read by ikv_open */
     return code == 0 ? ikv_verify_zero(verifier, at, directory) : code;
 }
 
@@ -189,6 +189,7 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
     code = ikv_open(path, open_options, &verifier.store, &verifier.first);
     if (code == 0) {
         verifier.report.has_trailer = verifier.store->has_trailer;
+        verifier.report.bytes = IKV_HEADER_SIZE;
         code = verify_store(&verifier);
         /* Enough problems end the passes as a cancellation does. */
         if (verifier.report.problems && (code == 0 || code == IKV_E_CANCELED))
