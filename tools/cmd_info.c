@@ -122,12 +122,12 @@ static void write_text(struct output *output, const char *path, const ikv_info *
 
 static void number_member(struct output *output, const char *name, uint64_t number)
 {
-    output_format(output, ",\n \"%s\": %" PRIu64, name, number);
+    output_format(output, ",\n \"%s\":%" PRIu64, name, number);
 }
 
 static void flag_member(struct output *output, const char *name, int flag)
 {
-    output_format(output, ",\n \"%s\": %s", name, flag ? "true" : "false");
+    output_format(output, ",\n \"%s\":%s", name, flag ? "true" : "false");
 }
 
 static void text_member(struct output *output, const char *name, const char *text)
@@ -164,7 +164,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
         if (info->metadata != NULL)
             json_bytes_member(output, "metadata", info->metadata, info->metadata_size);
         else
-            output_text(output, "\"metadata\": null");
+            output_text(output, "\"metadata\":null");
     }
     number_member(output, "fences", info->fences);
     number_member(output, "index_memory", info->index_memory);

@@ -72,15 +72,15 @@ static int accept(void *user, int id, const char *argument)
 /* {"error":...,"offset":...,"key":...,"message":...} */
 static void write_problem(struct output *output, const ikv_error *problem)
 {
-    output_format(output, "{\"code\": %d, ", problem->code);
+    output_format(output, "{\"code\":%d,", problem->code);
     json_text_member(output, "error", ikv_strerror(problem->code));
     if (problem->offset != IKV_NO_OFFSET)
-        output_format(output, ", \"offset\": %" PRIu64, problem->offset);
+        output_format(output, ",\"offset\":%" PRIu64, problem->offset);
     if (ikv_key_width(problem->key_type) > 0) {
-        output_text(output, ", ");
+        output_text(output, ",");
         json_key_member(output, "key", problem->key_type, IKV_SYNTAX_AUTO, problem->key);
     }
-    output_text(output, ", ");
+    output_text(output, ",");
     json_text_member(output, "message", problem->message);
     output_text(output, "}");
 }
@@ -121,13 +121,13 @@ static void write_summary(struct output *output, const char *path, const ikv_ver
 
 static void write_json_end(struct output *output, const ikv_verify_report *report, bool checked)
 {
-    output_format(output, "],\n \"checked\": %s, \"sound\": %s", checked ? "true" : "false",
+    output_format(output, "],\n \"checked\":%s,\n \"sound\":%s", checked ? "true" : "false",
                   checked && report->problems == 0 ? "true" : "false");
     if (checked)
         output_format(output,
-                      ",\n \"problem_count\": %" PRIu64 ", \"has_trailer\": %s,\n"
-                      " \"records\": %" PRIu64 ", \"pages\": %" PRIu64 ", \"sections\": %" PRIu64
-                      ", \"bytes\": %" PRIu64,
+                      ",\n \"problem_count\":%" PRIu64 ",\n \"has_trailer\":%s,\n"
+                      " \"records\":%" PRIu64 ",\n \"pages\":%" PRIu64 ",\n \"sections\":%" PRIu64
+                      ",\n \"bytes\":%" PRIu64,
                       report->problems, report->has_trailer ? "true" : "false", report->records,
                       report->pages, report->sections, report->bytes);
     output_text(output, "}\n");
@@ -144,7 +144,7 @@ static int verify(struct verify_job *job)
     if (json) {
         output_text(output, "{");
         json_text_member(output, "path", job->path);
-        output_text(output, ",\n \"problems\": [");
+        output_text(output, ",\n \"problems\":[");
     }
     ikv_verify_report report = {0};
     ikv_error error;

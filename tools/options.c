@@ -134,6 +134,18 @@ static void help_lines(struct output *output, const char *text, int indent)
     }
 }
 
+static void print_usage(struct output *output, const struct command_syntax *syntax)
+{
+    const char *line = syntax->synopsis;
+    for (const char *start = "usage:"; *line; start = "      ") {
+        size_t length = strcspn(line, "\n");
+        output_format(output, "%s indexkv %s ", start, syntax->name);
+        output_bytes(output, line, length);
+        output_text(output, "\n");
+        line += length + (line[length] == '\n');
+    }
+}
+
 int options_help(const struct command_syntax *syntax)
 {
     enum { COLUMN = 29 };
@@ -141,8 +153,7 @@ int options_help(const struct command_syntax *syntax)
     int status = output_open(&output);
     if (status != STATUS_DONE)
         return status;
-    output_format(&output, "usage: indexkv %s ", syntax->name);
-    help_lines(&output, syntax->synopsis, (int)(strlen("usage: indexkv  ") + strlen(syntax->name)));
+    print_usage(&output, syntax);
     output_format(&output, "\n%s\n\n", syntax->summary);
     for (const struct option_spec *spec = syntax->options; spec->id != 0; spec++) {
         char left[80];

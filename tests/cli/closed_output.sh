@@ -1,0 +1,70 @@
+#!/bin/sh
+# Output that can't be written is reported; a closed pipe ends quietly.
+. "$(dirname "$0")/common.sh"
+
+awk 'BEGIN { for (i = 0; i < 200000; i++) printf "%d\tvalue %d\n", i, i }' >pairs
+cut -f 1 pairs >keys
+build -o store pairs
+
+# quiet_end COMMAND...: writes into a pipe whose reader goes away at once.
+quiet_end() {
+    last="$* | head -n 1"
+    { "$@" 2>"$err"; echo $? >"$directory/status"; } | head -n 1 >"$out"
+    status=$(cat "$directory/status")
+    [ "$status" -eq 141 ] || fail "exit status $status, expected that of SIGPIPE"
+    err_empty
+}
+quiet_end "$indexkv" scan store
+out_is '0\tvalue 0\n'
+quiet_end "$indexkv" scan store --order storage
+quiet_end "$indexkv" get store --keys keys
+out_is '0\tvalue 0\n'
+quiet_end "$indexkv" get store --keys keys -f jsonl
+# Ignored by whoever started the command: the same.
+quiet_end sh -c 'trap "" PIPE; exec "$@"' sh "$indexkv" scan store
+
+full() {
+    last="$* >/dev/full"
+    "$indexkv" "$@" >/dev/full 2>"$err"
+    status=$?
+    [ "$status" -eq 5 ] || fail "exit status $status, expected 5"
+    err_has 'indexkv: write error: No space left on device'
+    [ "$(wc -l <"$err")" -eq 1 ] || fail 'more than one message'
+}
+if [ -c /dev/full ]; then
+    full --help
+    full --version
+    full help get
+    full get --help
+    full get store 1
+    full get store --keys keys
+    full scan store
+    full scan store --limit 1
+    full scan store --order storage -f binary
+    full info store
+    full info store --json
+    full verify store
+    full verify store --json
+fi
+
+# Standard output closed from the beginning; no store is damaged by what was meant for it.
+cp store before
+for arguments in 'get store 1' 'scan store' 'info store' 'verify store' '--version'; do
+    last="$arguments >&-"
+    # shellcheck disable=SC2086
+    "$indexkv" $arguments >&- 2>"$err"
+    [ $? -eq 5 ] || fail 'expected exit status 5'
+    err_has 'write error: Bad file descriptor'
+done
+same before store
+last='everything closed'
+"$indexkv" build -o other pairs <&- >&- 2>&- || fail 'build with all descriptors closed'
+"$indexkv" scan other | cmp - pairs || fail 'what it built'
+
+# A closed standard error stops nothing.
+last='standard error closed'
+"$indexkv" get store 0 999999 >"$out" 2>&-
+[ $? -eq 1 ] || fail 'expected exit status 1'
+out_is '0\tvalue 0\n'
+{ "$indexkv" build -o other pairs 2>&1 >/dev/null; echo $? >"$directory/status"; } | :
+[ "$(cat "$directory/status")" -eq 0 ] || fail 'a closed pipe at standard error stopped the build'

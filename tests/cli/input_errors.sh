@@ -1,0 +1,102 @@
+#!/bin/sh
+# Bad input and inputs that can't be read: file and line are named, nothing is left behind, the old
+# store stays.
+. "$(dirname "$0")/common.sh"
+
+printf '1\told\n' >old
+build -o store old
+cp store before
+
+bad() {
+    printf '%b' "$1" >pairs
+    wanted_error=$2
+    shift 2
+    run 2 build -o store "$@" pairs
+    out_empty
+    err_has "indexkv: pairs:$wanted_error"
+    err_lacks 'pairs/s'
+    same before store
+    only_files before old pairs store
+}
+bad '1\ta\nx\tb\n' "2: expected a key of type u64, got 'x'"
+bad '1\ta\n2\n3\tc\n' "2: expected a key, a tab and a value, got no tab in '2'"
+bad '\n' "1: expected a key, a tab and a value, got no tab in ''"
+bad '1 a\n' "1: expected a key, a tab and a value, got no tab in '1 a'"
+bad '\tvalue\n' "1: expected a key of type u64, got ''"
+bad '1\ta\n18446744073709551616\tb\n' \
+    "2: expected a key of type u64, got '18446744073709551616', which is out of its range"
+bad '300\ta\n' "1: expected a key of type u8, got '300', which is out of its range" -t u8
+bad '1\ta\n1.2.3\tb\n' "2: expected a key of type u32, got '1.2.3'" -t u32
+bad '0011\ta\n001\tb\n' "2: expected a key of type bytes2, got '001'" -t bytes2
+# What it got is cut short and has no control bytes.
+bad '\0033[2J\0000\0377\n' "1: expected a key, a tab and a value, got no tab in '\\x1b[2J\\x00\\xff'"
+bad '123456789012345678901234567890123456789012345678901234567890\ta\n' \
+    "1: expected a key of type u64, got '123456789012345678901234567890123456789012345678...', which"
+awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d\tv\n", i; print "end" }' >pairs
+run 2 build -o store pairs
+err_has "pairs:100001: expected a key, a tab and a value, got no tab in 'end'"
+same before store
+
+# The second of two files, and standard input.
+printf '5\tfive\n' >good
+printf '6\tsix\nbad\n' >pairs
+run 2 build -o store good pairs
+err_has 'pairs:2: expected'
+run 2 build -o store - <pairs
+err_has '(standard input):2: expected'
+run 2 build -o new - <pairs
+[ ! -e new ] || fail 'a store was left'
+
+# Inputs that are not there, or can't be read.
+run 5 build -o store good nowhere
+err_has 'nowhere: No such file or directory'
+run 5 build -o store good .
+err_has '.: Is a directory'
+run 5 build -o store --metadata-file nowhere good
+err_has 'nowhere: No such file or directory'
+run 5 get store --keys nowhere
+err_has 'nowhere: No such file or directory'
+run 5 get store --keys .
+err_has '.: Is a directory'
+last='build with standard input closed'
+"$indexkv" build -o store >"$out" 2>"$err" <&- && fail 'read nothing'
+err_has 'Bad file descriptor'
+same before store
+
+# Places where no store can be written.
+run 5 build -o nowhere/store good
+err_has 'nowhere'
+run 3 build -o . good
+mkfifo fifo
+run 3 build -o fifo good
+[ -p fifo ] || fail 'the FIFO was replaced'
+run 3 build -o /dev/null good
+[ -c /dev/null ] || fail '/dev/null was replaced'
+same before store
+only_files before fifo good old pairs store
+
+# Metadata has a limit.
+awk 'BEGIN { for (i = 0; i < 131072; i++) printf "12345678" }' >metadata
+build -o new --metadata-file metadata good
+printf '9' >>metadata
+run 2 build -o new2 --metadata-file metadata good
+err_has 'at most 1 MiB'
+[ ! -e new2 ] || fail 'a store was left'
+
+# Keys for get: the line is named, the keys ahead of it are answered.
+printf '1\n2x\n1\n' >keys
+run 2 get store --keys keys
+out_is '1\told\n'
+err_has "keys:2: expected a key of type u64, got '2x'"
+for line in '' '1\t' ' 1' '1 ' '1,2'; do
+    printf '1\n%b\n' "$line" >keys
+    run 2 get store --keys keys
+    err_has 'keys:2: expected a key of type u64'
+done
+run 2 get store --keys - <keys
+err_has '(standard input):2: expected a key of type u64'
+run 2 get store x
+err_has "expected a key of type u64, got 'x'"
+awk 'BEGIN { for (i = 0; i < 100000; i++) printf "0"; print "1" }' >keys
+run 2 get store --keys keys
+err_has 'keys:1: expected a key of type u64'

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Progress when it is asked for, and when it is not.
+. "$(dirname "$0")/common.sh"
+
+awk 'BEGIN { for (i = 0; i < 300000; i++) printf "%d\tvalue %d\n", i, i }' >pairs
+cut -f 1 pairs >keys
+
+# Not a terminal: silence, unless told otherwise.
+run 0 build -q -o store pairs
+err_empty
+run 0 build -o store pairs
+[ "$(wc -l <"$err")" -eq 1 ] || fail 'more than the summary'
+run 0 build -o store --progress never pairs
+[ "$(wc -l <"$err")" -eq 1 ] || fail 'more than the summary'
+run 0 build -o store --progress always pairs
+err_has 'indexkv: read: 300.0k pairs, '
+err_has '/s'
+err_has '100 %'
+run 0 build -o store --progress always --quiet pairs
+err_has 'indexkv: read: 300.0k pairs, '
+err_lacks 'dropped'
+last='build from a pipe'
+{ cat pairs; } | "$indexkv" build -o store --progress always 2>"$err" || fail 'build'
+err_has 'indexkv: read: 300.0k pairs, '
+
+run 0 get store --keys keys
+err_empty
+run 0 get store --keys keys --progress always
+err_has 'indexkv: get: 300.0k keys, '
+err_has '100 %'
+run 0 get store --keys keys --progress always --batch 10
+err_has 'indexkv: get: 300.0k keys, '
+[ "$(wc -l <"$err")" -lt 60 ] || fail 'too many lines'
+run 0 scan store
+err_empty
+run 0 scan store --progress always
+err_has 'indexkv: scan: '
+run 0 verify store
+err_empty
+run 0 verify store --progress always
+err_has 'indexkv: '
+err_has '/s'
+out_has 'sound'

@@ -1,0 +1,66 @@
+#!/bin/sh
+# Long inputs in bounded memory, keys and answers that flow while the other end still waits.
+. "$(dirname "$0")/common.sh"
+
+# limited KIB COMMAND...: with so much address space, unless it can't even start (a sanitizer's build).
+limited() {
+    # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
+    (ulimit -v "$1" && "$indexkv" --version) >"$directory/version" 2>&1 && ulimit -v "$1"
+    shift
+    exec "$@"
+}
+
+pairs=1000000
+keys=2000000
+
+# A million shuffled pairs through a pipe; 2 million keys through a pipe; awk computes the sum of
+# what has to come out.
+awk -v n=$pairs 'BEGIN { for (i = 0; i < n; i++) printf "%d\t%d\n", i * 1000003 % n * 2, i % 1000 }' |
+    "$indexkv" build -q -o store --memory 16M || fail 'build from a pipe'
+rm -f "$out"
+last='get of 2 million keys'
+awk -v n=$keys 'BEGIN { for (i = 0; i < n; i++) print i * 999983 % n }' |
+    (limited 600000 "$indexkv" get store --keys - --progress never) |
+    awk -F '\t' '{ n++; keys += $1; values += $2; if ($1 % 2) odd++ } END {
+        printf "%d %.0f %.0f %d\n", n, keys, values, odd }' >actual
+awk -v n=$pairs 'BEGIN { for (i = 0; i < n; i++) { keys += i * 2; values += i % 1000 }
+    printf "%d %.0f %.0f %d\n", n, keys, values, 0 }' >expected
+same expected actual
+
+last='scan of a million pairs'
+"$indexkv" scan store | awk -F '\t' -v n=$pairs '
+    $1 != (NR - 1) * 2 { print "line", NR, "has key", $1; exit 1 }
+    END { if (NR != n) { print NR, "lines"; exit 1 } }' || fail 'a wrong scan'
+
+# Large values: the batches shrink, the memory stays bounded.
+awk 'BEGIN { for (i = 0; i < 32; i++) { printf "%d\t", i
+    line = ""; for (j = 0; j < 1000; j++) line = line sprintf("%07d ", i * 1000 + j)
+    for (j = 0; j < 1024; j++) printf "%s", line
+    printf "\n" } }' >pairs # 32 values of 8 MB
+build -o store pairs
+awk 'BEGIN { for (i = 0; i < 32; i++) print i * 37 % 32 }' >keys
+last='get of large values'
+(limited 900000 "$indexkv" get store --keys keys) |
+    cksum >actual
+while read -r key; do
+    sed -n "$((key + 1))p" pairs
+done <keys | cksum >expected
+same expected actual
+rm pairs
+
+# With --batch 1 every key is answered before the next is written.
+printf '1\tone\n2\ttwo\n3\tthree\n' >pairs
+build -o store pairs
+mkfifo keys_fifo answers_fifo
+"$indexkv" get store --batch 1 --keys keys_fifo >answers_fifo 2>"$err" &
+child=$!
+exec 9<answers_fifo 8>keys_fifo
+last='a key at a time'
+for key in 3 1 2 1; do
+    echo "$key" >&8
+    IFS= read -r answer <&9 || fail 'no answer'
+    [ "$answer" = "$(grep "^$key	" pairs)" ] || fail "answered $answer for $key"
+done
+exec 8>&-
+wait "$child" || fail 'the end'
+exec 9<&-

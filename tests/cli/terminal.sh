@@ -1,0 +1,71 @@
+#!/bin/sh
+# On a terminal: no control bytes from stores, no binary, a progress line that goes away, keys
+# answered as they are typed. `script` makes the terminal.
+. "$(dirname "$0")/common.sh"
+
+command -v script >"$directory/which" || exit 77
+script -qec true /dev/null >"$out" 2>&1 </dev/null || exit 77
+
+# on_terminal COMMAND: standard output and error are a terminal, what it shows goes to $out.
+on_terminal() {
+    last=$1
+    script -qec "$1" /dev/null </dev/null 2>&1 | tr -d '\r' >"$out"
+}
+
+printf '1\tred \033[31m\a bell\n2\ttab\tand gr\303\274n\n3\tC1 \302\233 lone \377\n4\tcr\r\n' >pairs
+build -o store pairs
+
+on_terminal "'$indexkv' scan store"
+printf '%s\n' '1	red \x1b[31m\x07 bell' "$(printf '2\ttab\tand gr\303\274n')" \
+    '3	C1 \xc2\x9b lone \xff' '4	cr\r' >expected
+same expected "$out"
+on_terminal "'$indexkv' get store 1 -f raw"
+printf '%s' 'red \x1b[31m\x07 bell' >expected
+same expected "$out"
+on_terminal "'$indexkv' get store 1 3 -f jsonl"
+printf '%s\n' '{"key":"1","value":"red \u001b[31m\u0007 bell"}' \
+    '{"key":"3","value_base64":"QzEgwpsgbG9uZSD/"}' >expected
+same expected "$out"
+on_terminal "'$indexkv' scan store -f binary; echo status \$?"
+out_has 'not to a terminal'
+out_has 'status 2'
+on_terminal "'$indexkv' scan store -f binary | wc -c"
+grep -q '[0-9]' "$out" || fail 'binary into a pipe'
+on_terminal "'$indexkv' get store '$(printf '\033]0;title\007')'"
+out_has '\x1b]0;title\x07'
+build -o store --metadata "$(printf 'clear \033[2J')" pairs
+on_terminal "'$indexkv' info store"
+out_has 'clear \x1b[2J'
+
+# Keys that are typed: each line is answered before the next comes, no batch has to fill.
+last='typed keys'
+mkfifo typed
+script -qec "stty -echo; '$indexkv' get store --keys - --progress never" /dev/null <typed >"$out" 2>&1 &
+child=$!
+exec 9>typed
+sleep 0.5
+echo 2 >&9
+wait_for grep -q 'tab' "$out"
+echo 4 >&9
+wait_for grep -q 'cr' "$out"
+printf '\004' >&9
+exec 9>&-
+wait "$child"
+
+# The progress line: shown, rewritten, removed; a summary after it.
+mkfifo slow
+(
+    for i in 1 2 3 4 5 6; do
+        awk -v i=$i 'BEGIN { for (k = 0; k < 20000; k++) printf "%d\tv\n", i * 20000 + k }'
+        sleep 0.25
+    done
+) >slow &
+on_terminal "'$indexkv' build -o new slow"
+wait
+out_has 'read: '
+out_has ' pairs, '
+tr '\r' '\n' <"$out" | grep -q '120000 pairs, 0 dropped' || fail 'no summary'
+on_terminal "'$indexkv' build -q -o new pairs"
+out_empty
+on_terminal "'$indexkv' build --progress never -o new pairs"
+[ "$(wc -l <"$out")" -eq 1 ] || fail 'more than the summary'

@@ -1,0 +1,29 @@
+# Tests of the command: one shell script each in cli/, run with the path of the binary.
+if(TARGET indexkv_command)
+  foreach(name
+      binary
+      build_options
+      closed_output
+      corrupt
+      csv
+      duplicates
+      golden
+      info
+      input_errors
+      key_types
+      match
+      missing
+      not_a_store
+      output_formats
+      plain
+      progress
+      signals
+      streaming
+      terminal
+      tsv
+      usage)
+    add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
+                                      $<TARGET_FILE:indexkv_command>)
+    set_tests_properties(cli_${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+endif()
