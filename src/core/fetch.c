@@ -38,9 +38,11 @@ int ikv_fetch_open(struct ikv_result *result)
     result->slots = calloc(count, sizeof *result->slots);
     result->slot_buffers = malloc(count * IKV_SLOT_BYTES);
     result->free_slots = malloc(count * sizeof *result->free_slots);
-    /* A slot has at most two requests. */
+    const struct ikv_io_options options = {.depth = 2 * count, /* a slot has at most two requests */
+                                           .memory = result->slot_buffers,
+                                           .memory_size = count * IKV_SLOT_BYTES};
     int code = result->slots && result->slot_buffers && result->free_slots
-                   ? backend->create(2 * count, &result->io)
+                   ? backend->create(&options, &result->io)
                    : -ENOMEM;
     result->backend = backend;
     if (code < 0) {
@@ -96,9 +98,10 @@ static void complete(struct ikv_result *result, struct ikv_slot *slot);
 static void submit(struct ikv_result *result, struct ikv_slot *slot, struct ikv_io_request *request,
                    void *buffer, uint64_t offset, uint32_t length)
 {
-    *request = (struct ikv_io_request){.fd = result->store->fd,
-                                       .length = length,
+    *request = (struct ikv_io_request){.file = &result->store->file,
                                        .offset = offset,
+                                       .length = length,
+                                       .need = length,
                                        .buffer = buffer,
                                        .owner = slot};
     int code = result->backend->submit(result->io, request);
@@ -184,8 +187,9 @@ static bool feed_cached(struct ikv_result *result, uint64_t page)
     for (unsigned i = 0; i < result->free_count; i++) {
         unsigned at = (result->free_head + i) % result->slot_count;
         const struct ikv_slot *slot = &result->slots[result->free_slots[at]];
-        if (slot->holds_pages && slot->held_store == store && slot->held_serial == store->serial &&
-            page >= slot->first_page && page - slot->first_page < slot->page_count) {
+        if (slot->holds_pages && slot->held_store == store &&
+            slot->held_serial == store->file.serial && page >= slot->first_page &&
+            page - slot->first_page < slot->page_count) {
             uint32_t chunk = ikv_search_next(&result->search, &page);
             level_of(result, chunk)->probes++;
             result->stats.probes++;
@@ -263,10 +267,10 @@ static void reread_pages(struct ikv_result *result, struct ikv_slot *slot)
             store->page_sums ? store->page_sums + page * IKV_PAGE_CHECKSUM_SIZE : NULL;
 
         result->stats.retries++;
-        int code = ikv_pread_all(store->fd, slot->buffer, length, offset, NULL);
+        int code = ikv_pread_all(store->file.fd, slot->buffer, length, offset, NULL);
         if (code == 0 && !sum && store->page_sums_offset) {
             sum = slot->sums_buffer;
-            code = ikv_pread_all(store->fd, slot->sums_buffer, IKV_PAGE_CHECKSUM_SIZE,
+            code = ikv_pread_all(store->file.fd, slot->sums_buffer, IKV_PAGE_CHECKSUM_SIZE,
                                  store->page_sums_offset + page * IKV_PAGE_CHECKSUM_SIZE, NULL);
         }
         if (code == 0) {
@@ -287,7 +291,7 @@ static void complete_pages(struct ikv_result *result, struct ikv_slot *slot)
             feed_from_slot(result, slot, slot->chunks[i], page_of(result, slot->chunks[i]));
         slot->holds_pages = true;
         slot->held_store = result->store;
-        slot->held_serial = result->store->serial;
+        slot->held_serial = result->store->file.serial;
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&result->search, slot->chunks[0], IKV_UNREADABLE);
         ikv_result_note(result, code, slot->data.offset, NULL, "reading an index page");
@@ -386,7 +390,7 @@ static void reread_records(struct ikv_result *result, struct ikv_slot *slot)
         size_t length = (size_t)(first_read_end(result->store, position) - position);
 
         result->stats.retries++;
-        int code = ikv_pread_all(result->store->fd, slot->buffer, length, position, NULL);
+        int code = ikv_pread_all(result->store->file.fd, slot->buffer, length, position, NULL);
         if (code == 0)
             ikv_deliver_records(result, i, i + 1, slot->buffer, length);
         else

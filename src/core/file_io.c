@@ -14,25 +14,29 @@
 /* Linux moves at most 0x7ffff000 bytes a call; a round number below it keeps offsets aligned. */
 #define CALL_MAX ((size_t)1 << 30)
 
-int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries)
+int ikv_pread_some(int fd, void *buf, size_t size, size_t need, uint64_t offset, uint64_t *retries)
 {
     unsigned char *at = buf;
+    size_t done = 0;
 
-    while (size > 0) {
-        ssize_t n = pread(fd, at, size < CALL_MAX ? size : CALL_MAX, (off_t)offset);
+    while (done < need) {
+        size_t left = size - done;
+        ssize_t n = pread(fd, at + done, left < CALL_MAX ? left : CALL_MAX, (off_t)(offset + done));
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
             return IKV_E_TRUNCATED;
-        if (n > 0) {
-            at += n;
-            size -= (size_t)n;
-            offset += (uint64_t)n;
-        }
-        if (retries && size > 0)
+        if (n > 0)
+            done += (size_t)n;
+        if (retries && done < need)
             ++*retries;
     }
     return 0;
+}
+
+int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries)
+{
+    return ikv_pread_some(fd, buf, size, size, offset, retries);
 }
 
 int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset)

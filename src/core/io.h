@@ -1,11 +1,13 @@
 /*
  * The I/O contract: what the query driver needs of a backend, and nothing more.
  *
- * A backend object belongs to one thread. It takes read requests, carries them out in any order,
- * and hands them back finished. A request is finished in exactly one of two ways: code == 0
- * `length` bytes of the file from `offset` on lie at `buffer` code < 0    they could not be read:
- * -errno, or IKV_E_TRUNCATED if the file ends before. The buffer's content is undefined. Short
- * reads and interruptions never reach the caller; `retries` counts them.
+ * A backend object belongs to the thread that created it. It takes read requests, carries them out
+ * in any order, and hands them back finished. A request is finished in exactly one of two ways:
+ *     code == 0   at least `need` bytes of the file from `offset` on lie at `buffer`
+ *     code < 0    they could not be read: -errno, or IKV_E_TRUNCATED if the file ends before.
+ *                 The buffer's content is undefined.
+ * Up to `length` bytes are written to the buffer, never more. Short reads and interruptions do not
+ * reach the caller; `retries` counts them.
  *
  * Nothing is called back. At most `depth` requests may be in the backend at a time; the caller
  * keeps count. After destroy() nobody writes to any buffer any more.
@@ -13,16 +15,34 @@
 #ifndef IKV_IO_H
 #define IKV_IO_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct ikv_io_request {
+/* A file to read from. It outlives the requests that name it. */
+struct ikv_io_file {
     int fd;
-    uint32_t length; /* > 0 */
+    bool direct; /* opened with O_DIRECT: offset, length and buffer of a request are aligned as
+                    the file needs it, and `length` may reach beyond the end of the file */
+    uint64_t
+        serial; /* never used for another file: a descriptor's number is, after it was closed */
+};
+
+struct ikv_io_request {
+    const struct ikv_io_file *file;
     uint64_t offset;
+    uint32_t length; /* > 0 */
+    uint32_t need;   /* 1..length */
     void *buffer;
     void *owner; /* the caller's */
     int code;    /* set by the backend */
-    uint64_t retries;
+    uint32_t retries;
+};
+
+struct ikv_io_options {
+    unsigned depth; /* most requests in flight, at least 1 */
+    void *memory;   /* where most buffers of requests lie; it may be registered with the kernel. */
+    size_t memory_size; /* It outlives the backend object. 0: nothing is known. */
 };
 
 struct ikv_io; /* a backend's own */
@@ -31,7 +51,7 @@ struct ikv_io_backend {
     const char *name;
     unsigned depth; /* requests that are worth having in flight */
     /* 0 or -errno. */
-    int (*create)(unsigned depth, struct ikv_io **ret);
+    int (*create)(const struct ikv_io_options *options, struct ikv_io **ret);
     /* Finishes or cancels what is in flight. NULL is allowed. */
     void (*destroy)(struct ikv_io *io);
     /* Take a request. It may be started now or with the next reap. 0, or a code that says that this

@@ -12,12 +12,12 @@ struct ikv_io {
     struct ikv_io_request *queue[];
 };
 
-static int pread_create(unsigned depth, struct ikv_io **ret)
+static int pread_create(const struct ikv_io_options *options, struct ikv_io **ret)
 {
-    struct ikv_io *io = malloc(sizeof *io + depth * sizeof io->queue[0]);
+    struct ikv_io *io = malloc(sizeof *io + options->depth * sizeof io->queue[0]);
     if (!io)
         return -ENOMEM;
-    io->depth = depth;
+    io->depth = options->depth;
     io->head = io->waiting = 0;
     *ret = io;
     return 0;
@@ -39,13 +39,16 @@ static int pread_submit(struct ikv_io *io, struct ikv_io_request *request)
 
 static struct ikv_io_request *pread_reap(struct ikv_io *io)
 {
+    uint64_t retries = 0;
+
     if (io->waiting == 0)
         return NULL;
     struct ikv_io_request *request = io->queue[io->head];
     io->head = (io->head + 1) % io->depth;
     io->waiting--;
-    request->code = ikv_pread_all(request->fd, request->buffer, request->length, request->offset,
-                                  &request->retries);
+    request->code = ikv_pread_some(request->file->fd, request->buffer, request->length,
+                                   request->need, request->offset, &retries);
+    request->retries = (uint32_t)retries;
     return request;
 }
 

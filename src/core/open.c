@@ -17,7 +17,7 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
 {
     if (size == 0)
         return 0;
-    int code = ikv_pread_all(store->fd, buf, size, offset, NULL);
+    int code = ikv_pread_all(store->file.fd, buf, size, offset, NULL);
     store->open_reads++;
     store->open_bytes += size;
     if (code < 0)
@@ -31,16 +31,19 @@ static int open_file(struct ikv_store *store, ikv_error *err)
     struct timespec now;
 
     /* O_NONBLOCK: a FIFO must not keep us waiting; it has no effect on regular files. */
-    store->fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (store->fd < 0 && errno == ENXIO) /* a socket, or a device without its driver */
+    store->file.fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (store->file.fd < 0 && errno == ENXIO) /* a socket, or a device without its driver */
         return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
-    if (store->fd < 0 || fstat(store->fd, &st) != 0)
+    if (store->file.fd < 0 || fstat(store->file.fd, &st) != 0)
         return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
     if (!S_ISREG(st.st_mode))
         return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
+    /* From here on it would make an io_uring answer EAGAIN instead of waiting for the disk. */
+    if (fcntl(store->file.fd, F_SETFL, 0) != 0)
+        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
     store->file_size = (uint64_t)st.st_size;
     if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
-        store->serial = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        store->file.serial = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     return 0;
 }
 
@@ -248,7 +251,7 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
         return code;
     struct ikv_store *store = calloc(1, sizeof *store);
     if (store) {
-        store->fd = -1;
+        store->file.fd = -1;
         store->backend = &ikv_io_pread;
         store->path = malloc(strlen(path) + 1);
     }
@@ -262,7 +265,7 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
         ikv_close(store);
         return code;
     }
-    IKV_ADVISE_RANDOM(store->fd);
+    IKV_ADVISE_RANDOM(store->file.fd);
     *ret_store = store;
     return 0;
 }
@@ -271,8 +274,8 @@ void ikv_close(ikv_store *store)
 {
     if (!store)
         return;
-    if (store->fd >= 0)
-        (void)close(store->fd);
+    if (store->file.fd >= 0)
+        (void)close(store->file.fd);
     free(store->path);
     free(store->metadata);
     free(store->fences.keys);

@@ -68,8 +68,8 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     const uint64_t offset = page_offset(index, page);
     const size_t size = (size_t)(page_offset(index, page + count) - offset);
     if (count > 1) /* the descriptor is set up for random reads: say what is wanted next */
-        IKV_ADVISE_WILLNEED(store->fd, (off_t)(offset + size), (off_t)size);
-    int code = ikv_pread_all(store->fd, scan->pages, size, offset, &scan->stats.retries);
+        IKV_ADVISE_WILLNEED(store->file.fd, (off_t)(offset + size), (off_t)size);
+    int code = ikv_pread_all(store->file.fd, scan->pages, size, offset, &scan->stats.retries);
     scan->stats.probes += count;
     scan->stats.index_reads++;
     scan->stats.index_bytes += size;
@@ -78,7 +78,7 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     } else if (code == 0 && store->page_sums_offset) {
         const size_t sums_size = (size_t)count * IKV_PAGE_CHECKSUM_SIZE;
         sums = scan->page_sums;
-        code = ikv_pread_all(store->fd, scan->page_sums, sums_size,
+        code = ikv_pread_all(store->file.fd, scan->page_sums, sums_size,
                              store->page_sums_offset + page * IKV_PAGE_CHECKSUM_SIZE,
                              &scan->stats.retries);
         scan->stats.index_reads++;

@@ -10,7 +10,7 @@ int ikv_scan_storage_open(struct ikv_scan *scan)
     /* With checksums the blocks are whole only if the padding behind the records is read as well.
      */
     uint64_t end = store->block_sums_offset ? store->index.index_start : store->records_end;
-    return ikv_reader_init(&scan->reader, store->fd, IKV_HEADER_SIZE, end,
+    return ikv_reader_init(&scan->reader, store->file.fd, IKV_HEADER_SIZE, end,
                            store->block_sums_offset);
 }
 

@@ -9,9 +9,8 @@
 
 struct ikv_store {
     char *path;
-    int fd;
+    struct ikv_io_file file;
     uint64_t file_size;
-    uint64_t serial; /* tells this store from another one at the same address */
     const struct ikv_io_backend *backend;
 
     struct ikv_geometry index;

@@ -51,7 +51,7 @@ int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end)
 
     while (begin < end) {
         size_t n = (size_t)ikv_min(sizeof bytes, end - begin);
-        int code = ikv_pread_all(verifier->store->fd, bytes, n, begin, NULL);
+        int code = ikv_pread_all(verifier->store->file.fd, bytes, n, begin, NULL);
         if (code < 0)
             return code;
         verifier->report.bytes += n;
@@ -73,7 +73,7 @@ static int verify_section(struct ikv_verifier *verifier, const struct ikv_sectio
     ikv_checksum_stream_reset(sum);
     for (uint64_t at = 0; at < section->length; at += PIECE) {
         size_t n = (size_t)ikv_min(PIECE, section->length - at);
-        int code = ikv_pread_all(verifier->store->fd, piece, n, section->offset + at, NULL);
+        int code = ikv_pread_all(verifier->store->file.fd, piece, n, section->offset + at, NULL);
         if (code < 0)
             return code;
         ikv_checksum_stream_add(sum, piece, n);

@@ -177,8 +177,8 @@ int ikv_verify_records(struct ikv_verifier *verifier)
 
     int code = ikv_sorter_finish(verifier->by_position, NULL, NULL);
     if (code == 0)
-        code = ikv_reader_init(&walk.reader, store->fd, IKV_HEADER_SIZE, store->index.index_start,
-                               store->block_sums_offset);
+        code = ikv_reader_init(&walk.reader, store->file.fd, IKV_HEADER_SIZE,
+                               store->index.index_start, store->block_sums_offset);
     if (code == 0)
         code = ikv_checksum_stream_new(&walk.sum);
     walk.reader.go_on = true;
