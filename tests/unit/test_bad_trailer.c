@@ -132,6 +132,17 @@ static const bad_file PROPERTIES[] = {
     PROPERTY("records-end-early", RECORDS_END, 8, 24, IKV_E_SECTION),
     PROPERTY("records-end-huge", RECORDS_END, 8, UINT64_MAX, IKV_E_SECTION),
     PROPERTY("records-end-wraps", RECORDS_END, 8, UINT64_MAX - 100, IKV_E_SECTION),
+    {"properties-long", BAD_ENTRY, EDIT_PROPERTIES, EDIT_LENGTH, 8, 4097, FIX_TRAILER,
+     IKV_E_SECTION, 0},
+    /* What only a look at all records can tell. */
+    {"properties-value-bytes", BAD_SECTION, EDIT_PROPERTIES, VALUE_BYTES, 8, 1, FIX_TRAILER, 0,
+     IKV_E_SECTION},
+    {"properties-least-value", BAD_SECTION, EDIT_PROPERTIES, VALUE_SIZE_MIN, 4, 5, FIX_TRAILER, 0,
+     IKV_E_SECTION},
+    {"properties-p99", BAD_SECTION, EDIT_PROPERTIES, VALUE_SIZE_P99, 4, 3, FIX_TRAILER, 0,
+     IKV_E_SECTION},
+    {"properties-in-key-order", BAD_SECTION, EDIT_PROPERTIES, FLAGS, 2, 1, FIX_TRAILER, 0,
+     IKV_E_SECTION},
     PROPERTY("greatest-value-too-great", VALUE_SIZE_MAX, 4, UINT32_MAX, IKV_E_SECTION),
     PROPERTY("p99-above-greatest", VALUE_SIZE_P99, 4, 33, IKV_E_SECTION),
 };
@@ -151,6 +162,10 @@ static const bad_file SECTIONS[] = {
     {"block-sums-long", BAD_ENTRY, EDIT_BLOCK_SUMS, EDIT_LENGTH, 8, 16, FIX_TRAILER, IKV_E_SECTION,
      0},
     {"block-sums-wrong", BAD_SECTION, EDIT_BLOCK_SUMS, 0, 8, 0, FIX_TRAILER, 0, IKV_E_SECTION},
+    {"section-overlap", BAD_ENTRY, EDIT_BLOCK_SUMS, EDIT_OFFSET, 0, 8, FIX_TRAILER, 0,
+     IKV_E_SECTION},
+    {"section-padding", BAD_SECTION, EDIT_METADATA, 23, 1, 1, FIX_TRAILER, 0, IKV_E_PADDING},
+    {"fence-of-another-key", BAD_SECTION, EDIT_FENCES, 0, 8, 0, FIX_TRAILER, 0, IKV_E_SECTION},
     {"metadata-bit", BAD_SECTION, EDIT_METADATA, 0, 0, 1, 0, IKV_E_SECTION, 0},
 };
 

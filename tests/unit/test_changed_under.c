@@ -128,6 +128,54 @@ static void a_cut_among_the_records_is_an_error(void **state)
     }
 }
 
+/* The index page is still held by the result, so that it is the records which can't be read: those
+ * before the cut are answered all the same, although they were read together with the others. */
+static void a_cut_leaves_the_records_before_it(void **state)
+{
+    enum { FEW = 8, CUT = 4 };
+    static const size_t sizes[] = {10, 3000, 200000};
+
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+        char *path = tmpdir_file(*state, "cached");
+        ikv_writer_options options = store_options(IKV_KEY_U64);
+        unsigned char *value = must_malloc(sizes[s]);
+        ikv_result *result = NULL;
+        uint64_t keys[FEW];
+        store_model model;
+        ikv_store *store;
+        ikv_error err;
+
+        memset(value, 'v', sizes[s]);
+        model_init(&model, IKV_KEY_U64);
+        for (uint64_t i = 0; i < FEW; i++) {
+            keys[i] = i * 10;
+            model_add(&model, &keys[i], value, sizes[s]);
+        }
+        model_sort(&model, MODEL_KEEP_ALL);
+        store_write(path, &model, &options);
+        store = store_open(path, 0, 0, 0);
+        assert_ok(ikv_result_new(&result), NULL);
+        assert_batch(store, &model, keys, 1, IKV_EXACT, result);
+        file_truncate(path, 24 + CUT * (8 + sizes[s]));
+        assert_failed(ikv_get_many(store, keys, FEW, NULL, result, &err), IKV_E_TRUNCATED, &err,
+                      path);
+        assert_int_equal(ikv_result_stats(result)->cached, 1);
+        for (size_t i = 0; i < FEW; i++) {
+            const ikv_item *item = &ikv_result_items(result)[i];
+
+            if (i >= CUT)
+                assert_int_equal(item->status, IKV_UNREADABLE);
+            else if (item->status != IKV_UNREADABLE || i + 1 < CUT)
+                assert_item(&model, &keys[i], IKV_EXACT, item);
+        }
+        ikv_result_free(result);
+        ikv_close(store);
+        model_free(&model);
+        free(value);
+        free(path);
+    }
+}
+
 static void a_scan_of_a_cut_file_ends_with_an_error(void **state)
 {
     for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++)
@@ -293,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cut_index_leaves_the_keys_before_the_cut),
         cmocka_unit_test(a_cut_among_the_records_is_an_error),
+        cmocka_unit_test(a_cut_leaves_the_records_before_it),
         cmocka_unit_test(a_scan_of_a_cut_file_ends_with_an_error),
         cmocka_unit_test(a_damaged_record_is_corrupt_and_alone),
         cmocka_unit_test(a_misplaced_record_is_corrupt),

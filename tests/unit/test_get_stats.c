@@ -208,6 +208,30 @@ static void an_unknown_match_is_invalid(void **state)
     close_many_pages(&pages);
 }
 
+static void arguments_must_be_there(void **state)
+{
+    many_pages pages;
+    uint64_t key = 1;
+    ikv_store *store = NULL;
+    ikv_scan *scan = NULL;
+    ikv_item item;
+    ikv_error err;
+
+    open_small(state, &pages);
+    assert_failed(ikv_open(NULL, NULL, &store, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_open(pages.path, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_get_many(NULL, &key, 1, NULL, pages.result, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_get_many(pages.store, NULL, 1, NULL, pages.result, &err), IKV_E_INVALID, &err,
+                  NULL);
+    assert_failed(ikv_get_many(pages.store, &key, 1, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_get(pages.store, NULL, NULL, pages.result, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_scan_open(NULL, NULL, &scan, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_scan_open(pages.store, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_scan_next(NULL, &item, &err), IKV_E_INVALID, &err, NULL);
+    assert_int_equal(ikv_result_new(NULL), IKV_E_INVALID);
+    close_many_pages(&pages);
+}
+
 static void keys_need_no_alignment(void **state)
 {
     many_pages pages;
@@ -333,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_batch_of_all_keys_reads_every_page_once),
         cmocka_unit_test(larger_options_are_taken_if_the_rest_is_zero),
         cmocka_unit_test(an_unknown_match_is_invalid),
+        cmocka_unit_test(arguments_must_be_there),
         cmocka_unit_test(keys_need_no_alignment),
         cmocka_unit_test(an_empty_batch_has_an_empty_result),
         cmocka_unit_test(results_outlive_stores_and_are_used_again),
