@@ -39,6 +39,7 @@ endfunction()
 
 ikv_writing_test(test_faults_layer PARTS test_fault_io test_fault_alloc test_power_loss)
 ikv_writing_test(test_faults_io PARTS test_fault_io)
+ikv_writing_test(test_faults_reading PARTS test_fault_io)
 ikv_writing_test(test_oom PARTS test_fault_alloc)
 ikv_writing_test(test_crash_kill PARTS test_fault_io)
 ikv_writing_test(test_crash_power PARTS test_fault_io test_power_loss)
