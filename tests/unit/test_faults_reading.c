@@ -16,7 +16,8 @@
 
 typedef struct reading {
     victim self;
-    uint64_t index_memory; /* as in ikv_open_options */
+    uint64_t index_memory;  /* as in ikv_open_options */
+    uint64_t verify_memory; /* as in ikv_verify_options */
     ikv_store *store;
     ikv_result *result;
     unsigned char *keys; /* of a batch */
@@ -162,9 +163,11 @@ static int call_scan(reading *context)
 
 static int call_verify(reading *context)
 {
-    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
-    options.key_type = context->self.setup.type;
-    return ikv_verify(context->self.path, &options, NULL, NULL, NULL);
+    ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+    open_options.key_type = context->self.setup.type;
+    options.memory = context->verify_memory;
+    return ikv_verify(context->self.path, &open_options, &options, NULL, NULL);
 }
 
 /* ---------------------------------------------------------------- faults */
@@ -188,7 +191,7 @@ static void note_call(void *user, const fault_event *event)
  * what happens only once. */
 static bool is_expected(const read_fault *fault, fault_call call, int code, bool batch)
 {
-    bool reads = call == FAULT_READ;
+    bool reads = call == FAULT_READ || call == FAULT_WRITE;
     if (batch && reads && !fault->for_good && code == 0)
         return true;
     if (call == FAULT_ADVISE || call == FAULT_CLOSE)
@@ -198,7 +201,7 @@ static bool is_expected(const read_fault *fault, fault_call call, int code, bool
     if (code == SOME_UNREADABLE)
         return reads;
     if (fault->action == FAULT_ZERO)
-        return code == IKV_E_TRUNCATED;
+        return code == (call == FAULT_WRITE ? -EIO : IKV_E_TRUNCATED);
     return code == -fault->error;
 }
 
@@ -258,6 +261,14 @@ static void make_readable(reading *context, const victim_setup *setup, uint64_t 
     }
 }
 
+static void free_readable(reading *context)
+{
+    ikv_result_free(context->result);
+    ikv_close(context->store);
+    free(context->keys);
+    victim_free(&context->self);
+}
+
 static void read_under_faults(const victim_setup *setup, uint64_t index_memory)
 {
     reading context;
@@ -274,10 +285,7 @@ static void read_under_faults(const victim_setup *setup, uint64_t index_memory)
     strike_all("scan by key", &context, call_scan);
     context.order = IKV_ORDER_STORAGE;
     strike_all("scan by storage", &context, call_scan);
-    ikv_result_free(context.result);
-    ikv_close(context.store);
-    free(context.keys);
-    victim_free(&context.self);
+    free_readable(&context);
 }
 
 static void ours_with_its_index_in_memory(void **state)
@@ -302,6 +310,20 @@ static void plain(void **state)
     read_under_faults(&setup, 0);
 }
 
+/* Sorting the positions does not fit into the least memory: verify writes as well. */
+static void verify_that_spills(void **state)
+{
+    (void)state;
+    victim_setup setup = {.type = IKV_KEY_BYTES(128), .pairs = 20000, .sizes = MODEL_SIZES_EIGHT};
+    reading context;
+
+    make_readable(&context, &setup, 0);
+    context.verify_memory = 8u << 20;
+    strike_all("verify of many", &context, call_verify);
+    assert_int_equal(tmpdir_count(&context.self.dir), 1);
+    free_readable(&context);
+}
+
 /* A failed assertion must not fail the tests that follow. */
 static int stop_faults(void **state)
 {
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test_teardown(ours_with_its_index_in_memory, stop_faults),
         cmocka_unit_test_teardown(ours_without_its_index_in_memory, stop_faults),
         cmocka_unit_test_teardown(plain, stop_faults),
+        cmocka_unit_test_teardown(verify_that_spills, stop_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

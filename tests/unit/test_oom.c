@@ -3,7 +3,6 @@
  * file and disturbs no store. */
 #include "fault_alloc.h"
 #include "hostkey.h"
-#include "scale.h"
 #include "stores.h"
 #include "victim.h"
 
@@ -355,10 +354,8 @@ static void reading_plain(void **state)
 static void verify_that_spills(void **state)
 {
     (void)state;
-    victim_setup setup = {.type = IKV_KEY_U32, .pairs = 700000, .sizes = MODEL_SIZES_EIGHT};
+    victim_setup setup = {.type = IKV_KEY_BYTES(128), .pairs = 40000, .sizes = MODEL_SIZES_EIGHT};
     oom_context context;
-    if (test_is_sanitized())
-        setup.pairs = 300000;
     make_readable(&context, &setup);
     starve_all("verify of many", &context, call_verify, NULL);
     free_readable(&context);
