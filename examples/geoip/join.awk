@@ -9,15 +9,17 @@
 
 BEGIN { FS = "\t" }
 
-{
-    country = "--"
+# Many lines ask for one address: each is looked at once.
+!($1 in country) {
+    country[$1] = "--"
     comma = index($3, ",")
     if (comma > 0 && ordered($1) <= ordered(substr($3, 1, comma - 1)))
-        country = substr($3, comma + 1)
-    count[country]++
+        country[$1] = substr($3, comma + 1)
 }
 
-END { for (country in count) print country "\t" count[country] }
+{ count[country[$1]]++ }
+
+END { for (name in count) print name "\t" count[name] }
 
 # An address as text that is ordered as the addresses are: IPv6 as 8 groups of 4 digits, IPv4 (in
 # decimal, or dotted) as 10 digits. The letter in front keeps awk from comparing numbers.
@@ -28,6 +30,12 @@ function ordered(text,    part, parts, front, i, result) {
         for (i = 1; i <= parts; i++)
             result = result * 256 + part[i]
         return sprintf("n%010.0f", result)
+    }
+    # The last two groups may be written as an IPv4 address.
+    if (match(text, /[0-9]+\.[0-9.]+$/)) {
+        split(substr(text, RSTART), part, ".")
+        text = substr(text, 1, RSTART - 1) \
+            sprintf("%x:%x", part[1] * 256 + part[2], part[3] * 256 + part[4])
     }
     # "::" stands for as many groups of zeros as are missing.
     front = index(text, "::")
