@@ -7,32 +7,52 @@
 
 #include <string.h>
 
-/* Values that the answers of one batch should not exceed, as far as that can be foretold. */
-#define BATCH_VALUES_MAX (UINT64_C(128) << 20)
+/*
+ * Bytes of values that the answers of one batch take: usually, as far as that can be foretold, and
+ * at most (unless a single value is larger). Plain stores do not record the size of their largest
+ * value; there only what the last batches held tells.
+ */
+#define BATCH_VALUES_USUAL (UINT64_C(128) << 20)
+#define BATCH_VALUES_MOST  (UINT64_C(1) << 30)
 
-/* A first guess from what the store says about its values. */
-static size_t first_batch_size(const ikv_info *info)
+/* Keys whose values take no more than `bytes` if each takes `size`. */
+static size_t keys_within(uint64_t bytes, uint64_t size)
 {
-    uint64_t records = info->records_end > 24 ? info->records_end - 24 : 0;
-    uint64_t size = info->pair_count > 0 ? records / info->pair_count : 0;
-    if (size < info->value_size_p99)
-        size = info->value_size_p99;
-    uint64_t batch = size > 0 ? BATCH_VALUES_MAX / size : LOOKUP_BATCH_DEFAULT;
-    if (batch < 1)
-        return 1;
-    return batch < LOOKUP_BATCH_DEFAULT ? (size_t)batch : LOOKUP_BATCH_DEFAULT;
+    if (size == 0 || bytes / size >= LOOKUP_BATCH_DEFAULT)
+        return LOOKUP_BATCH_DEFAULT;
+    return bytes < size ? 1 : (size_t)(bytes / size);
 }
 
-/* Values can be larger than the guess, or come in clusters: go by what the last batch held. */
+static void choose_batch_size(struct lookup *lookup)
+{
+    const ikv_info *info = &lookup->info;
+    if (lookup->options.batch != 0) {
+        lookup->batch_size = lookup->batch_limit = (size_t)lookup->options.batch;
+        return;
+    }
+    lookup->batch_limit = LOOKUP_BATCH_DEFAULT;
+    /* A value that several keys ask for is in memory once, so all of them together are a bound. */
+    if (info->value_bytes > BATCH_VALUES_MOST)
+        lookup->batch_limit = keys_within(BATCH_VALUES_MOST, info->value_size_max);
+    uint64_t typical = info->pair_count > 0 ? info->records_end / info->pair_count : 0;
+    if (typical < info->value_size_p99)
+        typical = info->value_size_p99;
+    lookup->batch_size = keys_within(BATCH_VALUES_USUAL, typical);
+    if (lookup->batch_size > lookup->batch_limit)
+        lookup->batch_size = lookup->batch_limit;
+}
+
+/* Values can be larger than was foretold, or come in clusters: go by what the last batch held. */
 static void adapt_batch_size(struct lookup *lookup, uint64_t value_bytes)
 {
     if (lookup->options.batch != 0)
         return;
-    if (value_bytes > BATCH_VALUES_MAX && lookup->batch_size > 1) {
+    if (value_bytes > BATCH_VALUES_USUAL && lookup->batch_size > 1) {
         lookup->batch_size /= 2;
         /* The answers would otherwise keep the memory of the largest batch. */
         ikv_result_clear(lookup->result);
-    } else if (value_bytes < BATCH_VALUES_MAX / 4 && lookup->batch_size < LOOKUP_BATCH_DEFAULT) {
+    } else if (value_bytes < BATCH_VALUES_USUAL / 4 &&
+               lookup->batch_size <= lookup->batch_limit / 2) {
         lookup->batch_size *= 2;
     }
 }
@@ -47,7 +67,7 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
                                           .key_width = info->key_width,
                                           .with_key = true,
                                           .with_matched = options->match != IKV_EXACT};
-    lookup->batch_size = options->batch != 0 ? (size_t)options->batch : first_batch_size(info);
+    choose_batch_size(lookup);
     return ikv_result_new(&lookup->result) == 0 ? STATUS_DONE : out_of_memory();
 }
 

@@ -32,8 +32,8 @@ struct lookup {
     struct item_writer writer;
     struct key_batch batch;
     ikv_result *result;
-    size_t batch_size;
-    ikv_stats stats; /* of all calls */
+    size_t batch_size, batch_limit; /* keys: now, at most */
+    ikv_stats stats;                /* of all calls */
     uint64_t calls;
     double seconds;    /* spent in them */
     ikv_error problem; /* the first of the last call, already reported; code 0: none */

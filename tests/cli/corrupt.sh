@@ -64,6 +64,32 @@ err_has '1500'
 run 4 verify store --max-problems 1
 out_has 'corrupt, 1 problem;'
 
+run 4 verify store --memory 8M --temp-dir . --index-memory 1 --quiet
+out_has 'corrupt, 2 problems;'
+only_files keys others pairs sound store
+
+# A store that is cut off while it is read: not found out at once, but never an answer.
+mkfifo keys_fifo answers_fifo
+"$indexkv" get store --batch 1 --index-memory 1 --keys keys_fifo >answers_fifo 2>"$err" &
+child=$!
+exec 9<answers_fifo 8>keys_fifo
+echo 1 >&8
+IFS= read -r answer <&9
+[ "$answer" = '1	value-of-1-is-here' ] || fail "answered $answer"
+: >store
+echo 2 >&8
+echo 3 >&8
+exec 8>&-
+last='get from a store that was cut off'
+cat <&9 >"$out"
+wait "$child"
+status=$?
+[ "$status" -eq 5 ] || fail "exit status $status, expected 5"
+out_empty
+err_has '2'
+err_has '3'
+exec 9<&-
+
 # The index.
 cp sound store
 index=$("$indexkv" info store --json | grep -o '"index_start":[0-9]*' | grep -o '[0-9]*$')

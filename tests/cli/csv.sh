@@ -42,6 +42,10 @@ out_is '2\tBob\n'
 csv -o store --header first
 run 0 scan store
 out_is '1\t1,Ann,"Oslo, NO"\n2\t2,Bob,Rome\n'
+printf 'id,"say ""so"" now",x\n1,a,b\n' >rows
+csv -o store --header -v '"say ""so"" now"' rows
+run 0 get store 1
+out_is '1\ta\n'
 csv -o store --header -k 1 -v 3,name first
 run 0 get store 1
 out_is '1\t"Oslo, NO",Ann\n'

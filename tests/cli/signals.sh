@@ -36,6 +36,20 @@ interrupt INT 2
 interrupt TERM 15
 interrupt HUP 1
 
+# While it waits for somebody to open the other end of its input.
+last='build, SIGINT while it opens its input'
+env --default-signal=INT,TERM,HUP "$indexkv" build -o store input 2>"$err" &
+child=$!
+wait_for temporary_there
+sleep 0.1
+kill -s INT "$child"
+wait "$child"
+status=$?
+[ "$status" -eq 130 ] || fail "exit status $status, expected 130"
+err_empty
+same before store
+only_files before input old store
+
 # While input keeps coming, and while the sort runs.
 awk 'BEGIN { srand(1); for (i = 0; i < 3000000; i++) printf "%d\tv\n", int(rand() * 1000000000) }' >pairs
 for delay in 0.05 0.1 0.2 0.4 0.6 0.8 1.0; do

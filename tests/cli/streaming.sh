@@ -48,6 +48,20 @@ done <keys | cksum >expected
 same expected actual
 rm pairs
 
+# A few large values among many small ones, asked for together with them.
+awk 'BEGIN { for (i = 0; i < 1000; i++) printf "%d\tv%d\n", i, i
+    for (i = 1000; i < 1004; i++) { printf "%d\t", i
+        line = sprintf("%0999d ", i); for (j = 0; j < 40000; j++) printf "%s", line
+        printf "\n" } }' >pairs # 4 values of 40 MB
+build -o store pairs
+awk 'BEGIN { for (i = 0; i < 150000; i++) print i % 50000 ? i % 1000 : 1000 + i % 4
+    for (i = 1000; i < 1004; i++) print i }' >keys
+last='get of a few large values'
+(limited 900000 "$indexkv" get store --keys keys) | awk -F '\t' '{ print $1, length($2) }' | cksum >actual
+awk '{ print $1, $1 < 1000 ? length($1) + 1 : 40000000 }' keys | cksum >expected
+same expected actual
+rm pairs
+
 # With --batch 1 every key is answered before the next is written.
 printf '1\tone\n2\ttwo\n3\tthree\n' >pairs
 build -o store pairs
