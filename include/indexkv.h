@@ -402,11 +402,15 @@ IKV_API IKV_NODISCARD int ikv_scan_open(ikv_store *store, const ikv_scan_options
  * The next item; its pointers are valid until the next call on this scan. 0: *ret_item is set.
  * IKV_E_END: there are no more.
  *
- * In key order a damaged record gives an item with status IKV_CORRUPT and its key, and the scan can
- * go on. (After a damaged index page it can't: IKV_E_INDEX.) In storage order item.key is NULL, and
- * damage, which is found by the checksums of 1 MiB blocks, ends the scan with IKV_E_RECORD; plain
- * v2 files have no checksums, there only impossible sizes are found. After an error every further
- * call returns the same error.
+ * In key order a damaged record gives an item with status IKV_CORRUPT, one that can't be read an
+ * item with IKV_UNREADABLE. Both have their key and no value, *err says what is wrong although the
+ * call returns 0, and the scan can go on. (After a damaged index page it can't: IKV_E_INDEX.)
+ *
+ * In storage order item.key is NULL, and damage, which is found by the checksums of 1 MiB blocks,
+ * ends the scan with IKV_E_RECORD. Plain v2 files have no checksums: there only impossible sizes
+ * are found.
+ *
+ * After an error every further call returns the same error.
  */
 IKV_API IKV_NODISCARD int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err);
 IKV_API const ikv_stats *ikv_scan_stats(const ikv_scan *scan);
@@ -414,7 +418,7 @@ IKV_API void ikv_scan_close(ikv_scan *scan); /* NULL is allowed */
 
 /* ------------------------------------------------------------------ 6. writing --- */
 
-/* Largest value. (A record's size field has 32 bits, and our checksum takes 4 bytes of the record.)
+/* Largest value: a record's size field has 32 bits, and our checksum takes 4 bytes of the record.
  */
 #define IKV_VALUE_SIZE_MAX (UINT32_MAX - 4u)
 

@@ -219,10 +219,9 @@ static int write_trailer(struct ikv_writer *writer, const unsigned char header[I
 
 /* ---------------------------------------------------------------- all of it */
 
-static int finish_file(struct ikv_writer *writer)
+static int finish_file(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE])
 {
     struct ikv_output *output = &writer->output;
-    unsigned char bytes[IKV_HEADER_SIZE];
     struct ikv_header header = {.version = IKV_FORMAT_VERSION,
                                 .completed = 1,
                                 .pair_count = writer->pairs,
@@ -231,19 +230,20 @@ static int finish_file(struct ikv_writer *writer)
 
     if (!writer->plain)
         ikv_header_tag(&header, header.tag);
-    ikv_header_encode(&header, bytes);
+    ikv_header_encode(&header, ret_header);
     if (!writer->plain)
-        code = write_trailer(writer, bytes);
+        code = write_trailer(writer, ret_header);
     if (code == 0)
         code = ikv_output_flush(output);
     /* Compaction leaves a tail of the longer file behind. */
     if (code == 0 && writer->dropped_count &&
         ftruncate(output->fd, (off_t)ikv_output_offset(output)) != 0)
         code = -errno;
-    return code == 0 ? ikv_pwrite_all(output->fd, bytes, sizeof bytes, 0) : code;
+    return code;
 }
 
-int ikv_writer_complete(struct ikv_writer *writer, ikv_error *err)
+int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE],
+                        ikv_error *err)
 {
     int code = ikv_writer_report(writer, "sort", 0, 0, "pairs");
 
@@ -263,7 +263,7 @@ int ikv_writer_complete(struct ikv_writer *writer, ikv_error *err)
     if (code == 0 && writer->dropped_count)
         code = ikv_writer_compact(writer);
     if (code == 0)
-        code = finish_file(writer);
+        code = finish_file(writer, ret_header);
     if (code == 0)
         code = ikv_writer_report(writer, "sync", 0, 0, "bytes");
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.path), "writing it") : 0;

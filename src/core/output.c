@@ -161,18 +161,35 @@ int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
 
 /* ---------------------------------------------------------------- publishing */
 
-int ikv_output_publish(struct ikv_output *output, ikv_error *err)
+/*
+ * Each step is done once. After a failed fsync the kernel may have dropped the pages and forgotten
+ * the error, so a second one that succeeds proves nothing. The header comes between two of them, so
+ * that no crash leaves a file behind that calls itself whole and is not.
+ */
+static int make_durable(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
+                        ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(output->path);
-    int code = 0;
 
-    /* Each of these is done once. After a failed fsync the kernel may have dropped the pages and
-     * forgotten the error, so a second one that succeeds proves nothing. */
     if (fchmod(output->fd, (mode_t)output->mode) != 0)
-        code = ikv_fail(err, -errno, at, "setting its permissions");
-    else if (fsync(output->fd) != 0)
-        code = ikv_fail(err, -errno, at, "syncing it");
-    else if (renameat(output->dir_fd, output->temp_name, output->dir_fd, output->name) != 0)
+        return ikv_fail(err, -errno, at, "setting its permissions");
+    if (fsync(output->fd) != 0)
+        return ikv_fail(err, -errno, at, "syncing it");
+    int code = ikv_pwrite_all(output->fd, header, IKV_HEADER_SIZE, 0);
+    if (code < 0)
+        return ikv_fail(err, code, at, "writing its header");
+    if (fsync(output->fd) != 0)
+        return ikv_fail(err, -errno, at, "syncing it");
+    return 0;
+}
+
+int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
+                       ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(output->path);
+    int code = make_durable(output, header, err);
+
+    if (code == 0 && renameat(output->dir_fd, output->temp_name, output->dir_fd, output->name) != 0)
         code = ikv_fail(err, -errno, at, "putting it in place");
     if (code == 0) {
         free(output->temp_name);

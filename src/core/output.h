@@ -49,9 +49,11 @@ int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
 /* Write out what is still in the block. */
 int ikv_output_flush(struct ikv_output *output);
 
-/* 0: durable and in place; -errno: nothing happened to the path; IKV_E_DURABILITY. Closes the file;
- * on any failure but the last removes it. */
-int ikv_output_publish(struct ikv_output *output, ikv_error *err);
+/* Make what was written durable, then write the header that declares the file whole, make that
+ * durable, and put the file in place. 0; -errno: nothing happened to the path; IKV_E_DURABILITY.
+ * Closes the file; on any failure but the last removes it. */
+int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
+                       ikv_error *err);
 
 /* Remove the temporary file. */
 void ikv_output_discard(struct ikv_output *output);

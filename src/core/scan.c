@@ -61,6 +61,21 @@ int ikv_scan_fail(struct ikv_scan *scan, int code, uint64_t offset, const char *
     return code;
 }
 
+/* Only in key order: the scan goes on behind a record that is damaged or can't be read. */
+static void describe_bad_item(struct ikv_scan *scan, const ikv_item *item, ikv_error *err)
+{
+    const struct ikv_where where = {scan->store->path, IKV_NO_OFFSET, scan->store->index.key.type,
+                                    item->key};
+
+    if (item->status == IKV_CORRUPT) {
+        scan->stats.corrupt++;
+        (void)ikv_fail(err, IKV_E_RECORD, where, "scanning");
+    } else {
+        scan->stats.unreadable++;
+        (void)ikv_fail(err, scan->window->read_code, where, "reading a record");
+    }
+}
+
 int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err)
 {
     if (!scan || !ret_item)
@@ -79,17 +94,10 @@ int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err)
     scan->left--;
     scan->stats.keys++;
     scan->stats.distinct++;
-    switch (ret_item->status) {
-    case IKV_FOUND:
+    if (ret_item->status == IKV_FOUND)
         scan->stats.found++;
-        break;
-    case IKV_CORRUPT:
-        scan->stats.corrupt++;
-        break;
-    default:
-        scan->stats.unreadable++;
-        break;
-    }
+    else
+        describe_bad_item(scan, ret_item, err);
     return 0;
 }
 

@@ -235,6 +235,7 @@ static void collect_stats(const struct ikv_writer *writer, uint64_t file_size,
 int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats, ikv_error *err)
 {
     ikv_build_stats stats = {0};
+    unsigned char header[IKV_HEADER_SIZE];
 
     if (!writer)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_finish: writer is NULL");
@@ -243,11 +244,11 @@ int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats, ikv_error 
         if (err)
             *err = writer->failure;
     } else {
-        code = ikv_writer_complete(writer, err);
+        code = ikv_writer_complete(writer, header, err);
     }
     if (code == 0) {
         collect_stats(writer, ikv_output_offset(&writer->output), &stats);
-        code = ikv_output_publish(&writer->output, err);
+        code = ikv_output_publish(&writer->output, header, err);
     }
     if (ret_stats && (code == 0 || code == IKV_E_DURABILITY))
         *ret_stats = stats;

@@ -52,8 +52,9 @@ int ikv_writer_report(const struct ikv_writer *writer, const char *phase, uint64
 /* The record area ends here: pad it, so that the index begins where it should. */
 int ikv_writer_end_records(struct ikv_writer *writer);
 
-/* All pairs are added: write index, trailer and header. */
-int ikv_writer_complete(struct ikv_writer *writer, ikv_error *err);
+/* All pairs are added: write index and trailer. The header is left to ikv_output_publish. */
+int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE],
+                        ikv_error *err);
 
 /* Take the records in `dropped` out of the record area and write the index anew. */
 int ikv_writer_compact(struct ikv_writer *writer);
