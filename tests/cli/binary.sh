@@ -1,5 +1,6 @@
 #!/bin/sh
 # binary input, output and keys: key, u32 size, value, little-endian.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 # u32 keys 1, 258 and 4294967295; values "one", nothing, a NUL and 0xff.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Options of build that are not about the input.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { srand(9); for (i = 0; i < 400000; i++) printf "%d\tv%d\n", i * 7919 % 400000, i }' >pairs

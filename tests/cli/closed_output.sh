@@ -1,5 +1,6 @@
 #!/bin/sh
 # Output that can't be written is reported; a closed pipe ends quietly.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { for (i = 0; i < 200000; i++) printf "%d\tvalue %d\n", i, i }' >pairs

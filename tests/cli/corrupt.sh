@@ -1,5 +1,6 @@
 #!/bin/sh
 # Damage: the keys it concerns are named and give exit status 4, all others are answered.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { for (i = 0; i < 2000; i++) printf "%d\tvalue-of-%d-is-here\n", i, i }' >pairs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # csv input: RFC 4180 and what it does not allow, columns by number and by name.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 csv() {

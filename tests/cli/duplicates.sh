@@ -1,5 +1,6 @@
 #!/bin/sh
 # The three ways to treat a key that comes twice.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '7\told\n' >old

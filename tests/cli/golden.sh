@@ -1,5 +1,6 @@
 #!/bin/sh
 # The files that the Rust crate wrote, through the command.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 # decode WITH_KEYS WIDTH: binary output as lines of [key hex,] value hex.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # What info says, against sizes computed here.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { for (i = 0; i < 1000; i++) printf "%d\t%s\n", i, i % 2 ? "ab" : "abcdef" }' >pairs

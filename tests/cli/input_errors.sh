@@ -1,6 +1,7 @@
 #!/bin/sh
 # Bad input and inputs that can't be read: file and line are named, nothing is left behind, the old
 # store stays.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '1\told\n' >old

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Every key type: its extremes, its order, what is out of its range, its ways of writing.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 # try TYPE BELOW ABOVE KEY...: keys in ascending order; the first two are out of range ('' for none).

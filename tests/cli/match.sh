@@ -1,5 +1,6 @@
 #!/bin/sh
 # floor and ceiling against a table computed by awk; ranges at both ends.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { srand(3); key = 1000; for (i = 0; i < 20000; i++) { key += 1 + int(rand() * 50)

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Missing keys: with KEY arguments and from files, in all three ways.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '1\tone\n3\tthree\n' >pairs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Files that are no stores, or not the right ones: refused at once, never waited for.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '1\tone\n2\ttwo\n' >pairs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # tsv, jsonl, raw and binary of get and scan.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 {

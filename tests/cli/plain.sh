@@ -1,5 +1,6 @@
 #!/bin/sh
 # Plain v2 stores: written byte for byte as the format says, and read when put together by hand.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '258\ttwo\n1\tone\n' >pairs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Progress when it is asked for, and when it is not.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { for (i = 0; i < 300000; i++) printf "%d\tvalue %d\n", i, i }' >pairs

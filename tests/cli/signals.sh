@@ -1,6 +1,7 @@
 #!/bin/sh
 # SIGINT, SIGTERM and SIGHUP: the temporary file goes, the old store stays, the process ends as
 # killed by the signal.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 env --default-signal=INT true 2>/dev/null || exit 77

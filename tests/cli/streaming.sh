@@ -1,5 +1,6 @@
 #!/bin/sh
 # Long inputs in bounded memory, keys and answers that flow while the other end still waits.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 # limited KIB COMMAND...: with so much address space, unless it can't even start (a sanitizer's build).

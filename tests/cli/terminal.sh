@@ -1,6 +1,7 @@
 #!/bin/sh
 # On a terminal: no control bytes from stores, no binary, a progress line that goes away, keys
 # answered as they are typed. `script` makes the terminal.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 command -v script >"$directory/which" || exit 77

@@ -1,5 +1,6 @@
 #!/bin/sh
 # tsv input: lines as they are, several inputs one after the other, standard input.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 # The value is the rest of the line: tabs, CRs, NULs, bytes that are no text, nothing at all.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Wrong usage is named and gives exit status 2; help goes to standard output.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 printf '1\tone\n' >pairs
