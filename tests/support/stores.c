@@ -277,10 +277,15 @@ void assert_get(ikv_store *store, const store_model *model, const void *key, ikv
 
 /* ---------------------------------------------------------------- scans */
 
-static void assert_scan_ends(ikv_scan *scan)
+/* No more items, and statistics of as many as there were. */
+static void assert_scan_ends(ikv_scan *scan, uint64_t delivered)
 {
+    const ikv_stats *stats = ikv_scan_stats(scan);
     ikv_item item;
 
+    assert_int_equal(stats->keys, delivered);
+    assert_int_equal(stats->found, delivered);
+    assert_int_equal(stats->missing + stats->corrupt + stats->unreadable, 0);
     assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
     assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
 }
@@ -321,7 +326,7 @@ void assert_key_scan(ikv_store *store, const store_model *model, const void *fro
         assert_key_item(model, pair, &item);
         delivered++;
     }
-    assert_scan_ends(scan);
+    assert_scan_ends(scan, delivered);
     ikv_scan_close(scan);
 }
 
@@ -348,7 +353,7 @@ void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_
         assert_int_equal(item.size, order[i]->size);
         assert_memory_equal(item.value, order[i]->value, item.size);
     }
-    assert_scan_ends(scan);
+    assert_scan_ends(scan, count);
     ikv_scan_close(scan);
 }
 

@@ -311,6 +311,35 @@ static void a_missing_key_is_said_by_name(void **state)
     close_many_pages(&pages);
 }
 
+/* `err` is written on failure, and only then. */
+static void errors_are_left_alone_on_success(void **state)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    ikv_scan *scan = NULL;
+    ikv_store *store = NULL;
+    many_pages pages;
+    ikv_error before;
+    ikv_error err;
+    ikv_item item;
+
+    open_small(state, &pages);
+    memset(&before, 0x5a, sizeof(before));
+    memcpy(&err, &before, sizeof(err));
+    assert_int_equal(ikv_open(pages.path, NULL, &store, &err), 0);
+    assert_int_equal(ikv_get(store, pages.model.pairs[0].key, NULL, pages.result, &err), 0);
+    assert_int_equal(ikv_get_many(store, pages.model.pairs[1].key, 1, NULL, pages.result, &err), 0);
+    for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++) {
+        options.order = (ikv_order)order;
+        assert_int_equal(ikv_scan_open(store, &options, &scan, &err), 0);
+        assert_int_equal(ikv_scan_next(scan, &item, &err), 0);
+        ikv_scan_close(scan);
+    }
+    assert_int_equal(ikv_verify(pages.path, NULL, NULL, NULL, &err), 0);
+    assert_memory_equal(&err, &before, sizeof(err));
+    ikv_close(store);
+    close_many_pages(&pages);
+}
+
 static void statistics_add_up(void **state)
 {
     many_pages pages;
@@ -362,6 +391,7 @@ int main(void)
         cmocka_unit_test(an_empty_batch_has_an_empty_result),
         cmocka_unit_test(results_outlive_stores_and_are_used_again),
         cmocka_unit_test(a_missing_key_is_said_by_name),
+        cmocka_unit_test(errors_are_left_alone_on_success),
         cmocka_unit_test(statistics_add_up),
     };
 

@@ -12,8 +12,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include <cmocka.h>
 
@@ -300,6 +302,53 @@ static void a_scan_reads_the_store_once(void **state)
     }
 }
 
+/* More 1 MiB blocks than checksums are read at once. Half a GiB: only where that is cheap. */
+static void scans_of_very_many_blocks(void **state)
+{
+    enum { COUNT = 70, SIZE = 8 << 20 };
+    const tmpdir *dir = *state;
+    char *path = tmpdir_file(dir, "large");
+    ikv_writer_options options = store_options(IKV_KEY_U32);
+    ikv_scan_options scan_options = IKV_SCAN_OPTIONS_INIT;
+    unsigned char *value = must_malloc(SIZE);
+    ikv_writer *writer = NULL;
+    ikv_scan *scan = NULL;
+    struct statvfs room;
+    ikv_store *store;
+    ikv_item item;
+    ikv_error err;
+
+    assert_int_equal(statvfs(dir->path, &room), 0);
+    if (test_is_sanitized() || strncmp(dir->path, "/dev/shm/", 9) != 0 ||
+        (uint64_t)room.f_bavail * room.f_frsize < UINT64_C(4) << 30) {
+        free(value);
+        free(path);
+        skip();
+    }
+    assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
+    for (uint32_t key = 0; key < COUNT; key++) {
+        memset(value, (int)key, SIZE);
+        assert_ok(ikv_writer_add(writer, &key, value, SIZE, &err), &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+    assert_ok(ikv_verify(path, NULL, NULL, NULL, &err), &err);
+    store = store_open(path, 0, 0, 0);
+    scan_options.order = IKV_ORDER_STORAGE;
+    assert_ok(ikv_scan_open(store, &scan_options, &scan, &err), &err);
+    for (uint32_t key = 0; key < COUNT; key++) {
+        memset(value, (int)key, SIZE);
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        assert_int_equal(item.size, SIZE);
+        assert_memory_equal(item.value, value, SIZE);
+    }
+    assert_int_equal(ikv_scan_next(scan, &item, &err), IKV_E_END);
+    ikv_scan_close(scan);
+    ikv_close(store);
+    assert_int_equal(remove(path), 0);
+    free(value);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +361,7 @@ int main(void)
         cmocka_unit_test(huge_values),
         cmocka_unit_test(scans_are_independent),
         cmocka_unit_test(a_scan_reads_the_store_once),
+        cmocka_unit_test(scans_of_very_many_blocks),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
