@@ -145,7 +145,7 @@ static uint64_t moved_position(const struct shifts *shifts, uint64_t position)
     size_t low = 0;
     size_t high = shifts->count;
 
-    if (position < shifts->shift[0].position || position >= shifts->end)
+    if (shifts->count == 0 || position < shifts->shift[0].position || position >= shifts->end)
         return position;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -233,7 +233,7 @@ static int move_index(struct ikv_writer *writer, uint64_t start, const struct ik
 {
     const uint64_t total = ikv_tape_size(tape) / 16;
     const size_t capacity = (size_t)ikv_min(total, writer->memory / 2 / sizeof(struct shift));
-    struct shifts shifts = {.shift = malloc(capacity * sizeof(struct shift))};
+    struct shifts shifts = {.shift = malloc(capacity * sizeof(struct shift)), .count = 0};
 
     int code = shifts.shift ? ikv_tape_cut(&writer->fences, 0) : -ENOMEM;
     if (code == 0)

@@ -108,13 +108,13 @@ static void add_tail(struct ikv_result *result, uint32_t begin, uint32_t end,
 {
     struct ikv_tail *tails = result->tails.bytes;
 
-    if (!tails || result->tails.size < (result->tail_count + 1) * sizeof *tails) {
+    if (!tails || result->tails.size < ((size_t)result->tail_count + 1) * sizeof *tails) {
         struct ikv_scratch larger = {NULL, 0};
-        if (!ikv_scratch_get(&larger, 2 * (result->tail_count + 16) * sizeof *tails)) {
+        if (!ikv_scratch_get(&larger, 2 * ((size_t)result->tail_count + 16) * sizeof *tails)) {
             result->fatal = -ENOMEM;
             return;
         }
-        if (result->tail_count)
+        if (tails)
             memcpy(larger.bytes, tails, result->tail_count * sizeof *tails);
         ikv_scratch_free(&result->tails);
         result->tails = larger;

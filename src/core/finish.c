@@ -77,7 +77,7 @@ static int take_entry(struct ikv_writer *writer, struct ikv_index_writer *index,
 static int write_index(struct ikv_writer *writer, ikv_error *err)
 {
     struct ikv_index_writer index;
-    uint64_t held[IKV_ENTRY_WORDS_MAX];
+    uint64_t held[IKV_ENTRY_WORDS_MAX] = {0};
     const uint64_t *entry;
     uint64_t seen = 0;
     int code = 0;
@@ -180,7 +180,7 @@ static int put_directory_and_footer(struct ikv_writer *writer, const struct trai
 {
     unsigned char directory[8 * IKV_SECTION_ENTRY_SIZE];
     unsigned char footer_bytes[IKV_FOOTER_SIZE];
-    const size_t size = trailer->count * IKV_SECTION_ENTRY_SIZE;
+    const size_t size = (size_t)trailer->count * IKV_SECTION_ENTRY_SIZE;
     uint64_t offset = ikv_output_offset(&writer->output);
     uint64_t aligned = ikv_round_up(offset, IKV_SECTION_ALIGN);
 

@@ -41,7 +41,7 @@ static int run(const struct ikv_store *store, const void *keys, size_t count, ik
 int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get_options *options,
                  ikv_result *result, ikv_error *err)
 {
-    struct ikv_get_options known;
+    struct ikv_get_options known = {0};
 
     int code = check(store, keys, count, options, result, &known, err);
     if (code < 0) {

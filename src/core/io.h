@@ -22,10 +22,10 @@
 /* A file to read from. It outlives the requests that name it. */
 struct ikv_io_file {
     int fd;
-    bool direct; /* opened with O_DIRECT: offset, length and buffer of a request are aligned as
-                    the file needs it, and `length` may reach beyond the end of the file */
-    uint64_t
-        serial; /* never used for another file: a descriptor's number is, after it was closed */
+    bool direct;     /* opened with O_DIRECT: offset, length and buffer of a request are aligned as
+                        the file needs it, and `length` may reach beyond the end of the file */
+    uint64_t serial; /* with fd, never another file's: a descriptor's number alone may be */
+    uint32_t align;  /* direct: of offset, length and buffer, a power of two */
 };
 
 struct ikv_io_request {

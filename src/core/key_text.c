@@ -289,7 +289,7 @@ static int format_bytes(const struct ikv_key_info *key, const unsigned char *sto
 {
     if (size < (size_t)key->width * 2 + 1)
         return IKV_E_INVALID;
-    for (uint32_t i = 0; i < key->width; i++) {
+    for (size_t i = 0; i < key->width; i++) {
         buf[2 * i] = "0123456789abcdef"[stored[i] >> 4];
         buf[2 * i + 1] = "0123456789abcdef"[stored[i] & 15];
     }

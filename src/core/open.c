@@ -217,7 +217,7 @@ static void set_first_read(struct ikv_store *store)
 
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
-    struct first_look first;
+    struct first_look first = {0};
     struct ikv_key_info key;
     bool ours = false;
 
@@ -251,7 +251,8 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
         return code;
     struct ikv_store *store = calloc(1, sizeof *store);
     if (store) {
-        store->file.fd = -1;
+        store->file.fd = store->direct.fd = -1;
+        store->reads = &store->file;
         store->backend = &ikv_io_pread;
         store->path = malloc(strlen(path) + 1);
     }

@@ -43,7 +43,7 @@ static int take_sample(struct ikv_store *store, const struct ikv_geometry *index
                        struct sample *sample, ikv_error *err)
 {
     unsigned char entries[WINDOW * IKV_STRIDE_MAX];
-    uint64_t first[IKV_KEY_WORDS_MAX];
+    uint64_t first[IKV_KEY_WORDS_MAX] = {0};
     const uint64_t count = ikv_min(index->count, WINDOW);
     const uint64_t windows = index->count > WINDOW ? WINDOWS : 1;
 

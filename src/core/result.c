@@ -43,7 +43,7 @@ void ikv_result_clear(ikv_result *result)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         ikv_scratch_free(all[i]);
     ikv_arena_free(&result->arena);
-    ikv_fetch_close(result);
+    ikv_window_close(&result->window);
     memset(&result->stats, 0, sizeof result->stats);
     result->stats.backend = "none";
     result->count = 0;

@@ -5,7 +5,7 @@
  *   get_many.c   arguments checked, result reset
  *   batch.c      keys sorted, repeats folded into one
  *   search.c     which page next? what does this page say?
- *   fetch.c      reads planned, merged, submitted and reaped: a window of slots that is kept full
+ *   fetch*.c     reads planned, merged, submitted and reaped: a window of slots that is kept full
  *   deliver.c    records verified, copied, put at every place where the caller asked for them
  */
 #ifndef IKV_RESULT_H
@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "search.h"
 #include "store.h"
+#include "window.h"
 
 /* Memory that grows and never shrinks by itself; growing loses the content. */
 struct ikv_scratch {
@@ -21,44 +22,8 @@ struct ikv_scratch {
     size_t size;
 };
 
-#define IKV_SLOT_SIZE  ((size_t)128 << 10)
-#define IKV_SLOT_PAGES (IKV_SLOT_SIZE / IKV_PAGE_SIZE)
-/* A page reaches into the next slice by less than a stride. */
-#define IKV_SLOT_BYTES (IKV_SLOT_SIZE + 256)
-
 /* Status inside the library: not read, because value_budget was used up. */
 #define IKV_DEFERRED 100
-
-enum ikv_slot_use { IKV_SLOT_PAGES_READ, IKV_SLOT_RECORDS_READ, IKV_SLOT_TAIL_READ };
-
-/* One read in flight, or two when page checksums have to be read as well. */
-struct ikv_slot {
-    struct ikv_io_request data;
-    struct ikv_io_request sums;
-    /* Status inside the library: not read, because value_budget was used up. */
-#define IKV_DEFERRED 100
-
-    enum ikv_slot_use use;
-    unsigned waiting; /* requests not finished */
-    unsigned char *buffer;
-    unsigned char sums_buffer[IKV_SLOT_PAGES * IKV_PAGE_CHECKSUM_SIZE];
-
-    /* Pages: the chunks that asked for them, in order of pages, neighbours or the same. */
-    uint64_t first_page;
-    uint32_t page_count;
-    uint32_t chunk_count;
-    uint32_t chunks[IKV_SLOT_PAGES];
-    bool holds_pages; /* they stay valid until the slot is used again: see ikv_fetch_cached */
-    const struct ikv_store *held_store;
-    uint64_t held_serial;
-
-    /* Records: hits[hit_begin..hit_end), in order of positions. Tail: hits of one record. */
-    uint32_t hit_begin;
-    uint32_t hit_end;
-    unsigned char *record; /* tail: where the record's content is put together */
-    uint32_t record_size;
-    uint32_t record_have;
-};
 
 /* A record of which only the beginning was read. */
 struct ikv_tail {
@@ -97,14 +62,7 @@ struct ikv_result {
     size_t value_budget; /* when values take more, further ones are IKV_DEFERRED; 0: no bound */
 
     /* Reading */
-    const struct ikv_io_backend *backend; /* of `io` */
-    struct ikv_io *io;
-    struct ikv_slot *slots;
-    unsigned char *slot_buffers;
-    uint32_t *free_slots; /* a queue, so that the slot used longest ago is used next */
-    unsigned slot_count;
-    unsigned free_head;
-    unsigned free_count;
+    struct ikv_window window;
     uint32_t hits_sorted;  /* hits[0..hits_sorted) are in order, generation by generation */
     uint32_t hits_planned; /* hits[0..hits_planned) are being read or done */
     struct ikv_scratch tails;
@@ -129,7 +87,6 @@ void ikv_batch_finish(struct ikv_result *result);
 
 /* fetch.c: run the search and read the records; statuses and items are set. 0 or -errno (fatal). */
 int ikv_fetch_open(struct ikv_result *result);
-void ikv_fetch_close(struct ikv_result *result);
 int ikv_fetch_run(struct ikv_result *result);
 /* The same without a search: the hits are set, their number in search.hit_count. */
 int ikv_fetch_records(struct ikv_result *result);

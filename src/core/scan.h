@@ -5,7 +5,7 @@
 #include "reader.h"
 #include "result.h"
 
-#define IKV_SCAN_PAGES 64 /* index pages read at once */
+#define IKV_SCAN_PAGES ((size_t)64) /* index pages read at once */
 
 struct ikv_scan {
     const struct ikv_store *store;

@@ -17,7 +17,7 @@ static inline unsigned char *matched_at(const struct ikv_search *search, uint32_
 static void set_status(struct ikv_search *search, uint32_t begin, uint32_t end, ikv_status status)
 {
     for (uint32_t key = begin; key < end; key++)
-        search->status[key] = status;
+        search->status[key] = (int32_t)status;
 }
 
 static void hit(struct ikv_search *search, uint32_t key, uint64_t position)
@@ -297,15 +297,16 @@ static void page_is_corrupt(struct ikv_search *search, const struct ikv_page *pa
         search->corrupt_page = page->number;
 }
 
-void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page)
+void ikv_search_feed(struct ikv_search *search, uint32_t chunk_number, const struct ikv_page *page)
 {
+    const uint32_t begin = chunk_number;
     const struct ikv_chunk chunk = search->chunks[begin];
     const uint32_t end = chunk.key_end;
-    uint32_t left_end = key_bound(search, begin, end, entry_at(search, page, 0), false);
-    uint32_t right_begin =
-        key_bound(search, left_end, end, entry_at(search, page, page->count - 1), true);
+    uint32_t middle_begin = key_bound(search, begin, end, entry_at(search, page, 0), false);
+    uint32_t middle_end =
+        key_bound(search, middle_begin, end, entry_at(search, page, page->count - 1), true);
     bool believed =
-        left_end == begin && right_begin == end; /* so far nothing depends on the page */
+        middle_begin == begin && middle_end == end; /* so far nothing depends on the page */
 
     if (search->match != IKV_EXACT) {
         if (!page_is_intact(search, page)) {
@@ -313,13 +314,12 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv
             ikv_search_fail(search, begin, IKV_CORRUPT);
             return;
         }
-        uint32_t middle_begin = left_end;
-        divide(search, begin, chunk, page, left_end, right_begin);
-        resolve_nearest(search, page, middle_begin, right_begin);
+        divide(search, begin, chunk, page, middle_begin, middle_end);
+        resolve_nearest(search, page, middle_begin, middle_end);
         return;
     }
     uint32_t hits_before = search->hit_count;
-    if (resolve_exact(search, page, left_end, right_begin) > 0)
+    if (resolve_exact(search, page, middle_begin, middle_end) > 0)
         believed = false;
     if (!believed && !page_is_intact(search, page)) {
         page_is_corrupt(search, page);
@@ -328,5 +328,5 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv
             search->status[search->hits[i].key] = IKV_FOUND; /* proven by their records */
         return;
     }
-    divide(search, begin, chunk, page, left_end, right_begin);
+    divide(search, begin, chunk, page, middle_begin, middle_end);
 }

@@ -93,7 +93,7 @@ uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page);
 /* The page that ikv_search_next would give, without taking it; UINT64_MAX: none waits. */
 uint64_t ikv_search_peek(const struct ikv_search *search);
 
-void ikv_search_feed(struct ikv_search *search, uint32_t chunk, const struct ikv_page *page);
+void ikv_search_feed(struct ikv_search *search, uint32_t chunk_number, const struct ikv_page *page);
 /* The page could not be read: its keys get `status`. */
 void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status);
 

@@ -9,7 +9,9 @@
 
 struct ikv_store {
     char *path;
-    struct ikv_io_file file;
+    struct ikv_io_file file;         /* through the page cache: opening, scans, verify */
+    struct ikv_io_file direct;       /* fd -1: not opened with O_DIRECT */
+    const struct ikv_io_file *reads; /* the one that lookups read */
     uint64_t file_size;
     const struct ikv_io_backend *backend;
 

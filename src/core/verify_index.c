@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PAGES 256 /* read at once */
+#define PAGES ((size_t)256) /* read at once */
 
 struct window {
     unsigned char *pages;

@@ -44,8 +44,9 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
 
 static char *copy_text(const char *text)
 {
-    char *copy = malloc(strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
 }
 
 static int set_options(struct ikv_writer *writer, const struct ikv_writer_options *options,
@@ -259,7 +260,7 @@ int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats, ikv_error 
 int ikv_build(const char *path, const ikv_writer_options *options, ikv_next_fn next, void *user,
               ikv_build_stats *ret_stats, ikv_error *err)
 {
-    struct ikv_writer *writer;
+    struct ikv_writer *writer = NULL;
     struct ikv_pair pair;
 
     if (!next)

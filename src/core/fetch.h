@@ -1,0 +1,18 @@
+/* Parts of the query driver: see fetch.c. */
+#ifndef IKV_FETCH_H
+#define IKV_FETCH_H
+
+#include "result.h"
+
+/* Plan one read, if there is something to read. There must be a free slot. */
+bool ikv_plan_pages(struct ikv_result *result);
+bool ikv_plan_records(struct ikv_result *result);
+bool ikv_plan_tail(struct ikv_result *result);
+
+/* The reads of a slot are finished. */
+void ikv_complete_pages(struct ikv_result *result, struct ikv_slot *slot);
+void ikv_complete_records(struct ikv_result *result, struct ikv_slot *slot);
+/* Whether the slot is in flight again, with the next piece. */
+bool ikv_complete_tail(struct ikv_result *result, struct ikv_slot *slot);
+
+#endif

@@ -1,0 +1,129 @@
+#define _POSIX_C_SOURCE 200809L
+#include "window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* All slots together; deep windows have small slots. */
+#define WINDOW_SIZE ((uint32_t)2 << 20)
+
+/* A page reaches into the next slice by less than a stride, and a direct read begins and ends at
+ * whole blocks. */
+#define DATA_SURPLUS ((size_t)3 * IKV_ALIGN_MAX)
+#define SUMS_SIZE    ((size_t)2 * IKV_ALIGN_MAX)
+
+_Static_assert(IKV_SLOT_PAGES_MAX * 4 <= IKV_ALIGN_MAX,
+               "checksums of a slot's pages are one block");
+
+static int allocate(struct ikv_window *window, unsigned count)
+{
+    const uint32_t share = WINDOW_SIZE / count / IKV_PAGE_SIZE * IKV_PAGE_SIZE;
+
+    window->slot_size = (uint32_t)ikv_max(IKV_SLOT_SIZE_MIN, ikv_min(share, IKV_SLOT_SIZE_MAX));
+    const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
+    window->slots = calloc(count, sizeof *window->slots);
+    window->free = malloc(count * sizeof *window->free);
+    window->refused = malloc(count * sizeof *window->refused);
+    if (posix_memalign(&window->memory, IKV_ALIGN_MAX, count * bytes) != 0)
+        window->memory = NULL;
+    if (!window->slots || !window->free || !window->refused || !window->memory)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        window->free[i] = i;
+        window->slots[i].data_buffer = (unsigned char *)window->memory + i * bytes;
+        window->slots[i].sums_buffer =
+            window->slots[i].data_buffer + window->slot_size + DATA_SURPLUS;
+    }
+    window->slot_count = window->free_count = count;
+    return 0;
+}
+
+int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend)
+{
+    *window = (struct ikv_window){.backend = backend};
+    int code = allocate(window, backend->depth);
+    if (code == 0) {
+        const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
+        const struct ikv_io_options options = {.depth = 2 * window->slot_count,
+                                               .memory = window->memory,
+                                               .memory_size = window->slot_count * bytes};
+        code = backend->create(&options, &window->io);
+    }
+    if (code < 0) {
+        window->io = NULL;
+        ikv_window_close(window);
+    }
+    return code;
+}
+
+void ikv_window_close(struct ikv_window *window)
+{
+    if (window->io)
+        window->backend->destroy(window->io);
+    free(window->slots);
+    free(window->free);
+    free(window->refused);
+    free(window->memory);
+    *window = (struct ikv_window){0};
+}
+
+struct ikv_slot *ikv_window_take(struct ikv_window *window, enum ikv_slot_use use)
+{
+    struct ikv_slot *slot = ikv_window_free_slot(window, 0);
+
+    window->free_head = (window->free_head + 1) % window->slot_count;
+    window->free_count--;
+    slot->use = use;
+    slot->waiting = 0;
+    slot->holds_pages = false;
+    slot->sums.size = 0;
+    slot->sums.request.code = 0;
+    slot->sums.request.retries = 0;
+    return slot;
+}
+
+void ikv_window_release(struct ikv_window *window, const struct ikv_slot *slot)
+{
+    unsigned tail = (window->free_head + window->free_count) % window->slot_count;
+    window->free[tail] = (uint32_t)(slot - window->slots);
+    window->free_count++;
+}
+
+void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ikv_slot_read *read,
+                     const struct ikv_io_file *file, void *buffer, uint64_t offset, uint32_t size)
+{
+    const uint64_t align = file->direct ? file->align : 1;
+    const uint64_t start = offset & ~(align - 1);
+    const uint64_t end = ikv_round_up(offset + size, align);
+
+    read->bytes = (const unsigned char *)buffer + (offset - start);
+    read->size = size;
+    read->request = (struct ikv_io_request){.file = file,
+                                            .offset = start,
+                                            .length = (uint32_t)(end - start),
+                                            .need = (uint32_t)(offset + size - start),
+                                            .buffer = buffer,
+                                            .owner = slot};
+    int code = window->backend->submit(window->io, &read->request);
+    if (code == 0)
+        slot->waiting++;
+    else
+        read->request.code = code; /* as if it had been tried */
+}
+
+void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot)
+{
+    if (slot->waiting == 0)
+        window->refused[window->refused_count++] = (uint32_t)(slot - window->slots);
+}
+
+struct ikv_slot *ikv_window_reap(struct ikv_window *window)
+{
+    if (window->refused_count > 0)
+        return &window->slots[window->refused[--window->refused_count]];
+    for (;;) {
+        struct ikv_slot *slot = window->backend->reap(window->io)->owner;
+        if (--slot->waiting == 0)
+            return slot;
+    }
+}

@@ -1,0 +1,208 @@
+/* Saying what a ring has, and why there is none. */
+#define _GNU_SOURCE
+#include "queue.h"
+#include "uring.h"
+
+#include "indexkv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* ---------------------------------------------------------------- features */
+
+static const struct {
+    unsigned feature;
+    const char *name;
+} feature_names[] = {
+    {IKV_URING_SINGLE_ISSUER, "single_issuer"},
+    {IKV_URING_DEFER_TASKRUN, "defer_taskrun"},
+    {IKV_URING_COOP_TASKRUN, "coop_taskrun"},
+    {IKV_URING_SUBMIT_ALL, "submit_all"},
+    {IKV_URING_CLAMP, "clamp"},
+    {IKV_URING_CQSIZE, "cqsize"},
+    {IKV_URING_BUFFERS, "registered_buffers"},
+    {IKV_URING_FILES, "registered_files"},
+};
+enum { FEATURE_NAMES = sizeof feature_names / sizeof feature_names[0] };
+
+/* Text that is cut where the room ends. */
+struct line {
+    char *at;
+    size_t left; /* with the terminator */
+};
+
+static void append(struct line *line, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (line->left == 0)
+        return;
+    if (length > line->left - 1)
+        length = line->left - 1;
+    memcpy(line->at, text, length);
+    line->at += length;
+    line->left -= length;
+    *line->at = 0;
+}
+
+static void append_refusal(struct line *line, const struct ikv_ring *ring, unsigned feature)
+{
+    int code = -EINVAL; /* the only answer that set-up steps down on */
+
+    if (feature == IKV_URING_BUFFERS)
+        code = ring->buffers_code;
+    if (feature == IKV_URING_FILES)
+        code = ring->files_code;
+    append(line, " (");
+    append(line, ikv_strerror(code));
+    append(line, ")");
+}
+
+const char *ikv_uring_features(const struct ikv_io *io, char *buf, size_t size)
+{
+    const struct ikv_ring *ring = &io->ring;
+    struct line line = {buf, size};
+    const char *separator = "";
+
+    append(&line, "");
+    if (ring->uring.flags & IORING_SETUP_SQPOLL) {
+        append(&line, "sqpoll");
+        separator = ",";
+    }
+    if (ring->uring.flags & IORING_SETUP_IOPOLL) {
+        append(&line, separator);
+        append(&line, "iopoll");
+        separator = ",";
+    }
+    for (int i = 0; i < FEATURE_NAMES; i++) {
+        if (!(ring->features & feature_names[i].feature))
+            continue;
+        append(&line, separator);
+        append(&line, feature_names[i].name);
+        separator = ",";
+    }
+    separator = " without ";
+    for (int i = 0; i < FEATURE_NAMES; i++) {
+        if (!(ring->refused & feature_names[i].feature))
+            continue;
+        append(&line, separator);
+        append(&line, feature_names[i].name);
+        append_refusal(&line, ring, feature_names[i].feature);
+        separator = ",";
+    }
+    return buf;
+}
+
+/* ---------------------------------------------------------------- reasons */
+
+/* The first number in a file of /proc; negative: there is none. `label` is what stands before it,
+ * at the start of a line. */
+static int proc_number(const char *path, const char *label)
+{
+    char text[128];
+    FILE *file = fopen(path, "re");
+    int number = -1;
+
+    if (!file)
+        return -1;
+    while (number < 0 && fgets(text, sizeof text, file))
+        if (strncmp(text, label, strlen(label)) == 0)
+            number = (int)strtol(text + strlen(label), NULL, 10);
+    (void)fclose(file);
+    return number;
+}
+
+static const char *explain_refusal(char *why, size_t size)
+{
+    int disabled = proc_number("/proc/sys/kernel/io_uring_disabled", "");
+
+    if (disabled == 2)
+        (void)snprintf(why, size,
+                       "io_uring is switched off on this system (EPERM): sysctl "
+                       "kernel.io_uring_disabled is 2");
+    else if (disabled == 1)
+        (void)snprintf(why, size,
+                       "io_uring is for privileged processes only on this system (EPERM): sysctl "
+                       "kernel.io_uring_disabled is 1");
+    else if (proc_number("/proc/self/status", "Seccomp:") > 0)
+        (void)snprintf(why, size,
+                       "io_uring is refused to this process (EPERM) by its seccomp filter, as "
+                       "container runtimes set one");
+    else
+        (void)snprintf(why, size,
+                       "io_uring is refused to this process (EPERM) by a security policy");
+    return why;
+}
+
+static const char *explain_absence(char *why, size_t size)
+{
+    if (proc_number("/proc/self/status", "Seccomp:") > 0)
+        (void)snprintf(why, size,
+                       "no io_uring (ENOSYS): the kernel has none, or the process's seccomp filter "
+                       "says so");
+    else
+        (void)snprintf(why, size,
+                       "no io_uring (ENOSYS): the kernel is older than Linux 5.1 or was "
+                       "built without it");
+    return why;
+}
+
+static const char *explain_limit(int resource, const char *format, char *why, size_t size)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(resource, &limit);
+    (void)snprintf(why, size, format, (unsigned long long)limit.rlim_cur);
+    return why;
+}
+
+const char *ikv_uring_explain(int code, char *why, size_t size)
+{
+    switch (code) {
+    case 0:
+        (void)snprintf(why, size, "io_uring can be used");
+        return why;
+    case -ENOSYS:
+        return explain_absence(why, size);
+    case -EPERM:
+    case -EACCES:
+        return explain_refusal(why, size);
+    case -ENOMEM:
+        return explain_limit(RLIMIT_MEMLOCK,
+                             "no memory for an io_uring (ENOMEM): before Linux 5.12 it counts as "
+                             "locked memory, of which this process may have %llu bytes "
+                             "(RLIMIT_MEMLOCK)",
+                             why, size);
+    case -EMFILE:
+        return explain_limit(RLIMIT_NOFILE,
+                             "no descriptor for an io_uring (EMFILE): this process may have %llu "
+                             "(RLIMIT_NOFILE)",
+                             why, size);
+    case -ENFILE:
+        (void)snprintf(why, size, "no descriptor for an io_uring (ENFILE): the system has run out");
+        return why;
+    case -EOPNOTSUPP:
+        (void)snprintf(why, size,
+                       "the kernel's io_uring is too old (EOPNOTSUPP): Linux 5.6 is the "
+                       "first that will do");
+        return why;
+    default:
+        (void)snprintf(why, size, "io_uring can't be set up: %s", ikv_strerror(code));
+        return why;
+    }
+}
+
+int ikv_uring_probe(char *why, size_t size)
+{
+    const struct ikv_io_options options = {.depth = 1};
+    struct ikv_io *io = NULL;
+    int code = ikv_io_uring.create(&options, &io);
+
+    ikv_uring_explain(code, why, size);
+    if (code == 0)
+        ikv_io_uring.destroy(io);
+    return code;
+}

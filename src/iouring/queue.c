@@ -1,0 +1,276 @@
+#define _GNU_SOURCE
+#include "queue.h"
+
+#include "indexkv.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+/* Most bytes of one read. Linux moves at most 0x7ffff000; a round number keeps offsets aligned. */
+#define READ_MAX ((uint32_t)1 << 30)
+
+/* A read that the kernel puts off this often, with no byte in between, has failed. */
+#define TRIES_MAX 64
+/* From this many on it is read by one of the kernel's threads, which may block. */
+#define TRIES_ASYNC 4
+
+/* Waiting for more than one completion at a time saves system calls. While that many of the reads
+ * in flight are missing the device has still 15 of 16 to work on. */
+#define WAIT_SHARE 16
+
+/* ---------------------------------------------------------------- states */
+
+void ikv_op_finish(struct ikv_io *io, uint32_t number, int code)
+{
+    struct ikv_op *op = &io->ops[number];
+
+    op->request->code = code;
+    op->state = IKV_OP_READY;
+    ikv_op_push(io, &io->ready, number);
+}
+
+void ikv_op_queue(struct ikv_io *io, uint32_t number)
+{
+    io->ops[number].state = IKV_OP_PENDING;
+    ikv_op_push(io, &io->pending, number);
+}
+
+void ikv_op_put_off(struct ikv_io *io, uint32_t number, int code)
+{
+    struct ikv_op *op = &io->ops[number];
+
+    if (io->closing || ++op->fruitless > TRIES_MAX) {
+        ikv_op_finish(io, number, code);
+        return;
+    }
+    op->request->retries++;
+    ikv_op_queue(io, number);
+}
+
+/* ---------------------------------------------------------------- lost completions */
+
+void ikv_queue_drain(struct ikv_io *io)
+{
+    io->draining = true;
+    io->drain_queued = false; /* one that is under way may be lost, too */
+    io->drains++;
+}
+
+/* A request that does nothing, once all before it are finished: when it has completed, whatever
+ * has no completion will not get one. */
+static void prepare_drain_marker(struct ikv_io *io)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring.uring);
+
+    if (!sqe)
+        return;
+    io_uring_prep_nop(sqe);
+    sqe->flags |= IOSQE_IO_DRAIN;
+    io_uring_sqe_set_data64(sqe, ikv_user_data(IKV_NO_OP, io->drains));
+    io->drain_queued = true;
+}
+
+/* The marker has come. Nothing was handed over after it. */
+static void end_drain(struct ikv_io *io)
+{
+    io->draining = io->drain_queued = false;
+    for (uint32_t i = 0; i < io->depth; i++) {
+        if (io->ops[i].state != IKV_OP_IN_RING)
+            continue;
+        io->in_ring--;
+        io->ops[i].generation++;
+        ikv_op_put_off(io, i, -EIO);
+    }
+}
+
+/* The kernel keeps completions that find no room in their queue, unless it has no memory to keep
+ * them in; those it only counts. */
+static void look_for_losses(struct ikv_io *io)
+{
+    unsigned lost = __atomic_load_n(io->ring.uring.cq.koverflow, __ATOMIC_RELAXED);
+
+    if (lost == io->lost)
+        return;
+    io->lost = lost;
+    ikv_queue_drain(io);
+}
+
+/* ---------------------------------------------------------------- to the kernel */
+
+static void prepare_read(struct ikv_io *io, uint32_t number, struct io_uring_sqe *sqe)
+{
+    struct ikv_op *op = &io->ops[number];
+    const struct ikv_io_request *request = op->request;
+    unsigned char *buffer = (unsigned char *)request->buffer + op->done;
+    uint64_t offset = request->offset + op->done;
+    uint32_t left = request->length - op->done;
+    uint32_t length = left < READ_MAX ? left : READ_MAX;
+    int registered = ikv_ring_buffer(&io->ring, buffer, length);
+    int fd = op->slot == IKV_NO_SLOT ? request->file->fd : op->slot;
+
+    if (registered >= 0)
+        io_uring_prep_read_fixed(sqe, fd, buffer, length, offset, registered);
+    else
+        io_uring_prep_read(sqe, fd, buffer, length, offset);
+    if (op->slot != IKV_NO_SLOT)
+        sqe->flags |= IOSQE_FIXED_FILE;
+    if (op->fruitless >= TRIES_ASYNC)
+        sqe->flags |= IOSQE_ASYNC;
+    io_uring_sqe_set_data64(sqe, ikv_user_data(number, op->generation));
+    op->state = IKV_OP_IN_RING;
+    io->in_ring++;
+}
+
+void ikv_queue_fill(struct ikv_io *io)
+{
+    if (io->draining) { /* nothing new until we know */
+        if (!io->drain_queued)
+            prepare_drain_marker(io);
+        return;
+    }
+    while (io->pending.count > 0 && io->in_ring < io->window) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring.uring);
+        if (!sqe)
+            return;
+        prepare_read(io, ikv_op_pop(io, &io->pending), sqe);
+    }
+}
+
+unsigned ikv_queue_in_kernel(const struct ikv_io *io)
+{
+    unsigned prepared = io_uring_sq_ready(&io->ring.uring);
+
+    /* The marker may be among the prepared. */
+    return io->in_ring > prepared ? io->in_ring - prepared : 0;
+}
+
+static unsigned wait_count(const struct ikv_io *io)
+{
+    unsigned share = io->in_ring / WAIT_SHARE;
+
+    if (io->draining || share < 1)
+        return 1;
+    return share;
+}
+
+int ikv_queue_wait(struct ikv_io *io)
+{
+    struct io_uring *uring = &io->ring.uring;
+
+    look_for_losses(io);
+    /* Nothing is under way but what the kernel put off time and again. */
+    if (io->in_ring == 0 && io->pending.count > 0 &&
+        io->ops[io->pending.head].fruitless > TRIES_ASYNC)
+        ikv_queue_pause(io->ops[io->pending.head].fruitless);
+    ikv_queue_fill(io);
+    /* More is pending than fits into the submission queue at once. */
+    while (io->pending.count > 0 && io->in_ring < io->window && !io->draining) {
+        unsigned prepared = io_uring_sq_ready(uring);
+        int code = io_uring_submit(uring);
+        if (code < 0)
+            return code;
+        ikv_queue_fill(io);
+        if (io_uring_sq_ready(uring) == prepared && io->pending.count > 0)
+            break; /* it did not move: let the kernel get rid of something first */
+    }
+    int code = io_uring_submit_and_wait(uring, wait_count(io));
+    return code < 0 ? code : 0;
+}
+
+/* ---------------------------------------------------------------- from the kernel */
+
+static bool is_transient(int code)
+{
+    return code == -EAGAIN || code == -EINTR || code == -EBUSY || code == -ENOMEM ||
+           code == -ECANCELED;
+}
+
+/* The alignment that a request has, and so may be needed for the rest of it. A page at most, which
+ * is as much as file systems ask for. */
+static uint32_t alignment_of(const struct ikv_io_request *request)
+{
+    uint64_t bits = request->offset | request->length | (uintptr_t)request->buffer | 4096;
+
+    return (uint32_t)(bits & (~bits + 1));
+}
+
+static bool file_ends_before(int fd, uint64_t offset)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < offset;
+}
+
+static void go_on_after(struct ikv_io *io, uint32_t number, uint32_t bytes)
+{
+    struct ikv_op *op = &io->ops[number];
+    struct ikv_io_request *request = op->request;
+    uint32_t left = request->length - op->done;
+    uint32_t done = op->done + (bytes < left ? bytes : left);
+
+    if (done >= request->need) {
+        ikv_op_finish(io, number, 0);
+        return;
+    }
+    if (request->file->direct) {
+        /* Direct reads can't go on from everywhere. At the end of the file they would bring the
+         * same odd bytes again and again, so the file says whether it was the end. */
+        if (file_ends_before(request->file->fd, request->offset + request->need)) {
+            ikv_op_finish(io, number, IKV_E_TRUNCATED);
+            return;
+        }
+        done -= done % alignment_of(request);
+        if (done <= op->done) {
+            ikv_op_put_off(io, number, -EIO);
+            return;
+        }
+    }
+    op->done = done;
+    op->fruitless = 0;
+    if (io->closing) {
+        ikv_op_finish(io, number, -ECANCELED);
+        return;
+    }
+    request->retries++;
+    ikv_op_queue(io, number);
+}
+
+static void complete(struct ikv_io *io, uint64_t user_data, int result)
+{
+    uint32_t number = (uint32_t)user_data;
+
+    if (number == IKV_NO_OP) {
+        if (io->draining && user_data == ikv_user_data(IKV_NO_OP, io->drains))
+            end_drain(io);
+        return;
+    }
+    /* Not one of ours, or one that was given up: nobody waits for it. */
+    if (number >= io->depth || io->ops[number].state != IKV_OP_IN_RING ||
+        io->ops[number].generation != user_data >> 32)
+        return;
+    io->in_ring--;
+    io->ops[number].generation++;
+    if (result > 0)
+        go_on_after(io, number, (uint32_t)result);
+    else if (result == 0)
+        ikv_op_finish(io, number, IKV_E_TRUNCATED);
+    else if (is_transient(result))
+        ikv_op_put_off(io, number, result);
+    else
+        ikv_op_finish(io, number, result);
+}
+
+void ikv_queue_take(struct ikv_io *io)
+{
+    struct io_uring_cqe *cqe;
+
+    while (io->ready.count == 0 && io_uring_cq_ready(&io->ring.uring) > 0) {
+        if (io_uring_peek_cqe(&io->ring.uring, &cqe) < 0)
+            return;
+        uint64_t user_data = io_uring_cqe_get_data64(cqe);
+        int result = cqe->res;
+        io_uring_cqe_seen(&io->ring.uring, cqe);
+        io->stalls = 0;
+        complete(io, user_data, result);
+    }
+}

@@ -1,0 +1,145 @@
+/*
+ * When the kernel does not take what it is given.
+ *
+ * Three things must hold whatever it answers: each request is finished exactly once; a buffer that
+ * the kernel may still write to is not handed back; and waiting ends.
+ */
+#define _GNU_SOURCE
+#include "queue.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often the kernel may refuse to take anything for want of resources, while none of ours is
+ * with it: about a second. */
+#define REFUSALS_MAX 100
+/* How often waiting for what the kernel has may fail: about five seconds, in which any read that is
+ * merely slow comes to its end. */
+#define FAILURES_MAX 500
+#define PAUSE_MAX_MS 10
+
+void ikv_queue_pause(unsigned failures)
+{
+    unsigned ms = failures < PAUSE_MAX_MS ? failures : PAUSE_MAX_MS;
+    const struct timespec time = {.tv_nsec = (long)ms * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/* ---------------------------------------------------------------- giving up */
+
+/* Take the operations that the kernel has not taken out of the submission queue again. With a
+ * kernel thread that polls the queue this must not be done while the thread lives. */
+static void take_back(struct ikv_io *io, int code)
+{
+    struct io_uring_sq *sq = &io->ring.uring.sq;
+    const unsigned begin = io_uring_smp_load_acquire(sq->khead);
+
+    for (unsigned i = begin; i != sq->sqe_tail; i++) {
+        uint64_t user_data = sq->sqes[i & sq->ring_mask].user_data;
+        uint32_t number = (uint32_t)user_data;
+        if (number == IKV_NO_OP) {
+            io->drain_queued = false;
+            continue;
+        }
+        io->in_ring--;
+        io->ops[number].generation++;
+        ikv_op_finish(io, number, code);
+    }
+    sq->sqe_head = sq->sqe_tail = begin;
+    io_uring_smp_store_release(sq->ktail, begin);
+}
+
+void ikv_queue_fail_unsent(struct ikv_io *io, int code)
+{
+    if (!(io->ring.uring.flags & IORING_SETUP_SQPOLL) || code == -EOWNERDEAD)
+        take_back(io, code);
+    while (io->pending.count > 0)
+        ikv_op_finish(io, ikv_op_pop(io, &io->pending), code);
+}
+
+void ikv_queue_abandon(struct ikv_io *io, int code)
+{
+    io->broken = code;
+    io->pending.count = 0;
+    io->in_ring = 0;
+    for (uint32_t i = 0; i < io->depth; i++)
+        if (io->ops[i].state == IKV_OP_PENDING || io->ops[i].state == IKV_OP_IN_RING)
+            ikv_op_finish(io, i, code);
+}
+
+static bool has_thread_ended(const struct ikv_io *io)
+{
+    return syscall(SYS_tgkill, getpid(), io->thread_id, 0) < 0 && errno == ESRCH;
+}
+
+/* The ring does not work, and won't. */
+static void fail(struct ikv_io *io, int code)
+{
+    ikv_queue_fail_unsent(io, code);
+    if (io->in_ring == 0)
+        return;
+    /* The end of a thread waits for its reads: nothing is written any more. */
+    bool over = code == -EEXIST && has_thread_ended(io);
+    if (!over && ++io->stalls < FAILURES_MAX) {
+        if (io->ready.count == 0)
+            ikv_queue_pause(io->stalls);
+        return;
+    }
+    ikv_queue_abandon(io, code);
+    if (code == -EBADF || code == -EOPNOTSUPP)
+        io->ring.uring.ring_fd = -1; /* somebody closed it; the number may be another file's now */
+}
+
+/* ---------------------------------------------------------------- going on */
+
+/* Wait for a read that the kernel has, handing nothing over. */
+static void wait_for_one(struct ikv_io *io)
+{
+    struct io_uring_cqe *cqe;
+    int code = io_uring_wait_cqe(&io->ring.uring, &cqe);
+
+    if (code == 0 || code == -EINTR)
+        return;
+    if (code == -EBADR)
+        ikv_queue_drain(io);
+    if (++io->stalls < FAILURES_MAX)
+        ikv_queue_pause(io->stalls);
+    else
+        fail(io, code);
+}
+
+/* The kernel is short of something. What it has of ours gives some of it back when it is done. */
+static void wait_for_resources(struct ikv_io *io, int code)
+{
+    if (ikv_queue_in_kernel(io) > 0) {
+        wait_for_one(io);
+    } else if (++io->stalls <= REFUSALS_MAX) {
+        ikv_queue_pause(io->stalls);
+    } else {
+        io->stalls = 0;
+        ikv_queue_fail_unsent(io, code);
+    }
+}
+
+void ikv_queue_recover(struct ikv_io *io, int code)
+{
+    switch (code) {
+    case -EINTR:
+        break;
+    case -EAGAIN:
+    case -EBUSY:
+    case -ENOMEM:
+        wait_for_resources(io, code);
+        break;
+    case -EBADR: /* completions were dropped */
+        ikv_queue_drain(io);
+        break;
+    default:
+        fail(io, code);
+        break;
+    }
+}

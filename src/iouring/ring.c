@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "ring.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/uio.h>
+
+/* Submissions are gathered in batches; more entries than this would only cost memory. */
+#define SQ_ENTRIES_MAX 4096
+/* A ring is made smaller down to this when there is no memory for it. */
+#define ENTRIES_MIN 8
+/* The kernel's own limit. */
+#define CQ_ENTRIES_MAX 65536
+
+/* The newest first: the order in which they are given up. */
+static const struct {
+    unsigned feature;
+    unsigned flag;
+} setup_flags[] = {
+    {IKV_URING_DEFER_TASKRUN, IORING_SETUP_DEFER_TASKRUN}, /* Linux 6.1 */
+    {IKV_URING_SINGLE_ISSUER, IORING_SETUP_SINGLE_ISSUER}, /* 6.0 */
+    {IKV_URING_COOP_TASKRUN, IORING_SETUP_COOP_TASKRUN},   /* 5.19 */
+    {IKV_URING_SUBMIT_ALL, IORING_SETUP_SUBMIT_ALL},       /* 5.18 */
+    {IKV_URING_CLAMP, IORING_SETUP_CLAMP},                 /* 5.6 */
+    {IKV_URING_CQSIZE, IORING_SETUP_CQSIZE},               /* 5.5 */
+};
+enum { SETUP_FLAGS = sizeof setup_flags / sizeof setup_flags[0] };
+
+static unsigned flags_of(unsigned features)
+{
+    unsigned flags = 0;
+
+    for (int i = 0; i < SETUP_FLAGS; i++)
+        if (features & setup_flags[i].feature)
+            flags |= setup_flags[i].flag;
+    return flags;
+}
+
+/* The newest of `features` that set-up knows; 0: none is left. */
+static unsigned newest_of(unsigned features)
+{
+    for (int i = 0; i < SETUP_FLAGS; i++)
+        if (features & setup_flags[i].feature)
+            return setup_flags[i].feature;
+    return 0;
+}
+
+/* What is worth asking for under these options. */
+static unsigned wanted_features(const struct ikv_uring_options *uring)
+{
+    unsigned features = IKV_URING_FEATURES & ~uring->without;
+
+    if (!(features & IKV_URING_SINGLE_ISSUER))
+        features &= ~(unsigned)IKV_URING_DEFER_TASKRUN;
+    if (uring->sqpoll) /* then our thread runs no task work that could be put off */
+        features &= ~(unsigned)(IKV_URING_DEFER_TASKRUN | IKV_URING_COOP_TASKRUN);
+    return features;
+}
+
+static unsigned power_of_two(unsigned least, unsigned most)
+{
+    unsigned n = 1;
+
+    while (n < least && n < most)
+        n *= 2;
+    return n;
+}
+
+/* A completion queue as large as the depth can't overflow: no more reads than that are in flight.
+ * Twice the submission queue is the kernel's own choice, and needs no CQSIZE. */
+static void choose_entries(unsigned depth, const struct ikv_uring_options *uring, unsigned *ret_sq,
+                           unsigned *ret_cq)
+{
+    unsigned sq = uring->sq_entries ? uring->sq_entries : power_of_two(depth, SQ_ENTRIES_MAX);
+    unsigned cq = uring->cq_entries ? uring->cq_entries : power_of_two(depth, CQ_ENTRIES_MAX);
+
+    if (!uring->cq_entries && cq < 2 * sq)
+        cq = 2 * sq;
+    *ret_sq = sq;
+    *ret_cq = cq < sq ? sq : cq; /* the kernel wants it so */
+}
+
+static int set_up(struct ikv_ring *ring, unsigned sq, unsigned cq,
+                  const struct ikv_uring_options *uring)
+{
+    unsigned given_up;
+
+    for (;;) {
+        struct io_uring_params params = {.flags = flags_of(ring->features), .cq_entries = cq};
+
+        if (!(ring->features & IKV_URING_CQSIZE))
+            params.cq_entries = 0;
+        if (uring->sqpoll)
+            params.flags |= IORING_SETUP_SQPOLL;
+        if (uring->iopoll)
+            params.flags |= IORING_SETUP_IOPOLL;
+        int code = io_uring_queue_init_params(sq, &ring->uring, &params);
+        if (code == -EINVAL && (given_up = newest_of(ring->features)) != 0) {
+            ring->features &= ~given_up;
+            ring->refused |= given_up;
+        } else if (code == -ENOMEM && sq > ENTRIES_MIN) {
+            sq /= 2; /* before Linux 5.12 a ring counts as locked memory */
+            cq = 2 * sq;
+        } else {
+            return code;
+        }
+    }
+}
+
+/* Linux 5.6 is the first with all that the backend needs. Its READ came together with reading at
+ * the current position, which has a bit. Completions that do not fit into their queue must be kept.
+ */
+static bool is_too_old(const struct io_uring *uring)
+{
+    const unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS;
+    return (uring->features & needed) != needed;
+}
+
+/* Reads into memory that the kernel has pinned once save it the pinning each time. A ring without
+ * works as well, so any refusal is taken for an answer and kept for the features' line. Usual is
+ * ENOMEM: RLIMIT_MEMLOCK. */
+static void register_memory(struct ikv_ring *ring, const struct ikv_io_options *options)
+{
+    const size_t buffer_size = (size_t)1 << IKV_RING_BUFFER_BITS;
+    struct iovec buffers[IKV_RING_BUFFERS_MAX];
+    unsigned count = 0;
+    size_t left = options->memory_size;
+
+    if (!(ring->features & IKV_URING_BUFFERS))
+        return;
+    ring->features &= ~(unsigned)IKV_URING_BUFFERS;
+    for (unsigned char *at = options->memory; left > 0 && count < IKV_RING_BUFFERS_MAX; count++) {
+        buffers[count].iov_base = at;
+        buffers[count].iov_len = left < buffer_size ? left : buffer_size;
+        left -= buffers[count].iov_len;
+        at += buffers[count].iov_len;
+    }
+    if (count == 0)
+        return;
+    ring->buffers_code = io_uring_register_buffers(&ring->uring, buffers, count);
+    if (ring->buffers_code < 0) {
+        ring->refused |= IKV_URING_BUFFERS;
+        return;
+    }
+    ring->features |= IKV_URING_BUFFERS;
+    ring->memory = (uintptr_t)options->memory;
+    ring->memory_size = options->memory_size - left;
+}
+
+int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
+                  const struct ikv_uring_options *uring)
+{
+    unsigned sq;
+    unsigned cq;
+
+    memset(ring, 0, sizeof *ring);
+    ring->features = wanted_features(uring);
+    choose_entries(options->depth, uring, &sq, &cq);
+    int code = set_up(ring, sq, cq, uring);
+    if (code < 0)
+        return code;
+    if (is_too_old(&ring->uring)) {
+        io_uring_queue_exit(&ring->uring);
+        return -EOPNOTSUPP;
+    }
+    register_memory(ring, options);
+    return 0;
+}
+
+void ikv_ring_close(struct ikv_ring *ring)
+{
+    /* The kernel takes a closed ring apart some time later. What is unregistered first is given
+     * back now, so that the next ring finds the memory it may lock. */
+    if (ring->features & IKV_URING_BUFFERS)
+        (void)io_uring_unregister_buffers(&ring->uring);
+    io_uring_queue_exit(&ring->uring);
+}
+
+void ikv_ring_abandon(struct ikv_ring *ring)
+{
+    /* Unmaps the child's view and closes the child's descriptor; neither reaches the ring. */
+    io_uring_queue_exit(&ring->uring);
+}

@@ -1,0 +1,203 @@
+#define _GNU_SOURCE
+#include "uring.h"
+
+#include "indexkv.h"
+#include "queue.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a window of this size gains by a deeper one is little on most devices. */
+#define USUAL_DEPTH 256
+#define DEPTH_MAX   (1u << 20)
+
+/* Reads that are prepared are handed over when they are this share of the window, so that the
+ * device never runs short of work while the caller is busy, but no more than so many, and not one
+ * by one. */
+#define BATCH_SHARE 8
+#define BATCH_MIN   4
+#define BATCH_MAX   32
+
+/* ---------------------------------------------------------------- whose the ring is */
+
+/* A page that the kernel wipes in children. */
+static int mark_process(struct ikv_io *io)
+{
+    unsigned char *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return -errno;
+    if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
+        int code = -errno;
+        (void)munmap(page, 1);
+        return code;
+    }
+    *page = 1;
+    io->ours = page;
+    return 0;
+}
+
+static bool is_forked(const struct ikv_io *io)
+{
+    return *io->ours == 0;
+}
+
+/* ---------------------------------------------------------------- create, destroy */
+
+static struct ikv_io *allocate(unsigned depth)
+{
+    struct ikv_io *io = malloc(sizeof *io + depth * sizeof io->ops[0]);
+
+    if (!io)
+        return NULL;
+    *io = (struct ikv_io){
+        .depth = depth, .thread = pthread_self(), .thread_id = (pid_t)syscall(SYS_gettid)};
+    for (uint32_t i = 0; i < depth; i++) {
+        io->ops[i] = (struct ikv_op){.state = IKV_OP_FREE};
+        ikv_op_push(io, &io->free, i);
+    }
+    return io;
+}
+
+static void choose_window(struct ikv_io *io, const struct ikv_uring_options *uring)
+{
+    unsigned room = uring->window ? uring->window : io->ring.uring.cq.ring_entries;
+
+    io->window = io->depth < room ? io->depth : room;
+    io->batch = io->window / BATCH_SHARE;
+    if (io->batch > BATCH_MAX)
+        io->batch = BATCH_MAX;
+    if (io->batch < BATCH_MIN)
+        io->batch = UINT_MAX; /* reap hands them over */
+}
+
+int ikv_uring_create_with(const struct ikv_io_options *options,
+                          const struct ikv_uring_options *uring, struct ikv_io **ret)
+{
+    if (options->depth < 1 || options->depth > DEPTH_MAX)
+        return -EINVAL;
+    struct ikv_io *io = allocate(options->depth);
+    if (!io)
+        return -ENOMEM;
+    int code = mark_process(io);
+    if (code < 0) {
+        free(io);
+        return code;
+    }
+    code = ikv_ring_open(&io->ring, options, uring);
+    if (code < 0) {
+        (void)munmap((void *)(uintptr_t)io->ours, 1);
+        free(io);
+        return code;
+    }
+    ikv_file_table_open(&io->files, &io->ring);
+    choose_window(io, uring);
+    *ret = io;
+    return 0;
+}
+
+static int uring_create(const struct ikv_io_options *options, struct ikv_io **ret)
+{
+    return ikv_uring_create_with(options, &(struct ikv_uring_options){0}, ret);
+}
+
+static struct ikv_io_request *uring_reap(struct ikv_io *io);
+
+static void uring_destroy(struct ikv_io *io)
+{
+    if (!io)
+        return;
+    if (is_forked(io)) {
+        ikv_ring_abandon(&io->ring);
+    } else {
+        io->closing = true;
+        ikv_queue_fail_unsent(io, -ECANCELED);
+        while (uring_reap(io))
+            ;
+        ikv_file_table_close(&io->files);
+        ikv_ring_close(&io->ring);
+    }
+    (void)munmap((void *)(uintptr_t)io->ours, 1);
+    free(io);
+}
+
+/* ---------------------------------------------------------------- submit, reap */
+
+static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
+{
+    if (is_forked(io) || !pthread_equal(io->thread, pthread_self()))
+        return IKV_E_STATE;
+    if (io->broken)
+        return io->broken;
+    if (io->free.count == 0)
+        return -EAGAIN;
+    if (request->offset > INT64_MAX) /* the last one would mean the current position */
+        return -EINVAL;
+    uint32_t number = ikv_op_pop(io, &io->free);
+    struct ikv_op *op = &io->ops[number];
+    op->request = request;
+    op->done = 0;
+    op->fruitless = 0;
+    op->slot = (int16_t)ikv_file_table_take(&io->files, request->file);
+    request->code = 0;
+    request->retries = 0;
+    ikv_op_queue(io, number);
+    ikv_queue_fill(io);
+    /* What goes wrong here goes wrong again in reap, which deals with it. */
+    if (io_uring_sq_ready(&io->ring.uring) >= io->batch)
+        (void)io_uring_submit(&io->ring.uring);
+    return 0;
+}
+
+static struct ikv_io_request *hand_out(struct ikv_io *io)
+{
+    uint32_t number = ikv_op_pop(io, &io->ready);
+    struct ikv_op *op = &io->ops[number];
+
+    if (!is_forked(io))
+        ikv_file_table_release(&io->files, op->slot);
+    op->state = IKV_OP_FREE;
+    ikv_op_push(io, &io->free, number);
+    return op->request;
+}
+
+static struct ikv_io_request *uring_reap(struct ikv_io *io)
+{
+    if (is_forked(io) && !io->broken)
+        ikv_queue_abandon(io, IKV_E_STATE);
+    for (;;) {
+        if (io->ready.count == 0 && !io->broken)
+            ikv_queue_take(io);
+        if (io->ready.count > 0)
+            return hand_out(io);
+        if (io->in_ring == 0 && io->pending.count == 0)
+            return NULL;
+        int code = ikv_queue_wait(io);
+        if (code < 0)
+            ikv_queue_recover(io, code);
+    }
+}
+
+const struct ikv_io_backend ikv_io_uring = {.name = "uring",
+                                            .depth = USUAL_DEPTH,
+                                            .create = uring_create,
+                                            .destroy = uring_destroy,
+                                            .submit = uring_submit,
+                                            .reap = uring_reap};
+
+/* ---------------------------------------------------------------- beyond the contract */
+
+void ikv_uring_forget_file(struct ikv_io *io, const struct ikv_io_file *file)
+{
+    if (!is_forked(io))
+        ikv_file_table_forget(&io->files, file);
+}
+
+unsigned ikv_uring_feature_bits(const struct ikv_io *io)
+{
+    return io->ring.features;
+}
