@@ -7,6 +7,7 @@ if(TARGET indexkv_command)
       corrupt
       csv
       duplicates
+      format_kept
       golden
       info
       input_errors
