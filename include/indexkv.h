@@ -194,6 +194,22 @@ IKV_API int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void 
 
 typedef struct ikv_store ikv_store;
 
+/*
+ * How lookups read. The one in use is told by ikv_info and ikv_stats; one that was asked for by
+ * name is never replaced by another. Scans, opening and ikv_verify always read with pread. AUTO the
+ * library's choice; at present pread PREAD  one read after another URING  io_uring: up to 256 reads
+ * of a batch in flight, by far the fastest where a device has to be waited for. If it can't be had,
+ * opening fails with IKV_E_UNSUPPORTED (not built in) or with the errno that says why.
+ */
+typedef enum ikv_backend {
+    IKV_BACKEND_AUTO = 0,
+    IKV_BACKEND_PREAD = 1,
+    IKV_BACKEND_URING = 2
+} ikv_backend;
+
+/* Lookups bypass the page cache (O_DIRECT). Opening fails where the file system can't do that. */
+#define IKV_OPEN_DIRECT 1u
+
 typedef struct ikv_open_options {
     size_t size;
     ikv_key_type key_type; /* plain v2: mandatory. Ours: 0, or the type it must have */
@@ -201,10 +217,12 @@ typedef struct ikv_open_options {
     uint64_t index_memory; /* most bytes for what is kept of the index in memory (fences, page
                               checksums); 0: 64 MiB. When there is not enough room for all, every
                               n-th fence is kept and lookups take more reads. 1 keeps none. */
+    ikv_backend backend;
+    uint32_t flags; /* IKV_OPEN_* */
 } ikv_open_options;
 #define IKV_OPEN_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(ikv_open_options), 0, 0, 0                                                          \
+        .size = sizeof(ikv_open_options)                                                           \
     }
 
 /*
@@ -250,7 +268,8 @@ typedef struct ikv_info {
     uint64_t index_memory; /* bytes held in memory for the index */
     uint64_t open_reads;   /* what opening cost */
     uint64_t open_bytes;
-    const char *backend; /* how reads are carried out: "pread" */
+    const char *backend; /* how lookups read: "pread", "uring" */
+    int direct;          /* 1: with O_DIRECT */
 } ikv_info;
 
 /* Facts about an open store. Never fails. */
@@ -340,7 +359,7 @@ typedef struct ikv_get_options {
 } ikv_get_options;
 #define IKV_GET_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(ikv_get_options), IKV_EXACT                                                         \
+        .size = sizeof(ikv_get_options)                                                            \
     }
 
 /*
@@ -386,7 +405,7 @@ typedef struct ikv_scan_options {
 } ikv_scan_options;
 #define IKV_SCAN_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(ikv_scan_options), IKV_ORDER_KEY, NULL, NULL, 0, 0                                  \
+        .size = sizeof(ikv_scan_options)                                                           \
     }
 
 typedef struct ikv_scan ikv_scan;
@@ -465,8 +484,7 @@ typedef struct ikv_writer_options {
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(ikv_writer_options), 0, 0, IKV_DUPLICATES_ERROR, 0, 0, 0, 0, NULL, NULL, 0, NULL,   \
-            NULL, NULL                                                                             \
+        .size = sizeof(ikv_writer_options)                                                         \
     }
 
 typedef struct ikv_build_stats {
@@ -544,7 +562,7 @@ typedef struct ikv_verify_options {
 } ikv_verify_options;
 #define IKV_VERIFY_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(ikv_verify_options), 0, NULL, NULL, NULL, NULL, 0                                   \
+        .size = sizeof(ikv_verify_options)                                                         \
     }
 
 typedef struct ikv_verify_report {

@@ -49,7 +49,8 @@ struct ikv_io; /* a backend's own */
 
 struct ikv_io_backend {
     const char *name;
-    unsigned depth; /* requests that are worth having in flight */
+    unsigned depth;    /* requests that are worth having in flight */
+    bool thread_bound; /* an object may be used by the thread that created it alone */
     /* 0 or -errno. */
     int (*create)(const struct ikv_io_options *options, struct ikv_io **ret);
     /* Finishes or cancels what is in flight. NULL is allowed. */
@@ -63,5 +64,12 @@ struct ikv_io_backend {
 
 /* Portable POSIX reads, one after another: the reference for all others. */
 extern const struct ikv_io_backend ikv_io_pread;
+
+/*
+ * The backend for an ikv_backend, implemented above the core by what knows them all. 0 and
+ * *ret_backend; IKV_E_UNSUPPORTED or -errno and *ret_reason, a static text that says why it can't
+ * be had.
+ */
+int ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, const char **ret_reason);
 
 #endif

@@ -215,6 +215,21 @@ static void set_first_read(struct ikv_store *store)
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
 }
 
+static int choose_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(store->path);
+    const char *reason = "";
+
+    if ((unsigned)options->backend > IKV_BACKEND_URING)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such backend");
+    if (options->flags & ~(uint32_t)IKV_OPEN_DIRECT)
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown flags");
+    int code = ikv_io_find((int)options->backend, &store->backend, &reason);
+    if (code < 0)
+        return ikv_fail(err, code, at, "%s", reason);
+    return options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
+}
+
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     struct first_look first = {0};
@@ -234,6 +249,8 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
         code = ikv_store_open_ours(store, &first.header, &first.footer, options, err);
     else
         code = ikv_store_open_plain(store, &first.header, options, err);
+    if (code == 0)
+        code = choose_backend(store, options, err);
     if (code == 0)
         set_first_read(store);
     return code;
@@ -277,6 +294,8 @@ void ikv_close(ikv_store *store)
         return;
     if (store->file.fd >= 0)
         (void)close(store->file.fd);
+    if (store->direct.fd >= 0)
+        (void)close(store->direct.fd);
     free(store->path);
     free(store->metadata);
     free(store->fences.keys);
@@ -314,6 +333,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .open_reads = store->open_reads,
         .open_bytes = store->open_bytes,
         .backend = store->backend->name,
+        .direct = store->reads->direct,
     };
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
 }

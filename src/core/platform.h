@@ -38,6 +38,24 @@
 #define IKV_ERRNO_TEXT(number) strerror(number)
 #endif
 
+/* Reads that bypass the page cache. 0: there is no such flag. */
+#if defined(O_DIRECT)
+#define IKV_O_DIRECT O_DIRECT
+#else
+#define IKV_O_DIRECT 0
+#endif
+
+/* Alignment that such reads need, from a struct statx; 0: not known. */
+#if defined(STATX_DIOALIGN)
+#define IKV_STATX_DIOALIGN STATX_DIOALIGN
+#define IKV_DIRECT_ALIGN(stx)                                                                      \
+    ((stx)->stx_dio_mem_align > (stx)->stx_dio_offset_align ? (stx)->stx_dio_mem_align             \
+                                                            : (stx)->stx_dio_offset_align)
+#else
+#define IKV_STATX_DIOALIGN    0
+#define IKV_DIRECT_ALIGN(stx) 0
+#endif
+
 #define IKV_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define IKV_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define IKV_PREFETCH(p) __builtin_prefetch(p)

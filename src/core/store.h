@@ -59,6 +59,9 @@ const struct ikv_section *ikv_store_section(const struct ikv_store *store, uint3
 int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *header,
                          const ikv_open_options *options, ikv_error *err);
 
+/* open_direct.c: open the same file once more with O_DIRECT, for lookups. */
+int ikv_store_open_direct(struct ikv_store *store, ikv_error *err);
+
 /* A position that an entry of the index may have. */
 static inline bool ikv_position_possible(const struct ikv_store *store, uint64_t position)
 {

@@ -1,0 +1,53 @@
+/* The same file once more, for reads that bypass the page cache. */
+#define _GNU_SOURCE
+#include "store.h"
+#include "window.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where the kernel does not tell (before Linux 6.1, some file systems): 4096 is a multiple of every
+ * logical block size in use, which is what O_DIRECT asks for. */
+#define ALIGN_USUAL 4096u
+
+static uint32_t direct_align(int fd)
+{
+    uint32_t align = 0;
+#if defined(STATX_BASIC_STATS)
+    struct statx stx;
+    if (statx(fd, "", AT_EMPTY_PATH, IKV_STATX_DIOALIGN, &stx) == 0 &&
+        (stx.stx_mask & IKV_STATX_DIOALIGN))
+        align = IKV_DIRECT_ALIGN(&stx);
+#else
+    (void)fd;
+#endif
+    return align ? align : ALIGN_USUAL;
+}
+
+int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(store->path);
+    struct stat first;
+    struct stat now;
+
+    if (IKV_O_DIRECT == 0)
+        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "this system has no O_DIRECT");
+    int fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | IKV_O_DIRECT);
+    if (fd < 0)
+        return ikv_fail(err, -errno, at,
+                        errno == EINVAL ? "its file system has no O_DIRECT"
+                                        : "opening it directly");
+    store->direct = (struct ikv_io_file){
+        .fd = fd, .direct = true, .serial = store->file.serial, .align = direct_align(fd)};
+    if (fstat(store->file.fd, &first) != 0 || fstat(fd, &now) != 0)
+        return ikv_fail(err, -errno, at, "opening it directly");
+    if (first.st_dev != now.st_dev || first.st_ino != now.st_ino)
+        return ikv_fail(err, -ESTALE, at, "it was replaced while it was opened");
+    if (store->direct.align > IKV_ALIGN_MAX || (store->direct.align & (store->direct.align - 1)))
+        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "direct reads would have to be aligned to %u",
+                        store->direct.align);
+    store->reads = &store->direct;
+    return 0;
+}
