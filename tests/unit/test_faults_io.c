@@ -242,7 +242,7 @@ static void build_that_drops_duplicates(void **state)
 static victim_setup spilled(void)
 {
     return (victim_setup){.type = IKV_KEY_BYTES(128),
-                          .pairs = 70000,
+                          .pairs = 40000,
                           .sizes = MODEL_SIZES_EIGHT,
                           .memory = 8u << 20,
                           .duplicates = true};

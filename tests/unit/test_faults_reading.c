@@ -2,6 +2,7 @@
  * other: what can be continued is, what can't is reported, and no answer is ever wrong. */
 #include "fault_io.h"
 #include "hostkey.h"
+#include "scale.h"
 #include "stores.h"
 #include "victim.h"
 
@@ -288,25 +289,33 @@ static void read_under_faults(const victim_setup *setup, uint64_t index_memory)
     free_readable(&context);
 }
 
+/* Pairs that fill several index pages of 256 entries. */
+static size_t some_pages(void)
+{
+    return test_is_sanitized() ? 600 : 1500;
+}
+
 static void ours_with_its_index_in_memory(void **state)
 {
     (void)state;
-    victim_setup setup = {.type = IKV_KEY_U64, .pairs = 1500, .sizes = MODEL_SIZES_MIXED};
+    victim_setup setup = {.type = IKV_KEY_U64, .pairs = some_pages(), .sizes = MODEL_SIZES_MIXED};
     read_under_faults(&setup, 0);
 }
 
 static void ours_without_its_index_in_memory(void **state)
 {
     (void)state;
-    victim_setup setup = {.type = IKV_KEY_U64, .pairs = 1500, .sizes = MODEL_SIZES_MIXED};
+    victim_setup setup = {.type = IKV_KEY_U64, .pairs = some_pages(), .sizes = MODEL_SIZES_MIXED};
     read_under_faults(&setup, 1);
 }
 
 static void plain(void **state)
 {
     (void)state;
-    victim_setup setup = {
-        .type = IKV_KEY_I32, .pairs = 1500, .sizes = MODEL_SIZES_MIXED, .flags = IKV_WRITE_PLAIN};
+    victim_setup setup = {.type = IKV_KEY_I32,
+                          .pairs = some_pages(),
+                          .sizes = MODEL_SIZES_MIXED,
+                          .flags = IKV_WRITE_PLAIN};
     read_under_faults(&setup, 0);
 }
 
