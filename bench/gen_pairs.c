@@ -1,18 +1,19 @@
 /*
- * Write pairs in the command's binary input format: u64 key, u32 size (8), 8 bytes of value.
+ * Write pairs in the command's binary input format: u64 key, u32 size, value.
  *
- *   gen_pairs COUNT > PAIRS
+ *   gen_pairs COUNT [VALUE_SIZE] > PAIRS
  *
- * The keys are all different and look random: key i is a bijective mix of i. The value is i, so
- * that a lookup can be checked. The same COUNT gives the same bytes.
+ * The keys are all different and look random: key i is a bijective mix of i. A value is i in its
+ * first 8 bytes, so that a lookup can be checked, and zeros behind; VALUE_SIZE is 8 unless told,
+ * and at least that. The same arguments give the same bytes.
  */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAIR_SIZE   20
-#define PAIRS_AHEAD 4096
+#define BUFFER_SIZE    ((size_t)1 << 18)
+#define VALUE_SIZE_MAX ((uint64_t)65536)
 
 /* The finaliser of splitmix64; each of its steps can be undone, so no two keys are equal. */
 static uint64_t mix(uint64_t key)
@@ -29,23 +30,36 @@ static void put(unsigned char *to, uint64_t number, int bytes)
         to[i] = (unsigned char)number;
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "usage: gen_pairs COUNT [VALUE_SIZE] > PAIRS\n");
+    return 2;
+}
+
+static int parse(const char *text, uint64_t *number)
+{
+    char *end = NULL;
+    *number = strtoull(text, &end, 10);
+    return end != text && *end == '\0' ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
-    static unsigned char buffer[PAIRS_AHEAD * PAIR_SIZE];
-    char *end = NULL;
-    uint64_t count = argc == 2 ? strtoull(argv[1], &end, 10) : 0;
+    static unsigned char buffer[BUFFER_SIZE];
+    uint64_t count;
+    uint64_t value_size = 8;
     size_t used = 0;
 
-    if (argc != 2 || end == argv[1] || *end != '\0') {
-        fprintf(stderr, "usage: gen_pairs COUNT > PAIRS\n");
-        return 2;
-    }
+    if (argc < 2 || argc > 3 || parse(argv[1], &count) != 0 ||
+        (argc == 3 && parse(argv[2], &value_size) != 0) || value_size < 8 ||
+        value_size > VALUE_SIZE_MAX)
+        return usage();
     for (uint64_t i = 0; i < count; i++) {
         put(buffer + used, mix(i), 8);
-        put(buffer + used + 8, 8, 4);
+        put(buffer + used + 8, value_size, 4);
         put(buffer + used + 12, i, 8);
-        used += PAIR_SIZE;
-        if (used == sizeof(buffer) || i + 1 == count) {
+        used += 12 + (size_t)value_size; /* zeros: nothing else is ever put behind the first 8 */
+        if (used + 12 + value_size > sizeof(buffer) || i + 1 == count) {
             if (fwrite(buffer, 1, used, stdout) != used)
                 break;
             used = 0;
