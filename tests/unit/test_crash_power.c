@@ -14,12 +14,12 @@
 #include <cmocka.h>
 
 /* A file left under a temporary name: nobody is told of it, but if somebody finds it, it must not
- * pass for a store unless it is one. */
+ * open as a store unless it is just the new one. */
 typedef struct orphan_check {
     const victim *self;
     char *path;
-    size_t verified;
-    size_t incomplete;
+    size_t opened;
+    size_t incomplete; /* refused as that; others lack their header, or all of their bytes */
 } orphan_check;
 
 static bool orphan_is_harmless(void *user, const void *image, size_t size)
@@ -28,10 +28,15 @@ static bool orphan_is_harmless(void *user, const void *image, size_t size)
     const victim *self = check->self;
     if (size == self->new_size && memcmp(image, self->new_image, size) == 0)
         return true;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    options.key_type = self->setup.type;
     file_write(check->path, image, size);
-    int code = ikv_verify(check->path, NULL, NULL, NULL, NULL);
-    check->verified++;
+    int code = ikv_open(check->path, &options, &store, NULL);
+    check->opened++;
     check->incomplete += code == IKV_E_INCOMPLETE;
+    if (code == 0)
+        ikv_close(store);
     return code < 0;
 }
 
@@ -65,18 +70,16 @@ static void lose_power(const victim_setup *setup, uint64_t samples)
                                 .new_image = self.new_image,
                                 .new_size = self.new_size,
                                 .reported_success = true,
+                                .orphan = orphan_is_harmless,
                                 .user = &check};
-        /* Plain files have no checksums by which a torn one could be told from a whole one. */
-        if ((setup->flags & IKV_WRITE_PLAIN) == 0)
-            how.orphan = orphan_is_harmless;
         power_loss_run(log, &how, &result);
     }
     print_message("%zu operations, %llu points (%llu exhaustive), %llu disks: %llu old, %llu new; "
-                  "%zu different orphans verified, %zu of them incomplete\n",
+                  "%zu different orphans, %zu of them incomplete\n",
                   power_log_operations(log), (unsigned long long)result.points,
                   (unsigned long long)result.exhaustive, (unsigned long long)result.disks,
                   (unsigned long long)result.old_seen, (unsigned long long)result.new_seen,
-                  check.verified, check.incomplete);
+                  check.opened, check.incomplete);
     if (result.violations > 0)
         fail_msg("%llu violations; the first: %s", (unsigned long long)result.violations,
                  result.first);

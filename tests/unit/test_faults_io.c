@@ -123,7 +123,7 @@ static const char *judge(const victim *self, const fault_case *what, const fault
 
     if (report->fsync_repeated)
         return "a file was synced again after its fsync failed";
-    if (victim_orphans(self) > (unlink_failed ? 1u : 0u))
+    if (victim_orphans(self) > (unlink_failed ? report->faults : 0))
         return "a file is left";
     if (code == 0 && what->outcome == MUST_FAIL)
         return "success in spite of it";
