@@ -3,6 +3,7 @@
 #include "rng.h"
 #include "stores.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,10 +32,25 @@ void assert_opens(const char *path, ikv_key_type type, uint32_t stride)
     assert_ok(open_as(path, type, stride, &err), &err);
 }
 
+/* Descriptors of this process; 0 where the system does not list them. */
+static size_t count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (directory == NULL)
+        return 0;
+    while (readdir(directory) != NULL)
+        count++;
+    (void)closedir(directory);
+    return count;
+}
+
 void assert_open_fails_at(const char *path, ikv_key_type type, int expected, const char *file,
                           int line)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    size_t descriptors = count_descriptors();
     ikv_error err = {0};
 
     options.key_type = type;
@@ -43,6 +59,7 @@ void assert_open_fails_at(const char *path, ikv_key_type type, int expected, con
                      line);
     _assert_int_equal((LargestIntegralType)open_as(path, type, 0, NULL),
                       (LargestIntegralType)expected, file, line);
+    _assert_int_equal(count_descriptors(), descriptors, file, line);
 }
 
 static void write_random(const char *path, const ikv_writer_options *options, size_t count,

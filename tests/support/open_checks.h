@@ -13,7 +13,7 @@
 int open_as(const char *path, ikv_key_type type, uint32_t stride, ikv_error *err);
 /* Opens (stride 0: finds it out). */
 void assert_opens(const char *path, ikv_key_type type, uint32_t stride);
-/* ikv_open and ikv_verify fail with the code, and tell the file. */
+/* ikv_open and ikv_verify fail with the code, tell the file, and leave no descriptor open. */
 #define assert_open_fails(path, type, expected)                                                    \
     assert_open_fails_at((path), (type), (expected), __FILE__, __LINE__)
 void assert_open_fails_at(const char *path, ikv_key_type type, int expected, const char *file,

@@ -141,10 +141,14 @@ static void check_all_batches(const char *path, const store_model *model, rng_st
     ikv_result_free(result);
 }
 
+/* Small stores with keys of every distribution; large ones with two of them, drawn by lot. */
 static void check_type(const char *path, ikv_key_type type, size_t count, uint32_t flags,
                        rng_state *rng)
 {
-    for (int keys = MODEL_KEYS_UNIFORM; keys <= MODEL_KEYS_PREFIXED; keys++) {
+    int is_large = count > 100;
+    int first = is_large ? (int)rng_below(rng, 2) : MODEL_KEYS_UNIFORM;
+
+    for (int keys = first; keys <= MODEL_KEYS_PREFIXED; keys += 1 + is_large) {
         ikv_writer_options options = store_options(type);
         store_model model;
 

@@ -57,7 +57,8 @@ static void ipv6_is_what_the_c_library_reads(void **state)
                                         "fe80::",
                                         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
                                         "0:0:0:0:0:0:0:0",
-                                        "00a0::0b"};
+                                        "00a0::0b",
+                                        "1111:2222:3333:4444:5555:6666:192.168.100.200"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(forms); i++) {

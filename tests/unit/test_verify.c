@@ -11,12 +11,14 @@
 #include "tmpdir.h"
 #include "trailer_edit.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -192,6 +194,37 @@ static void the_report_comes_without_callbacks(void **state)
     free(path);
 }
 
+/* A store too damaged to be opened is a result; a file that is no store at all, or not there, is an
+ * error that kept verify from checking. */
+static void what_can_not_be_opened_is_told_apart(void **state)
+{
+    char *path = tmpdir_file(*state, "unopened");
+    problem_list *list = must_malloc(sizeof(*list));
+    ikv_verify_options options = listing_options(list);
+    ikv_verify_report untouched;
+    ikv_verify_report report;
+    ikv_error err;
+
+    write_ours(path, IKV_KEY_U16, 100, NULL);
+    file_flip_bit(path, 8 * (file_size(path) - 1));
+    assert_failed(ikv_verify(path, NULL, &options, &report, &err), IKV_E_FOOTER, &err, path);
+    assert_int_equal(report.problems, 1);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->problems[0].code, IKV_E_FOOTER);
+
+    memset(&untouched, 0x5a, sizeof(untouched));
+    memcpy(&report, &untouched, sizeof(report));
+    listing_options(list);
+    file_write(path, "no store, but some words of text", 32);
+    assert_failed(ikv_verify(path, NULL, &options, &report, &err), IKV_E_NOT_STORE, &err, path);
+    assert_int_equal(unlink(path), 0);
+    assert_failed(ikv_verify(path, NULL, &options, &report, &err), -ENOENT, &err, path);
+    assert_int_equal(list->count, 0);
+    assert_memory_equal(&report, &untouched, sizeof(report));
+    free(list);
+    free(path);
+}
+
 static void progress_is_told_and_can_cancel(void **state)
 {
     char *path = tmpdir_file(*state, "progress");
@@ -305,6 +338,7 @@ int main(void)
         cmocka_unit_test(both_strides_are_sound),
         cmocka_unit_test(every_problem_is_told_with_its_place),
         cmocka_unit_test(the_report_comes_without_callbacks),
+        cmocka_unit_test(what_can_not_be_opened_is_told_apart),
         cmocka_unit_test(progress_is_told_and_can_cancel),
         cmocka_unit_test(invalid_options_are_refused),
         cmocka_unit_test(positions_beyond_memory_are_sorted_on_disk),
