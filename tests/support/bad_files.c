@@ -214,17 +214,13 @@ static void test_bad_file(void **state)
 {
     const bad_case *one = *state;
     store_image image = bad_file_apply(one->bad, &one->source->sound);
-    tmpdir dir;
-    char *path;
+    char *path = tmpdir_file(&one->source->dir, one->name);
 
-    tmpdir_make_in_memory(&dir);
-    path = tmpdir_file(&dir, one->name);
     image_save(&image, path);
     check_bad_file(path, one->bad, &one->source->model);
     assert_never_wrong(path, &one->source->model, IKV_KEY_NONE);
     image_free(&image);
     free(path);
-    tmpdir_remove(&dir);
 }
 
 int bad_files_run(const bad_source *source, const bad_file *bad, size_t count)

@@ -52,6 +52,7 @@ store_image bad_file_apply(const bad_file *bad, const store_image *sound);
 /* What the files of a table are made from. */
 typedef struct bad_source {
     const char *group; /* name of the group of cmocka tests */
+    tmpdir dir;        /* for the files */
     store_image sound;
     store_model model;
 } bad_source;

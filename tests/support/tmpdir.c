@@ -68,6 +68,11 @@ void tmpdir_make_in_memory(tmpdir *ret_dir)
         tmpdir_make(ret_dir);
 }
 
+void tmpdir_make_below(const tmpdir *parent, tmpdir *ret_dir)
+{
+    make_under(ret_dir, parent->path);
+}
+
 static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
 {
     (void)status;

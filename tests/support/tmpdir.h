@@ -28,6 +28,9 @@ void *must_realloc(void *old, size_t size);
 void tmpdir_make(tmpdir *ret_dir);
 /* The same, on a file system in memory where there is one (/dev/shm). */
 void tmpdir_make_in_memory(tmpdir *ret_dir);
+/* A new directory in another one, which goes when that goes. An assertion that fails leaves a test
+ * without its clean-up, so a test that wants a directory of its own takes one below its group's. */
+void tmpdir_make_below(const tmpdir *parent, tmpdir *ret_dir);
 /* Remove the directory and all that is in it. */
 void tmpdir_remove(const tmpdir *dir);
 /* Path of `name` in the directory, for free(). */

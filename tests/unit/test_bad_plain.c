@@ -183,9 +183,16 @@ static void check_lookups(const bad_plain *bad, ikv_store *store, const char *pa
     read_everything(store);
 }
 
+/* A file of the table as cmocka's initial state. */
+typedef struct plain_case {
+    const bad_plain *bad;
+    const tmpdir *dir;
+} plain_case;
+
 static void test_bad_plain(void **state)
 {
-    const bad_plain *bad = *state;
+    const plain_case *one = *state;
+    const bad_plain *bad = one->bad;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     int verify_code = bad->verify_code != 0 ? bad->verify_code : bad->open_code;
     ikv_verify_report report;
@@ -193,13 +200,11 @@ static void test_bad_plain(void **state)
     unsigned char number[8];
     ikv_error err;
     char name[80];
-    tmpdir dir;
     char *path;
     int code;
 
-    tmpdir_make_in_memory(&dir);
     snprintf(name, sizeof(name), "bad-%s", bad->name);
-    path = tmpdir_file(&dir, name);
+    path = tmpdir_file(one->dir, name);
     make_sound(path);
     edit_store(number, bad->width, bad->number);
     file_patch(path, bad->offset, number, bad->width);
@@ -217,16 +222,22 @@ static void test_bad_plain(void **state)
     /* One change makes one problem, or two where it moves something from one record to another. */
     assert_true(report.problems <= 2);
     free(path);
-    tmpdir_remove(&dir);
 }
 
 int main(void)
 {
     struct CMUnitTest tests[COUNT_OF(CASES)];
+    plain_case cases[COUNT_OF(CASES)];
+    tmpdir dir;
+    int failed;
 
-    for (size_t i = 0; i < COUNT_OF(CASES); i++)
-        tests[i] = (struct CMUnitTest){.name = CASES[i].name,
-                                       .test_func = test_bad_plain,
-                                       .initial_state = (void *)(uintptr_t)&CASES[i]};
-    return _cmocka_run_group_tests("malformed plain files", tests, COUNT_OF(tests), NULL, NULL);
+    tmpdir_make_in_memory(&dir);
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        cases[i] = (plain_case){&CASES[i], &dir};
+        tests[i] = (struct CMUnitTest){
+            .name = CASES[i].name, .test_func = test_bad_plain, .initial_state = &cases[i]};
+    }
+    failed = _cmocka_run_group_tests("malformed plain files", tests, COUNT_OF(tests), NULL, NULL);
+    tmpdir_remove(&dir);
+    return failed;
 }

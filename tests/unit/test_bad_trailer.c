@@ -200,12 +200,14 @@ static const bad_file INDEXES[] = {
 };
 
 /* One store for all tables: three index pages, metadata. */
-static void make_source(const tmpdir *dir, bad_source *ret_source)
+static void make_source(bad_source *ret_source)
 {
-    char *path = tmpdir_file(dir, "good");
+    char *path;
     ikv_writer_options options = store_options(IKV_KEY_U64);
     rng_state random = {PAIRS};
 
+    tmpdir_make_in_memory(&ret_source->dir);
+    path = tmpdir_file(&ret_source->dir, "good");
     options.metadata = "who built this, and why";
     options.metadata_size = 23;
     model_init(&ret_source->model, IKV_KEY_U64);
@@ -219,11 +221,8 @@ int main(void)
 {
     bad_source source = {.group = "footers"};
     int failed = 0;
-    tmpdir dir;
 
-    tmpdir_make_in_memory(&dir);
-    make_source(&dir, &source);
-    tmpdir_remove(&dir);
+    make_source(&source);
     failed += bad_files_run(&source, FOOTERS, COUNT_OF(FOOTERS));
     source.group = "directories";
     failed += bad_files_run(&source, DIRECTORIES, COUNT_OF(DIRECTORIES));
@@ -235,5 +234,6 @@ int main(void)
     failed += bad_files_run(&source, INDEXES, COUNT_OF(INDEXES));
     image_free(&source.sound);
     model_free(&source.model);
+    tmpdir_remove(&source.dir);
     return failed > 0;
 }

@@ -22,6 +22,12 @@
 
 #include <cmocka.h>
 
+/* A file and a directory to write in, as cmocka's initial state. */
+typedef struct golden_case {
+    const golden_file *file;
+    const tmpdir *dir;
+} golden_case;
+
 /* The pairs as the expected table has them, but in arrival order, which only the file knows. */
 static void load_model(const golden_file *file, store_model *ret_model)
 {
@@ -35,7 +41,7 @@ static void load_model(const golden_file *file, store_model *ret_model)
 
 static void info_is_right(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     ikv_store *store = store_open(file->path, file->type, 0, 0);
     ikv_info info;
 
@@ -54,7 +60,7 @@ static void info_is_right(void **state)
 
 static void every_way_of_reading_gives_the_pairs(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     store_model model;
 
     load_model(file, &model);
@@ -66,7 +72,7 @@ static void every_way_of_reading_gives_the_pairs(void **state)
 static void batches_give_what_the_model_has(void **state)
 {
     static const uint64_t memories[] = {1, 64, 0};
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     size_t width = hostkey_width(file->type);
     size_t count = 2 * file->pair_count + 50;
     unsigned char *keys = must_malloc(count * width);
@@ -93,7 +99,7 @@ static void batches_give_what_the_model_has(void **state)
 
 static void verify_finds_it_sound(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_verify_report report;
     ikv_error err;
@@ -128,17 +134,14 @@ static void assert_defined_bytes_equal(const decoded_store *ours, const decoded_
 
 static void plain_output_is_what_the_crate_wrote(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     decoder_layout layout = hostkey_layout(file->type, file->stride);
     ikv_writer_options options = store_options(file->type);
     decoded_store crate;
     decoded_store ours;
     store_model model;
-    tmpdir dir;
-    char *path;
+    char *path = tmpdir_file(((const golden_case *)*state)->dir, "plain");
 
-    tmpdir_make_in_memory(&dir);
-    path = tmpdir_file(&dir, "plain");
     load_model(file, &model);
     options.flags = IKV_WRITE_PLAIN;
     if (hostkey_width(file->type) == 16)
@@ -152,30 +155,25 @@ static void plain_output_is_what_the_crate_wrote(void **state)
     decoder_free(&ours);
     model_free(&model);
     free(path);
-    tmpdir_remove(&dir);
 }
 
 static void the_same_pairs_as_a_store_of_ours(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     ikv_writer_options options = store_options(file->type);
     store_model model;
-    tmpdir dir;
-    char *path;
+    char *path = tmpdir_file(((const golden_case *)*state)->dir, "ours");
 
-    tmpdir_make_in_memory(&dir);
-    path = tmpdir_file(&dir, "ours");
     load_model(file, &model);
     store_write(path, &model, &options);
     assert_store_equals(path, &model);
     model_free(&model);
     free(path);
-    tmpdir_remove(&dir);
 }
 
 static void it_is_refused_as_incomplete(void **state)
 {
-    const golden_file *file = *state;
+    const golden_file *file = ((const golden_case *)*state)->file;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_store *store = NULL;
     ikv_error err;
@@ -194,33 +192,33 @@ typedef struct test_list {
     size_t count;
 } test_list;
 
-static void add_test(test_list *list, golden_file *file, const char *subject,
+static void add_test(test_list *list, golden_case *one, const char *subject,
                      CMUnitTestFunction function)
 {
-    size_t size = strlen(file->path) + strlen(subject) + 3;
+    size_t size = strlen(one->file->path) + strlen(subject) + 3;
     char *name = must_malloc(size);
-    const char *directory = file->stride == 24 ? "stride24/" : "";
+    const char *directory = one->file->stride == 24 ? "stride24/" : "";
 
-    snprintf(name, size, "%s%s: %s", directory, file->name, subject);
+    snprintf(name, size, "%s%s: %s", directory, one->file->name, subject);
     list->tests = must_realloc(list->tests, (list->count + 1) * sizeof(*list->tests));
     list->tests[list->count++] =
-        (struct CMUnitTest){.name = name, .test_func = function, .initial_state = file};
+        (struct CMUnitTest){.name = name, .test_func = function, .initial_state = one};
 }
 
-static void add_tests_of(test_list *list, golden_file *file)
+static void add_tests_of(test_list *list, golden_case *one)
 {
-    if (!file->is_complete) {
-        add_test(list, file, "incomplete", it_is_refused_as_incomplete);
+    if (!one->file->is_complete) {
+        add_test(list, one, "incomplete", it_is_refused_as_incomplete);
         return;
     }
-    add_test(list, file, "info", info_is_right);
-    add_test(list, file, "contents", every_way_of_reading_gives_the_pairs);
-    add_test(list, file, "batches", batches_give_what_the_model_has);
-    add_test(list, file, "verify", verify_finds_it_sound);
+    add_test(list, one, "info", info_is_right);
+    add_test(list, one, "contents", every_way_of_reading_gives_the_pairs);
+    add_test(list, one, "batches", batches_give_what_the_model_has);
+    add_test(list, one, "verify", verify_finds_it_sound);
     /* The writer refuses what this file has: the same key twice. */
-    if (strcmp(file->case_name, "dup") != 0) {
-        add_test(list, file, "plain output", plain_output_is_what_the_crate_wrote);
-        add_test(list, file, "as ours", the_same_pairs_as_a_store_of_ours);
+    if (strcmp(one->file->case_name, "dup") != 0) {
+        add_test(list, one, "plain output", plain_output_is_what_the_crate_wrote);
+        add_test(list, one, "as ours", the_same_pairs_as_a_store_of_ours);
     }
 }
 
@@ -228,15 +226,22 @@ int main(void)
 {
     size_t count;
     golden_file *files = golden_list(&count);
+    golden_case *cases = must_malloc(count * sizeof(*cases));
     test_list list = {NULL, 0};
+    tmpdir dir;
     int failed;
 
-    for (size_t i = 0; i < count; i++)
-        add_tests_of(&list, &files[i]);
+    tmpdir_make_in_memory(&dir);
+    for (size_t i = 0; i < count; i++) {
+        cases[i] = (golden_case){&files[i], &dir};
+        add_tests_of(&list, &cases[i]);
+    }
     failed = _cmocka_run_group_tests("golden files", list.tests, list.count, NULL, NULL);
     for (size_t i = 0; i < list.count; i++)
         free((void *)(uintptr_t)list.tests[i].name);
     free(list.tests);
+    free(cases);
     free(files);
+    tmpdir_remove(&dir);
     return failed;
 }

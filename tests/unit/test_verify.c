@@ -302,8 +302,7 @@ static void positions_beyond_memory_are_sorted_on_disk(void **state)
     size_t size;
     char *path;
 
-    (void)state;
-    tmpdir_make_in_memory(&dir);
+    tmpdir_make_below(*state, &dir);
     path = tmpdir_file(&dir, "many");
     writer.key_type = IKV_KEY_U64;
     writer.flags = IKV_WRITE_PLAIN;
