@@ -159,7 +159,7 @@ static void build_in_child(const char *path, const char *perturb)
             setenv("MALLOC_PERTURB_", perturb, 1);
         else
             unsetenv("MALLOC_PERTURB_");
-        execl("/proc/self/exe", "test_writer_same_bytes", (char *)NULL);
+        execlp(program_invocation_name, program_invocation_name, (char *)NULL);
         _exit(127);
     }
     int status;
