@@ -1,5 +1,6 @@
 #include "arena.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,8 @@ static int next_chunk(struct ikv_arena *arena, size_t size)
 
 void *ikv_arena_alloc(struct ikv_arena *arena, size_t size)
 {
+    if (size > SIZE_MAX / 2)
+        return NULL;
     size = (size + 7) & ~(size_t)7;
     if (size == 0)
         size = 8;

@@ -33,11 +33,11 @@ static uint32_t fold(uint64_t *entries, uint32_t count, uint32_t words, uint32_t
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t *entry = entries + (size_t)i * (words + 1);
         callers[i] = (uint32_t)entry[words];
-        uint64_t *last = entries + (size_t)distinct * (words + 1) - (words + 1);
-        if (distinct > 0 && ikv_words_compare(last, entry, words) == 0)
+        uint64_t *next = entries + (size_t)distinct * (words + 1);
+        if (distinct > 0 && ikv_words_compare(next - (words + 1), entry, words) == 0)
             continue;
         if (distinct != i)
-            memcpy(last + words + 1, entry, (words + 1) * sizeof *entry);
+            memcpy(next, entry, (words + 1) * sizeof *entry);
         starts[distinct++] = i;
     }
     starts[distinct] = count;

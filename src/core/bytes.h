@@ -74,6 +74,11 @@ static inline uint64_t ikv_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
+/* A memory option as far as this machine can address it; products of it with small numbers fit. */
+static inline uint64_t ikv_memory_option(uint64_t option, uint64_t usual)
+{
+    return ikv_min(option ? option : usual, SIZE_MAX / 4);
+}
 static inline uint64_t ikv_max(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;

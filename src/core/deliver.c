@@ -106,19 +106,12 @@ void ikv_deliver_whole(struct ikv_result *result, uint32_t hit_begin, uint32_t h
 static void add_tail(struct ikv_result *result, uint32_t begin, uint32_t end,
                      const unsigned char *bytes, size_t have, uint32_t size)
 {
-    struct ikv_tail *tails = result->tails.bytes;
+    const size_t used = result->tail_count * sizeof(struct ikv_tail);
+    struct ikv_tail *tails = ikv_scratch_keep(&result->tails, used, used + sizeof *tails);
 
-    if (!tails || result->tails.size < ((size_t)result->tail_count + 1) * sizeof *tails) {
-        struct ikv_scratch larger = {NULL, 0};
-        if (!ikv_scratch_get(&larger, 2 * ((size_t)result->tail_count + 16) * sizeof *tails)) {
-            result->fatal = -ENOMEM;
-            return;
-        }
-        if (tails)
-            memcpy(larger.bytes, tails, result->tail_count * sizeof *tails);
-        ikv_scratch_free(&result->tails);
-        result->tails = larger;
-        tails = larger.bytes;
+    if (!tails) {
+        result->fatal = -ENOMEM;
+        return;
     }
     unsigned char *record = ikv_arena_alloc(&result->arena, size);
     if (!record) {
@@ -144,8 +137,11 @@ void ikv_deliver_records(struct ikv_result *result, uint32_t hit_begin, uint32_t
             end++;
 
         uint32_t record_size = ikv_load32(at);
-        if (!ikv_record_size_possible(result->store, position, record_size)) {
+        result->fetched += record_size;
+        if (!ikv_record_size_possible(result->store, position, record_size) ||
+            result->fetched > result->fetched_most) {
             unsigned char room[IKV_KEY_WIDTH_MAX];
+            result->fetched -= record_size;
             set_status(result, begin, end, IKV_CORRUPT);
             ikv_result_note(result, IKV_E_RECORD, position,
                             ikv_stored_key(result, (uint32_t)hits[begin].key, room),

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OPTIONS_SIZE_MAX 4096 /* more is not a size but garbage */
+
 int ikv_version_number(void)
 {
     return IKV_VERSION_NUMBER;
@@ -150,7 +152,7 @@ int ikv_options_copy(void *known, size_t known_size, const void *options, ikv_er
     if (options) {
         size_t size;
         memcpy(&size, options, sizeof size);
-        if (size < sizeof size)
+        if (size < sizeof size || size > OPTIONS_SIZE_MAX)
             return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "options: size is not set");
         const unsigned char *bytes = options;
         for (size_t i = known_size; i < size; i++) {

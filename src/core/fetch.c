@@ -9,17 +9,45 @@
  */
 #include "fetch.h"
 
+#include <errno.h>
+
 int ikv_fetch_open(struct ikv_result *result)
 {
-    if (result->window.backend == result->store->backend)
+    if (ikv_window_is_usable(&result->window, result->store->backend))
         return 0;
     ikv_window_close(&result->window);
     return ikv_window_open(&result->window, result->store->backend);
 }
 
+void ikv_read_alone(struct ikv_result *result, enum ikv_slot_use use, uint32_t number)
+{
+    const size_t used = result->alone_count * sizeof(struct ikv_alone);
+    struct ikv_alone *alone = ikv_scratch_keep(&result->alone, used, used + sizeof *alone);
+
+    if (alone)
+        alone[result->alone_count++] = (struct ikv_alone){use, number};
+    else
+        result->fatal = -ENOMEM;
+}
+
+static bool plan_alone(struct ikv_result *result)
+{
+    const struct ikv_alone *alone = result->alone.bytes;
+
+    if (result->alone_next == result->alone_count)
+        return false;
+    alone += result->alone_next++;
+    if (alone->use == IKV_SLOT_PAGES)
+        ikv_read_page_alone(result, alone->number);
+    else
+        ikv_read_record_alone(result, alone->number);
+    return true;
+}
+
 static bool plan(struct ikv_result *result)
 {
-    return ikv_plan_tail(result) || ikv_plan_pages(result) || ikv_plan_records(result);
+    return plan_alone(result) || ikv_plan_tail(result) || ikv_plan_pages(result) ||
+           ikv_plan_records(result);
 }
 
 /* After a fatal error the reads in flight are only waited for. */
@@ -58,6 +86,8 @@ int ikv_fetch_records(struct ikv_result *result)
 
     result->hits_sorted = result->hits_planned = 0;
     result->tail_count = result->tail_next = 0;
+    result->alone_count = result->alone_next = 0;
+    result->fetched = result->fetched_most = 0;
     for (;;) {
         while (!ikv_window_is_full(window) && !result->fatal && plan(result))
             ;

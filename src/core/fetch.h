@@ -4,6 +4,12 @@
 
 #include "result.h"
 
+/* Read by itself what shared a failed read: so one bad place of the disk fails nothing else. */
+void ikv_read_alone(struct ikv_result *result, enum ikv_slot_use use, uint32_t number);
+/* The reads of one page, or of one hit, that `ikv_read_alone` was told. */
+void ikv_read_page_alone(struct ikv_result *result, uint32_t chunk);
+void ikv_read_record_alone(struct ikv_result *result, uint32_t hit);
+
 /* Plan one read, if there is something to read. There must be a free slot. */
 bool ikv_plan_pages(struct ikv_result *result);
 bool ikv_plan_records(struct ikv_result *result);

@@ -1,15 +1,9 @@
 /* Index pages: which are read together, and what is done with them. */
 #include "fetch.h"
-#include "file_io.h"
 
 /* A held page is looked for in batches up to this size; for larger ones it is not worth the search.
  */
 #define CACHE_LOOKUP_KEYS 8
-
-static uint64_t page_offset(const struct ikv_store *store, uint64_t page)
-{
-    return ikv_entry_offset(&store->index, ikv_page_first_entry(&store->index, page));
-}
 
 static struct ikv_level_stats *level_of(struct ikv_result *result, uint32_t chunk)
 {
@@ -22,7 +16,7 @@ static struct ikv_level_stats *level_of(struct ikv_result *result, uint32_t chun
     return &result->stats.level[level];
 }
 
-/* Hand one page to the search. `sums` are the checksums from first_page on; NULL: none. */
+/* Hand one page to the search. `sum` is its checksum; NULL: there is none. */
 static void feed_page(struct ikv_result *result, uint32_t chunk, uint64_t number,
                       const unsigned char *entries, const unsigned char *sum)
 {
@@ -43,7 +37,7 @@ static void feed_page(struct ikv_result *result, uint32_t chunk, uint64_t number
         ikv_key_store(&index->key,
                       result->search.keys.entries + (size_t)chunk * result->search.keys.stride,
                       stored);
-        ikv_result_note(result, IKV_E_INDEX, page_offset(result->store, number), stored,
+        ikv_result_note(result, IKV_E_INDEX, ikv_page_offset(&result->store->index, number), stored,
                         "an index page");
     }
 }
@@ -59,7 +53,8 @@ static void feed_from_slot(struct ikv_result *result, const struct ikv_slot *slo
     else if (store->page_sums_offset)
         sum = slot->sums.bytes + (page - slot->first_page) * IKV_PAGE_CHECKSUM_SIZE;
     feed_page(result, chunk, page,
-              slot->data.bytes + (page_offset(store, page) - page_offset(store, slot->first_page)),
+              slot->data.bytes + (ikv_page_offset(&store->index, page) -
+                                  ikv_page_offset(&store->index, slot->first_page)),
               sum);
 }
 
@@ -105,21 +100,14 @@ static void collect_pages(struct ikv_result *result, struct ikv_slot *slot)
     result->stats.merged += slot->chunk_count - 1;
 }
 
-bool ikv_plan_pages(struct ikv_result *result)
+static void read_pages(struct ikv_result *result, struct ikv_slot *slot)
 {
     const struct ikv_store *store = result->store;
-    uint64_t page = ikv_search_peek(&result->search);
-
-    if (page == UINT64_MAX)
-        return false;
-    if (feed_held(result, page))
-        return true;
-    struct ikv_slot *slot = ikv_window_take(&result->window, IKV_SLOT_PAGES);
-    collect_pages(result, slot);
-
-    uint64_t offset = page_offset(store, slot->first_page);
-    uint32_t size = (uint32_t)(page_offset(store, slot->first_page + slot->page_count) - offset);
+    const uint64_t end_page = slot->first_page + slot->page_count;
+    const uint64_t offset = ikv_page_offset(&store->index, slot->first_page);
+    const uint32_t size = (uint32_t)(ikv_page_offset(&store->index, end_page) - offset);
     uint32_t sums_size = 0;
+
     ikv_window_read(&result->window, slot, &slot->data, store->reads, slot->data_buffer, offset,
                     size);
     if (store->page_sums_offset && !store->page_sums) {
@@ -135,42 +123,30 @@ bool ikv_plan_pages(struct ikv_result *result)
     level->bytes += size;
     result->stats.index_reads += sums_size ? 2 : 1;
     result->stats.index_bytes += size + sums_size;
+}
+
+bool ikv_plan_pages(struct ikv_result *result)
+{
+    uint64_t page = ikv_search_peek(&result->search);
+
+    if (page == UINT64_MAX)
+        return false;
+    if (feed_held(result, page))
+        return true;
+    struct ikv_slot *slot = ikv_window_take(&result->window, IKV_SLOT_PAGES);
+    collect_pages(result, slot);
+    read_pages(result, slot);
     return true;
 }
 
-/* The page of a chunk that was taken: it has not changed since. */
-static uint64_t page_of(const struct ikv_result *result, uint32_t chunk)
+void ikv_read_page_alone(struct ikv_result *result, uint32_t chunk)
 {
-    const struct ikv_chunk *c = &result->search.chunks[chunk];
-    return c->page_begin + (c->page_end - c->page_begin) / 2;
-}
+    struct ikv_slot *slot = ikv_window_take(&result->window, IKV_SLOT_PAGES);
 
-/* A read of several pages failed: each by itself, so that the good ones answer. */
-static void reread_pages(struct ikv_result *result, struct ikv_slot *slot)
-{
-    const struct ikv_store *store = result->store;
-
-    for (uint32_t i = 0; i < slot->chunk_count; i++) {
-        uint64_t page = page_of(result, slot->chunks[i]);
-        uint64_t offset = page_offset(store, page);
-        size_t length = (size_t)(page_offset(store, page + 1) - offset);
-        const unsigned char *sum =
-            store->page_sums ? store->page_sums + page * IKV_PAGE_CHECKSUM_SIZE : NULL;
-
-        result->stats.retries++;
-        int code = ikv_pread_all(store->file.fd, slot->data_buffer, length, offset, NULL);
-        if (code == 0 && !sum && store->page_sums_offset) {
-            sum = slot->sums_buffer;
-            code = ikv_pread_all(store->file.fd, slot->sums_buffer, IKV_PAGE_CHECKSUM_SIZE,
-                                 store->page_sums_offset + page * IKV_PAGE_CHECKSUM_SIZE, NULL);
-        }
-        if (code == 0) {
-            feed_page(result, slot->chunks[i], page, slot->data_buffer, sum);
-        } else {
-            ikv_search_fail(&result->search, slot->chunks[i], IKV_UNREADABLE);
-            ikv_result_note(result, code, offset, NULL, "reading an index page");
-        }
-    }
+    slot->first_page = ikv_chunk_page(&result->search.chunks[chunk]);
+    slot->page_count = slot->chunk_count = 1;
+    slot->chunks[0] = chunk;
+    read_pages(result, slot);
 }
 
 void ikv_complete_pages(struct ikv_result *result, struct ikv_slot *slot)
@@ -180,15 +156,17 @@ void ikv_complete_pages(struct ikv_result *result, struct ikv_slot *slot)
 
     if (code == 0) {
         for (uint32_t i = 0; i < slot->chunk_count; i++)
-            feed_from_slot(result, slot, slot->chunks[i], page_of(result, slot->chunks[i]));
+            feed_from_slot(result, slot, slot->chunks[i],
+                           ikv_chunk_page(&result->search.chunks[slot->chunks[i]]));
         slot->holds_pages = true;
         slot->held_fd = result->store->file.fd;
         slot->held_serial = result->store->file.serial;
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&result->search, slot->chunks[0], IKV_UNREADABLE);
-        ikv_result_note(result, code, page_offset(result->store, slot->first_page), NULL,
-                        "reading an index page");
+        ikv_result_note(result, code, ikv_page_offset(&result->store->index, slot->first_page),
+                        NULL, "reading an index page");
     } else {
-        reread_pages(result, slot);
+        for (uint32_t i = 0; i < slot->chunk_count; i++)
+            ikv_read_alone(result, IKV_SLOT_PAGES, slot->chunks[i]);
     }
 }

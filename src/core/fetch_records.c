@@ -1,6 +1,5 @@
 /* Records: which are read together, and the rest of those that are longer than expected. */
 #include "fetch.h"
-#include "file_io.h"
 #include "sort.h"
 
 /* Two records are read together if no more than this lies between them: about what one more read
@@ -41,6 +40,7 @@ static bool next_hit(struct ikv_result *result)
             ikv_sort_entries((uint64_t *)(void *)(hits + result->hits_sorted),
                              result->sorting.bytes, n, 2);
         result->hits_sorted = known;
+        result->fetched_most += result->store->records_end;
         skip_impossible(result);
     }
     return result->hits_planned < result->hits_sorted;
@@ -51,6 +51,20 @@ static uint64_t first_read_end(const struct ikv_result *result, uint64_t positio
     const struct ikv_store *store = result->store;
     return ikv_min(position + ikv_min(store->first_read, result->window.slot_size),
                    store->records_end);
+}
+
+static void read_records(struct ikv_result *result, uint32_t begin, uint32_t end, uint64_t read_end)
+{
+    const uint64_t start = ikv_result_hits(result)[begin].position;
+    struct ikv_slot *slot = ikv_window_take(&result->window, IKV_SLOT_RECORDS);
+
+    slot->hit_begin = begin;
+    slot->hit_end = end;
+    result->stats.record_reads++;
+    result->stats.record_bytes += read_end - start;
+    ikv_window_read(&result->window, slot, &slot->data, result->store->reads, slot->data_buffer,
+                    start, (uint32_t)(read_end - start));
+    ikv_window_launch(&result->window, slot);
 }
 
 /* The next record, and those behind it that fit into the same read. */
@@ -72,17 +86,17 @@ bool ikv_plan_records(struct ikv_result *result)
         end++;
     }
     result->hits_planned = end;
-
-    struct ikv_slot *slot = ikv_window_take(&result->window, IKV_SLOT_RECORDS);
-    slot->hit_begin = begin;
-    slot->hit_end = end;
     result->stats.merged += end - begin - 1;
-    result->stats.record_reads++;
-    result->stats.record_bytes += read_end - start;
-    ikv_window_read(&result->window, slot, &slot->data, store->reads, slot->data_buffer, start,
-                    (uint32_t)(read_end - start));
-    ikv_window_launch(&result->window, slot);
+    read_records(result, begin, end, read_end);
     return true;
+}
+
+void ikv_read_record_alone(struct ikv_result *result, uint32_t hit)
+{
+    /* Hits of one record come one by one now, and each counts. */
+    result->fetched_most += result->store->records_end;
+    read_records(result, hit, hit + 1,
+                 first_read_end(result, ikv_result_hits(result)[hit].position));
 }
 
 static void fail_hits(struct ikv_result *result, uint32_t begin, uint32_t end, int code,
@@ -91,24 +105,6 @@ static void fail_hits(struct ikv_result *result, uint32_t begin, uint32_t end, i
     for (uint32_t i = begin; i < end; i++)
         result->search.status[ikv_result_hits(result)[i].key] = IKV_UNREADABLE;
     ikv_result_note(result, code, offset, NULL, "reading a record");
-}
-
-/* A read of several records failed: each by itself, so that the good ones answer. */
-static void reread_records(struct ikv_result *result, struct ikv_slot *slot)
-{
-    const struct ikv_hit *hits = ikv_result_hits(result);
-
-    for (uint32_t i = slot->hit_begin; i < slot->hit_end; i++) {
-        uint64_t position = hits[i].position;
-        size_t length = (size_t)(first_read_end(result, position) - position);
-
-        result->stats.retries++;
-        int code = ikv_pread_all(result->store->file.fd, slot->data_buffer, length, position, NULL);
-        if (code == 0)
-            ikv_deliver_records(result, i, i + 1, slot->data_buffer, length);
-        else
-            fail_hits(result, i, i + 1, code, position);
-    }
 }
 
 void ikv_complete_records(struct ikv_result *result, struct ikv_slot *slot)
@@ -122,7 +118,8 @@ void ikv_complete_records(struct ikv_result *result, struct ikv_slot *slot)
     else if (slot->hit_end - slot->hit_begin == 1)
         fail_hits(result, slot->hit_begin, slot->hit_end, code, start);
     else
-        reread_records(result, slot);
+        for (uint32_t i = slot->hit_begin; i < slot->hit_end; i++)
+            ikv_read_alone(result, IKV_SLOT_RECORDS, i);
 }
 
 /* ---------------------------------------------------------------- rests of long records */

@@ -70,6 +70,12 @@ static inline uint64_t ikv_entry_offset(const struct ikv_geometry *geometry, uin
     return geometry->index_start + entry * geometry->stride;
 }
 
+/* Where page p begins; for p == pages: where the index ends. */
+static inline uint64_t ikv_page_offset(const struct ikv_geometry *geometry, uint64_t page)
+{
+    return ikv_entry_offset(geometry, ikv_page_first_entry(geometry, page));
+}
+
 /* Position field of an entry. */
 static inline uint64_t ikv_entry_position(const struct ikv_key_info *key,
                                           const unsigned char *entry)

@@ -46,7 +46,7 @@ int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get
     int code = check(store, keys, count, options, result, &known, err);
     if (code < 0) {
         if (result)
-            result->count = 0;
+            (void)ikv_result_begin(result, 0);
         return code;
     }
     code = run(store, keys, count, known.match, result);

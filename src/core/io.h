@@ -67,9 +67,9 @@ extern const struct ikv_io_backend ikv_io_pread;
 
 /*
  * The backend for an ikv_backend, implemented above the core by what knows them all. 0 and
- * *ret_backend; IKV_E_UNSUPPORTED or -errno and *ret_reason, a static text that says why it can't
- * be had.
+ * *ret_backend; IKV_E_UNSUPPORTED or -errno, and why it can't be had in `reason`.
  */
-int ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, const char **ret_reason);
+int ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, char *reason,
+                size_t reason_size);
 
 #endif

@@ -25,10 +25,24 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
     return 0;
 }
 
+/* A number for this opening of this file. Time alone would do, if every clock were fine enough. */
+static int identify(const struct stat *st, uint64_t *ret_serial)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return -errno;
+    const uint64_t facts[] = {(uint64_t)now.tv_sec,         (uint64_t)now.tv_nsec,
+                              (uint64_t)st->st_dev,         (uint64_t)st->st_ino,
+                              (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+                              (uint64_t)st->st_size};
+    *ret_serial = ikv_checksum(facts, sizeof facts);
+    return 0;
+}
+
 static int open_file(struct ikv_store *store, ikv_error *err)
 {
     struct stat st;
-    struct timespec now;
 
     /* O_NONBLOCK: a FIFO must not keep us waiting; it has no effect on regular files. */
     store->file.fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -42,8 +56,9 @@ static int open_file(struct ikv_store *store, ikv_error *err)
     if (fcntl(store->file.fd, F_SETFL, 0) != 0)
         return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
     store->file_size = (uint64_t)st.st_size;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
-        store->file.serial = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    int code = identify(&st, &store->file.serial);
+    if (code < 0)
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "reading the clock");
     return 0;
 }
 
@@ -126,8 +141,8 @@ static int is_record_area_ours(struct ikv_store *store, const struct ikv_footer 
     int code = ikv_store_read_directory(store, &copy, footer, NULL);
     section = ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
     store->section_count = 0;
-    if (code < 0 || !section || section->length < sizeof sum)
-        return code == -EIO || code == -ENOMEM ? code : 0;
+    if (code < 0 || !section || section->length < sizeof sum || copy.index_start <= IKV_HEADER_SIZE)
+        return code > IKV_E_INVALID ? code : 0; /* -errno: nothing was learned about the file */
     const uint64_t sum_offset = section->offset;
     const size_t size = (size_t)ikv_min(copy.index_start, IKV_BLOCK_SIZE) - IKV_HEADER_SIZE;
     unsigned char *block = malloc(size);
@@ -143,15 +158,18 @@ static int is_record_area_ours(struct ikv_store *store, const struct ikv_footer 
 /*
  * The header's tag is wrong, but there is a footer of ours. Two stories fit: the crate rewrote the
  * file in place and left the footer behind, or the header was damaged. A footer holds a copy of its
- * header: if the two differ in a single byte, it is damage. If they differ in more, the records
- * decide: the crate writes over them from the front, so as long as the first block is as it was it
- * is damage. (The crate's store of no pairs is the one that leaves them alone.)
+ * header: if they differ in a single byte of version, completed or tag, it is damage, since a
+ * rewrite changes count or index start. Otherwise the records decide: the crate writes over them
+ * from the front, so as long as the first block is as it was it is damage. (The crate's store of no
+ * pairs is the one that leaves them alone.)
  */
 static int check_left_footer(struct ikv_store *store, const struct first_look *look, ikv_error *err)
 {
     const struct ikv_header *header = &look->header;
     size_t where = 0;
-    bool damaged = differing_bytes(look->header_bytes, look->footer.header, &where) <= 1;
+    const bool one = differing_bytes(look->header_bytes, look->footer.header, &where) == 1;
+    bool damaged =
+        one && !(where >= 3 && where < 19); /* not in the fields that a rewrite changes */
 
     if (!damaged && !(header->pair_count == 0 && header->index_start == IKV_HEADER_SIZE)) {
         int code = is_record_area_ours(store, &look->footer, &damaged);
@@ -218,13 +236,13 @@ static void set_first_read(struct ikv_store *store)
 static int choose_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(store->path);
-    const char *reason = "";
+    char reason[200] = "";
 
     if ((unsigned)options->backend > IKV_BACKEND_URING)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such backend");
     if (options->flags & ~(uint32_t)IKV_OPEN_DIRECT)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown flags");
-    int code = ikv_io_find((int)options->backend, &store->backend, &reason);
+    int code = ikv_io_find((int)options->backend, &store->backend, reason, sizeof reason);
     if (code < 0)
         return ikv_fail(err, code, at, "%s", reason);
     return options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;

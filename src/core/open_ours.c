@@ -287,7 +287,7 @@ int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header
     store->record_size_max = store->properties.value_size_max + store->surplus;
     code = read_metadata(store, err);
     if (code == 0)
-        code = keep_index(
-            store, options->index_memory ? options->index_memory : INDEX_MEMORY_DEFAULT, err);
+        code =
+            keep_index(store, ikv_memory_option(options->index_memory, INDEX_MEMORY_DEFAULT), err);
     return code;
 }

@@ -32,9 +32,12 @@
 #endif
 
 /* Text of an errno value: static, in English, from any thread; may be NULL. */
-#if defined(__GLIBC__) && defined(_GNU_SOURCE) && __GLIBC_PREREQ(2, 32)
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
+#if __GLIBC_PREREQ(2, 32)
 #define IKV_ERRNO_TEXT(number) strerrordesc_np(number)
-#else
+#endif
+#endif
+#ifndef IKV_ERRNO_TEXT
 #define IKV_ERRNO_TEXT(number) strerror(number)
 #endif
 
@@ -58,6 +61,5 @@
 
 #define IKV_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define IKV_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define IKV_PREFETCH(p) __builtin_prefetch(p)
 
 #endif

@@ -8,11 +8,26 @@ void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size)
 {
     if (scratch->size < size || !scratch->bytes) {
         /* A little more, so that batches that grow slowly do not allocate each time. */
-        size_t more = size + size / 4 + 64;
+        size_t more = size < SIZE_MAX / 2 ? size + size / 4 + 64 : size;
         free(scratch->bytes);
         scratch->bytes = malloc(more);
         scratch->size = scratch->bytes ? more : 0;
     }
+    return scratch->bytes;
+}
+
+void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size)
+{
+    struct ikv_scratch larger = {NULL, 0};
+
+    if (scratch->bytes && scratch->size >= size)
+        return scratch->bytes;
+    if (!ikv_scratch_get(&larger, 2 * size))
+        return NULL;
+    if (used)
+        memcpy(larger.bytes, scratch->bytes, used);
+    ikv_scratch_free(scratch);
+    *scratch = larger;
     return scratch->bytes;
 }
 
@@ -36,9 +51,10 @@ int ikv_result_new(ikv_result **ret_result)
 
 void ikv_result_clear(ikv_result *result)
 {
-    struct ikv_scratch *all[] = {
-        &result->items,  &result->entries, &result->sorting, &result->callers, &result->starts,
-        &result->chunks, &result->hits,    &result->status,  &result->matched, &result->tails};
+    struct ikv_scratch *all[] = {&result->items,   &result->entries, &result->sorting,
+                                 &result->callers, &result->starts,  &result->chunks,
+                                 &result->hits,    &result->status,  &result->matched,
+                                 &result->tails,   &result->alone};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         ikv_scratch_free(all[i]);

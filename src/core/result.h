@@ -34,6 +34,12 @@ struct ikv_tail {
     uint32_t have;
 };
 
+/* What is read by itself, because a read that it shared with others failed. */
+struct ikv_alone {
+    enum ikv_slot_use use; /* pages or records */
+    uint32_t number;       /* of the chunk or the hit */
+};
+
 struct ikv_result {
     /* Answers */
     struct ikv_scratch items; /* ikv_item */
@@ -63,15 +69,22 @@ struct ikv_result {
 
     /* Reading */
     struct ikv_window window;
+    uint64_t fetched;      /* bytes of records so far */
+    uint64_t fetched_most; /* more can't be: records do not overlap. Grows with each generation. */
     uint32_t hits_sorted;  /* hits[0..hits_sorted) are in order, generation by generation */
     uint32_t hits_planned; /* hits[0..hits_planned) are being read or done */
     struct ikv_scratch tails;
     uint32_t tail_count;
     uint32_t tail_next;
+    struct ikv_scratch alone;
+    uint32_t alone_count;
+    uint32_t alone_next;
 };
 
 /* NULL: no memory. The content is lost when it grows. */
 void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size);
+/* The same, but its first `used` bytes are kept; if there is no memory, all of it is. */
+void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size);
 void ikv_scratch_free(struct ikv_scratch *scratch);
 
 /* result.c: void the answers, make room for `count`. */

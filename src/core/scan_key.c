@@ -140,16 +140,15 @@ static int fetch_window(struct ikv_scan *scan)
 {
     struct ikv_result *window = scan->window;
     size_t most = (size_t)ikv_min(scan->window_size, scan->left);
-    size_t count = 0;
 
     do {
+        size_t count = 0;
         int code = make_room(scan, most);
         if (code == 0)
             code = collect(scan, most, &count);
-        /* Entries before a damaged page are still good. */
         if (code < 0 && count == 0)
             return code;
-        scan->code = 0;
+        scan->code = 0; /* entries before a damaged page are still good */
         if (count == 0)
             return IKV_E_END;
         code = ikv_fetch_open(window);
@@ -157,16 +156,16 @@ static int fetch_window(struct ikv_scan *scan)
             code = ikv_fetch_records(window);
         if (code < 0)
             return ikv_scan_fail(scan, code, IKV_NO_OFFSET, "reading records");
+        scan->stats.records += window->stats.records;
+        scan->stats.record_reads += window->stats.record_reads;
+        scan->stats.record_bytes += window->stats.record_bytes;
+        scan->stats.merged += window->stats.merged;
+        scan->stats.retries += window->stats.retries;
         settle(scan, count);
         /* The first in order of keys may be the last in order of positions: alone it always fits.
          */
         most = most / 2 ? most / 2 : 1;
     } while (window->count == 0);
-    scan->stats.records += window->stats.records;
-    scan->stats.record_reads += window->stats.record_reads;
-    scan->stats.record_bytes += window->stats.record_bytes;
-    scan->stats.merged += window->stats.merged;
-    scan->stats.retries += window->stats.retries;
     return 0;
 }
 

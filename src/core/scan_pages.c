@@ -7,11 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static uint64_t page_offset(const struct ikv_geometry *index, uint64_t page)
-{
-    return ikv_entry_offset(index, ikv_page_first_entry(index, page));
-}
-
 const unsigned char *ikv_scan_entry(const struct ikv_scan *scan, uint64_t entry)
 {
     return scan->pages + (entry - scan->pages_begin) * scan->store->index.stride;
@@ -31,6 +26,8 @@ static bool in_order(const struct ikv_scan *scan, uint64_t begin, uint64_t end)
     return true;
 }
 
+/* What was read counts as loaded up to the first damaged page; if that is the first, it is an
+ * error. */
 static int verify_pages(struct ikv_scan *scan, uint64_t page, uint64_t count,
                         const unsigned char *sums)
 {
@@ -46,8 +43,11 @@ static int verify_pages(struct ikv_scan *scan, uint64_t page, uint64_t count,
                      ikv_load32(sums + i * IKV_PAGE_CHECKSUM_SIZE);
         else
             intact = in_order(scan, begin, end);
+        if (!intact && i == 0)
+            return ikv_scan_fail(scan, IKV_E_INDEX, ikv_page_offset(index, page), "an index page");
         if (!intact)
-            return ikv_scan_fail(scan, IKV_E_INDEX, page_offset(index, page + i), "an index page");
+            break;
+        scan->pages_end = end;
     }
     return 0;
 }
@@ -64,9 +64,11 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
         if (!scan->pages || !scan->page_sums)
             return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading the index");
     }
+    /* From here on what was loaded before is gone. */
+    scan->pages_begin = scan->pages_end = ikv_page_first_entry(index, page);
     count = ikv_min(ikv_min(count, IKV_SCAN_PAGES), index->pages - page);
-    const uint64_t offset = page_offset(index, page);
-    const size_t size = (size_t)(page_offset(index, page + count) - offset);
+    const uint64_t offset = ikv_page_offset(index, page);
+    const size_t size = (size_t)(ikv_page_offset(index, page + count) - offset);
     if (count > 1) /* the descriptor is set up for random reads: say what is wanted next */
         IKV_ADVISE_WILLNEED(store->file.fd, (off_t)(offset + size), (off_t)size);
     int code = ikv_pread_all(store->file.fd, scan->pages, size, offset, &scan->stats.retries);
@@ -86,8 +88,6 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     }
     if (code < 0)
         return ikv_scan_fail(scan, code, offset, "reading the index");
-    scan->pages_begin = ikv_page_first_entry(index, page);
-    scan->pages_end = ikv_page_first_entry(index, page + count);
     return verify_pages(scan, page, count, sums);
 }
 

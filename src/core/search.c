@@ -115,16 +115,11 @@ void ikv_search_begin(struct ikv_search *search)
         open_chunk(search, 0, all);
 }
 
-static inline uint64_t probe_page(const struct ikv_chunk *chunk)
-{
-    return chunk->page_begin + (chunk->page_end - chunk->page_begin) / 2;
-}
-
 uint64_t ikv_search_peek(const struct ikv_search *search)
 {
     if (search->queue_head == IKV_NO_CHUNK)
         return UINT64_MAX;
-    return probe_page(&search->chunks[search->queue_head]);
+    return ikv_chunk_page(&search->chunks[search->queue_head]);
 }
 
 uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page)
@@ -132,7 +127,7 @@ uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page)
     uint32_t chunk = search->queue_head;
     if (chunk == IKV_NO_CHUNK)
         return chunk;
-    *ret_page = probe_page(&search->chunks[chunk]);
+    *ret_page = ikv_chunk_page(&search->chunks[chunk]);
     search->queue_head = search->chunks[chunk].next;
     return chunk;
 }
@@ -241,15 +236,12 @@ static void resolve_nearest(struct ikv_search *search, const struct ikv_page *pa
 
     for (uint32_t key = begin; key < end; key++) {
         from = lower_bound(search, page, key_at(search, key), from);
-        /* first <= key <= last: in a page that is in order both neighbours exist. */
+        /* first <= key <= last, so both neighbours exist, even if the page is not in order: the
+         * bisection ends at 0 or at `count` only after it has compared the first or last entry. */
         uint32_t at = from;
-        if (at < page->count && search->match == IKV_FLOOR &&
+        if (search->match == IKV_FLOOR &&
             ikv_key_compare_stored(info, key_at(search, key), entry_at(search, page, at)) != 0)
             at--;
-        if (at >= page->count) { /* not in order, though its checksum is right: a forged file */
-            search->status[key] = IKV_CORRUPT;
-            continue;
-        }
         memcpy(matched_at(search, key), entry_at(search, page, at), info->width);
         hit(search, key, ikv_entry_position(info, entry_at(search, page, at)));
     }
@@ -297,9 +289,8 @@ static void page_is_corrupt(struct ikv_search *search, const struct ikv_page *pa
         search->corrupt_page = page->number;
 }
 
-void ikv_search_feed(struct ikv_search *search, uint32_t chunk_number, const struct ikv_page *page)
+void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page)
 {
-    const uint32_t begin = chunk_number;
     const struct ikv_chunk chunk = search->chunks[begin];
     const uint32_t end = chunk.key_end;
     uint32_t middle_begin = key_bound(search, begin, end, entry_at(search, page, 0), false);

@@ -64,6 +64,12 @@ struct ikv_chunk {
     uint32_t level;
 };
 
+/* The page that a chunk probes. */
+static inline uint64_t ikv_chunk_page(const struct ikv_chunk *chunk)
+{
+    return chunk->page_begin + (chunk->page_end - chunk->page_begin) / 2;
+}
+
 struct ikv_search {
     const struct ikv_geometry *index;
     const struct ikv_fences *fences;
@@ -93,7 +99,7 @@ uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page);
 /* The page that ikv_search_next would give, without taking it; UINT64_MAX: none waits. */
 uint64_t ikv_search_peek(const struct ikv_search *search);
 
-void ikv_search_feed(struct ikv_search *search, uint32_t chunk_number, const struct ikv_page *page);
+void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page);
 /* The page could not be read: its keys get `status`. */
 void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status);
 

@@ -32,7 +32,8 @@ int ikv_verify_problem(struct ikv_verifier *verifier, int code, uint64_t offset,
         verifier->first = problem;
     if (verifier->options.problem)
         verifier->options.problem(verifier->options.user, &problem);
-    return verifier->report.problems >= verifier->options.max_problems ? IKV_E_CANCELED : 0;
+    verifier->full = verifier->report.problems >= verifier->options.max_problems;
+    return verifier->full ? IKV_E_CANCELED : 0;
 }
 
 int ikv_verify_progress(struct ikv_verifier *verifier, const char *phase, uint64_t done,
@@ -165,8 +166,7 @@ static int check_options(const ikv_verify_options *options, struct ikv_verify_op
         return code;
     if (known->memory && known->memory < MEMORY_MIN)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "verify options: memory below 8 MiB");
-    if (known->memory == 0)
-        known->memory = MEMORY_DEFAULT;
+    known->memory = ikv_memory_option(known->memory, MEMORY_DEFAULT);
     if (known->max_problems == 0)
         known->max_problems = PROBLEMS_DEFAULT;
     return 0;
@@ -191,18 +191,20 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
         verifier.report.has_trailer = verifier.store->has_trailer;
         verifier.report.bytes = IKV_HEADER_SIZE;
         code = verify_store(&verifier);
-        /* Enough problems end the passes as a cancellation does. */
-        if (verifier.report.problems && (code == 0 || code == IKV_E_CANCELED))
+        if (verifier.report.problems && (code == 0 || verifier.full))
             code = verifier.first.code;
-        else if (code < 0)
+        else if (code < 0) {
+            verifier.report.problems = 0;
             (void)ikv_fail(&verifier.first, code, IKV_AT_FILE(path), "checking it");
+        }
     } else if (is_damage(code)) {
         verifier.report.problems = 1;
         if (verifier.options.problem)
             verifier.options.problem(verifier.options.user, &verifier.first);
     }
     ikv_close(verifier.store);
-    if (ret_report && (code == 0 || verifier.report.problems))
+    const bool finished = code == 0 || (verifier.report.problems && code == verifier.first.code);
+    if (ret_report && finished)
         *ret_report = verifier.report;
     if (code < 0 && err)
         *err = verifier.first;

@@ -17,6 +17,7 @@ struct ikv_verifier {
     struct ikv_verify_report report;
     struct ikv_error first;         /* the first problem */
     struct ikv_sorter *by_position; /* entries: position, the key's words */
+    bool full;                      /* there were max_problems */
     bool index_damaged;             /* some entries are not known */
     bool ascending;                 /* positions ascend with the keys */
 };

@@ -20,11 +20,6 @@ struct window {
     uint64_t last_position;
 };
 
-static uint64_t page_offset(const struct ikv_geometry *index, uint64_t page)
-{
-    return ikv_entry_offset(index, ikv_page_first_entry(index, page));
-}
-
 static int read_part(struct ikv_verifier *verifier, uint32_t type, size_t item,
                      const struct window *window, unsigned char *to)
 {
@@ -36,8 +31,8 @@ static int read_part(struct ikv_verifier *verifier, uint32_t type, size_t item,
 static int read_window(struct ikv_verifier *verifier, struct window *window)
 {
     const struct ikv_store *store = verifier->store;
-    const uint64_t offset = page_offset(&store->index, window->first);
-    const uint64_t end = page_offset(&store->index, window->first + window->count);
+    const uint64_t offset = ikv_page_offset(&store->index, window->first);
+    const uint64_t end = ikv_page_offset(&store->index, window->first + window->count);
 
     IKV_ADVISE_WILLNEED(store->file.fd, (off_t)end, (off_t)(end - offset));
     int code = ikv_pread_all(store->file.fd, window->pages, (size_t)(end - offset), offset, NULL);
@@ -86,10 +81,10 @@ static int verify_entry(struct ikv_verifier *verifier, struct window *window,
 static int verify_page(struct ikv_verifier *verifier, struct window *window, uint64_t page)
 {
     const struct ikv_geometry *index = &verifier->store->index;
-    const uint64_t offset = page_offset(index, page);
-    const size_t size = (size_t)(page_offset(index, page + 1) - offset);
+    const uint64_t offset = ikv_page_offset(index, page);
+    const size_t size = (size_t)(ikv_page_offset(index, page + 1) - offset);
     const uint64_t at = page - window->first;
-    const unsigned char *bytes = window->pages + (offset - page_offset(index, window->first));
+    const unsigned char *bytes = window->pages + (offset - ikv_page_offset(index, window->first));
 
     verifier->report.pages++;
     if (window->sums && (uint32_t)ikv_checksum(bytes, size) !=

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* All slots together; deep windows have small slots. */
 #define WINDOW_SIZE ((uint32_t)2 << 20)
@@ -40,7 +41,8 @@ static int allocate(struct ikv_window *window, unsigned count)
 
 int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend)
 {
-    *window = (struct ikv_window){.backend = backend};
+    *window =
+        (struct ikv_window){.backend = backend, .thread = pthread_self(), .process = getpid()};
     int code = allocate(window, backend->depth);
     if (code == 0) {
         const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
@@ -54,6 +56,14 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
         ikv_window_close(window);
     }
     return code;
+}
+
+bool ikv_window_is_usable(const struct ikv_window *window, const struct ikv_io_backend *backend)
+{
+    if (window->backend != backend)
+        return false;
+    return !backend->thread_bound ||
+           (pthread_equal(window->thread, pthread_self()) && window->process == getpid());
 }
 
 void ikv_window_close(struct ikv_window *window)

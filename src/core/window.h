@@ -9,6 +9,9 @@
 #include "format.h"
 #include "io.h"
 
+#include <pthread.h>
+#include <sys/types.h>
+
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
 #define IKV_SLOT_SIZE_MIN  ((uint32_t)16 << 10)
 #define IKV_SLOT_PAGES_MAX (IKV_SLOT_SIZE_MAX / IKV_PAGE_SIZE)
@@ -52,6 +55,8 @@ struct ikv_slot {
 
 struct ikv_window {
     const struct ikv_io_backend *backend; /* NULL: closed */
+    pthread_t thread;                     /* that opened it, and its process: the child of a fork */
+    pid_t process;                        /* must not use what its parent opened */
     struct ikv_io *io;
     struct ikv_slot *slots;
     void *memory;       /* of the slots' buffers */
@@ -70,6 +75,9 @@ struct ikv_window {
 int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend);
 /* Waits for reads in flight. A window that is all zero is closed already. */
 void ikv_window_close(struct ikv_window *window);
+
+/* Whether it can be used, for this backend, by the thread that asks. */
+bool ikv_window_is_usable(const struct ikv_window *window, const struct ikv_io_backend *backend);
 
 static inline bool ikv_window_is_full(const struct ikv_window *window)
 {

@@ -184,6 +184,7 @@ static struct ikv_io_request *uring_reap(struct ikv_io *io)
 
 const struct ikv_io_backend ikv_io_uring = {.name = "uring",
                                             .depth = USUAL_DEPTH,
+                                            .thread_bound = true,
                                             .create = uring_create,
                                             .destroy = uring_destroy,
                                             .submit = uring_submit,
