@@ -1,5 +1,5 @@
-/* How a finished store gets to its path: all at once, past what is there, with the permissions that
- * were asked for, and not at all where it can't. */
+/* How a finished store gets to its path: all at once, past readers, other builders and what is
+ * there, and not at all where it can't. */
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
@@ -7,7 +7,6 @@
 #include "victim.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +17,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -264,165 +262,6 @@ static void surprises_before_finish(void **state)
     assert_int_equal(victim_orphans(self), 0);
 }
 
-/* ---------------------------------------------------------------- permissions */
-
-/* The mode of the temporary file, and then that of the store. */
-static void assert_modes(victim *self, uint32_t asked, mode_t expected)
-{
-    ikv_writer *writer = NULL;
-    ikv_error err;
-
-    self->options.mode = asked;
-    assert_ok(ikv_writer_new(self->path, &self->options, &writer, &err), &err);
-    char *temporary = victim_orphan(self);
-    assert_non_null(temporary);
-    assert_int_equal(mode_of(temporary) & 07777 & ~(mode_t)0600, 0); /* a umask can take more */
-    free(temporary);
-    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
-    assert_int_equal(mode_of(self->path) & 07777, expected);
-    self->options.mode = 0;
-}
-
-static void the_mode_is_the_one_asked_for(void **state)
-{
-    static const mode_t masks[] = {0, 002, 022, 027, 077, 0777};
-    static const mode_t modes[] = {0400, 0444, 0600, 0640, 0644, 0666, 0755};
-    victim *self = *state;
-    mode_t before = umask(0);
-
-    for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++) {
-        (void)umask(masks[m]);
-        assert_modes(self, 0, 0666 & ~masks[m]);
-        for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-            assert_modes(self, modes[i], modes[i]);
-        assert_int_equal(umask(masks[m]), masks[m]); /* nobody changed it */
-    }
-    (void)umask(before);
-    victim_reset(self);
-}
-
-/* As nobody if we are somebody to whom permissions mean nothing. */
-static int build_in_child(victim *self)
-{
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        if (geteuid() == 0 && setuid(65534) != 0)
-            _exit(200);
-        _exit(-victim_build(self, NULL) & 0xff);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void a_directory_that_is_not_writable(void **state)
-{
-    victim *self = *state;
-    assert_int_equal(chmod(self->dir.path, 0555), 0);
-    int code = build_in_child(self);
-    assert_int_equal(chmod(self->dir.path, 0700), 0);
-    assert_int_equal(code, EACCES);
-    assert_true(victim_is_old(self));
-    assert_int_equal(victim_orphans(self), 0);
-}
-
-/* ---------------------------------------------------------------- paths */
-
-static void build_at(const victim *self, const char *path, int expected)
-{
-    ikv_writer *writer = NULL;
-    ikv_error err;
-    const char *named = strlen(path) < sizeof(err.file) ? path : NULL; /* else it is cut */
-    assert_failed(ikv_writer_new(path, &self->options, &writer, &err), expected, &err, named);
-    assert_null(writer);
-}
-
-static void paths_that_can_not_be(void **state)
-{
-    victim *self = *state;
-    char *missing = tmpdir_file(&self->dir, "missing/store");
-    char *below_file = tmpdir_file(&self->dir, "store/store");
-    char *slash = tmpdir_file(&self->dir, "");
-    char name[400];
-    memset(name, 'n', sizeof(name));
-    name[300] = '\0';
-    char *long_name = tmpdir_file(&self->dir, name);
-
-    build_at(self, missing, -ENOENT);
-    build_at(self, below_file, -ENOTDIR);
-    build_at(self, long_name, -ENAMETOOLONG);
-    ikv_writer *writer = NULL;
-    assert_int_equal(ikv_writer_new(slash, &self->options, &writer, NULL), IKV_E_INVALID);
-    assert_int_equal(ikv_writer_new("", &self->options, &writer, NULL), IKV_E_INVALID);
-    assert_null(writer);
-    assert_true(victim_is_old(self));
-    assert_int_equal(victim_orphans(self), 0);
-    free(missing);
-    free(below_file);
-    free(slash);
-    free(long_name);
-}
-
-/* The temporary name is longer than the target's: that must not matter. */
-static void the_longest_name_is_possible(void **state)
-{
-    victim *self = *state;
-    char name[256];
-    memset(name, 'n', 255);
-    name[255] = '\0';
-    char *path = tmpdir_file(&self->dir, name);
-    store_write(path, &self->model, &self->options);
-    assert_store_equals(path, &self->model);
-    remove_path(path);
-    free(path);
-    assert_int_equal(victim_orphans(self), 0);
-}
-
-/* A relative path means the directory that was current when writing began. */
-static void a_change_of_directory_does_not_matter(void **state)
-{
-    victim *self = *state;
-    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ikv_writer *writer = NULL;
-    ikv_error err;
-    tmpdir elsewhere;
-
-    tmpdir_make_in_memory(&elsewhere);
-    assert_int_equal(chdir(self->dir.path), 0);
-    assert_ok(ikv_writer_new("store", &self->options, &writer, &err), &err);
-    assert_int_equal(chdir(elsewhere.path), 0);
-    for (size_t i = 0; i < self->model.count; i++) {
-        const model_pair *pair = &self->model.pairs[i];
-        assert_ok(ikv_writer_add(writer, pair->key, pair->value, pair->size, &err), &err);
-    }
-    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
-    assert_true(victim_is_new(self));
-    assert_int_equal(tmpdir_count(&elsewhere), 0);
-    assert_int_equal(fchdir(before), 0);
-    close(before);
-    tmpdir_remove(&elsewhere);
-    victim_reset(self);
-}
-
-static void a_missing_directory_for_temporary_files(void **state)
-{
-    (void)state;
-    victim_setup setup = {.type = IKV_KEY_BYTES(128), .pairs = 20000, .memory = 8u << 20};
-    victim self;
-    ikv_error err;
-
-    victim_make(&self, &setup);
-    char *missing = tmpdir_file(&self.dir, "missing");
-    self.options.temp_dir = missing;
-    assert_failed(victim_build(&self, &err), -ENOENT, &err, NULL);
-    assert_true(victim_is_old(&self));
-    assert_int_equal(victim_orphans(&self), 0);
-    free(missing);
-    victim_free(&self);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,12 +270,6 @@ int main(void)
         cmocka_unit_test(a_symbolic_link_is_replaced),
         cmocka_unit_test(what_is_no_file_is_not_replaced),
         cmocka_unit_test(surprises_before_finish),
-        cmocka_unit_test(the_mode_is_the_one_asked_for),
-        cmocka_unit_test(a_directory_that_is_not_writable),
-        cmocka_unit_test(paths_that_can_not_be),
-        cmocka_unit_test(the_longest_name_is_possible),
-        cmocka_unit_test(a_change_of_directory_does_not_matter),
-        cmocka_unit_test(a_missing_directory_for_temporary_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
