@@ -99,15 +99,26 @@ static bool write_text(const char *path, const char *text)
     return ok;
 }
 
+/* Users and groups that have no number in a user namespace can't own files there. */
+static bool map_ids(long user, long group)
+{
+    char users[64];
+    char groups[64];
+    (void)snprintf(users, sizeof(users), "0 %ld 1", user);
+    (void)snprintf(groups, sizeof(groups), "0 %ld 1", group);
+    return write_text("/proc/self/uid_map", users) && write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/gid_map", groups);
+}
+
 /* A mount namespace of our own, so that nobody else sees the mount and it goes with the process.
  * Without privileges it takes a user namespace as well, where the system allows one. */
 static bool enter_namespace(void)
 {
-    char map[64];
-    if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
+    long user = (long)geteuid();
+    long group = (long)getegid();
+    if (user == 0 && unshare(CLONE_NEWNS) == 0)
         return true;
-    (void)snprintf(map, sizeof(map), "0 %ld 1", (long)geteuid());
-    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/uid_map", map);
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && map_ids(user, group);
 }
 
 static bool mount_sized(const char *path, size_t size)
