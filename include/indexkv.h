@@ -13,19 +13,19 @@
  *
  * Conventions that hold everywhere:
  *
- *  - Functions that can fail return 0 or a negative code: either one of the IKV_E_* codes below or
- *    a negated errno value (-EIO, -ENOMEM, -ENOENT, ...). The two ranges do not overlap.
- *  - `ikv_error *err` may be NULL. It is written only on failure, except where noted.
- *  - Out-parameters named `ret_*` are left untouched on failure.
- *  - Options structs begin with `size`. Initialise them with their _INIT macro; every other field
- * may be left zero and zero is the documented default. A NULL options pointer means all defaults
- *    (where a field is mandatory, that is said). A struct larger than the library knows is accepted
- *    only if what the library does not know is zero.
- *  - Keys go in and come out in host byte order as an array of the key's own type (uint32_t,
- *    unsigned __int128, char[20], ...); keys[i] lies at (const char *)keys + i * width. No
- * alignment is required.
- *  - Sizes and offsets are in bytes.
- *  - The library never prints, exits, aborts, or changes signals, the umask or the locale.
+ * - Functions that can fail return 0 or a negative code: either one of the IKV_E_* codes below or a
+ *   negated errno value (-EIO, -ENOMEM, -ENOENT, ...). The two ranges do not overlap.
+ * - `ikv_error *err` may be NULL. It is written only on failure, except where noted.
+ * - Out-parameters named `ret_*` are left untouched on failure.
+ * - Options structs begin with `size`. Initialise them with their _INIT macro; all other fields
+ *   may be left zero, and zero is the documented default. A NULL options pointer means all defaults
+ *   (where a field is mandatory, that is said). A struct larger than the library knows is accepted
+ *   only if what the library does not know is zero.
+ * - Keys go in and come out in host byte order as an array of the key's own type (uint32_t,
+ *   unsigned __int128, char[20], ...); keys[i] lies at (const char *)keys + i * width. No alignment
+ *   is required.
+ * - Sizes and offsets are in bytes.
+ * - The library never prints, exits, aborts, or changes signals, the umask or the locale.
  *
  * Threads: an ikv_store may be used by any number of threads at once. An ikv_result, an ikv_scan
  * and an ikv_writer belong to one thread at a time; different ones are independent of each other.
@@ -68,7 +68,7 @@ enum {
     IKV_E_NOT_FOUND = -1002,   /* ikv_get: no such key */
     IKV_E_END = -1003,         /* ikv_scan_next: no more items */
     IKV_E_CANCELED = -1004,    /* the progress callback asked to stop */
-    IKV_E_STATE = -1005,       /* the object can't do that any more (an earlier call failed) */
+    IKV_E_STATE = -1005,       /* used by a thread or process that it does not belong to */
     IKV_E_UNSUPPORTED = -1006, /* valid, but this build or this file can't do it */
 
     IKV_E_KEY_SYNTAX = -1101,      /* text that is not a key of this type */
@@ -232,7 +232,8 @@ typedef struct ikv_open_options {
  * does not disturb an open store; changing the file in place is not supported and is found out
  * where checksums or sizes show it.
  *
- * Errors: every IKV_E_* code from -1201 to -1303, IKV_E_INDEX, IKV_E_INVALID, -errno.
+ * Errors: every IKV_E_* code from -1201 to -1303, IKV_E_INVALID, IKV_E_UNSUPPORTED (a section that
+ * must be understood and is not; a backend that is not built in), -errno.
  * The store is the caller's, to be closed with ikv_close.
  */
 IKV_API IKV_NODISCARD int ikv_open(const char *path, const ikv_open_options *options,
@@ -335,9 +336,11 @@ IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
 
 /*
  * A result holds the answers of one call and the scratch memory to find them. Reuse it: memory is
- * kept, so that a call no larger than an earlier one allocates nothing. It belongs to one thread at
- * a time and may be used with any store. Its memory is bounded by the largest batch it saw: its
- * values, and about 100 bytes a key plus up to 3 MiB for reading.
+ * kept, so that a call like an earlier one allocates nothing. It belongs to one thread at a time
+ * and may be used with any store; with IKV_BACKEND_URING it holds a ring, which is opened anew when
+ * another thread, or the child of a fork, goes on with it. Its memory is bounded by the largest
+ * batch it saw: the values, 170 bytes a key (keys of 8 bytes; about 4 * width more for wide ones),
+ * and 1.2 MiB of read buffers (uring: 9 MiB).
  */
 typedef struct ikv_result ikv_result;
 
@@ -502,7 +505,8 @@ typedef struct ikv_writer ikv_writer;
 
 /*
  * Start writing a store that will appear at `path`. Everything goes to a temporary file in the same
- * directory (mode 0600, random name) until ikv_writer_finish publishes it; whatever is at `path`
+ * directory (random name; readable by its owner alone as soon as there is something in it) until
+ * ikv_writer_finish publishes it; whatever is at `path`
  * stays as it is until then, and readers that have it open keep it. A symbolic link at `path` is
  * replaced, not followed. Errors: IKV_E_INVALID, IKV_E_NOT_REGULAR (`path` names something that is
  * not a file), -errno. Options (and the key type in them) are mandatory; what they point to, except
@@ -552,7 +556,8 @@ IKV_API IKV_NODISCARD int ikv_build(const char *path, const ikv_writer_options *
 
 typedef struct ikv_verify_options {
     size_t size;
-    uint64_t memory; /* most bytes for sorting positions and buffers; 0: 256 MiB; least: 8 MiB */
+    uint64_t memory; /* most bytes for sorting positions and buffers, beside what opening keeps;
+                        0: 256 MiB; least: 8 MiB */
     const char *temp_dir; /* for what does not fit; NULL: the directory of the store */
     void (*problem)(void *user, const ikv_error *problem); /* each one found, in no set order;
                                                               NULL: none */

@@ -1,6 +1,7 @@
 # Tests of the command: one shell script each in cli/, run with the path of the binary.
 if(TARGET indexkv_command)
   foreach(name
+      backends
       binary
       build_options
       closed_output

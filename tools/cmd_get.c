@@ -13,7 +13,15 @@
 
 #include <string.h>
 
-enum { OPTION_KEYS = OPTION_OWN, OPTION_KEYS_FORMAT, OPTION_MATCH, OPTION_MISSING, OPTION_BATCH };
+enum {
+    OPTION_KEYS = OPTION_OWN,
+    OPTION_KEYS_FORMAT,
+    OPTION_MATCH,
+    OPTION_MISSING,
+    OPTION_BATCH,
+    OPTION_BACKEND,
+    OPTION_DIRECT
+};
 
 static const struct option_spec specs[] = {
     {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from a file, '-' is standard input"},
@@ -30,6 +38,10 @@ static const struct option_spec specs[] = {
     {OPTION_BATCH, 0, "batch", "N",
      "look up so many keys at once (default: 65536, fewer if values\n"
      "are large)"},
+    {OPTION_BACKEND, 0, "backend", "B",
+     "how to read: auto (default), pread (one read after another),\n"
+     "uring (hundreds in flight, for stores that are not in memory)"},
+    {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
     {OPTION_STATS, 0, "stats", NULL, "report on standard error what the lookups cost"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
@@ -77,6 +89,13 @@ static int accept(void *user, int id, const char *argument)
     case OPTION_BATCH:
         return option_number(&syntax, "batch", argument, 1, LOOKUP_BATCH_MAX,
                              &options->lookup.batch);
+    case OPTION_BACKEND:
+        status = option_choice(&syntax, "backend", argument, "auto|pread|uring", &choice);
+        options->store.open.backend = (ikv_backend)choice;
+        return status;
+    case OPTION_DIRECT:
+        options->store.open.flags |= IKV_OPEN_DIRECT;
+        return OPTIONS_GO_ON;
     case OPTION_OUTPUT_FORMAT:
         return option_output_format(&syntax, argument, &options->lookup.output_format);
     case OPTION_STATS:

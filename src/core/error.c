@@ -32,7 +32,7 @@ const char *ikv_strerror(int code)
     case IKV_E_CANCELED:
         return "canceled";
     case IKV_E_STATE:
-        return "unusable after an earlier failure";
+        return "used by a thread or process that it does not belong to";
     case IKV_E_UNSUPPORTED:
         return "not supported";
     case IKV_E_KEY_SYNTAX:
