@@ -1,0 +1,163 @@
+#include "variants.h"
+
+#include "faulty_io.h"
+
+#include "indexkv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef TEST_HAVE_URING
+#include "uring.h"
+
+/* The backend with these options in place of its own. */
+#define URING_CREATE(name, ...)                                                                    \
+    static int create_##name(const struct ikv_io_options *options, struct ikv_io **ret)            \
+    {                                                                                              \
+        return ikv_uring_create_with(options, &(struct ikv_uring_options){__VA_ARGS__}, ret);      \
+    }
+
+URING_CREATE(no_defer, .without = IKV_URING_DEFER_TASKRUN)
+URING_CREATE(no_single_issuer, .without = IKV_URING_SINGLE_ISSUER)
+URING_CREATE(no_coop, .without = IKV_URING_DEFER_TASKRUN | IKV_URING_COOP_TASKRUN)
+URING_CREATE(no_submit_all, .without = IKV_URING_SUBMIT_ALL)
+URING_CREATE(no_cqsize, .without = IKV_URING_CQSIZE | IKV_URING_CLAMP)
+URING_CREATE(no_buffers, .without = IKV_URING_BUFFERS)
+URING_CREATE(no_files, .without = IKV_URING_FILES)
+URING_CREATE(bare, .without = IKV_URING_FEATURES)
+URING_CREATE(sqpoll, .sqpoll = true)
+URING_CREATE(iopoll, .iopoll = true)
+URING_CREATE(small_sq, .sq_entries = 2)
+/* More in the kernel than the completion queue holds: the kernel has to keep them for us. */
+URING_CREATE(small_cq, .sq_entries = 1, .cq_entries = 1, .window = 1 << 20)
+URING_CREATE(small_window, .window = 3)
+
+static int create_default(const struct ikv_io_options *options, struct ikv_io **ret)
+{
+    return ikv_io_uring.create(options, ret);
+}
+
+static const struct {
+    const char *name;
+    int (*create)(const struct ikv_io_options *options, struct ikv_io **ret);
+    bool direct;
+} uring_variants[] = {
+    {"uring", create_default, false},
+    {"uring_direct", create_default, true},
+    {"uring_no_defer", create_no_defer, false},
+    {"uring_no_single_issuer", create_no_single_issuer, false},
+    {"uring_no_coop", create_no_coop, true},
+    {"uring_no_submit_all", create_no_submit_all, false},
+    {"uring_no_cqsize", create_no_cqsize, false},
+    {"uring_no_buffers", create_no_buffers, true},
+    {"uring_no_files", create_no_files, true},
+    {"uring_bare", create_bare, false},
+    {"uring_bare_direct", create_bare, true},
+    {"uring_sqpoll", create_sqpoll, false},
+    {"uring_iopoll", create_iopoll, true},
+    {"uring_small_sq", create_small_sq, false},
+    {"uring_small_cq", create_small_cq, false},
+    {"uring_small_cq_direct", create_small_cq, true},
+    {"uring_small_window", create_small_window, false},
+};
+
+static bool find_uring(const char *name, struct variant *ret)
+{
+    for (size_t i = 0; i < sizeof uring_variants / sizeof uring_variants[0]; i++) {
+        if (strcmp(uring_variants[i].name, name) != 0)
+            continue;
+        ret->backend = ikv_io_uring;
+        ret->backend.create = uring_variants[i].create;
+        ret->direct = uring_variants[i].direct;
+        /* Its thread and ours have to take turns where cores are few and busy. */
+        if (strcmp(name, "uring_sqpoll") == 0)
+            ret->patience = 20;
+        return true;
+    }
+    return false;
+}
+
+static void print_features(const struct variant *variant, const struct ikv_io *io)
+{
+    char features[400];
+
+    if (variant->backend.submit == ikv_io_uring.submit)
+        (void)printf("%s: %s\n", variant->name, ikv_uring_features(io, features, sizeof features));
+}
+
+static const char *explain(int code, char *why, size_t size)
+{
+    return ikv_uring_explain(code, why, size);
+}
+
+#else
+
+static bool find_uring(const char *name, struct variant *ret)
+{
+    (void)name;
+    (void)ret;
+    return false;
+}
+
+static void print_features(const struct variant *variant, const struct ikv_io *io)
+{
+    (void)variant;
+    (void)io;
+}
+
+static const char *explain(int code, char *why, size_t size)
+{
+    (void)snprintf(why, size, "%s", ikv_strerror(code));
+    return why;
+}
+
+#endif
+
+/* "faulty_NAME": what the fault layer makes of NAME, without failures. */
+static bool find_faulty(const char *name, struct variant *ret)
+{
+    static struct variant inner;
+    static const char prefix[] = "faulty_";
+
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 ||
+        !variant_find(name + sizeof prefix - 1, &inner))
+        return false;
+    const faulty_plan plan = {.inner = &inner.backend, .seed = 4711, .cut = 3, .hold = 7};
+    faulty_io_set(&plan);
+    ret->backend = faulty_io;
+    ret->direct = inner.direct;
+    return true;
+}
+
+bool variant_find(const char *name, struct variant *ret)
+{
+    ret->name = name;
+    ret->direct = false;
+    ret->patience = 1;
+    if (strcmp(name, "pread") == 0) {
+        ret->backend = ikv_io_pread;
+        return true;
+    }
+    if (strcmp(name, "pread_direct") == 0) {
+        ret->backend = ikv_io_pread;
+        ret->direct = true;
+        return true;
+    }
+    return find_uring(name, ret) || find_faulty(name, ret);
+}
+
+void variant_require(const struct variant *variant)
+{
+    const struct ikv_io_options options = {.depth = 4};
+    struct ikv_io *io = NULL;
+    char why[400];
+    int code = variant->backend.create(&options, &io);
+
+    if (code < 0) {
+        (void)fprintf(stderr, "skipped: %s: %s\n", variant->name, explain(code, why, sizeof why));
+        exit(77);
+    }
+    print_features(variant, io);
+    variant->backend.destroy(io);
+}

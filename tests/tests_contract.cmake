@@ -1,0 +1,38 @@
+# The I/O contract: one suite run on every backend in every shape, and what only a ring can do wrong.
+
+add_library(test_contract OBJECT contract/content.c contract/faulty_io.c contract/variants.c)
+target_include_directories(test_contract PUBLIC contract ${CMAKE_SOURCE_DIR}/src/core)
+target_link_libraries(test_contract PUBLIC test_support PRIVATE indexkv_flags cmocka)
+if(uring_found)
+  target_compile_definitions(test_contract PUBLIC TEST_HAVE_URING)
+  target_include_directories(test_contract PUBLIC ${CMAKE_SOURCE_DIR}/src/iouring)
+  target_link_libraries(test_contract PUBLIC PkgConfig::LIBURING)
+endif()
+
+# ikv_contract_test(NAME [LINK_OPTIONS ...]): one program, NAME.c in contract/.
+function(ikv_contract_test name)
+  cmake_parse_arguments(arg "" "" "LINK_OPTIONS" ${ARGN})
+  add_executable(${name} contract/${name}.c $<TARGET_OBJECTS:indexkv_objects>)
+  target_link_libraries(${name} PRIVATE indexkv_flags test_contract cmocka Threads::Threads)
+  if(arg_LINK_OPTIONS)
+    target_link_options(${name} PRIVATE ${arg_LINK_OPTIONS})
+  endif()
+endfunction()
+
+function(ikv_contract_run name program)
+  add_test(NAME ${name} COMMAND ${program} ${ARGN})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+endfunction()
+
+ikv_contract_test(test_contract_io)
+set(contract_variants pread pread_direct faulty_pread)
+if(uring_found)
+  list(APPEND contract_variants
+       uring uring_direct uring_no_defer uring_no_single_issuer uring_no_coop uring_no_submit_all
+       uring_no_cqsize uring_no_buffers uring_no_files uring_bare uring_bare_direct uring_sqpoll
+       uring_iopoll uring_small_sq uring_small_cq uring_small_cq_direct uring_small_window
+       faulty_uring faulty_uring_direct)
+endif()
+foreach(variant ${contract_variants})
+  ikv_contract_run(contract_${variant} test_contract_io ${variant})
+endforeach()
