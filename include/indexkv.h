@@ -240,7 +240,9 @@ IKV_API IKV_NODISCARD int ikv_open(const char *path, const ikv_open_options *opt
                                    ikv_store **ret_store, ikv_error *err);
 
 /* Close. NULL is allowed. No call on the store may be running, no result or scan made from it may
- * be used afterwards except to be freed or closed (results remain readable). */
+ * be used afterwards except to be freed or closed (results remain readable). A result that read the
+ * store with IKV_BACKEND_URING can keep the file known to the kernel, and so its disk space if it
+ * is deleted, until it is cleared, freed, or has read other files. */
 IKV_API void ikv_close(ikv_store *store);
 
 typedef struct ikv_info {
