@@ -57,9 +57,9 @@ ikv_writing_test(test_writer_same_bytes)
 ikv_writing_test(test_writer_sorter INTERNAL)
 ikv_writing_test(test_writer_spill PARTS test_fault_alloc)
 
-# Sanitizers bring calls of their own.
-if(CMAKE_NM AND NOT INDEXKV_SANITIZE)
+if(CMAKE_NM)
   add_test(NAME library_imports
-           COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLIBRARY=$<TARGET_FILE:indexkv>
+           COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM}
+                   "-DOBJECTS=$<JOIN:$<TARGET_OBJECTS:indexkv_objects>,|>"
                    -P ${CMAKE_CURRENT_SOURCE_DIR}/fault/imports.cmake)
 endif()
