@@ -1,0 +1,4 @@
+# Damage, forgery and bad places of disks seen by scans and lookups; what calls say they did; backends.
+ikv_test(test_scan_damage)
+ikv_test(test_scan_failed_reads)
+target_link_libraries(test_scan_failed_reads PRIVATE test_fault_io)

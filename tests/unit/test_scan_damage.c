@@ -1,0 +1,154 @@
+/*
+ * Scans in key order over a damaged index: every item that comes is the next one, with
+ * its value, and the scan ends with an error just where it can't be sure any more. No key may be
+ * lost silently: IKV_E_END means that all of them came.
+ *
+ * Pages are loaded 64 at a time, so damage is put into the first and the last one of such a load,
+ * the first one of the next, one in its middle, and the last page of all.
+ */
+#include "indexkv.h"
+
+#include "hostkey.h"
+#include "numbered.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGES           151u
+
+/* Bytes for reading ahead: a window of one item, a few, more than one load of pages. */
+static const uint64_t MEMORIES[] = {1, 5000, 0, UINT64_C(64) << 20};
+
+/* All items before entry `bad`, which is the first of its page, then the error that tells it. */
+static void assert_ends_at(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
+                           uint64_t bad)
+{
+    ikv_error err = {0};
+    int code;
+    uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
+
+    assert_failed(code, IKV_E_INDEX, &err, s->path);
+    assert_int_equal(err.offset, numbered_entry_offset(s, bad));
+    assert_int_equal(delivered, bad);
+}
+
+static void assert_ends_well(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
+                             uint64_t count)
+{
+    ikv_error err = {0};
+    int code;
+    uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
+
+    assert_int_equal(code, IKV_E_END);
+    assert_int_equal(delivered, count);
+}
+
+/* ---------------------------------------------------------------- damaged pages */
+
+static void scan_around_damage(const numbered_store *s, ikv_store *store, uint64_t page,
+                               uint64_t memory)
+{
+    const uint64_t bad = numbered_first_entry(s, page);
+    const uint64_t behind = numbered_first_entry(s, page + 1);
+    numbered_bounds bounds = {NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, memory};
+    ikv_error err;
+    int code;
+
+    assert_ends_at(s, store, bounds, bad);
+    bounds.to = s->count - 1;
+    assert_ends_at(s, store, bounds, bad);
+    bounds.to = behind - 1;
+    assert_ends_at(s, store, bounds, bad);
+    if (bad >= 2) {
+        bounds.to = bad - 2;
+        assert_ends_well(s, store, bounds, bad - 1);
+        bounds.to = NUMBERED_NO_BOUND;
+        bounds.limit = bad;
+        assert_ends_well(s, store, bounds, bad);
+    }
+    if (behind + 5 < s->count) {
+        /* Behind it, if the search for the first key did not need the page. */
+        bounds = (numbered_bounds){behind + 5, s->count - 1, 0, memory};
+        uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
+        assert_true(code == IKV_E_END || code == IKV_E_INDEX);
+        assert_int_equal(delivered, code == IKV_E_END ? s->count - bounds.from : 0);
+    }
+}
+
+static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
+{
+    static const uint64_t pages[] = {0, 63, 64, 100, PAGES - 1};
+    static const uint64_t index_memories[] = {0, 1, 3000};
+    numbered_store s;
+
+    numbered_make(*state, type, flags, PAGES, 0, &s);
+    for (size_t p = 0; p < COUNT_OF(pages); p++) {
+        const uint64_t middle =
+            (numbered_first_entry(&s, pages[p]) + numbered_first_entry(&s, pages[p] + 1)) / 2;
+        /* The most significant bit: in a plain file order alone shows damage. */
+        const uint64_t byte = hostkey_kind(type) == DECODER_BYTES ? 0 : hostkey_width(type) - 1;
+        const uint64_t bit = 8 * (numbered_entry_offset(&s, middle) + byte) + 7;
+
+        file_flip_bit(s.path, bit);
+        for (size_t i = 0; i < COUNT_OF(index_memories); i++) {
+            ikv_store *store = store_open(s.path, type, 0, index_memories[i]);
+
+            for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
+                scan_around_damage(&s, store, pages[p], MEMORIES[m]);
+            ikv_close(store);
+        }
+        file_flip_bit(s.path, bit);
+    }
+    free(s.path);
+}
+
+static void damaged_pages_of_ours(void **state)
+{
+    damage_pages(state, IKV_KEY_U64, 0);
+    damage_pages(state, IKV_KEY_BYTES(12), 0); /* entries lie across page boundaries */
+}
+
+static void damaged_pages_of_plain_files(void **state)
+{
+    damage_pages(state, IKV_KEY_U64, IKV_WRITE_PLAIN);
+    damage_pages(state, IKV_KEY_BYTES(12), IKV_WRITE_PLAIN);
+}
+
+/* The first of several counts. */
+static void several_damaged_pages(void **state)
+{
+    numbered_store s;
+
+    numbered_make(*state, IKV_KEY_I64, 0, PAGES, 0, &s);
+    for (uint64_t page = 130; page >= 65; page -= 13) {
+        ikv_store *store;
+
+        file_flip_bit(s.path, 8 * numbered_entry_offset(&s, numbered_first_entry(&s, page)) + 64);
+        store = store_open(s.path, s.type, 0, 0);
+        for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
+            assert_ends_at(&s, store,
+                           (numbered_bounds){NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, MEMORIES[m]},
+                           numbered_first_entry(&s, page));
+        ikv_close(store);
+    }
+    free(s.path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damaged_pages_of_ours),
+        cmocka_unit_test(damaged_pages_of_plain_files),
+        cmocka_unit_test(several_damaged_pages),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}

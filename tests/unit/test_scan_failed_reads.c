@@ -1,0 +1,193 @@
+/*
+ * Scans in key order whose reads of the index fail, or meet the end of a file that was cut under
+ * the open store: what was loaded before is not mistaken for what the failed read left in its
+ * place, and no key is lost silently.
+ */
+#include "indexkv.h"
+
+#include "fault_io.h"
+#include "numbered.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGES           151u
+#define LOADED_PAGES    64u /* pages that a scan reads at once */
+
+/* Bytes for reading ahead: a window of one item, a few, more than one load of pages. */
+static const uint64_t MEMORIES[] = {1, 5000, 0, UINT64_C(64) << 20};
+
+/* The file ends in this page after it was opened. */
+static void cut_index(void **state, numbered_store *s, uint64_t page, uint64_t memory)
+{
+    const uint64_t cut = numbered_first_entry(s, page);
+    numbered_bounds bounds = {NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, memory};
+    char *path = tmpdir_file(*state, "cut");
+    char *sound = s->path;
+    ikv_store *store;
+    ikv_error err = {0};
+    int code;
+
+    file_copy(s->path, path);
+    s->path = path;
+    store = store_open(path, s->type, 0, 0);
+    file_truncate(path, numbered_entry_offset(s, cut) + 100);
+    for (int with_to = 0; with_to < 2; with_to++) {
+        bounds.to = with_to ? s->count - 1 : NUMBERED_NO_BOUND;
+        uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
+        assert_failed(code, IKV_E_TRUNCATED, &err, path);
+        assert_true(delivered <= cut);
+        assert_true(delivered >= numbered_first_entry(s, page / LOADED_PAGES * LOADED_PAGES));
+    }
+    ikv_close(store);
+    s->path = sound;
+    free(path);
+}
+
+static void an_index_cut_under_an_open_store(void **state)
+{
+    static const uint64_t pages[] = {0, 63, 64, 100, PAGES - 1};
+
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        numbered_store s;
+
+        numbered_make(*state, IKV_KEY_U64, flags, PAGES, 0, &s);
+        for (size_t p = 0; p < COUNT_OF(pages); p++)
+            for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
+                cut_index(state, &s, pages[p], MEMORIES[m]);
+        free(s.path);
+    }
+}
+
+/* A window of more entries than are loaded at once, whose first values do not fit into the memory:
+ * it is tried again with less, from entries that lie before those of the failed read. */
+static const uint64_t OVER_BUDGET[] = {1000000, 1450000, 2000000, 3000000, 4500000, 6000000};
+#define MANY_PAGES 300u
+#define LARGE      300u
+
+static void an_index_cut_while_the_window_is_too_large(void **state)
+{
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        numbered_store s;
+
+        numbered_make(*state, IKV_KEY_U64, flags, MANY_PAGES, LARGE, &s);
+        for (size_t m = 0; m < COUNT_OF(OVER_BUDGET); m++) {
+            cut_index(state, &s, 94, OVER_BUDGET[m]);
+            cut_index(state, &s, 64, OVER_BUDGET[m]);
+            cut_index(state, &s, 127, OVER_BUDGET[m]);
+        }
+        free(s.path);
+    }
+}
+
+/* A read that fails may have written over part of its buffer. */
+static void spoil_failed(void *user, const fault_event *event)
+{
+    (void)user;
+    if (event->call == FAULT_READ && event->result < 0)
+        memset(event->buffer, 0xee, event->size);
+}
+
+typedef struct read_list {
+    uint64_t index_start;
+    uint64_t seen;
+    size_t count;
+    uint64_t calls[1024]; /* numbers of the reads that are of the index */
+} read_list;
+
+static void note_index_read(void *user, const fault_event *event)
+{
+    read_list *list = user;
+
+    if (event->call != FAULT_READ)
+        return;
+    if (event->offset >= list->index_start && list->count < COUNT_OF(list->calls))
+        list->calls[list->count++] = list->seen;
+    list->seen++;
+}
+
+static void list_index_reads(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
+                             read_list *ret_list)
+{
+    fault_plan plan = {.calls = FAULT_BIT(FAULT_READ), .action = FAULT_NOTHING};
+    int code;
+
+    *ret_list = (read_list){.index_start = s->index_start};
+    fault_start(&plan, note_index_read, ret_list);
+    assert_int_equal(numbered_scan(s, store, bounds, &code, NULL), s->count);
+    fault_stop();
+    assert_in_range(ret_list->count, 3, COUNT_OF(ret_list->calls) - 1);
+}
+
+static void fail_index_reads(const numbered_store *s, uint64_t index_memory, uint64_t memory)
+{
+    ikv_store *store = store_open(s->path, s->type, 0, index_memory);
+    numbered_bounds bounds = {NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, memory};
+    read_list list;
+    ikv_error err;
+    int code;
+
+    list_index_reads(s, store, bounds, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        fault_plan plan = {.calls = FAULT_BIT(FAULT_READ),
+                           .index = list.calls[i],
+                           .action = FAULT_FAIL,
+                           .error = EIO};
+        bounds.to = i % 2 ? s->count - 1 : NUMBERED_NO_BOUND;
+        fault_start(&plan, spoil_failed, NULL);
+        uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
+        assert_int_equal(fault_stop().faults, 1);
+        /* It fails once only, and a window that was cut short there asks again. */
+        if (code == IKV_E_END)
+            assert_int_equal(delivered, s->count);
+        else
+            assert_failed(code, -EIO, &err, s->path);
+    }
+    ikv_close(store);
+}
+
+static void failing_reads_of_the_index(void **state)
+{
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        numbered_store s;
+
+        numbered_make(*state, IKV_KEY_U64, flags, PAGES, 0, &s);
+        for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
+            fail_index_reads(&s, 0, MEMORIES[m]);
+            fail_index_reads(&s, 1, MEMORIES[m]);
+        }
+        free(s.path);
+        numbered_make(*state, IKV_KEY_U64, flags, MANY_PAGES, LARGE, &s);
+        for (size_t m = 0; m < COUNT_OF(OVER_BUDGET); m++)
+            fail_index_reads(&s, 0, OVER_BUDGET[m]);
+        free(s.path);
+    }
+}
+
+static int stop_faults(void **state)
+{
+    (void)state;
+    (void)fault_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_index_cut_under_an_open_store),
+        cmocka_unit_test(an_index_cut_while_the_window_is_too_large),
+        cmocka_unit_test_teardown(failing_reads_of_the_index, stop_faults),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
