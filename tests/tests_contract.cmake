@@ -1,6 +1,7 @@
 # The I/O contract: one suite run on every backend in every shape, and what only a ring can do wrong.
 
-add_library(test_contract OBJECT contract/content.c contract/faulty_io.c contract/variants.c)
+add_library(test_contract OBJECT contract/content.c contract/faulty_io.c contract/variants.c
+            contract/window.c)
 target_include_directories(test_contract PUBLIC contract ${CMAKE_SOURCE_DIR}/src/core)
 target_link_libraries(test_contract PUBLIC test_support PRIVATE indexkv_flags cmocka)
 if(uring_found)
@@ -36,3 +37,19 @@ endif()
 foreach(variant ${contract_variants})
   ikv_contract_run(contract_${variant} test_contract_io ${variant})
 endforeach()
+
+if(uring_found)
+  # Calls that contract/ring_shim.c wraps.
+  set(ring_calls
+      io_uring_submit io_uring_submit_and_wait __io_uring_get_cqe io_uring_queue_init_params
+      io_uring_register_buffers io_uring_register_files)
+  add_library(test_ring_shim OBJECT contract/ring_shim.c)
+  target_link_libraries(test_ring_shim PUBLIC test_contract PRIVATE indexkv_flags)
+  foreach(call ${ring_calls})
+    target_link_options(test_ring_shim INTERFACE "-Wl,--wrap=${call}")
+  endforeach()
+
+  ikv_contract_test(test_contract_ring_faults)
+  target_link_libraries(test_contract_ring_faults PRIVATE test_ring_shim)
+  ikv_contract_run(contract_ring_faults test_contract_ring_faults)
+endif()

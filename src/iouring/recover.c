@@ -80,8 +80,10 @@ static bool has_thread_ended(const struct ikv_io *io)
 static void fail(struct ikv_io *io, int code)
 {
     ikv_queue_fail_unsent(io, code);
-    if (io->in_ring == 0)
+    if (io->in_ring == 0) {
+        io->stalls = 0;
         return;
+    }
     /* The end of a thread waits for its reads: nothing is written any more. */
     bool over = code == -EEXIST && has_thread_ended(io);
     if (!over && ++io->stalls < FAILURES_MAX) {
@@ -112,17 +114,16 @@ static void wait_for_one(struct ikv_io *io)
         fail(io, code);
 }
 
-/* The kernel is short of something. What it has of ours gives some of it back when it is done. */
+/* The kernel is short of something. What it has of ours gives some of it back when it is done. But
+ * if completions were lost, those may be all that it had: then nothing might ever come. */
 static void wait_for_resources(struct ikv_io *io, int code)
 {
-    if (ikv_queue_in_kernel(io) > 0) {
+    if (ikv_queue_in_kernel(io) > 0 && !io->draining)
         wait_for_one(io);
-    } else if (++io->stalls <= REFUSALS_MAX) {
+    else if (++io->stalls <= REFUSALS_MAX)
         ikv_queue_pause(io->stalls);
-    } else {
-        io->stalls = 0;
-        ikv_queue_fail_unsent(io, code);
-    }
+    else
+        fail(io, code);
 }
 
 void ikv_queue_recover(struct ikv_io *io, int code)

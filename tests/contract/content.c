@@ -136,19 +136,22 @@ void read_begin_random(struct ikv_io_request *ret, const struct content *content
     ret->buffer = room->buffer + shift;
 }
 
+static bool is_pattern(const unsigned char *at, size_t size)
+{
+    return size == 0 || (at[0] == PATTERN && memcmp(at, at + 1, size - 1) == 0);
+}
+
 void read_check_guards(const struct ikv_io_request *request, const struct read_room *room)
 {
     const unsigned char *begin = room->buffer - GUARD;
     const unsigned char *end = begin + read_room_span(room->room);
     const unsigned char *buffer = request->buffer;
+    const unsigned char *behind = buffer + request->length;
 
-    for (const unsigned char *at = begin; at < buffer; at++)
-        if (*at != PATTERN)
-            fail_msg("a byte %td before the buffer was written", buffer - at);
-    for (const unsigned char *at = buffer + request->length; at < end; at++)
-        if (*at != PATTERN)
-            fail_msg("a byte %td behind %u of the buffer was written",
-                     at - buffer - request->length, request->length);
+    if (!is_pattern(begin, (size_t)(buffer - begin)))
+        fail_msg("bytes before the buffer were written");
+    if (!is_pattern(behind, (size_t)(end - behind)))
+        fail_msg("bytes behind the %u of the buffer were written", request->length);
 }
 
 void read_check(const struct ikv_io_request *request, const struct content *content,

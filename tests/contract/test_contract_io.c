@@ -6,6 +6,7 @@
 #include "scale.h"
 #include "tmpdir.h"
 #include "variants.h"
+#include "window.h"
 
 #include "indexkv.h"
 
@@ -28,79 +29,15 @@
 static struct variant tested;
 static tmpdir directory;
 
-/* A backend object with a window of requests in memory that it was told about. */
-struct window {
-    const struct ikv_io_backend *backend;
-    struct ikv_io *io;
-    unsigned depth;
-    size_t room;
-    unsigned char *memory;
-    size_t memory_size;
-    struct read_room *rooms;
-    struct ikv_io_request *requests;
-    bool *under_way;
-};
-
-static void window_open(struct window *ret, unsigned depth, size_t room)
-{
-    void *memory = NULL;
-
-    *ret = (struct window){.backend = &tested.backend, .depth = depth, .room = room};
-    ret->memory_size = depth * read_room_span(room);
-    assert_int_equal(posix_memalign(&memory, CONTENT_ALIGNMENT, ret->memory_size), 0);
-    ret->memory = memory;
-    ret->rooms = must_malloc(depth * sizeof *ret->rooms);
-    ret->requests = must_malloc(depth * sizeof *ret->requests);
-    ret->under_way = must_malloc(depth * sizeof *ret->under_way);
-    for (unsigned i = 0; i < depth; i++) {
-        read_room_place(&ret->rooms[i], ret->memory + i * read_room_span(room), room);
-        ret->under_way[i] = false;
-    }
-    const struct ikv_io_options options = {
-        .depth = depth, .memory = ret->memory, .memory_size = ret->memory_size};
-    assert_int_equal(ret->backend->create(&options, &ret->io), 0);
-}
-
-static void window_close(struct window *window)
-{
-    window->backend->destroy(window->io);
-    free(window->memory);
-    free(window->rooms);
-    free(window->requests);
-    free(window->under_way);
-}
-
-static void window_submit(struct window *window, unsigned i)
-{
-    assert_false(window->under_way[i]);
-    assert_int_equal(window->backend->submit(window->io, &window->requests[i]), 0);
-    window->under_way[i] = true;
-}
-
-/* The next finished request, each once; its index. */
-static unsigned window_reap(struct window *window)
-{
-    struct ikv_io_request *request = window->backend->reap(window->io);
-
-    assert_non_null(request);
-    assert_in_range(request - window->requests, 0, window->depth - 1);
-    unsigned i = (unsigned)(request - window->requests);
-    assert_true(window->under_way[i]);
-    assert_ptr_equal(request->owner, &window->rooms[i]);
-    window->under_way[i] = false;
-    return i;
-}
-
 /* One read through a window that is open. */
-static const struct ikv_io_request *read_one(struct window *window, const struct content *content,
-                                             uint64_t offset, uint32_t length, uint32_t need)
+static void read_one(struct window *window, const struct content *content, uint64_t offset,
+                     uint32_t length, uint32_t need)
 {
     read_begin(&window->requests[0], content, &window->rooms[0], offset, length, need);
     window_submit(window, 0);
     assert_int_equal(window_reap(window), 0);
     assert_null(window->backend->reap(window->io));
     read_check(&window->requests[0], content, &window->rooms[0]);
-    return &window->requests[0];
 }
 
 static size_t many(size_t count)
@@ -122,7 +59,7 @@ static void nothing_to_do(void **state)
 
     (void)state;
     tested.backend.destroy(NULL);
-    window_open(&window, 1, ROOM);
+    window_open(&window, &tested.backend, 1, ROOM);
     assert_null(window.backend->reap(window.io));
     assert_null(window.backend->reap(window.io));
     window_close(&window);
@@ -137,14 +74,12 @@ static void offsets_and_lengths(void **state)
 
     (void)state;
     content_make(&content, directory.path, 200000, 1, tested.direct);
-    window_open(&window, 4, ROOM);
+    window_open(&window, &tested.backend, 4, ROOM);
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
         for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
             uint32_t offset = offsets[i] - offsets[i] % unit();
             uint32_t length = (lengths[j] + unit() - 1) / unit() * unit();
-            const struct ikv_io_request *request =
-                read_one(&window, &content, offset, length, length);
-            assert_int_equal(request->retries, request->retries);
+            read_one(&window, &content, offset, length, length);
             read_one(&window, &content, offset, length, 1);
             read_one(&window, &content, offset, length, length / 2 + 1);
         }
@@ -160,7 +95,7 @@ static void end_of_file(void **state)
     struct window window;
 
     (void)state;
-    window_open(&window, 2, ROOM);
+    window_open(&window, &tested.backend, 2, ROOM);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct content content;
         const uint64_t size = sizes[i];
@@ -190,7 +125,7 @@ static void beyond_the_end(void **state)
 
     (void)state;
     content_make(&content, directory.path, 10000, 3, tested.direct);
-    window_open(&window, 1, ROOM);
+    window_open(&window, &tested.backend, 1, ROOM);
     for (unsigned shift = 14; shift < 43; shift++) {
         uint64_t offset = (uint64_t)1 << shift;
         read_one(&window, &content, offset, CONTENT_ALIGNMENT, 1);
@@ -209,7 +144,7 @@ static void impossible_offsets(void **state)
 
     (void)state;
     content_make(&content, directory.path, 10000, 4, tested.direct);
-    window_open(&window, 1, ROOM);
+    window_open(&window, &tested.backend, 1, ROOM);
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
         struct ikv_io_request *request = &window.requests[0];
         read_begin(request, &content, &window.rooms[0], offsets[i], CONTENT_ALIGNMENT, 1);
@@ -234,7 +169,7 @@ static void large_reads(void **state)
 
     (void)state;
     content_make(&content, directory.path, size + 777, 5, tested.direct);
-    window_open(&window, 2, (size_t)size + CONTENT_ALIGNMENT);
+    window_open(&window, &tested.backend, 2, (size_t)size + CONTENT_ALIGNMENT);
     read_one(&window, &content, 0, size, size);
     read_one(&window, &content, CONTENT_ALIGNMENT, size, size - CONTENT_ALIGNMENT);
     read_one(&window, &content, 0, size + CONTENT_ALIGNMENT, size + 777);
@@ -288,31 +223,15 @@ static void more_than_one_call_can(void **state)
 
 /* ---------------------------------------------------------------- many reads */
 
-/* `count` random reads from several files, the window always full. */
+/* `count` random reads from several files through a window of their own. */
 static void random_reads(unsigned depth, size_t count, const struct content *files,
                          unsigned file_count, uint64_t seed)
 {
     struct window window;
-    rng_state rng = {seed};
-    const struct content **asked = must_malloc(depth * sizeof *asked);
-    size_t submitted = 0;
 
-    window_open(&window, depth, ROOM);
-    for (size_t finished = 0; finished < count; finished++) {
-        for (unsigned i = 0; i < depth && submitted < count && submitted - finished < depth; i++) {
-            if (window.under_way[i])
-                continue;
-            asked[i] = &files[rng_below(&rng, file_count)];
-            read_begin_random(&window.requests[i], asked[i], &window.rooms[i], &rng);
-            window_submit(&window, i);
-            submitted++;
-        }
-        unsigned i = window_reap(&window);
-        read_check(&window.requests[i], asked[i], &window.rooms[i]);
-    }
-    assert_null(window.backend->reap(window.io));
+    window_open(&window, &tested.backend, depth, ROOM);
+    (void)window_random_reads(&window, count, files, file_count, seed, NULL);
     window_close(&window);
-    free(asked);
 }
 
 static void random_reads_at_depth(unsigned depth, size_t count)
@@ -377,7 +296,7 @@ static void file_replaced_under_the_number(void **state)
     struct content first;
 
     (void)state;
-    window_open(&window, 8, ROOM);
+    window_open(&window, &tested.backend, 8, ROOM);
     content_make(&first, directory.path, 50000, 8, tested.direct);
     const int number = first.file.fd;
     for (unsigned round = 0; round < 50; round++) {
@@ -460,7 +379,7 @@ static void errors_in_the_middle(void **state)
     content_make(&content, directory.path, 300000, 10, tested.direct);
     (void)snprintf(path, sizeof path, "%s/unreadable", directory.path);
     bad[2].fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    window_open(&window, DEPTH, ROOM);
+    window_open(&window, &tested.backend, DEPTH, ROOM);
     for (unsigned round = 0; round < 100; round++) {
         for (unsigned i = 0; i < DEPTH; i++) {
             read_begin_random(&window.requests[i], &content, &window.rooms[i], &rng);
@@ -493,7 +412,7 @@ static void errors_by_name(void **state)
 
     (void)state;
     content_make(&content, directory.path, 100000, 11, tested.direct);
-    window_open(&window, 2, ROOM);
+    window_open(&window, &tested.backend, 2, ROOM);
     struct ikv_io_file folder = {.fd = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                                  .serial = 2000003};
     read_begin(&window.requests[0], &content, &window.rooms[0], 0, CONTENT_ALIGNMENT, 1);
@@ -529,7 +448,7 @@ static void more_than_depth(void **state)
     (void)state;
     content_make(&content, directory.path, 100000, 12, tested.direct);
     read_room_make(&room, ROOM);
-    window_open(&window, DEPTH, ROOM);
+    window_open(&window, &tested.backend, DEPTH, ROOM);
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < DEPTH; i++) {
             read_begin(&window.requests[i], &content, &window.rooms[i], i * CONTENT_ALIGNMENT,
@@ -579,7 +498,7 @@ static void destroy_with_reads_under_way(void **state)
         const size_t span = read_room_span(room);
         struct window window;
         unsigned reaped = (unsigned)rng_below(&rng, DEPTH);
-        window_open(&window, DEPTH, room);
+        window_open(&window, &tested.backend, DEPTH, room);
         if (!tested.direct)
             (void)posix_fadvise(content.file.fd, 0, 0, POSIX_FADV_DONTNEED);
         for (unsigned i = 0; i < DEPTH; i++) {
@@ -609,7 +528,7 @@ static void require_support(void)
     struct content content;
 
     content_make(&content, directory.path, CONTENT_ALIGNMENT, 14, tested.direct);
-    window_open(&window, 1, ROOM);
+    window_open(&window, &tested.backend, 1, ROOM);
     read_begin(&window.requests[0], &content, &window.rooms[0], 0, CONTENT_ALIGNMENT, 1);
     window_submit(&window, 0);
     (void)window_reap(&window);

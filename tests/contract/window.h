@@ -1,0 +1,44 @@
+/* A backend object with a window of requests in memory that it was told about. */
+#ifndef IKV_TESTS_WINDOW_H
+#define IKV_TESTS_WINDOW_H
+
+#include "content.h"
+#include "io.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct window {
+    const struct ikv_io_backend *backend;
+    struct ikv_io *io;
+    unsigned depth;
+    size_t room; /* bytes for each read */
+    unsigned char *memory;
+    size_t memory_size;
+    struct read_room *rooms;
+    struct ikv_io_request *requests;
+    bool *under_way;
+};
+
+/* Returns what create does; after a failure the window needs no closing. */
+int window_try_open(struct window *ret, const struct ikv_io_backend *backend, unsigned depth,
+                    size_t room);
+/* The same; a failure fails the test. */
+void window_open(struct window *ret, const struct ikv_io_backend *backend, unsigned depth,
+                 size_t room);
+void window_close(struct window *window);
+
+/* Submit request i, which read_begin has prepared. */
+void window_submit(struct window *window, unsigned i);
+/* The index of the next finished request. Fails the test if it is none of those under way, so that
+ * each comes back once and only once. */
+unsigned window_reap(struct window *window);
+
+/*
+ * `count` random reads from the files, the window always full, each checked. With `is_fault` a
+ * request may also be finished with a code that is_fault accepts; the number of those is returned.
+ */
+size_t window_random_reads(struct window *window, size_t count, const struct content *files,
+                           unsigned file_count, uint64_t seed, bool (*is_fault)(int code));
+
+#endif
