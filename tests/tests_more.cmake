@@ -2,3 +2,5 @@
 ikv_test(test_scan_damage)
 ikv_test(test_scan_failed_reads)
 target_link_libraries(test_scan_failed_reads PRIVATE test_fault_io)
+ikv_test(test_left_footer)
+target_link_libraries(test_left_footer PRIVATE test_fault_io)
