@@ -1,0 +1,393 @@
+/*
+ * What calls say they did: bytes and reads against those that were seen, items and results that
+ * could not be had, a verify that was stopped, and options that are garbage.
+ */
+#include "indexkv.h"
+
+#include "fault_io.h"
+#include "numbered.h"
+#include "open_checks.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---------------------------------------------------------------- reads and bytes */
+
+typedef struct reads_seen {
+    uint64_t reads;
+    uint64_t bytes;
+} reads_seen;
+
+static void count_read(void *user, const fault_event *event)
+{
+    reads_seen *seen = user;
+
+    if (event->call != FAULT_READ)
+        return;
+    seen->reads++;
+    seen->bytes += event->result > 0 ? (uint64_t)event->result : 0;
+}
+
+static void assert_account(const ikv_stats *stats, const reads_seen *seen)
+{
+    assert_int_equal(stats->index_bytes + stats->record_bytes, seen->bytes);
+    assert_int_equal(stats->index_reads + stats->record_reads, seen->reads);
+    assert_int_equal(stats->retries, 0);
+}
+
+/* Also of windows that did not fit into the memory and were fetched again. */
+static void account_of_a_scan(const numbered_store *s, uint64_t index_memory,
+                              const ikv_scan_options *options)
+{
+    ikv_store *store = store_open(s->path, s->type, 0, index_memory);
+    ikv_scan *scan = NULL;
+    reads_seen seen = {0};
+    uint64_t items = 0;
+    ikv_item item;
+    int code;
+
+    fault_start(NULL, count_read, &seen);
+    code = ikv_scan_open(store, options, &scan, NULL);
+    while (code == 0) {
+        code = ikv_scan_next(scan, &item, NULL);
+        items += code == 0;
+    }
+    fault_stop();
+    assert_int_equal(code, IKV_E_END);
+    assert_int_equal(items, options->from != NULL ? s->count - s->count / 3 : s->count);
+    assert_account(ikv_scan_stats(scan), &seen);
+    assert_true(ikv_scan_stats(scan)->records >= items);
+    ikv_scan_close(scan);
+    ikv_close(store);
+}
+
+static void a_key_scan_counts_all_that_it_reads(void **state)
+{
+    static const uint64_t memories[] = {1, 20000, 1450000, 4500000, 0};
+
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+        numbered_store s;
+
+        numbered_make(*state, IKV_KEY_U64, flags, 200, 300, &s);
+        const uint64_t from = s.count / 3;
+        for (size_t m = 0; m < COUNT_OF(memories); m++) {
+            options.memory = memories[m];
+            options.from = NULL;
+            account_of_a_scan(&s, 0, &options);
+            account_of_a_scan(&s, 1, &options);
+            options.from = &from;
+            account_of_a_scan(&s, 0, &options);
+            account_of_a_scan(&s, 1, &options);
+        }
+        free(s.path);
+    }
+}
+
+static void a_batch_counts_all_that_it_reads(void **state)
+{
+    static const uint64_t index_memories[] = {0, 1, 3000};
+
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN)
+        for (size_t i = 0; i < COUNT_OF(index_memories); i++) {
+            ikv_get_options options = IKV_GET_OPTIONS_INIT;
+            uint64_t keys[3000];
+            ikv_result *result = NULL;
+            ikv_store *store;
+            numbered_store s;
+
+            numbered_make(*state, IKV_KEY_U64, flags, 50, 20, &s);
+            store = store_open(s.path, s.type, 0, index_memories[i]);
+            assert_ok(ikv_result_new(&result), NULL);
+            for (size_t k = 0; k < COUNT_OF(keys); k++)
+                keys[k] = k * 7919 % (s.count + 10);
+            for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
+                reads_seen seen = {0};
+
+                options.match = (ikv_match)match;
+                fault_start(NULL, count_read, &seen);
+                int code = ikv_get_many(store, keys, COUNT_OF(keys), &options, result, NULL);
+                fault_stop();
+                assert_int_equal(code, 0);
+                assert_account(ikv_result_stats(result), &seen);
+            }
+            ikv_result_free(result);
+            ikv_close(store);
+            free(s.path);
+        }
+}
+
+/* ---------------------------------------------------------------- what could not be had */
+
+/* An entry that points out of the record area: index damage, as ikv_get says it. */
+static void a_scan_tells_a_wild_entry_from_a_damaged_record(void **state)
+{
+    static const uint64_t positions[] = {UINT64_C(1) << 40, 0, 23, UINT64_MAX, UINT64_MAX - 3};
+    const uint64_t wild = 4;
+
+    for (size_t p = 0; p < COUNT_OF(positions); p++) {
+        unsigned char position[8];
+        ikv_result *result = NULL;
+        ikv_scan *scan = NULL;
+        ikv_store *store;
+        numbered_store s;
+        ikv_error err;
+        ikv_item item;
+
+        numbered_make(*state, IKV_KEY_U64, IKV_WRITE_PLAIN, 2, 0, &s);
+        for (size_t i = 0; i < 8; i++)
+            position[i] = (unsigned char)(positions[p] >> (8 * i) & 0xff);
+        file_patch(s.path, numbered_entry_offset(&s, wild) + 8, position, sizeof(position));
+        store = store_open(s.path, s.type, 0, 0);
+        assert_ok(ikv_scan_open(store, NULL, &scan, &err), &err);
+        for (uint64_t number = 0; number < s.count; number++) {
+            memset(&err, 0, sizeof(err));
+            assert_ok(ikv_scan_next(scan, &item, &err), &err);
+            assert_memory_equal(item.key, &number, sizeof(number));
+            assert_int_equal(item.status, number == wild ? IKV_CORRUPT : IKV_FOUND);
+            if (number == wild) {
+                assert_failed(err.code, IKV_E_INDEX, &err, s.path);
+                assert_memory_equal(err.key, &wild, sizeof(wild));
+            }
+        }
+        assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
+        ikv_scan_close(scan);
+        assert_ok(ikv_result_new(&result), NULL);
+        assert_failed(ikv_get(store, &wild, NULL, result, &err), IKV_E_INDEX, &err, s.path);
+        ikv_result_free(result);
+        ikv_close(store);
+        free(s.path);
+    }
+}
+
+/* The error of a bad item says where it lies. */
+static void a_scan_tells_where_a_damaged_record_lies(void **state)
+{
+    ikv_scan *scan = NULL;
+    ikv_store *store;
+    numbered_store s;
+    ikv_error err = {0};
+    ikv_item item;
+
+    numbered_make(*state, IKV_KEY_U64, 0, 2, 0, &s);
+    /* Records of 4 + 8 + 4 bytes in key order. */
+    const uint64_t position = 24 + 10 * 16;
+    file_flip_bit(s.path, 8 * (position + 4));
+    store = store_open(s.path, 0, 0, 0);
+    assert_ok(ikv_scan_open(store, NULL, &scan, &err), &err);
+    for (uint64_t number = 0; number <= 10; number++)
+        assert_ok(ikv_scan_next(scan, &item, &err), &err);
+    assert_int_equal(item.status, IKV_CORRUPT);
+    assert_failed(err.code, IKV_E_RECORD, &err, s.path);
+    assert_int_equal(err.offset, position);
+    ikv_scan_close(scan);
+    ikv_close(store);
+    free(s.path);
+}
+
+static void assert_empty(const ikv_result *result)
+{
+    static const ikv_stats none;
+    const ikv_stats *stats = ikv_result_stats(result);
+
+    assert_int_equal(ikv_result_count(result), 0);
+    assert_null(ikv_result_problem(result));
+    assert_int_equal(stats->keys, none.keys);
+    assert_int_equal(stats->distinct + stats->found + stats->missing + stats->corrupt, 0);
+    assert_int_equal(stats->probes + stats->index_reads + stats->index_bytes, 0);
+    assert_int_equal(stats->records + stats->record_reads + stats->record_bytes, 0);
+    assert_int_equal(stats->levels, 0);
+}
+
+/* After a call that was given bad arguments nothing is left of the one before. */
+static void bad_arguments_leave_an_empty_result(void **state)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    const uint64_t damaged = 10;
+    ikv_result *result = NULL;
+    ikv_store *store;
+    numbered_store s;
+    ikv_error err;
+
+    numbered_make(*state, IKV_KEY_U64, 0, 2, 0, &s);
+    file_flip_bit(s.path, 8 * (24 + 10 * 16 + 4));
+    store = store_open(s.path, 0, 0, 0);
+    assert_ok(ikv_result_new(&result), NULL);
+    for (int way = 0; way < 6; way++) {
+        int code;
+
+        assert_failed(ikv_get(store, &damaged, NULL, result, &err), IKV_E_RECORD, &err, s.path);
+        assert_non_null(ikv_result_problem(result));
+        options = (ikv_get_options)IKV_GET_OPTIONS_INIT;
+        if (way == 0 || way == 1)
+            options.match = (ikv_match)(way == 0 ? 3 : -1);
+        if (way == 2)
+            options.size = 0;
+        const void *keys = way == 3 ? NULL : &damaged;
+        ikv_store *asked = way == 4 ? NULL : store;
+        if (way == 5) {
+            options.size = SIZE_MAX;
+            code = ikv_get(asked, keys, &options, result, &err);
+        } else {
+            code = ikv_get_many(asked, keys, 1, &options, result, &err);
+        }
+        assert_failed(code, IKV_E_INVALID, &err, NULL);
+        assert_empty(result);
+    }
+    ikv_result_free(result);
+    ikv_close(store);
+    free(s.path);
+}
+
+/* ---------------------------------------------------------------- verify */
+
+static int cancel_at_records(void *user, const ikv_progress *progress)
+{
+    (void)user;
+    return strcmp(progress->phase, "records") == 0;
+}
+
+static void count_problem(void *user, const ikv_error *problem)
+{
+    (void)problem;
+    ++*(uint64_t *)user;
+}
+
+/* A store with a damaged page, which is found before the records are looked at. */
+static void make_damaged(void **state, numbered_store *ret)
+{
+    numbered_make(*state, IKV_KEY_U64, 0, 100, 0, ret);
+    file_flip_bit(ret->path, 8 * numbered_entry_offset(ret, 3));
+}
+
+/* The caller's wish comes before what was found, and an unfinished check has no report. */
+static void a_cancelled_verify_has_no_report(void **state)
+{
+    ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
+    uint64_t problems = 0;
+    ikv_verify_report untouched;
+    ikv_verify_report report;
+    numbered_store s;
+    ikv_error err;
+
+    make_damaged(state, &s);
+    memset(&untouched, 0x5a, sizeof(untouched));
+    report = untouched;
+    options.progress = cancel_at_records;
+    options.problem = count_problem;
+    options.user = &problems;
+    assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_CANCELED, &err, s.path);
+    assert_int_equal(problems, 1);
+    assert_memory_equal(&report, &untouched, sizeof(report));
+    assert_int_equal(ikv_verify(s.path, NULL, &options, NULL, NULL), IKV_E_CANCELED);
+
+    /* Enough problems end it as well, but that is an answer. */
+    options.max_problems = 1;
+    assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);
+    assert_int_equal(report.problems, 1);
+    options.progress = NULL;
+    options.max_problems = 0;
+    report = untouched;
+    assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);
+    assert_true(report.problems >= 1 && report.problems < 1000);
+    free(s.path);
+}
+
+/* Neither has one that could not read all of the file, whatever it had found. */
+static void a_verify_that_can_not_read_has_no_report(void **state)
+{
+    fault_plan plan = {.calls = FAULT_BIT(FAULT_READ), .action = FAULT_NOTHING};
+    ikv_verify_report untouched;
+    ikv_verify_report report;
+    numbered_store s;
+    ikv_error err;
+
+    make_damaged(state, &s);
+    memset(&untouched, 0x5a, sizeof(untouched));
+    fault_start(&plan, NULL, NULL);
+    assert_int_equal(ikv_verify(s.path, NULL, NULL, NULL, NULL), IKV_E_INDEX);
+    const uint64_t reads = fault_stop().calls;
+    plan.action = FAULT_FAIL;
+    plan.error = EIO;
+    for (plan.index = 0; plan.index < reads; plan.index++) {
+        report = untouched;
+        fault_start(&plan, NULL, NULL);
+        int code = ikv_verify(s.path, NULL, NULL, &report, &err);
+        assert_int_equal(fault_stop().faults, 1);
+        assert_failed(code, -EIO, &err, s.path);
+        assert_memory_equal(&report, &untouched, sizeof(report));
+    }
+    free(s.path);
+}
+
+/* ---------------------------------------------------------------- options */
+
+/* A size that nobody means is refused before so much is read of the options. */
+static void garbage_sizes_of_options_are_refused(void **state)
+{
+    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, 4097, 1 << 20, SIZE_MAX / 2, SIZE_MAX};
+    char *path = tmpdir_file(*state, "options");
+    ikv_result *result = NULL;
+    const uint64_t key = 1;
+    ikv_store *store;
+    ikv_error err;
+
+    write_ours(path, IKV_KEY_U64, 10, NULL);
+    store = store_open(path, 0, 0, 0);
+    assert_ok(ikv_result_new(&result), NULL);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        ikv_open_options open = {.size = sizes[i]};
+        ikv_get_options get = {.size = sizes[i]};
+        ikv_scan_options scan_options = {.size = sizes[i]};
+        ikv_writer_options write = {.size = sizes[i], .key_type = IKV_KEY_U64};
+        ikv_verify_options verify = {.size = sizes[i]};
+        ikv_store *opened = NULL;
+        ikv_scan *scan = NULL;
+        ikv_writer *writer = NULL;
+
+        assert_failed(ikv_open(path, &open, &opened, &err), IKV_E_INVALID, &err, NULL);
+        assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
+        assert_failed(ikv_scan_open(store, &scan_options, &scan, &err), IKV_E_INVALID, &err, NULL);
+        assert_failed(ikv_writer_new(path, &write, &writer, &err), IKV_E_INVALID, &err, NULL);
+        assert_failed(ikv_verify(path, NULL, &verify, NULL, &err), IKV_E_INVALID, &err, NULL);
+        assert_failed(ikv_verify(path, &open, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+        assert_true(opened == NULL && scan == NULL && writer == NULL);
+    }
+    ikv_result_free(result);
+    ikv_close(store);
+    free(path);
+}
+
+static int stop_faults(void **state)
+{
+    (void)state;
+    (void)fault_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_key_scan_counts_all_that_it_reads, stop_faults),
+        cmocka_unit_test_teardown(a_batch_counts_all_that_it_reads, stop_faults),
+        cmocka_unit_test(a_scan_tells_a_wild_entry_from_a_damaged_record),
+        cmocka_unit_test(a_scan_tells_where_a_damaged_record_lies),
+        cmocka_unit_test(bad_arguments_leave_an_empty_result),
+        cmocka_unit_test(a_cancelled_verify_has_no_report),
+        cmocka_unit_test_teardown(a_verify_that_can_not_read_has_no_report, stop_faults),
+        cmocka_unit_test(garbage_sizes_of_options_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
