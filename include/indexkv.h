@@ -196,10 +196,13 @@ typedef struct ikv_store ikv_store;
 
 /*
  * How lookups read. The one in use is told by ikv_info and ikv_stats; one that was asked for by
- * name is never replaced by another. Scans, opening and ikv_verify always read with pread. AUTO the
- * library's choice; at present pread PREAD  one read after another URING  io_uring: up to 256 reads
- * of a batch in flight, by far the fastest where a device has to be waited for. If it can't be had,
- * opening fails with IKV_E_UNSUPPORTED (not built in) or with the errno that says why.
+ * name is never replaced by another. Scans, opening and ikv_verify always read with pread.
+ *
+ * - AUTO: the library's choice; at present pread.
+ * - PREAD: one read after another.
+ * - URING: io_uring, up to 256 reads of a batch in flight; by far the fastest where a device has to
+ *   be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED (not built in) or with
+ *   the errno that says why.
  */
 typedef enum ikv_backend {
     IKV_BACKEND_AUTO = 0,
