@@ -1,12 +1,11 @@
 /*
  * What calls say they did: bytes and reads against those that were seen, items and results that
- * could not be had, a verify that was stopped, and options that are garbage.
+ * could not be had, and a verify that was stopped.
  */
 #include "indexkv.h"
 
 #include "fault_io.h"
 #include "numbered.h"
-#include "open_checks.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -331,44 +330,6 @@ static void a_verify_that_can_not_read_has_no_report(void **state)
     free(s.path);
 }
 
-/* ---------------------------------------------------------------- options */
-
-/* A size that nobody means is refused before so much is read of the options. */
-static void garbage_sizes_of_options_are_refused(void **state)
-{
-    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, 4097, 1 << 20, SIZE_MAX / 2, SIZE_MAX};
-    char *path = tmpdir_file(*state, "options");
-    ikv_result *result = NULL;
-    const uint64_t key = 1;
-    ikv_store *store;
-    ikv_error err;
-
-    write_ours(path, IKV_KEY_U64, 10, NULL);
-    store = store_open(path, 0, 0, 0);
-    assert_ok(ikv_result_new(&result), NULL);
-    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        ikv_open_options open = {.size = sizes[i]};
-        ikv_get_options get = {.size = sizes[i]};
-        ikv_scan_options scan_options = {.size = sizes[i]};
-        ikv_writer_options write = {.size = sizes[i], .key_type = IKV_KEY_U64};
-        ikv_verify_options verify = {.size = sizes[i]};
-        ikv_store *opened = NULL;
-        ikv_scan *scan = NULL;
-        ikv_writer *writer = NULL;
-
-        assert_failed(ikv_open(path, &open, &opened, &err), IKV_E_INVALID, &err, NULL);
-        assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
-        assert_failed(ikv_scan_open(store, &scan_options, &scan, &err), IKV_E_INVALID, &err, NULL);
-        assert_failed(ikv_writer_new(path, &write, &writer, &err), IKV_E_INVALID, &err, NULL);
-        assert_failed(ikv_verify(path, NULL, &verify, NULL, &err), IKV_E_INVALID, &err, NULL);
-        assert_failed(ikv_verify(path, &open, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
-        assert_true(opened == NULL && scan == NULL && writer == NULL);
-    }
-    ikv_result_free(result);
-    ikv_close(store);
-    free(path);
-}
-
 static int stop_faults(void **state)
 {
     (void)state;
@@ -386,7 +347,6 @@ int main(void)
         cmocka_unit_test(bad_arguments_leave_an_empty_result),
         cmocka_unit_test(a_cancelled_verify_has_no_report),
         cmocka_unit_test_teardown(a_verify_that_can_not_read_has_no_report, stop_faults),
-        cmocka_unit_test(garbage_sizes_of_options_are_refused),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
