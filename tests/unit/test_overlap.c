@@ -1,0 +1,222 @@
+/*
+ * Records that overlap, in a forged plain file: each fits into the file, all of them together are
+ * many times as large. What one call takes is bounded by a small multiple of the file all the same;
+ * and the bound is never in the way of a sound store.
+ */
+#include "indexkv.h"
+
+#include "model.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+#include "trailer_edit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HEADER_SIZE 24u
+#define AREA        (1u << 20) /* of records */
+#define RECORD      (1u << 19) /* each says it is so large */
+#define PAIRS       20000u
+#define KEYS        3000u
+#define STRIDE      16u
+#define ROUNDS_MAX  16u /* of the search, each of which may fetch all records once */
+#define MEMORY_MAX  (UINT64_C(48) << 20) /* the records alone would be KEYS * RECORD = 1.5 GiB */
+
+/* The record area is size fields and nothing else; a record begins at each of them. */
+static void write_forged(const char *path)
+{
+    const size_t size = HEADER_SIZE + AREA + PAIRS * STRIDE;
+    unsigned char *bytes = must_malloc(size);
+
+    memset(bytes, 0, size);
+    edit_store(bytes, 2, 2);
+    edit_store(bytes + 2, 1, 1);
+    edit_store(bytes + 3, 8, PAIRS);
+    edit_store(bytes + 11, 8, HEADER_SIZE + AREA);
+    for (size_t at = 0; at < AREA; at += 4)
+        edit_store(bytes + HEADER_SIZE + at, 4, RECORD);
+    for (size_t i = 0; i < PAIRS; i++) {
+        unsigned char *entry = bytes + HEADER_SIZE + AREA + i * STRIDE;
+
+        edit_store(entry, 8, i);
+        edit_store(entry + 8, 8, HEADER_SIZE + 4 * i);
+    }
+    file_write(path, bytes, size);
+    free(bytes);
+}
+
+static uint64_t peak_memory(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+/* What the call's values take, and whether every item says what it is. */
+static int is_bounded(const ikv_result *result)
+{
+    const ikv_item *items = ikv_result_items(result);
+    uint64_t bytes = 0;
+    size_t found = 0;
+
+    for (size_t i = 0; i < ikv_result_count(result); i++) {
+        if (items[i].status == IKV_FOUND) {
+            bytes += items[i].size;
+            found++;
+        } else if (items[i].status != IKV_CORRUPT || items[i].value != NULL) {
+            return 0;
+        }
+    }
+    return found > 0 && found < KEYS && bytes <= ROUNDS_MAX * (HEADER_SIZE + AREA);
+}
+
+typedef int (*bounded_call)(ikv_store *store);
+
+static int call_get_many(ikv_store *store)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    uint64_t keys[KEYS];
+    ikv_result *result = NULL;
+    int good = ikv_result_new(&result) == 0;
+
+    for (uint64_t i = 0; i < KEYS; i++)
+        keys[i] = i * 5 % PAIRS;
+    for (int match = IKV_EXACT; match <= IKV_CEILING && good; match++) {
+        options.match = (ikv_match)match;
+        good = ikv_get_many(store, keys, KEYS, &options, result, NULL) == 0 && is_bounded(result) &&
+               ikv_result_problem(result) != NULL &&
+               ikv_result_problem(result)->code == IKV_E_RECORD;
+    }
+    ikv_result_free(result);
+    return good;
+}
+
+static int call_scan(ikv_store *store)
+{
+    ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
+    ikv_scan *scan = NULL;
+    ikv_item item;
+    int code;
+
+    options.limit = KEYS;
+    code = ikv_scan_open(store, &options, &scan, NULL);
+    while (code == 0)
+        code = ikv_scan_next(scan, &item, NULL);
+    ikv_scan_close(scan);
+    return code == IKV_E_END;
+}
+
+/* In a child, whose peak is not one of an earlier test. */
+static void assert_memory_is_bounded(const char *path, bounded_call call)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+        ikv_store *store = NULL;
+        int good;
+
+        options.key_type = IKV_KEY_U64;
+        if (ikv_open(path, &options, &store, NULL) != 0)
+            _exit(3);
+        const uint64_t before = peak_memory();
+        good = call(store);
+        const uint64_t after = peak_memory();
+        ikv_close(store);
+        if (!good)
+            _exit(1);
+        _exit(after - before > MEMORY_MAX ? 2 : 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2)
+        fail_msg("a call took more than %llu bytes", (unsigned long long)MEMORY_MAX);
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_batch_is_bounded_by_the_file(void **state)
+{
+    char *path = tmpdir_file(*state, "overlapping");
+
+    write_forged(path);
+    assert_memory_is_bounded(path, call_get_many);
+    free(path);
+}
+
+static void a_scan_takes_no_more_than_its_memory(void **state)
+{
+    char *path = tmpdir_file(*state, "overlapping");
+
+    write_forged(path);
+    assert_memory_is_bounded(path, call_scan);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- sound stores */
+
+/* Very many keys of a batch match a few records, which are large: each is counted once. */
+static void records_that_many_keys_match(void **state)
+{
+    char *path = tmpdir_file(*state, "sound");
+    const size_t size = RECORD;
+    unsigned char *value = must_malloc(size);
+    uint64_t *keys = must_malloc(5 * KEYS * sizeof(*keys));
+    rng_state random = {4};
+
+    rng_fill(&random, value, size);
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        ikv_writer_options options = store_options(IKV_KEY_U64);
+        ikv_result *result = NULL;
+        store_model model;
+        ikv_store *store;
+
+        model_init(&model, IKV_KEY_U64);
+        for (uint64_t i = 0; i < 5; i++) {
+            const uint64_t key = 1000 + 1000000 * i;
+
+            model_add(&model, &key, value + i, size - i);
+        }
+        model_sort(&model, MODEL_KEEP_ALL);
+        options.flags = flags;
+        store_write(path, &model, &options);
+        store = store_open(path, IKV_KEY_U64, 0, 0);
+        assert_ok(ikv_result_new(&result), NULL);
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
+            for (size_t i = 0; i < 5 * KEYS; i++)
+                keys[i] = rng_below(&random, 5000000);
+            for (size_t i = 0; i < 5; i++)
+                keys[i] = 1000 + 1000000 * i;
+            assert_batch(store, &model, keys, 5 * KEYS, (ikv_match)match, result);
+            assert_int_equal(ikv_result_stats(result)->records, 5);
+        }
+        ikv_result_free(result);
+        ikv_close(store);
+        model_free(&model);
+    }
+    free(value);
+    free(keys);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_is_bounded_by_the_file),
+        cmocka_unit_test(a_scan_takes_no_more_than_its_memory),
+        cmocka_unit_test(records_that_many_keys_match),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
