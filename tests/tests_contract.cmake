@@ -1,6 +1,6 @@
 # The I/O contract: one suite run on every backend in every shape, and what only a ring can do wrong.
 
-add_library(test_contract OBJECT contract/content.c contract/faulty_io.c contract/variants.c
+add_library(test_contract OBJECT contract/child.c contract/content.c contract/faulty_io.c contract/variants.c
             contract/window.c)
 target_include_directories(test_contract PUBLIC contract ${CMAKE_SOURCE_DIR}/src/core)
 target_link_libraries(test_contract PUBLIC test_support PRIVATE indexkv_flags cmocka)
@@ -49,7 +49,9 @@ if(uring_found)
     target_link_options(test_ring_shim INTERFACE "-Wl,--wrap=${call}")
   endforeach()
 
-  ikv_contract_test(test_contract_ring_faults)
-  target_link_libraries(test_contract_ring_faults PRIVATE test_ring_shim)
-  ikv_contract_run(contract_ring_faults test_contract_ring_faults)
+  foreach(name ring_faults setup lifecycle)
+    ikv_contract_test(test_contract_${name})
+    target_link_libraries(test_contract_${name} PRIVATE test_ring_shim)
+    ikv_contract_run(contract_${name} test_contract_${name})
+  endforeach()
 endif()

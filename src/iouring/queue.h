@@ -25,7 +25,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #define IKV_NO_OP UINT32_MAX
 
@@ -52,7 +51,6 @@ struct ikv_io {
     struct ikv_file_table files;
     const volatile unsigned char *ours; /* a page: not 0 in this process, 0 in a child after fork */
     pthread_t thread;                   /* that the ring belongs to */
-    pid_t thread_id;
     unsigned depth;
     unsigned window;
     unsigned batch;    /* prepared operations that are worth a system call */

@@ -8,16 +8,14 @@
 #include "queue.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 /* How often the kernel may refuse to take anything for want of resources, while none of ours is
  * with it: about a second. */
 #define REFUSALS_MAX 100
-/* How often waiting for what the kernel has may fail: about five seconds, in which any read that is
- * merely slow comes to its end. */
+/* How often waiting for what the kernel has may fail: about five seconds. The kernel would tell us
+ * through the ring alone when these reads have ended, so all that can be done is to leave them the
+ * time that reads take. */
 #define FAILURES_MAX 500
 #define PAUSE_MAX_MS 10
 
@@ -71,12 +69,7 @@ void ikv_queue_abandon(struct ikv_io *io, int code)
             ikv_op_finish(io, i, code);
 }
 
-static bool has_thread_ended(const struct ikv_io *io)
-{
-    return syscall(SYS_tgkill, getpid(), io->thread_id, 0) < 0 && errno == ESRCH;
-}
-
-/* The ring does not work, and won't. */
+/* The ring does not work, and will not. */
 static void fail(struct ikv_io *io, int code)
 {
     ikv_queue_fail_unsent(io, code);
@@ -84,9 +77,7 @@ static void fail(struct ikv_io *io, int code)
         io->stalls = 0;
         return;
     }
-    /* The end of a thread waits for its reads: nothing is written any more. */
-    bool over = code == -EEXIST && has_thread_ended(io);
-    if (!over && ++io->stalls < FAILURES_MAX) {
+    if (++io->stalls < FAILURES_MAX) {
         if (io->ready.count == 0)
             ikv_queue_pause(io->stalls);
         return;

@@ -8,8 +8,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* What a window of this size gains by a deeper one is little on most devices. */
 #define USUAL_DEPTH 256
@@ -54,8 +52,7 @@ static struct ikv_io *allocate(unsigned depth)
 
     if (!io)
         return NULL;
-    *io = (struct ikv_io){
-        .depth = depth, .thread = pthread_self(), .thread_id = (pid_t)syscall(SYS_gettid)};
+    *io = (struct ikv_io){.depth = depth, .thread = pthread_self()};
     for (uint32_t i = 0; i < depth; i++) {
         io->ops[i] = (struct ikv_op){.state = IKV_OP_FREE};
         ikv_op_push(io, &io->free, i);

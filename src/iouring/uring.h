@@ -2,8 +2,8 @@
  * The uring backend: the I/O contract (io.h) on a Linux io_uring.
  *
  * One object is one ring. It is created and used on one thread; submit on another one is refused
- * with IKV_E_STATE. It may be destroyed on another thread if nothing is in flight or the thread
- * that created it has ended.
+ * with IKV_E_STATE. It may be destroyed on another thread if nothing is in flight. (If something
+ * is, the kernel does not let that thread wait for it: destroy gives the reads five seconds.)
  *
  * After fork the ring remains the parent's. In the child submit is refused with IKV_E_STATE, reap
  * hands back what was in flight as failed with that code, and destroy frees the child's memory and

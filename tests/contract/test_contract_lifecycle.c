@@ -1,0 +1,552 @@
+/* Rings that come and go: with threads, forks, closed descriptors; and what is left of them. */
+#include "child.h"
+#include "content.h"
+#include "scale.h"
+#include "tmpdir.h"
+#include "variants.h"
+#include "window.h"
+
+#include "indexkv.h"
+#include "uring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
+
+static tmpdir directory;
+static struct content buffered;
+static struct content direct;
+
+static void submit_all(struct window *window, const struct content *file)
+{
+    for (unsigned i = 0; i < window->depth; i++) {
+        read_begin(&window->requests[i], file, &window->rooms[i],
+                   (uint64_t)(i % 32) * CONTENT_ALIGNMENT, CONTENT_ALIGNMENT, CONTENT_ALIGNMENT);
+        window_submit(window, i);
+    }
+}
+
+static void reap_some(struct window *window, const struct content *file, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        unsigned i = window_reap(window);
+        read_check(&window->requests[i], file, &window->rooms[i]);
+    }
+}
+
+/* Whoever is destroyed writes nothing afterwards. */
+static void check_silence(struct window *window)
+{
+    const struct timespec pause = {.tv_nsec = 300000};
+
+    memset(window->memory, 0x3c, window->memory_size);
+    (void)nanosleep(&pause, NULL);
+    for (size_t i = 0; i < window->memory_size; i++)
+        if (window->memory[i] != 0x3c)
+            fail_msg("byte %zu was written after destroy", i);
+}
+
+/* ---------------------------------------------------------------- many, one after another */
+
+static void create_and_destroy(void **state)
+{
+    const size_t rounds = test_scaled(10000);
+    const size_t before = count_descriptors();
+    unsigned char *memory = must_malloc(65536);
+    const struct ikv_io_options options = {.depth = 4, .memory = memory, .memory_size = 65536};
+
+    (void)state;
+    watchdog(300);
+    for (size_t i = 0; i < rounds; i++) {
+        struct ikv_io *io;
+        struct ikv_io_request request = {
+            .file = &buffered.file, .length = 4096, .need = 4096, .buffer = memory};
+        assert_int_equal(ikv_io_uring.create(&options, &io), 0);
+        assert_int_equal(ikv_uring_feature_bits(io) & IKV_URING_BUFFERS, IKV_URING_BUFFERS);
+        if (i % 2 == 0)
+            assert_int_equal(ikv_io_uring.submit(io, &request), 0);
+        if (i % 4 == 0) {
+            assert_ptr_equal(ikv_io_uring.reap(io), &request);
+            assert_int_equal(request.code, 0);
+        }
+        ikv_io_uring.destroy(io);
+    }
+    assert_int_equal(count_descriptors(), before);
+    free(memory);
+    watchdog(0);
+}
+
+/* More rings on one thread than there are places for registered ones. */
+static void many_at_once(void **state)
+{
+    enum { RINGS = 100 };
+    const size_t before = count_descriptors();
+    struct window windows[RINGS];
+
+    (void)state;
+    for (unsigned i = 0; i < RINGS; i++)
+        window_open(&windows[i], &ikv_io_uring, 8, ROOM);
+    for (unsigned i = 0; i < RINGS; i++)
+        submit_all(&windows[i], i % 2 ? &buffered : &direct);
+    for (unsigned i = 0; i < RINGS; i++)
+        reap_some(&windows[i], i % 2 ? &buffered : &direct, 8);
+    for (unsigned i = 0; i < RINGS; i++)
+        window_close(&windows[i]);
+    assert_int_equal(count_descriptors(), before);
+}
+
+/* Two users on one thread: each sees its own completions only. */
+static void two_users(void **state)
+{
+    struct window a;
+    struct window b;
+
+    (void)state;
+    window_open(&a, &ikv_io_uring, 16, ROOM);
+    window_open(&b, &ikv_io_uring, 16, ROOM);
+    for (unsigned round = 0; round < 100; round++) {
+        submit_all(&a, &buffered);
+        submit_all(&b, &direct);
+        for (unsigned n = 0; n < 16; n++) {
+            reap_some(&a, &buffered, 1);
+            reap_some(&b, &direct, 1);
+        }
+    }
+    window_close(&a);
+    window_close(&b);
+}
+
+/* ---------------------------------------------------------------- threads */
+
+static void *use_a_ring(void *user)
+{
+    struct window window;
+
+    window_open(&window, &ikv_io_uring, 32, ROOM);
+    (void)window_random_reads(&window, test_scaled(3000), user, 1, 9, NULL);
+    window_close(&window);
+    return NULL;
+}
+
+static void a_ring_for_each_thread(void **state)
+{
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_a_ring, i % 2 ? &buffered : &direct),
+                         0);
+    for (unsigned i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+}
+
+struct visit {
+    struct window *window;
+    int code;
+};
+
+static void *submit_elsewhere(void *user)
+{
+    struct visit *visit = user;
+    struct window *window = visit->window;
+
+    visit->code = window->backend->submit(window->io, &window->requests[0]);
+    return NULL;
+}
+
+static void submit_is_refused_elsewhere(void **state)
+{
+    struct window window;
+    struct visit visit = {.window = &window};
+    pthread_t thread;
+
+    (void)state;
+    window_open(&window, &ikv_io_uring, 4, ROOM);
+    read_begin(&window.requests[0], &buffered, &window.rooms[0], 0, 100, 100);
+    assert_int_equal(pthread_create(&thread, NULL, submit_elsewhere, &visit), 0);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(visit.code, IKV_E_STATE);
+    assert_null(window.backend->reap(window.io));
+    window_submit(&window, 0);
+    reap_some(&window, &buffered, 1);
+    window_close(&window);
+}
+
+static void *destroy_elsewhere(void *user)
+{
+    struct window *window = user;
+
+    window->backend->destroy(window->io);
+    window->io = NULL;
+    return NULL;
+}
+
+static void destroyed_elsewhere(void **state)
+{
+    const size_t before = count_descriptors();
+
+    (void)state;
+    for (unsigned round = 0; round < 100; round++) {
+        struct window window;
+        pthread_t thread;
+        window_open(&window, &ikv_io_uring, 8, ROOM);
+        submit_all(&window, round % 2 ? &buffered : &direct);
+        reap_some(&window, round % 2 ? &buffered : &direct, 8);
+        assert_int_equal(pthread_create(&thread, NULL, destroy_elsewhere, &window), 0);
+        (void)pthread_join(thread, NULL);
+        check_silence(&window);
+        window_close(&window);
+    }
+    assert_int_equal(count_descriptors(), before);
+}
+
+/* Ends with requests that were not handed over to the kernel. */
+static void *leave_requests_behind(void *user)
+{
+    struct window *window = user;
+
+    window_open(window, &ikv_io_uring, 8, ROOM);
+    submit_all(window, &direct);
+    return NULL;
+}
+
+/* Ends with most of its reads under way. */
+static void *leave_reads_behind(void *user)
+{
+    struct window *window = user;
+
+    window_open(window, &ikv_io_uring, 64, ROOM);
+    submit_all(window, &direct);
+    reap_some(window, &direct, 3);
+    return NULL;
+}
+
+static void destroy_what_is_left(void *(*leave)(void *user))
+{
+    struct window window;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, leave, &window), 0);
+    (void)pthread_join(thread, NULL);
+    window.backend->destroy(window.io);
+    window.io = NULL;
+    check_silence(&window);
+    window_close(&window);
+}
+
+static void threads_end_without_destroying(void **state)
+{
+    const size_t rounds = test_scaled(1000);
+    const size_t before = count_descriptors();
+
+    (void)state;
+    watchdog(300);
+    for (size_t round = 0; round < rounds; round++)
+        destroy_what_is_left(leave_requests_behind);
+    destroy_what_is_left(leave_reads_behind);
+    assert_int_equal(count_descriptors(), before);
+    watchdog(0);
+}
+
+static void *create_use_destroy(void *user)
+{
+    struct window window;
+
+    window_open(&window, &ikv_io_uring, 2, ROOM);
+    submit_all(&window, user);
+    reap_some(&window, user, 1);
+    window_close(&window);
+    return NULL;
+}
+
+static void threads_come_and_go(void **state)
+{
+    const size_t rounds = test_scaled(10000);
+    const size_t before = count_descriptors();
+
+    (void)state;
+    watchdog(300);
+    for (size_t round = 0; round < rounds; round++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, create_use_destroy, &buffered), 0);
+        (void)pthread_join(thread, NULL);
+    }
+    assert_int_equal(count_descriptors(), before);
+    watchdog(0);
+}
+
+/* ---------------------------------------------------------------- fork */
+
+/* The child is told that the ring is not its own, may go on without it, and disturbs nothing. */
+static void child_of_reads(struct window *window, unsigned left, unsigned choice)
+{
+    struct ikv_io_request surplus = window->requests[0];
+
+    if (choice == 0)
+        return;
+    CHILD_CHECK(window->backend->submit(window->io, &surplus) == IKV_E_STATE);
+    ikv_uring_forget_file(window->io, &direct.file);
+    for (unsigned n = 0; n < left; n++) {
+        struct ikv_io_request *request = window->backend->reap(window->io);
+        CHILD_CHECK(request && request->code == IKV_E_STATE);
+        CHILD_CHECK(window->under_way[request - window->requests]);
+        window->under_way[request - window->requests] = false;
+        if (choice == 1)
+            break;
+    }
+    if (choice == 2)
+        CHILD_CHECK(window->backend->reap(window->io) == NULL);
+    size_t before = count_descriptors();
+    window->backend->destroy(window->io);
+    CHILD_CHECK(count_descriptors() == before - 1);
+    /* And it can have one of its own. */
+    const struct ikv_io_options options = {.depth = 1};
+    struct ikv_io *io;
+    CHILD_CHECK(window->backend->create(&options, &io) == 0);
+    surplus.length = surplus.need = CONTENT_ALIGNMENT;
+    CHILD_CHECK(window->backend->submit(io, &surplus) == 0);
+    CHILD_CHECK(window->backend->reap(io) == &surplus && surplus.code == 0);
+    CHILD_CHECK(memcmp(surplus.buffer, direct.bytes + surplus.offset, CONTENT_ALIGNMENT) == 0);
+    window->backend->destroy(io);
+}
+
+static void fork_with_reads_under_way(void **state)
+{
+    const size_t rounds = test_scaled(1000);
+    const size_t before = count_descriptors();
+    rng_state rng = {20};
+
+    (void)state;
+    watchdog(300);
+    for (size_t round = 0; round < rounds; round++) {
+        const unsigned depth = 64;
+        unsigned reaped = (unsigned)rng_below(&rng, depth);
+        struct window window;
+        int status = -1;
+        window_open(&window, &ikv_io_uring, depth, ROOM);
+        submit_all(&window, &direct);
+        reap_some(&window, &direct, reaped);
+        (void)fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            child_of_reads(&window, depth - reaped, (unsigned)(round % 3));
+            _exit(0);
+        }
+        if (round % 2) { /* before or after the child did its part */
+            assert_int_equal(waitpid(child, &status, 0), child);
+            reap_some(&window, &direct, depth - reaped);
+        } else {
+            reap_some(&window, &direct, depth - reaped);
+            assert_int_equal(waitpid(child, &status, 0), child);
+        }
+        assert_int_equal(status, 0);
+        /* The ring is as good as before. */
+        submit_all(&window, &buffered);
+        reap_some(&window, &buffered, depth);
+        window_close(&window);
+    }
+    assert_int_equal(count_descriptors(), before);
+    watchdog(0);
+}
+
+/* The parent destroys its object while the child still has a copy. */
+static void child_outlives_the_ring(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 50; round++) {
+        struct window window;
+        int pipes[2];
+        int status = -1;
+        char byte = 0;
+        assert_int_equal(pipe(pipes), 0);
+        window_open(&window, &ikv_io_uring, 16, ROOM);
+        submit_all(&window, &direct);
+        reap_some(&window, &direct, 2);
+        (void)fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            (void)close(pipes[1]);
+            CHILD_CHECK(read(pipes[0], &byte, 1) == 1);
+            child_of_reads(&window, 14, 2);
+            _exit(0);
+        }
+        window.backend->destroy(window.io);
+        window.io = NULL;
+        assert_int_equal(write(pipes[1], &byte, 1), 1);
+        check_silence(&window);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        window_close(&window);
+        (void)close(pipes[0]);
+        (void)close(pipes[1]);
+    }
+}
+
+/* ---------------------------------------------------------------- descriptors */
+
+/* The descriptor of the one ring that is open. */
+static int ring_descriptor(void)
+{
+    for (int fd = 0; fd < 1024; fd++) {
+        char path[64];
+        char name[64] = {0};
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, name, sizeof name - 1) > 0 && strstr(name, "io_uring"))
+            return fd;
+    }
+    return -1;
+}
+
+/* Programs that close all descriptors they do not know take the ring's, too. */
+static void ring_is_closed_by_others(void **state)
+{
+    (void)state;
+    watchdog(120);
+    for (unsigned round = 0; round < 4; round++) {
+        const bool is_reused = round % 2;
+        const unsigned under_way = round < 2 ? 0 : 64;
+        const size_t before = count_descriptors();
+        struct window window;
+        window_open(&window, &ikv_io_uring, 64, ROOM);
+        int fd = ring_descriptor();
+        assert_true(fd >= 0);
+        if (under_way > 0) {
+            submit_all(&window, &direct);
+            reap_some(&window, &direct, 1);
+        }
+        (void)close(fd);
+        if (is_reused)
+            assert_int_equal(dup2(buffered.file.fd, fd), fd);
+        if (under_way == 0)
+            submit_all(&window, &direct);
+        for (unsigned n = 0; n < (under_way ? under_way - 1 : 64); n++) {
+            const struct ikv_io_request *request = window.backend->reap(window.io);
+            assert_non_null(request);
+            if (request->code != 0)
+                assert_int_equal(request->code, is_reused ? -EOPNOTSUPP : -EBADF);
+            else
+                assert_memory_equal(request->buffer, direct.bytes + request->offset, request->need);
+        }
+        assert_null(window.backend->reap(window.io));
+        window_close(&window);
+        /* What has the number now is somebody else's. */
+        if (is_reused) {
+            assert_true(fcntl(fd, F_GETFD) >= 0 || under_way == 0);
+            (void)close(fd);
+        }
+        assert_int_equal(count_descriptors(), before);
+    }
+    watchdog(0);
+}
+
+/* True if nobody holds the file open: a lock is held as long as its open file lives. */
+static bool is_let_go(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    bool free_to_lock = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    (void)close(fd);
+    return free_to_lock;
+}
+
+static void forgotten_files_are_let_go(void **state)
+{
+    struct window window;
+    struct content file;
+
+    (void)state;
+    content_make(&file, directory.path, 200000, 70, false);
+    window_open(&window, &ikv_io_uring, 8, ROOM);
+    assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
+    submit_all(&window, &file);
+    reap_some(&window, &file, 8);
+    ikv_uring_forget_file(window.io, &buffered.file); /* never met */
+    int fd = file.file.fd;
+    (void)close(fd);
+    assert_false(is_let_go(file.path));
+    ikv_uring_forget_file(window.io, &file.file);
+    assert_true(is_let_go(file.path));
+    ikv_uring_forget_file(window.io, &file.file); /* once more */
+
+    /* With requests on it under way it goes with the last of them. */
+    file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
+    submit_all(&window, &file);
+    ikv_uring_forget_file(window.io, &file.file);
+    reap_some(&window, &file, 7);
+    (void)close(file.file.fd);
+    assert_false(is_let_go(file.path));
+    reap_some(&window, &file, 1);
+    assert_true(is_let_go(file.path));
+
+    /* Destroying lets go of all, at once. */
+    file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
+    submit_all(&window, &file);
+    reap_some(&window, &file, 8);
+    (void)close(file.file.fd);
+    window_close(&window);
+    assert_true(is_let_go(file.path));
+    file.file.fd = -1;
+    content_close(&file);
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    tmpdir_make(&directory);
+    content_make(&buffered, directory.path, 300000, 80, false);
+    content_make(&direct, directory.path, 300000, 81, true);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    content_close(&buffered);
+    content_close(&direct);
+    tmpdir_remove(&directory);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(create_and_destroy),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(two_users),
+        cmocka_unit_test(a_ring_for_each_thread),
+        cmocka_unit_test(submit_is_refused_elsewhere),
+        cmocka_unit_test(destroyed_elsewhere),
+        cmocka_unit_test(threads_end_without_destroying),
+        cmocka_unit_test(threads_come_and_go),
+        cmocka_unit_test(fork_with_reads_under_way),
+        cmocka_unit_test(child_outlives_the_ring),
+        cmocka_unit_test(ring_is_closed_by_others),
+        cmocka_unit_test(forgotten_files_are_let_go),
+    };
+    struct variant uring;
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    if (variant_find("uring", &uring))
+        variant_require(&uring);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

@@ -1,0 +1,457 @@
+/* Getting a ring, less of one, or none: on older kernels, under limits, behind seccomp filters. */
+#include "child.h"
+#include "content.h"
+#include "ring_shim.h"
+#include "tmpdir.h"
+#include "variants.h"
+#include "window.h"
+
+#include "indexkv.h"
+#include "uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
+
+static tmpdir directory;
+static struct content file;
+
+static void reads_work(struct window *window)
+{
+    (void)window_random_reads(window, 300, &file, 1, 1, NULL);
+}
+
+static const char *features_of(const struct window *window)
+{
+    static char text[400];
+
+    return ikv_uring_features(window->io, text, sizeof text);
+}
+
+/* ---------------------------------------------------------------- older kernels */
+
+/* What each release added is missing from those before it. */
+static void older_kernels(void **state)
+{
+    static const struct {
+        unsigned unknown;
+        unsigned features;
+        unsigned setups;
+    } kernels[] = {
+        {0, IKV_URING_FEATURES, 1},
+        {IORING_SETUP_DEFER_TASKRUN, IKV_URING_FEATURES & ~IKV_URING_DEFER_TASKRUN, 2},
+        {IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
+         IKV_URING_FEATURES & ~(IKV_URING_DEFER_TASKRUN | IKV_URING_SINGLE_ISSUER), 3},
+        {IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
+         IKV_URING_SUBMIT_ALL | IKV_URING_CLAMP | IKV_URING_CQSIZE | IKV_URING_BUFFERS |
+             IKV_URING_FILES,
+         4},
+        {IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+             IORING_SETUP_SUBMIT_ALL,
+         IKV_URING_CLAMP | IKV_URING_CQSIZE | IKV_URING_BUFFERS | IKV_URING_FILES, 5},
+        {IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+             IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE,
+         IKV_URING_BUFFERS | IKV_URING_FILES, 7},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        const struct ring_setup_faults faults = {.unknown_flags = kernels[i].unknown};
+        struct window window;
+        ring_shim_setup(&faults);
+        window_open(&window, &ikv_io_uring, 64, ROOM);
+        assert_int_equal(ikv_uring_feature_bits(window.io), kernels[i].features);
+        assert_int_equal(ring_shim_setups(), kernels[i].setups);
+        const char *refusal = strstr(features_of(&window), "defer_taskrun (Invalid argument)");
+        assert_int_equal(refusal != NULL, kernels[i].unknown != 0);
+        reads_work(&window);
+        window_close(&window);
+    }
+    ring_shim_setup(NULL);
+}
+
+/* A refusal of everything, for ever, is reported as what it is. */
+static void nothing_is_known(void **state)
+{
+    const struct ring_setup_faults faults = {.setup_code = -EINVAL};
+    struct window window;
+
+    (void)state;
+    ring_shim_setup(&faults);
+    assert_int_equal(window_try_open(&window, &ikv_io_uring, 4, ROOM), -EINVAL);
+    assert_in_range(ring_shim_setups(), 1, 10);
+    ring_shim_setup(NULL);
+}
+
+/* Only EINVAL says that a feature is missing: after anything else no feature is given up. */
+static void other_errors_are_no_steps(void **state)
+{
+    static const int codes[] = {-EPERM, -ENOSYS, -EMFILE, -ENFILE, -EACCES, -EFAULT, -EAGAIN};
+    struct window window;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        const struct ring_setup_faults faults = {.setup_code = codes[i]};
+        ring_shim_setup(&faults);
+        assert_int_equal(window_try_open(&window, &ikv_io_uring, 4, ROOM), codes[i]);
+        assert_int_equal(ring_shim_setups(), 1);
+    }
+    ring_shim_setup(NULL);
+}
+
+static void too_old(void **state)
+{
+    static const unsigned bits[] = {IORING_FEAT_NODROP, IORING_FEAT_RW_CUR_POS};
+    struct window window;
+    char why[300];
+
+    (void)state;
+    size_t before = count_descriptors();
+    for (size_t i = 0; i < 2; i++) {
+        const struct ring_setup_faults faults = {.hidden_bits = bits[i]};
+        ring_shim_setup(&faults);
+        assert_int_equal(window_try_open(&window, &ikv_io_uring, 4, ROOM), -EOPNOTSUPP);
+        assert_int_equal(ikv_uring_probe(why, sizeof why), -EOPNOTSUPP);
+        assert_non_null(strstr(why, "too old"));
+        assert_non_null(strstr(why, "5.6"));
+    }
+    ring_shim_setup(NULL);
+    assert_int_equal(count_descriptors(), before);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void little_memory_for_the_ring(void **state)
+{
+    const struct ring_setup_faults small = {.entries_max = 16};
+    const struct ring_setup_faults none = {.entries_max = 1};
+    struct window window;
+    char why[300];
+
+    (void)state;
+    ring_shim_setup(&small);
+    window_open(&window, &ikv_io_uring, 256, ROOM);
+    assert_int_equal(ikv_uring_feature_bits(window.io), IKV_URING_FEATURES);
+    reads_work(&window);
+    window_close(&window);
+    ring_shim_setup(&none);
+    assert_int_equal(window_try_open(&window, &ikv_io_uring, 256, ROOM), -ENOMEM);
+    const struct ring_setup_faults faults = {.setup_code = -ENOMEM};
+    ring_shim_setup(&faults);
+    assert_int_equal(ikv_uring_probe(why, sizeof why), -ENOMEM);
+    assert_non_null(strstr(why, "ENOMEM"));
+    assert_non_null(strstr(why, "RLIMIT_MEMLOCK"));
+    ring_shim_setup(NULL);
+}
+
+static void nothing_can_be_registered(void **state)
+{
+    const struct ring_setup_faults faults = {.buffers_code = -ENOMEM, .files_code = -EMFILE};
+    struct window window;
+
+    (void)state;
+    ring_shim_setup(&faults);
+    window_open(&window, &ikv_io_uring, 64, ROOM);
+    assert_int_equal(ikv_uring_feature_bits(window.io),
+                     IKV_URING_FEATURES & ~(IKV_URING_BUFFERS | IKV_URING_FILES));
+    assert_non_null(strstr(features_of(&window),
+                           " without registered_buffers (Cannot allocate memory),registered_files "
+                           "(Too many open files)"));
+    reads_work(&window);
+    ikv_uring_forget_file(window.io, &file.file);
+    window_close(&window);
+    ring_shim_setup(NULL);
+}
+
+/* Drop what lets root lock memory without a limit. */
+static void become_nobody(void)
+{
+    if (geteuid() == 0)
+        CHILD_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+}
+
+static void child_without_locked_memory(void *user)
+{
+    const struct rlimit none = {0, 0};
+    struct window window;
+
+    (void)user;
+    become_nobody();
+    CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
+    int code = window_try_open(&window, &ikv_io_uring, 64, ROOM);
+    if (code == -ENOMEM || code == -EPERM)
+        return; /* a clean error: rings count as locked memory here, or are not for everybody */
+    CHILD_CHECK(code == 0);
+    CHILD_CHECK((ikv_uring_feature_bits(window.io) & IKV_URING_BUFFERS) == 0);
+    CHILD_CHECK(strstr(features_of(&window), "registered_buffers (Cannot allocate memory)"));
+    for (unsigned i = 0; i < 64; i++) {
+        read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
+        CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        const struct ikv_io_request *request = window.backend->reap(window.io);
+        CHILD_CHECK(request && request->code == 0);
+        CHILD_CHECK(memcmp(request->buffer, file.bytes + request->offset, 1000) == 0);
+    }
+    window_close(&window);
+}
+
+static void no_locked_memory(void **state)
+{
+    (void)state;
+    in_child(child_without_locked_memory, NULL);
+}
+
+/* From no descriptor left up to enough for a table of files. */
+static void child_with_few_descriptors(void *user)
+{
+    bool had_ring = false;
+    bool had_files = false;
+    char why[300];
+
+    (void)user;
+    for (unsigned limit = 3; limit < 64; limit++) {
+        const struct rlimit few = {limit, 64};
+        struct window window;
+        CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        int code = window_try_open(&window, &ikv_io_uring, 4, ROOM);
+        if (code == -EMFILE) {
+            CHILD_CHECK(!had_ring);
+            CHILD_CHECK(ikv_uring_probe(why, sizeof why) == -EMFILE);
+            CHILD_CHECK(strstr(why, "EMFILE") && strstr(why, "RLIMIT_NOFILE"));
+            continue;
+        }
+        CHILD_CHECK(code == 0);
+        had_ring = true;
+        had_files = ikv_uring_feature_bits(window.io) & IKV_URING_FILES;
+        read_begin(&window.requests[0], &file, &window.rooms[0], 77, 1000, 1000);
+        CHILD_CHECK(window.backend->submit(window.io, &window.requests[0]) == 0);
+        CHILD_CHECK(window.backend->reap(window.io) == &window.requests[0]);
+        CHILD_CHECK(window.requests[0].code == 0);
+        CHILD_CHECK(memcmp(window.requests[0].buffer, file.bytes + 77, 1000) == 0);
+        window_close(&window);
+    }
+    CHILD_CHECK(had_ring && had_files);
+}
+
+static void few_descriptors(void **state)
+{
+    (void)state;
+    in_child(child_with_few_descriptors, NULL);
+}
+
+/* ---------------------------------------------------------------- seccomp */
+
+/* From here on the system call fails with this error in this process. */
+static void forbid(long call, int error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+
+    CHILD_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void child_without_setup(void *user)
+{
+    const int error = *(const int *)user;
+    const struct ikv_io_options options = {.depth = 4};
+    struct ikv_io *io = NULL;
+    char why[300];
+
+    size_t before = count_descriptors();
+    forbid(SYS_io_uring_setup, error);
+    CHILD_CHECK(ikv_io_uring.create(&options, &io) == -error);
+    CHILD_CHECK(io == NULL);
+    CHILD_CHECK(ikv_uring_probe(why, sizeof why) == -error);
+    CHILD_CHECK(strstr(why, error == EPERM ? "EPERM" : "ENOSYS"));
+    CHILD_CHECK(strstr(why, "seccomp"));
+    CHILD_CHECK(!strstr(why, error == EPERM ? "ENOSYS" : "EPERM"));
+    CHILD_CHECK(count_descriptors() == before);
+}
+
+static void setup_is_forbidden(void **state)
+{
+    int errors[] = {EPERM, ENOSYS};
+
+    (void)state;
+    in_child(child_without_setup, &errors[0]);
+    in_child(child_without_setup, &errors[1]);
+}
+
+static void child_without_register(void *user)
+{
+    struct window window;
+
+    forbid(SYS_io_uring_register, *(const int *)user);
+    CHILD_CHECK(window_try_open(&window, &ikv_io_uring, 4, ROOM) == 0);
+    CHILD_CHECK(ikv_uring_feature_bits(window.io) ==
+                (IKV_URING_FEATURES & ~(unsigned)(IKV_URING_BUFFERS | IKV_URING_FILES)));
+    for (unsigned i = 0; i < 4; i++) {
+        read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
+        CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        const struct ikv_io_request *request = window.backend->reap(window.io);
+        CHILD_CHECK(request && request->code == 0);
+        CHILD_CHECK(memcmp(request->buffer, file.bytes + request->offset, 1000) == 0);
+    }
+    window_close(&window);
+}
+
+static void registering_is_forbidden(void **state)
+{
+    int errors[] = {EPERM, ENOSYS};
+
+    (void)state;
+    in_child(child_without_register, &errors[0]);
+    in_child(child_without_register, &errors[1]);
+}
+
+/* A ring that can be had and not be used: each request says so. */
+static void child_without_enter(void *user)
+{
+    const int error = *(const int *)user;
+    struct window window;
+
+    CHILD_CHECK(window_try_open(&window, &ikv_io_uring, 64, ROOM) == 0);
+    forbid(SYS_io_uring_enter, error);
+    for (unsigned i = 0; i < 64; i++) {
+        read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
+        CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        const struct ikv_io_request *request = window.backend->reap(window.io);
+        CHILD_CHECK(request && request->code == -error);
+    }
+    CHILD_CHECK(window.backend->reap(window.io) == NULL);
+    window_close(&window);
+}
+
+static void entering_is_forbidden(void **state)
+{
+    int errors[] = {EPERM, ENOSYS};
+
+    (void)state;
+    in_child(child_without_enter, &errors[0]);
+    in_child(child_without_enter, &errors[1]);
+}
+
+/* ---------------------------------------------------------------- words */
+
+static void reasons(void **state)
+{
+    static const struct {
+        int code;
+        const char *words[2];
+    } known[] = {
+        {-ENOSYS, {"ENOSYS", "kernel"}},         {-EPERM, {"EPERM", "io_uring"}},
+        {-ENOMEM, {"ENOMEM", "RLIMIT_MEMLOCK"}}, {-EMFILE, {"EMFILE", "RLIMIT_NOFILE"}},
+        {-ENFILE, {"ENFILE", "system"}},         {-EOPNOTSUPP, {"EOPNOTSUPP", "5.6"}},
+        {-EFAULT, {"Bad address", "set up"}},    {0, {"can be used", ""}},
+    };
+    char why[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        assert_ptr_equal(ikv_uring_explain(known[i].code, why, sizeof why), why);
+        assert_non_null(strstr(why, known[i].words[0]));
+        assert_non_null(strstr(why, known[i].words[1]));
+        for (size_t size = 0; size < 40; size++) {
+            memset(why, 'x', sizeof why);
+            (void)ikv_uring_explain(known[i].code, why, size);
+            if (size > 0)
+                assert_true(strlen(why) < size);
+            assert_int_equal(why[size], 'x');
+        }
+    }
+    assert_int_equal(ikv_uring_probe(why, sizeof why), 0);
+}
+
+static void features_fit(void **state)
+{
+    const struct ring_setup_faults faults = {.unknown_flags = IORING_SETUP_DEFER_TASKRUN,
+                                             .buffers_code = -ENOMEM};
+    struct window window;
+    char whole[400];
+    char text[400];
+
+    (void)state;
+    ring_shim_setup(&faults);
+    window_open(&window, &ikv_io_uring, 2, ROOM);
+    (void)ikv_uring_features(window.io, whole, sizeof whole);
+    assert_string_equal(whole, "single_issuer,coop_taskrun,submit_all,clamp,cqsize,registered_files"
+                               " without defer_taskrun (Invalid argument),registered_buffers "
+                               "(Cannot allocate memory)");
+    for (size_t size = 0; size <= strlen(whole) + 1; size++) {
+        memset(text, 'x', sizeof text);
+        assert_ptr_equal(ikv_uring_features(window.io, text, size), text);
+        assert_int_equal(text[size], 'x');
+        if (size > 0) {
+            assert_int_equal(strlen(text), size - 1);
+            assert_memory_equal(text, whole, size - 1);
+        }
+    }
+    window_close(&window);
+    ring_shim_setup(NULL);
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    tmpdir_make(&directory);
+    content_make(&file, directory.path, 100000, 1, false);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    content_close(&file);
+    tmpdir_remove(&directory);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(older_kernels),
+        cmocka_unit_test(nothing_is_known),
+        cmocka_unit_test(other_errors_are_no_steps),
+        cmocka_unit_test(too_old),
+        cmocka_unit_test(little_memory_for_the_ring),
+        cmocka_unit_test(nothing_can_be_registered),
+        cmocka_unit_test(no_locked_memory),
+        cmocka_unit_test(few_descriptors),
+        cmocka_unit_test(setup_is_forbidden),
+        cmocka_unit_test(registering_is_forbidden),
+        cmocka_unit_test(entering_is_forbidden),
+        cmocka_unit_test(reasons),
+        cmocka_unit_test(features_fit),
+    };
+    struct variant uring;
+
+    if (variant_find("uring", &uring))
+        variant_require(&uring);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
