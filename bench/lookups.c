@@ -119,10 +119,14 @@ int main(int argc, char **argv)
         return 2;
     }
     uint64_t *keys = malloc(2 * run.batch * sizeof *keys);
-    if (!keys || ikv_result_new(&result) < 0)
+    if (!keys || ikv_result_new(&result) < 0) {
+        free(keys);
         return 1;
+    }
     if (ikv_open(argv[1], &run.open, &store, &err) < 0) {
         fprintf(stderr, "lookups: %s\n", err.message);
+        ikv_result_free(result);
+        free(keys);
         return 1;
     }
     int failed = look_up(&run, store, result, keys, keys + run.batch);

@@ -34,6 +34,7 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
+/* The kernel writes to the buffers. NOLINTNEXTLINE(readability-non-const-parameter) */
 static int set_up(struct io_uring *ring, unsigned depth, int fd, unsigned char *buffers)
 {
     struct iovec memory = {buffers, depth * BLOCK};
