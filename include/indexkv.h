@@ -196,7 +196,8 @@ typedef struct ikv_store ikv_store;
 
 /*
  * How lookups read. The one in use is told by ikv_info and ikv_stats; one that was asked for by
- * name is never replaced by another. Scans, opening and ikv_verify always read with pread.
+ * name is never replaced by another. Opening, scans in storage order and ikv_verify always read
+ * with pread.
  *
  * - AUTO: the library's choice; at present pread.
  * - PREAD: one read after another.

@@ -61,12 +61,16 @@ static void feed_from_slot(struct ikv_result *result, const struct ikv_slot *slo
 /* A page that was read a short while ago and still lies in its slot. */
 static bool feed_held(struct ikv_result *result, uint64_t page)
 {
-    const struct ikv_io_file *file = &result->store->file;
+    const struct ikv_store *store = result->store;
+    const struct ikv_io_file *file = &store->file;
+    const bool needs_sums = store->page_sums_offset && !store->page_sums;
 
     if (result->search.keys.count > CACHE_LOOKUP_KEYS)
         return false;
     for (unsigned i = 0; i < result->window.free_count; i++) {
         const struct ikv_slot *slot = ikv_window_free_slot(&result->window, i);
+        if (needs_sums && slot->sums.size == 0)
+            continue;
         if (slot->holds_pages && slot->held_fd == file->fd && slot->held_serial == file->serial &&
             page >= slot->first_page && page - slot->first_page < slot->page_count) {
             uint32_t chunk = ikv_search_next(&result->search, &page);

@@ -24,7 +24,7 @@ void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size)
         return scratch->bytes;
     if (!ikv_scratch_get(&larger, 2 * size))
         return NULL;
-    if (used)
+    if (used && scratch->bytes)
         memcpy(larger.bytes, scratch->bytes, used);
     ikv_scratch_free(scratch);
     *scratch = larger;

@@ -61,6 +61,7 @@ static void append_refusal(struct line *line, const struct ikv_ring *ring, unsig
     append(line, ")");
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through `line` */
 const char *ikv_uring_features(const struct ikv_io *io, char *buf, size_t size)
 {
     const struct ikv_ring *ring = &io->ring;
@@ -150,7 +151,8 @@ static const char *explain_absence(char *why, size_t size)
     return why;
 }
 
-static const char *explain_limit(int resource, const char *format, char *why, size_t size)
+static const char *explain_limit(__typeof__(RLIMIT_MEMLOCK) resource, const char *format, char *why,
+                                 size_t size)
 {
     struct rlimit limit = {0};
 

@@ -26,8 +26,9 @@ for backend in auto pread uring; do
             # Kernels, containers and file systems may refuse, but then they are named.
             grep -q 'store: .*\(io_uring\|O_DIRECT\)' stats ||
                 fail "$backend $direct: $(head -n 1 stats)"
-            [ "$backend$direct" != pread ] && [ "$backend$direct" != auto ] ||
-                fail "$backend refused"
+            case $backend$direct in
+                pread | auto) fail "$backend refused" ;;
+            esac
             continue
         fi
         cmp -s expected got || fail "$backend $direct: answers"
