@@ -151,12 +151,16 @@ static const char *explain_absence(char *why, size_t size)
     return why;
 }
 
-static const char *explain_limit(__typeof__(RLIMIT_MEMLOCK) resource, const char *format, char *why,
-                                 size_t size)
+enum limit { LIMIT_MEMORY, LIMIT_FILES };
+
+static const char *explain_limit(enum limit which, const char *format, char *why, size_t size)
 {
     struct rlimit limit = {0};
 
-    (void)getrlimit(resource, &limit);
+    if (which == LIMIT_MEMORY)
+        (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+    else
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
     (void)snprintf(why, size, format, (unsigned long long)limit.rlim_cur);
     return why;
 }
@@ -173,13 +177,13 @@ const char *ikv_uring_explain(int code, char *why, size_t size)
     case -EACCES:
         return explain_refusal(why, size);
     case -ENOMEM:
-        return explain_limit(RLIMIT_MEMLOCK,
+        return explain_limit(LIMIT_MEMORY,
                              "no memory for an io_uring (ENOMEM): before Linux 5.12 it counts as "
                              "locked memory, of which this process may have %llu bytes "
                              "(RLIMIT_MEMLOCK)",
                              why, size);
     case -EMFILE:
-        return explain_limit(RLIMIT_NOFILE,
+        return explain_limit(LIMIT_FILES,
                              "no descriptor for an io_uring (EMFILE): this process may have %llu "
                              "(RLIMIT_NOFILE)",
                              why, size);
