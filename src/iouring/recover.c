@@ -69,22 +69,26 @@ void ikv_queue_abandon(struct ikv_io *io, int code)
             ikv_op_finish(io, i, code);
 }
 
-/* The ring does not work, and will not. */
+/* Somebody closed the ring's descriptor, and its number may be another file's now. */
+static bool is_descriptor_lost(int code)
+{
+    return code == -EBADF || code == -EOPNOTSUPP;
+}
+
+/* The kernel refuses, and not for want of anything. */
 static void fail(struct ikv_io *io, int code)
 {
     ikv_queue_fail_unsent(io, code);
-    if (io->in_ring == 0) {
-        io->stalls = 0;
-        return;
-    }
-    if (++io->stalls < FAILURES_MAX) {
+    if (io->in_ring > 0 && ++io->stalls < FAILURES_MAX) {
         if (io->ready.count == 0)
             ikv_queue_pause(io->stalls);
         return;
     }
-    ikv_queue_abandon(io, code);
-    if (code == -EBADF || code == -EOPNOTSUPP)
-        io->ring.uring.ring_fd = -1; /* somebody closed it; the number may be another file's now */
+    if (io->in_ring > 0 || is_descriptor_lost(code))
+        ikv_queue_abandon(io, code);
+    if (is_descriptor_lost(code))
+        io->ring.uring.ring_fd = -1; /* not ours to close */
+    io->stalls = 0;
 }
 
 /* ---------------------------------------------------------------- going on */

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 /* Submissions are gathered in batches; more entries than this would only cost memory. */
 #define SQ_ENTRIES_MAX 4096
@@ -148,6 +150,19 @@ static void register_memory(struct ikv_ring *ring, const struct ikv_io_options *
     ring->memory_size = options->memory_size - left;
 }
 
+/* What io_uring_queue_exit does, by calls of the C library. liburing makes its system calls without
+ * it, so that tools which watch what memory is used for would not see the mappings go, and take
+ * the next one at the place for the same memory. */
+static void take_down(struct io_uring *uring)
+{
+    (void)munmap(uring->sq.sqes, uring->sq.ring_entries * sizeof *uring->sq.sqes);
+    if (uring->cq.ring_ptr != uring->sq.ring_ptr)
+        (void)munmap(uring->cq.ring_ptr, uring->cq.ring_sz);
+    (void)munmap(uring->sq.ring_ptr, uring->sq.ring_sz);
+    if (uring->ring_fd >= 0)
+        (void)close(uring->ring_fd);
+}
+
 int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
                   const struct ikv_uring_options *uring)
 {
@@ -161,7 +176,7 @@ int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
     if (code < 0)
         return code;
     if (is_too_old(&ring->uring)) {
-        io_uring_queue_exit(&ring->uring);
+        take_down(&ring->uring);
         return -EOPNOTSUPP;
     }
     register_memory(ring, options);
@@ -174,11 +189,11 @@ void ikv_ring_close(struct ikv_ring *ring)
      * back now, so that the next ring finds the memory it may lock. */
     if (ring->features & IKV_URING_BUFFERS)
         (void)io_uring_unregister_buffers(&ring->uring);
-    io_uring_queue_exit(&ring->uring);
+    take_down(&ring->uring);
 }
 
 void ikv_ring_abandon(struct ikv_ring *ring)
 {
     /* Unmaps the child's view and closes the child's descriptor; neither reaches the ring. */
-    io_uring_queue_exit(&ring->uring);
+    take_down(&ring->uring);
 }

@@ -424,7 +424,7 @@ static void errors_by_name(void **state)
         assert_int_equal(window.requests[0].code, -EISDIR);
     (void)close(folder.fd);
 
-    void *sealed = mmap(NULL, CONTENT_ALIGNMENT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *sealed = mmap(NULL, CONTENT_ALIGNMENT, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     read_begin(&window.requests[0], &content, &window.rooms[0], 0, CONTENT_ALIGNMENT, 1);
     window.requests[0].buffer = sealed;
     window_submit(&window, 0);

@@ -325,8 +325,8 @@ static void interrupted_time_and_again(void **state)
 /* A code that will not pass: all that the kernel has not taken fails with it, at once. */
 static void refused_for_good(void **state)
 {
-    static const int codes[] = {-EBADF,  -EBADFD, -EFAULT, -EINVAL,     -ENXIO,
-                                -EEXIST, -EPERM,  -ENOSYS, -EOPNOTSUPP, -EOWNERDEAD};
+    static const int codes[] = {-EBADFD, -EFAULT, -EINVAL, -ENXIO,
+                                -EEXIST, -EPERM,  -ENOSYS, -EOWNERDEAD};
 
     (void)state;
     watchdog(60);
@@ -343,6 +343,28 @@ static void refused_for_good(void **state)
         fixture_close(&fixture);
     }
     watchdog(0);
+}
+
+/* The descriptor is no ring any more: nothing is sent to whatever it is now. */
+static void descriptor_is_lost(void **state)
+{
+    static const int codes[] = {-EBADF, -EOPNOTSUPP};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct fixture fixture;
+        const struct ring_faults faults = {.call_code = codes[i], .call_count = 1};
+        fixture_open(&fixture, "uring", 8);
+        submit_all(&fixture);
+        ring_shim_start(&faults);
+        reap_all(&fixture, codes[i]);
+        assert_int_equal(ring_shim_stop().calls, 1);
+        assert_int_equal(
+            fixture.window.backend->submit(fixture.window.io, &fixture.window.requests[0]),
+            codes[i]);
+        assert_null(fixture.window.backend->reap(fixture.window.io));
+        fixture_close(&fixture);
+    }
 }
 
 /* Waiting fails while the kernel has reads of ours. They are not given up before they had time to
@@ -492,6 +514,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(refused_for_want_of_resources),
         cmocka_unit_test(interrupted_time_and_again),
         cmocka_unit_test(refused_for_good),
+        cmocka_unit_test(descriptor_is_lost),
         cmocka_unit_test(waiting_fails),
         cmocka_unit_test(half_of_the_completions_lost),
         cmocka_unit_test(real_signals),

@@ -220,13 +220,14 @@ static void no_locked_memory(void **state)
 /* From no descriptor left up to enough for a table of files. */
 static void child_with_few_descriptors(void *user)
 {
+    struct rlimit few;
     bool had_ring = false;
     bool had_files = false;
     char why[300];
 
     (void)user;
-    for (unsigned limit = 3; limit < 64; limit++) {
-        const struct rlimit few = {limit, 64};
+    CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &few) == 0);
+    for (few.rlim_cur = 3; few.rlim_cur < 64; few.rlim_cur++) {
         struct window window;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
         int code = window_try_open(&window, &ikv_io_uring, 4, ROOM);
