@@ -18,6 +18,9 @@
  * in flight are missing the device has still 15 of 16 to work on. */
 #define WAIT_SHARE 16
 
+/* How long a kernel thread that takes requests may seem to do nothing: see wait_for_thread. */
+#define WAKE_AFTER_NS (10 * 1000 * 1000)
+
 /* ---------------------------------------------------------------- states */
 
 void ikv_op_finish(struct ikv_io *io, uint32_t number, int code)
@@ -153,6 +156,26 @@ static unsigned wait_count(const struct ikv_io *io)
     return share;
 }
 
+/*
+ * With SQPOLL a kernel thread takes the requests, and it must be woken when it has gone to sleep.
+ * The library looks at the flag that says so, but a wake-up was seen to be lost (Linux 6.18, two
+ * busy cores: the thread asleep, requests in the queue, and we waiting for ever). So the wait has
+ * an end, and then the thread is woken for certain.
+ */
+static int wait_for_thread(struct io_uring *uring)
+{
+    struct __kernel_timespec patience = {.tv_nsec = WAKE_AFTER_NS};
+    struct io_uring_cqe *cqe;
+
+    int code = io_uring_submit(uring);
+    if (code >= 0)
+        code = io_uring_wait_cqe_timeout(uring, &cqe, &patience);
+    if (code != -ETIME)
+        return code < 0 ? code : 0;
+    code = io_uring_enter((unsigned)uring->ring_fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL);
+    return code < 0 ? code : 0;
+}
+
 int ikv_queue_wait(struct ikv_io *io)
 {
     struct io_uring *uring = &io->ring.uring;
@@ -173,6 +196,8 @@ int ikv_queue_wait(struct ikv_io *io)
         if (io_uring_sq_ready(uring) == prepared && io->pending.count > 0)
             break; /* it did not move: let the kernel get rid of something first */
     }
+    if (uring->flags & IORING_SETUP_SQPOLL)
+        return wait_for_thread(uring);
     int code = io_uring_submit_and_wait(uring, wait_count(io));
     return code < 0 ? code : 0;
 }
