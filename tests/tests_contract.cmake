@@ -26,6 +26,7 @@ function(ikv_contract_run name program)
 endfunction()
 
 ikv_contract_test(test_contract_io)
+target_sources(test_contract_io PRIVATE contract/suite_single.c contract/suite_many.c contract/suite_errors.c)
 set(contract_variants pread pread_direct faulty_pread)
 if(uring_found)
   list(APPEND contract_variants

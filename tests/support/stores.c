@@ -222,7 +222,7 @@ static void assert_batch_stats(const ikv_stats *stats, size_t keys, size_t found
     assert_int_equal(stats->distinct, distinct);
     assert_true(stats->records <= distinct);
     assert_true(stats->records > 0 || found == 0);
-    assert_string_equal(stats->backend, "pread");
+    assert_non_null(stats->backend); /* which one: test_backends */
     assert_true(stats->levels <= IKV_LEVELS_MAX);
     for (uint32_t i = 0; i < stats->levels; i++) {
         level_probes += stats->level[i].probes;

@@ -1,0 +1,182 @@
+/* One read at a time: offsets, lengths, the end of the file. */
+#include "suite.h"
+
+#include "scale.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+void nothing_to_do(void **state)
+{
+    struct window window;
+
+    (void)state;
+    tested.backend.destroy(NULL);
+    window_open(&window, &tested.backend, 1, ROOM);
+    assert_null(window.backend->reap(window.io));
+    assert_null(window.backend->reap(window.io));
+    window_close(&window);
+}
+
+void offsets_and_lengths(void **state)
+{
+    static const uint32_t offsets[] = {0, 1, 7, 511, 512, 4095, 4096, 4097, 8191, 65536, 99999};
+    static const uint32_t lengths[] = {1, 2, 3, 16, 511, 513, 4095, 4096, 4097, 8192, 12289};
+    struct window window;
+    struct content content;
+
+    (void)state;
+    content_make(&content, directory.path, 200000, 1, tested.direct);
+    window_open(&window, &tested.backend, 4, ROOM);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
+        for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
+            uint32_t offset = offsets[i] - offsets[i] % unit();
+            uint32_t length = (lengths[j] + unit() - 1) / unit() * unit();
+            read_one(&window, &content, offset, length, length);
+            read_one(&window, &content, offset, length, 1);
+            read_one(&window, &content, offset, length, length / 2 + 1);
+        }
+    window_close(&window);
+    content_close(&content);
+}
+
+/* Sizes on both sides of a page's and a sector's end; every read that ends, begins or lies around
+ * the end of the file, for every need. */
+void end_of_file(void **state)
+{
+    static const uint64_t sizes[] = {0, 1, 100, 511, 512, 513, 4095, 4096, 4097, 5000, 8192, 12289};
+    struct window window;
+
+    (void)state;
+    window_open(&window, &tested.backend, 2, ROOM);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct content content;
+        const uint64_t size = sizes[i];
+        content_make(&content, directory.path, size, 2 + i, tested.direct);
+        for (uint64_t back = 0; back <= 2 * CONTENT_ALIGNMENT; back += back < 3 ? 1 : 1021) {
+            uint64_t offset = size > back ? size - back : 0;
+            offset -= offset % unit();
+            uint32_t length = 3 * CONTENT_ALIGNMENT;
+            uint32_t there = size - offset > length ? length : (uint32_t)(size - offset);
+            if (there > 0)
+                read_one(&window, &content, offset, length, there);
+            if (there > 1)
+                read_one(&window, &content, offset, length, there - 1);
+            if (there < length)
+                read_one(&window, &content, offset, length, there + 1);
+            read_one(&window, &content, offset, length, length);
+        }
+        content_close(&content);
+    }
+    window_close(&window);
+}
+
+void beyond_the_end(void **state)
+{
+    struct window window;
+    struct content content;
+
+    (void)state;
+    content_make(&content, directory.path, 10000, 3, tested.direct);
+    window_open(&window, &tested.backend, 1, ROOM);
+    for (unsigned shift = 14; shift < 43; shift++) {
+        uint64_t offset = (uint64_t)1 << shift;
+        read_one(&window, &content, offset, CONTENT_ALIGNMENT, 1);
+        read_one(&window, &content, offset, CONTENT_ALIGNMENT, CONTENT_ALIGNMENT);
+    }
+    window_close(&window);
+    content_close(&content);
+}
+
+/* No file has these offsets. -1 stands for "the current position" in some interfaces. */
+void impossible_offsets(void **state)
+{
+    static const uint64_t offsets[] = {(uint64_t)INT64_MAX + 1, UINT64_MAX - 4095, UINT64_MAX};
+    struct window window;
+    struct content content;
+
+    (void)state;
+    content_make(&content, directory.path, 10000, 4, tested.direct);
+    window_open(&window, &tested.backend, 1, ROOM);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        struct ikv_io_request *request = &window.requests[0];
+        read_begin(request, &content, &window.rooms[0], offsets[i], CONTENT_ALIGNMENT, 1);
+        int code = window.backend->submit(window.io, request);
+        if (code == 0) {
+            assert_ptr_equal(window.backend->reap(window.io), request);
+            code = request->code;
+        }
+        assert_true(code < 0);
+        assert_null(window.backend->reap(window.io));
+        read_check_guards(request, &window.rooms[0]);
+    }
+    window_close(&window);
+    content_close(&content);
+}
+
+void large_reads(void **state)
+{
+    const uint32_t size = 9 << 20;
+    struct window window;
+    struct content content;
+
+    (void)state;
+    content_make(&content, directory.path, size + 777, 5, tested.direct);
+    window_open(&window, &tested.backend, 2, (size_t)size + CONTENT_ALIGNMENT);
+    read_one(&window, &content, 0, size, size);
+    read_one(&window, &content, CONTENT_ALIGNMENT, size, size - CONTENT_ALIGNMENT);
+    read_one(&window, &content, 0, size + CONTENT_ALIGNMENT, size + 777);
+    read_one(&window, &content, 0, size + CONTENT_ALIGNMENT, size + 778);
+    window_close(&window);
+    content_close(&content);
+}
+
+/* More than one system call moves: a file of holes, read into one piece of memory that is mapped
+ * over and over. Only with O_DIRECT, since it would fill the page cache. */
+void more_than_one_call_can(void **state)
+{
+    const size_t piece = (size_t)4 << 20;
+    const size_t length = (size_t)3 << 30; /* more than 0x7ffff000 */
+    char path[TMPDIR_PATH_MAX + 32];
+    struct ikv_io_file file = {.direct = true, .serial = 1000000};
+
+    (void)state;
+    if (!tested.direct || sizeof(void *) < 8 || test_is_sanitized())
+        skip();
+    (void)snprintf(path, sizeof path, "%s/holes", directory.path);
+    file.fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+    assert_true(file.fd >= 0);
+    assert_int_equal(ftruncate(file.fd, (off_t)length), 0);
+    int pieces = memfd_create("pieces", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(pieces, (off_t)piece), 0);
+    unsigned char *memory =
+        mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (size_t at = 0; at < length; at += piece)
+        assert_ptr_equal(
+            mmap(memory + at, piece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pieces, 0),
+            memory + at);
+    memset(memory, 0xff, piece);
+    const struct ikv_io_options options = {.depth = 1};
+    struct ikv_io *io;
+    assert_int_equal(tested.backend.create(&options, &io), 0);
+    struct ikv_io_request request = {
+        .file = &file, .length = (uint32_t)length, .need = (uint32_t)length, .buffer = memory};
+    assert_int_equal(tested.backend.submit(io, &request), 0);
+    assert_ptr_equal(tested.backend.reap(io), &request);
+    assert_int_equal(request.code, 0);
+    assert_true(request.retries >= 1);
+    for (size_t i = 0; i < piece; i++)
+        assert_int_equal(memory[i], 0);
+    tested.backend.destroy(io);
+    (void)munmap(memory, length);
+    (void)close(pieces);
+    (void)close(file.fd);
+    (void)unlink(path);
+}

@@ -1,0 +1,255 @@
+/*
+ * Lookups through every backend, with and without the page cache, against the naive model; a result
+ * that goes from backend to backend, from thread to thread and into the child of a fork.
+ */
+#include "indexkv.h"
+
+#include "hostkey.h"
+#include "model.h"
+#include "rng.h"
+#include "scale.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct way {
+    ikv_backend backend;
+    uint32_t flags;
+    const char *name; /* that info and stats give */
+};
+
+static const struct way ways[] = {
+    {IKV_BACKEND_AUTO, 0, "pread"},
+    {IKV_BACKEND_PREAD, 0, "pread"},
+    {IKV_BACKEND_PREAD, IKV_OPEN_DIRECT, "pread"},
+    {IKV_BACKEND_URING, 0, "uring"},
+    {IKV_BACKEND_URING, IKV_OPEN_DIRECT, "uring"},
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* NULL, with the reason printed, where the kernel has no rings or the file system no direct reads.
+ */
+static ikv_store *open_way(const char *path, const store_model *model, const struct way *way,
+                           uint64_t index_memory)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+    ikv_info info;
+
+    options.key_type = model->type;
+    options.index_memory = index_memory;
+    options.backend = way->backend;
+    options.flags = way->flags;
+    int code = ikv_open(path, &options, &store, &err);
+    if (code < 0) {
+        assert_true(way->backend == IKV_BACKEND_URING || way->flags != 0);
+        print_message("not here: %s\n", err.message);
+        return NULL;
+    }
+    ikv_store_info(store, &info);
+    assert_string_equal(info.backend, way->name);
+    assert_int_equal(info.direct, (way->flags & IKV_OPEN_DIRECT) != 0);
+    return store;
+}
+
+static void random_lookups(ikv_store *store, const store_model *model, rng_state *rng,
+                           ikv_result *result, const char *backend)
+{
+    static const size_t counts[] = {1, 3, 40, 700};
+    const size_t width = hostkey_width(model->type);
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        unsigned char *keys = must_malloc(counts[i] * width);
+
+        for (size_t k = 0; k < counts[i]; k++)
+            model_probe_key(rng, model, keys + k * width);
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+            assert_batch(store, model, keys, counts[i], (ikv_match)match, result);
+        assert_string_equal(ikv_result_stats(result)->backend, backend);
+        free(keys);
+    }
+}
+
+/* Strides that divide a page and that do not, plain and ours, values up to 1 MiB. */
+static void make_store(const char *path, rng_state *rng, uint64_t round, store_model *ret_model)
+{
+    static const ikv_key_type types[] = {IKV_KEY_U64,       IKV_KEY_U32,       IKV_KEY_I128,
+                                         IKV_KEY_BYTES(16), IKV_KEY_BYTES(33), IKV_KEY_U8};
+    ikv_key_type type = types[round % (sizeof(types) / sizeof(types[0]))];
+    ikv_writer_options options = store_options(type);
+    unsigned char key[IKV_KEY_WIDTH_MAX];
+    const size_t size = (size_t)1 << 20;
+    unsigned char *large = must_malloc(size);
+
+    memset(large, 0x5a, size);
+    model_init(ret_model, type);
+    for (int i = 0; i < 3 && round % 2 == 0; i++) {
+        large[i] = 0;
+        model_random_key(rng, type, MODEL_KEYS_UNIFORM, key);
+        model_add(ret_model, key, large, size - (size_t)i * 4097);
+    }
+    (void)model_sort(ret_model, MODEL_KEEP_FIRST);
+    if (round % 2 != 0)
+        model_fill(ret_model, rng, (size_t)rng_below(rng, 6000), (model_keys)rng_below(rng, 4),
+                   MODEL_SIZES_MIXED);
+    options.flags = round % 3 == 0 ? IKV_WRITE_PLAIN : 0;
+    options.on_duplicate = IKV_DUPLICATES_FIRST;
+    store_write(path, ret_model, &options);
+    free(large);
+}
+
+static void every_way_gives_the_models_answers(void **state)
+{
+    static const uint64_t memories[] = {0, 1, 700};
+    char *path = tmpdir_file(*state, "store");
+    ikv_result *result = NULL; /* one for all: it goes from backend to backend */
+
+    assert_ok(ikv_result_new(&result), NULL);
+    for (uint64_t round = 0; round < test_scaled(24); round++) {
+        rng_state random = {round + 1};
+        store_model model;
+
+        make_store(path, &random, round, &model);
+        for (size_t i = 0; i < WAYS; i++) {
+            ikv_store *store = open_way(path, &model, &ways[i], memories[round % 3]);
+
+            if (store != NULL)
+                random_lookups(store, &model, &random, result, ways[i].name);
+            ikv_close(store);
+        }
+        model_free(&model);
+    }
+    ikv_result_free(result);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- threads and children */
+
+struct errand {
+    ikv_store *store;
+    const store_model *model;
+    ikv_result *result;
+    int wrong;
+};
+
+/* Assertions work in the test's own thread and process only. */
+static int count_wrong(const struct errand *errand)
+{
+    const size_t width = hostkey_width(errand->model->type);
+    const size_t count = errand->model->sorted_count;
+    unsigned char *keys = must_malloc(count * width);
+    int wrong = 0;
+
+    for (size_t i = 0; i < count; i++)
+        memcpy(keys + i * width, errand->model->sorted[i]->key, width);
+    if (ikv_get_many(errand->store, keys, count, NULL, errand->result, NULL) != 0)
+        wrong = 1;
+    for (size_t i = 0; i < count && wrong == 0; i++)
+        wrong = !item_is_right(errand->model, keys + i * width, IKV_EXACT,
+                               &ikv_result_items(errand->result)[i]);
+    free(keys);
+    return wrong;
+}
+
+static void *run_errand(void *argument)
+{
+    struct errand *errand = argument;
+    errand->wrong = count_wrong(errand);
+    return NULL;
+}
+
+static void run_in_thread(struct errand *errand)
+{
+    pthread_t thread;
+
+    errand->wrong = 1;
+    assert_int_equal(pthread_create(&thread, NULL, run_errand, errand), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(errand->wrong, 0);
+}
+
+static void run_in_child(const struct errand *errand)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(count_wrong(errand));
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_result_changes_threads_and_processes(void **state)
+{
+    char *path = tmpdir_file(*state, "store");
+    rng_state random = {7};
+    store_model model;
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+
+    model_init(&model, IKV_KEY_U64);
+    model_fill(&model, &random, 3000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    store_write(path, &model, &options);
+    for (size_t i = 0; i < WAYS; i++) {
+        struct errand errand = {.store = open_way(path, &model, &ways[i], 0), .model = &model};
+
+        if (errand.store == NULL)
+            continue;
+        assert_ok(ikv_result_new(&errand.result), NULL);
+        for (int turn = 0; turn < 10; turn++) {
+            assert_int_equal(count_wrong(&errand), 0);
+            run_in_thread(&errand);
+            run_in_child(&errand);
+        }
+        ikv_result_free(errand.result);
+        ikv_close(errand.store);
+    }
+    model_free(&model);
+    free(path);
+}
+
+static void unknown_ways_are_refused(void **state)
+{
+    char *path = tmpdir_file(*state, "store");
+    store_model model;
+    ikv_writer_options writing = store_options(IKV_KEY_U64);
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    model_init(&model, IKV_KEY_U64);
+    (void)model_sort(&model, MODEL_KEEP_ALL);
+    store_write(path, &model, &writing);
+    options.backend = (ikv_backend)3;
+    assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
+    options.backend = IKV_BACKEND_PREAD;
+    options.flags = 2;
+    assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
+    model_free(&model);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_gives_the_models_answers),
+        cmocka_unit_test(a_result_changes_threads_and_processes),
+        cmocka_unit_test(unknown_ways_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
