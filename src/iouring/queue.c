@@ -19,7 +19,7 @@
 #define WAIT_SHARE 16
 
 /* How long a kernel thread that takes requests may seem to do nothing: see wait_for_thread. */
-#define WAKE_AFTER_NS (10 * 1000 * 1000)
+#define WAKE_AFTER_NS 10000000
 
 /* ---------------------------------------------------------------- states */
 
@@ -210,15 +210,6 @@ static bool is_transient(int code)
            code == -ECANCELED;
 }
 
-/* The alignment that a request has, and so may be needed for the rest of it. A page at most, which
- * is as much as file systems ask for. */
-static uint32_t alignment_of(const struct ikv_io_request *request)
-{
-    uint64_t bits = request->offset | request->length | (uintptr_t)request->buffer | 4096;
-
-    return (uint32_t)(bits & (~bits + 1));
-}
-
 static bool file_ends_before(int fd, uint64_t offset)
 {
     struct stat st;
@@ -244,7 +235,7 @@ static void go_on_after(struct ikv_io *io, uint32_t number, uint32_t bytes)
             ikv_op_finish(io, number, IKV_E_TRUNCATED);
             return;
         }
-        done -= done % alignment_of(request);
+        done &= ~(request->file->align - 1);
         if (done <= op->done) {
             ikv_op_put_off(io, number, -EIO);
             return;

@@ -42,6 +42,7 @@ void content_make(struct content *ret, const char *directory, uint64_t size, uin
     rng_fill(&rng, ret->bytes, size);
     file_write(ret->path, ret->bytes, size);
     ret->file.direct = direct;
+    ret->file.align = direct ? CONTENT_ALIGNMENT : 1;
     ret->file.serial = serials;
     ret->file.fd = open(ret->path, O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0));
     if (ret->file.fd < 0 && direct && errno == EINVAL) {

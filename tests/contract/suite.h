@@ -29,6 +29,7 @@ size_t many(size_t count);
 /* suite_single.c: one read at a time. */
 void nothing_to_do(void **state);
 void offsets_and_lengths(void **state);
+void sectors(void **state);
 void end_of_file(void **state);
 void beyond_the_end(void **state);
 void impossible_offsets(void **state);

@@ -3,6 +3,7 @@
 
 #include "scale.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,6 +46,35 @@ void offsets_and_lengths(void **state)
         }
     window_close(&window);
     content_close(&content);
+}
+
+/* Direct reads of single sectors, where the disk has them. */
+void sectors(void **state)
+{
+    const uint32_t sector = 512;
+    struct window window;
+    struct content content;
+
+    (void)state;
+    if (!tested.direct)
+        skip();
+    content_make(&content, directory.path, 20000, 15, true);
+    content.file.align = sector;
+    window_open(&window, &tested.backend, 2, ROOM);
+    read_begin(&window.requests[0], &content, &window.rooms[0], sector, sector, sector);
+    window_submit(&window, 0);
+    (void)window_reap(&window);
+    bool can = window.requests[0].code != -EINVAL;
+    for (uint32_t offset = 0; can && offset < 24 * 1024; offset += sector)
+        for (uint32_t length = sector; length <= ROOM; length += 5 * sector) {
+            read_one(&window, &content, offset, length, 1);
+            read_one(&window, &content, offset, length, length);
+            read_one(&window, &content, offset, length, length - 100);
+        }
+    window_close(&window);
+    content_close(&content);
+    if (!can)
+        skip();
 }
 
 /* Sizes on both sides of a page's and a sector's end; every read that ends, begins or lies around
@@ -145,7 +175,7 @@ void more_than_one_call_can(void **state)
     const size_t piece = (size_t)4 << 20;
     const size_t length = (size_t)3 << 30; /* more than 0x7ffff000 */
     char path[TMPDIR_PATH_MAX + 32];
-    struct ikv_io_file file = {.direct = true, .serial = 1000000};
+    struct ikv_io_file file = {.direct = true, .align = CONTENT_ALIGNMENT, .serial = 1000000};
 
     (void)state;
     if (!tested.direct || sizeof(void *) < 8 || test_is_sanitized())

@@ -80,6 +80,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(offsets_and_lengths),
+        cmocka_unit_test(sectors),
         cmocka_unit_test(end_of_file),
         cmocka_unit_test(beyond_the_end),
         cmocka_unit_test(impossible_offsets),

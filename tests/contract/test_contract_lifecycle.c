@@ -1,4 +1,4 @@
-/* Rings that come and go: with threads, forks, closed descriptors; and what is left of them. */
+/* Rings that come and go, with threads and without; descriptors that others close. */
 #include "child.h"
 #include "content.h"
 #include "scale.h"
@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -29,35 +27,6 @@
 static tmpdir directory;
 static struct content buffered;
 static struct content direct;
-
-static void submit_all(struct window *window, const struct content *file)
-{
-    for (unsigned i = 0; i < window->depth; i++) {
-        read_begin(&window->requests[i], file, &window->rooms[i],
-                   (uint64_t)(i % 32) * CONTENT_ALIGNMENT, CONTENT_ALIGNMENT, CONTENT_ALIGNMENT);
-        window_submit(window, i);
-    }
-}
-
-static void reap_some(struct window *window, const struct content *file, unsigned count)
-{
-    for (unsigned n = 0; n < count; n++) {
-        unsigned i = window_reap(window);
-        read_check(&window->requests[i], file, &window->rooms[i]);
-    }
-}
-
-/* Whoever is destroyed writes nothing afterwards. */
-static void check_silence(struct window *window)
-{
-    const struct timespec pause = {.tv_nsec = 300000};
-
-    memset(window->memory, 0x3c, window->memory_size);
-    (void)nanosleep(&pause, NULL);
-    for (size_t i = 0; i < window->memory_size; i++)
-        if (window->memory[i] != 0x3c)
-            fail_msg("byte %zu was written after destroy", i);
-}
 
 /* ---------------------------------------------------------------- many, one after another */
 
@@ -100,9 +69,9 @@ static void many_at_once(void **state)
     for (unsigned i = 0; i < RINGS; i++)
         window_open(&windows[i], &ikv_io_uring, 8, ROOM);
     for (unsigned i = 0; i < RINGS; i++)
-        submit_all(&windows[i], i % 2 ? &buffered : &direct);
+        window_submit_all(&windows[i], i % 2 ? &buffered : &direct);
     for (unsigned i = 0; i < RINGS; i++)
-        reap_some(&windows[i], i % 2 ? &buffered : &direct, 8);
+        window_reap_some(&windows[i], i % 2 ? &buffered : &direct, 8);
     for (unsigned i = 0; i < RINGS; i++)
         window_close(&windows[i]);
     assert_int_equal(count_descriptors(), before);
@@ -118,11 +87,11 @@ static void two_users(void **state)
     window_open(&a, &ikv_io_uring, 16, ROOM);
     window_open(&b, &ikv_io_uring, 16, ROOM);
     for (unsigned round = 0; round < 100; round++) {
-        submit_all(&a, &buffered);
-        submit_all(&b, &direct);
+        window_submit_all(&a, &buffered);
+        window_submit_all(&b, &direct);
         for (unsigned n = 0; n < 16; n++) {
-            reap_some(&a, &buffered, 1);
-            reap_some(&b, &direct, 1);
+            window_reap_some(&a, &buffered, 1);
+            window_reap_some(&b, &direct, 1);
         }
     }
     window_close(&a);
@@ -182,7 +151,7 @@ static void submit_is_refused_elsewhere(void **state)
     assert_int_equal(visit.code, IKV_E_STATE);
     assert_null(window.backend->reap(window.io));
     window_submit(&window, 0);
-    reap_some(&window, &buffered, 1);
+    window_reap_some(&window, &buffered, 1);
     window_close(&window);
 }
 
@@ -204,11 +173,10 @@ static void destroyed_elsewhere(void **state)
         struct window window;
         pthread_t thread;
         window_open(&window, &ikv_io_uring, 8, ROOM);
-        submit_all(&window, round % 2 ? &buffered : &direct);
-        reap_some(&window, round % 2 ? &buffered : &direct, 8);
+        window_submit_all(&window, round % 2 ? &buffered : &direct);
+        window_reap_some(&window, round % 2 ? &buffered : &direct, 8);
         assert_int_equal(pthread_create(&thread, NULL, destroy_elsewhere, &window), 0);
         (void)pthread_join(thread, NULL);
-        check_silence(&window);
         window_close(&window);
     }
     assert_int_equal(count_descriptors(), before);
@@ -220,7 +188,7 @@ static void *leave_requests_behind(void *user)
     struct window *window = user;
 
     window_open(window, &ikv_io_uring, 8, ROOM);
-    submit_all(window, &direct);
+    window_submit_all(window, &direct);
     return NULL;
 }
 
@@ -230,8 +198,8 @@ static void *leave_reads_behind(void *user)
     struct window *window = user;
 
     window_open(window, &ikv_io_uring, 64, ROOM);
-    submit_all(window, &direct);
-    reap_some(window, &direct, 3);
+    window_submit_all(window, &direct);
+    window_reap_some(window, &direct, 3);
     return NULL;
 }
 
@@ -242,9 +210,7 @@ static void destroy_what_is_left(void *(*leave)(void *user))
 
     assert_int_equal(pthread_create(&thread, NULL, leave, &window), 0);
     (void)pthread_join(thread, NULL);
-    window.backend->destroy(window.io);
-    window.io = NULL;
-    check_silence(&window);
+    window_destroy_silently(&window);
     window_close(&window);
 }
 
@@ -267,8 +233,8 @@ static void *create_use_destroy(void *user)
     struct window window;
 
     window_open(&window, &ikv_io_uring, 2, ROOM);
-    submit_all(&window, user);
-    reap_some(&window, user, 1);
+    window_submit_all(&window, user);
+    window_reap_some(&window, user, 1);
     window_close(&window);
     return NULL;
 }
@@ -287,115 +253,6 @@ static void threads_come_and_go(void **state)
     }
     assert_int_equal(count_descriptors(), before);
     watchdog(0);
-}
-
-/* ---------------------------------------------------------------- fork */
-
-/* The child is told that the ring is not its own, may go on without it, and disturbs nothing. */
-static void child_of_reads(struct window *window, unsigned left, unsigned choice)
-{
-    struct ikv_io_request surplus = window->requests[0];
-
-    if (choice == 0)
-        return;
-    CHILD_CHECK(window->backend->submit(window->io, &surplus) == IKV_E_STATE);
-    ikv_uring_forget_file(window->io, &direct.file);
-    for (unsigned n = 0; n < left; n++) {
-        struct ikv_io_request *request = window->backend->reap(window->io);
-        CHILD_CHECK(request && request->code == IKV_E_STATE);
-        CHILD_CHECK(window->under_way[request - window->requests]);
-        window->under_way[request - window->requests] = false;
-        if (choice == 1)
-            break;
-    }
-    if (choice == 2)
-        CHILD_CHECK(window->backend->reap(window->io) == NULL);
-    size_t before = count_descriptors();
-    window->backend->destroy(window->io);
-    CHILD_CHECK(count_descriptors() == before - 1);
-    /* And it can have one of its own. */
-    const struct ikv_io_options options = {.depth = 1};
-    struct ikv_io *io;
-    CHILD_CHECK(window->backend->create(&options, &io) == 0);
-    surplus.length = surplus.need = CONTENT_ALIGNMENT;
-    CHILD_CHECK(window->backend->submit(io, &surplus) == 0);
-    CHILD_CHECK(window->backend->reap(io) == &surplus && surplus.code == 0);
-    CHILD_CHECK(memcmp(surplus.buffer, direct.bytes + surplus.offset, CONTENT_ALIGNMENT) == 0);
-    window->backend->destroy(io);
-}
-
-static void fork_with_reads_under_way(void **state)
-{
-    const size_t rounds = test_scaled(1000);
-    const size_t before = count_descriptors();
-    rng_state rng = {20};
-
-    (void)state;
-    watchdog(300);
-    for (size_t round = 0; round < rounds; round++) {
-        const unsigned depth = 64;
-        unsigned reaped = (unsigned)rng_below(&rng, depth);
-        struct window window;
-        int status = -1;
-        window_open(&window, &ikv_io_uring, depth, ROOM);
-        submit_all(&window, &direct);
-        reap_some(&window, &direct, reaped);
-        (void)fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            child_of_reads(&window, depth - reaped, (unsigned)(round % 3));
-            _exit(0);
-        }
-        if (round % 2) { /* before or after the child did its part */
-            assert_int_equal(waitpid(child, &status, 0), child);
-            reap_some(&window, &direct, depth - reaped);
-        } else {
-            reap_some(&window, &direct, depth - reaped);
-            assert_int_equal(waitpid(child, &status, 0), child);
-        }
-        assert_int_equal(status, 0);
-        /* The ring is as good as before. */
-        submit_all(&window, &buffered);
-        reap_some(&window, &buffered, depth);
-        window_close(&window);
-    }
-    assert_int_equal(count_descriptors(), before);
-    watchdog(0);
-}
-
-/* The parent destroys its object while the child still has a copy. */
-static void child_outlives_the_ring(void **state)
-{
-    (void)state;
-    for (unsigned round = 0; round < 50; round++) {
-        struct window window;
-        int pipes[2];
-        int status = -1;
-        char byte = 0;
-        assert_int_equal(pipe(pipes), 0);
-        window_open(&window, &ikv_io_uring, 16, ROOM);
-        submit_all(&window, &direct);
-        reap_some(&window, &direct, 2);
-        (void)fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            (void)close(pipes[1]);
-            CHILD_CHECK(read(pipes[0], &byte, 1) == 1);
-            child_of_reads(&window, 14, 2);
-            _exit(0);
-        }
-        window.backend->destroy(window.io);
-        window.io = NULL;
-        assert_int_equal(write(pipes[1], &byte, 1), 1);
-        check_silence(&window);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-        window_close(&window);
-        (void)close(pipes[0]);
-        (void)close(pipes[1]);
-    }
 }
 
 /* ---------------------------------------------------------------- descriptors */
@@ -428,14 +285,14 @@ static void ring_is_closed_by_others(void **state)
         int fd = ring_descriptor();
         assert_true(fd >= 0);
         if (under_way > 0) {
-            submit_all(&window, &direct);
-            reap_some(&window, &direct, 1);
+            window_submit_all(&window, &direct);
+            window_reap_some(&window, &direct, 1);
         }
         (void)close(fd);
         if (is_reused)
             assert_int_equal(dup2(buffered.file.fd, fd), fd);
         if (under_way == 0)
-            submit_all(&window, &direct);
+            window_submit_all(&window, &direct);
         for (unsigned n = 0; n < (under_way ? under_way - 1 : 64); n++) {
             const struct ikv_io_request *request = window.backend->reap(window.io);
             assert_non_null(request);
@@ -477,8 +334,8 @@ static void forgotten_files_are_let_go(void **state)
     content_make(&file, directory.path, 200000, 70, false);
     window_open(&window, &ikv_io_uring, 8, ROOM);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
-    submit_all(&window, &file);
-    reap_some(&window, &file, 8);
+    window_submit_all(&window, &file);
+    window_reap_some(&window, &file, 8);
     ikv_uring_forget_file(window.io, &buffered.file); /* never met */
     int fd = file.file.fd;
     (void)close(fd);
@@ -490,19 +347,19 @@ static void forgotten_files_are_let_go(void **state)
     /* With requests on it under way it goes with the last of them. */
     file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
-    submit_all(&window, &file);
+    window_submit_all(&window, &file);
     ikv_uring_forget_file(window.io, &file.file);
-    reap_some(&window, &file, 7);
+    window_reap_some(&window, &file, 7);
     (void)close(file.file.fd);
     assert_false(is_let_go(file.path));
-    reap_some(&window, &file, 1);
+    window_reap_some(&window, &file, 1);
     assert_true(is_let_go(file.path));
 
     /* Destroying lets go of all, at once. */
     file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
-    submit_all(&window, &file);
-    reap_some(&window, &file, 8);
+    window_submit_all(&window, &file);
+    window_reap_some(&window, &file, 8);
     (void)close(file.file.fd);
     window_close(&window);
     assert_true(is_let_go(file.path));
@@ -539,8 +396,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(destroyed_elsewhere),
         cmocka_unit_test(threads_end_without_destroying),
         cmocka_unit_test(threads_come_and_go),
-        cmocka_unit_test(fork_with_reads_under_way),
-        cmocka_unit_test(child_outlives_the_ring),
         cmocka_unit_test(ring_is_closed_by_others),
         cmocka_unit_test(forgotten_files_are_let_go),
     };

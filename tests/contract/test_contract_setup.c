@@ -1,4 +1,4 @@
-/* Getting a ring, less of one, or none: on older kernels, under limits, behind seccomp filters. */
+/* Getting a ring, less of one, or none: on older kernels, and under limits. */
 #include "child.h"
 #include "content.h"
 #include "ring_shim.h"
@@ -11,17 +11,13 @@
 
 #include <errno.h>
 #include <liburing.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -256,106 +252,34 @@ static void few_descriptors(void **state)
     in_child(child_with_few_descriptors, NULL);
 }
 
-/* ---------------------------------------------------------------- seccomp */
-
-/* From here on the system call fails with this error in this process. */
-static void forbid(long call, int error)
+static void *open_a_window(void *user)
 {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    struct window window;
+    int *code = user;
 
-    CHILD_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    *code = window_try_open(&window, &ikv_io_uring, 4, ROOM);
+    return NULL;
 }
 
-static void child_without_setup(void *user)
+/* One thread is refused a ring while another one has its own. */
+static void one_thread_is_refused(void **state)
 {
-    const int error = *(const int *)user;
-    const struct ikv_io_options options = {.depth = 4};
-    struct ikv_io *io = NULL;
-    char why[300];
+    const struct ring_setup_faults faults = {.setup_code = -ENOMEM};
+    struct window window;
+    pthread_t thread;
+    int code = 0;
 
+    (void)state;
+    window_open(&window, &ikv_io_uring, 64, ROOM);
+    ring_shim_setup(&faults);
     size_t before = count_descriptors();
-    forbid(SYS_io_uring_setup, error);
-    CHILD_CHECK(ikv_io_uring.create(&options, &io) == -error);
-    CHILD_CHECK(io == NULL);
-    CHILD_CHECK(ikv_uring_probe(why, sizeof why) == -error);
-    CHILD_CHECK(strstr(why, error == EPERM ? "EPERM" : "ENOSYS"));
-    CHILD_CHECK(strstr(why, "seccomp"));
-    CHILD_CHECK(!strstr(why, error == EPERM ? "ENOSYS" : "EPERM"));
-    CHILD_CHECK(count_descriptors() == before);
-}
-
-static void setup_is_forbidden(void **state)
-{
-    int errors[] = {EPERM, ENOSYS};
-
-    (void)state;
-    in_child(child_without_setup, &errors[0]);
-    in_child(child_without_setup, &errors[1]);
-}
-
-static void child_without_register(void *user)
-{
-    struct window window;
-
-    forbid(SYS_io_uring_register, *(const int *)user);
-    CHILD_CHECK(window_try_open(&window, &ikv_io_uring, 4, ROOM) == 0);
-    CHILD_CHECK(ikv_uring_feature_bits(window.io) ==
-                (IKV_URING_FEATURES & ~(unsigned)(IKV_URING_BUFFERS | IKV_URING_FILES)));
-    for (unsigned i = 0; i < 4; i++) {
-        read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
-        CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        const struct ikv_io_request *request = window.backend->reap(window.io);
-        CHILD_CHECK(request && request->code == 0);
-        CHILD_CHECK(memcmp(request->buffer, file.bytes + request->offset, 1000) == 0);
-    }
+    assert_int_equal(pthread_create(&thread, NULL, open_a_window, &code), 0);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(code, -ENOMEM);
+    assert_int_equal(count_descriptors(), before);
+    reads_work(&window);
     window_close(&window);
-}
-
-static void registering_is_forbidden(void **state)
-{
-    int errors[] = {EPERM, ENOSYS};
-
-    (void)state;
-    in_child(child_without_register, &errors[0]);
-    in_child(child_without_register, &errors[1]);
-}
-
-/* A ring that can be had and not be used: each request says so. */
-static void child_without_enter(void *user)
-{
-    const int error = *(const int *)user;
-    struct window window;
-
-    CHILD_CHECK(window_try_open(&window, &ikv_io_uring, 64, ROOM) == 0);
-    forbid(SYS_io_uring_enter, error);
-    for (unsigned i = 0; i < 64; i++) {
-        read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
-        CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
-    }
-    for (unsigned i = 0; i < 64; i++) {
-        const struct ikv_io_request *request = window.backend->reap(window.io);
-        CHILD_CHECK(request && request->code == -error);
-    }
-    CHILD_CHECK(window.backend->reap(window.io) == NULL);
-    window_close(&window);
-}
-
-static void entering_is_forbidden(void **state)
-{
-    int errors[] = {EPERM, ENOSYS};
-
-    (void)state;
-    in_child(child_without_enter, &errors[0]);
-    in_child(child_without_enter, &errors[1]);
+    ring_shim_setup(NULL);
 }
 
 /* ---------------------------------------------------------------- words */
@@ -444,9 +368,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_registered),
         cmocka_unit_test(no_locked_memory),
         cmocka_unit_test(few_descriptors),
-        cmocka_unit_test(setup_is_forbidden),
-        cmocka_unit_test(registering_is_forbidden),
-        cmocka_unit_test(entering_is_forbidden),
+        cmocka_unit_test(one_thread_is_refused),
         cmocka_unit_test(reasons),
         cmocka_unit_test(features_fit),
     };

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -71,6 +73,36 @@ unsigned window_reap(struct window *window)
     assert_ptr_equal(request->owner, &window->rooms[i]);
     window->under_way[i] = false;
     return i;
+}
+
+void window_submit_all(struct window *window, const struct content *file)
+{
+    for (unsigned i = 0; i < window->depth; i++) {
+        read_begin(&window->requests[i], file, &window->rooms[i],
+                   (uint64_t)(i % 32) * CONTENT_ALIGNMENT, CONTENT_ALIGNMENT, CONTENT_ALIGNMENT);
+        window_submit(window, i);
+    }
+}
+
+void window_reap_some(struct window *window, const struct content *file, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        unsigned i = window_reap(window);
+        read_check(&window->requests[i], file, &window->rooms[i]);
+    }
+}
+
+void window_destroy_silently(struct window *window)
+{
+    const struct timespec pause = {.tv_nsec = 500000};
+
+    window->backend->destroy(window->io);
+    window->io = NULL;
+    memset(window->memory, 0x3c, window->memory_size);
+    (void)nanosleep(&pause, NULL);
+    for (size_t i = 0; i < window->memory_size; i++)
+        if (window->memory[i] != 0x3c)
+            fail_msg("byte %zu was written after destroy", i);
 }
 
 size_t window_random_reads(struct window *window, size_t count, const struct content *files,

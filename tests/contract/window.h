@@ -34,6 +34,15 @@ void window_submit(struct window *window, unsigned i);
  * each comes back once and only once. */
 unsigned window_reap(struct window *window);
 
+/* Submit a read of one page for each request; the pages lie in the first 32 of the file. */
+void window_submit_all(struct window *window, const struct content *file);
+/* Reap so many of them; each must have succeeded. */
+void window_reap_some(struct window *window, const struct content *file, unsigned count);
+
+/* Destroy the backend object; fails the test if anybody writes to a buffer afterwards. The window
+ * is still to be closed. */
+void window_destroy_silently(struct window *window);
+
 /*
  * `count` random reads from the files, the window always full, each checked. With `is_fault` a
  * request may also be finished with a code that is_fault accepts; the number of those is returned.
