@@ -12,20 +12,6 @@
  * logical block size in use, which is what O_DIRECT asks for. */
 #define ALIGN_USUAL 4096u
 
-static uint32_t direct_align(int fd)
-{
-    uint32_t align = 0;
-#if defined(STATX_BASIC_STATS)
-    struct statx stx;
-    if (statx(fd, "", AT_EMPTY_PATH, IKV_STATX_DIOALIGN, &stx) == 0 &&
-        (stx.stx_mask & IKV_STATX_DIOALIGN))
-        align = IKV_DIRECT_ALIGN(&stx);
-#else
-    (void)fd;
-#endif
-    return align ? align : ALIGN_USUAL;
-}
-
 int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(store->path);
@@ -39,8 +25,11 @@ int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
         return ikv_fail(err, -errno, at,
                         errno == EINVAL ? "its file system has no O_DIRECT"
                                         : "opening it directly");
-    store->direct = (struct ikv_io_file){
-        .fd = fd, .direct = true, .serial = store->file.serial, .align = direct_align(fd)};
+    const uint32_t align = ikv_platform_direct_align(fd);
+    store->direct = (struct ikv_io_file){.fd = fd,
+                                         .direct = true,
+                                         .serial = store->file.serial,
+                                         .align = align ? align : ALIGN_USUAL};
     if (fstat(store->file.fd, &first) != 0 || fstat(fd, &now) != 0)
         return ikv_fail(err, -errno, at, "opening it directly");
     if (first.st_dev != now.st_dev || first.st_ino != now.st_ino)

@@ -4,6 +4,7 @@
 #define IKV_PLATFORM_H
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define IKV_BIG_ENDIAN 1
@@ -48,15 +49,23 @@
 #define IKV_O_DIRECT 0
 #endif
 
-/* Alignment that such reads need, from a struct statx; 0: not known. */
-#if defined(STATX_DIOALIGN)
-#define IKV_STATX_DIOALIGN STATX_DIOALIGN
-#define IKV_DIRECT_ALIGN(stx)                                                                      \
-    ((stx)->stx_dio_mem_align > (stx)->stx_dio_offset_align ? (stx)->stx_dio_mem_align             \
-                                                            : (stx)->stx_dio_offset_align)
+/* Alignment that direct reads of a descriptor need, in bytes; 0: the system does not tell. */
+#if defined(_GNU_SOURCE) && defined(STATX_DIOALIGN)
+static inline unsigned ikv_platform_direct_align(int fd)
+{
+    struct statx stx;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) != 0 || !(stx.stx_mask & STATX_DIOALIGN))
+        return 0;
+    return stx.stx_dio_mem_align > stx.stx_dio_offset_align ? stx.stx_dio_mem_align
+                                                            : stx.stx_dio_offset_align;
+}
 #else
-#define IKV_STATX_DIOALIGN    0
-#define IKV_DIRECT_ALIGN(stx) 0
+static inline unsigned ikv_platform_direct_align(int fd)
+{
+    (void)fd;
+    return 0;
+}
 #endif
 
 #define IKV_LIKELY(x)   __builtin_expect(!!(x), 1)
