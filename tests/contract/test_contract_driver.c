@@ -1,0 +1,267 @@
+/*
+ * Whole batches over backends that misbehave: every key gets one answer, and it is the right one or
+ * says that a read failed. Below the driver lies the fault layer (faulty_io), or the ring's own
+ * (ring_shim).
+ */
+#include "faulty_io.h"
+#include "hostkey.h"
+#include "model.h"
+#include "ring_shim.h"
+#include "rng.h"
+#include "scale.h"
+#include "stores.h"
+#include "tmpdir.h"
+#include "variants.h"
+
+#include "indexkv.h"
+#include "store.h"
+#include "uring.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static tmpdir directory;
+
+/* How a store is read. */
+static const struct way {
+    const struct ikv_io_backend *backend;
+    uint32_t flags;
+} ways[] = {{&ikv_io_pread, 0}, {&ikv_io_uring, 0}, {&ikv_io_uring, IKV_OPEN_DIRECT}};
+enum { WAYS = sizeof ways / sizeof ways[0] };
+
+struct world {
+    store_model model;
+    char *path;
+    ikv_store *store;
+    ikv_result *result;
+};
+
+static void world_open(struct world *ret, ikv_key_type type, const struct way *way, bool fences)
+{
+    rng_state rng = {type};
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_error err;
+
+    model_init(&ret->model, type);
+    model_fill(&ret->model, &rng, 3000, MODEL_KEYS_CLUSTERED, MODEL_SIZES_MIXED);
+    ret->path = tmpdir_file(&directory, "store");
+    const ikv_writer_options writing = store_options(type);
+    store_write(ret->path, &ret->model, &writing);
+    options.key_type = type;
+    options.index_memory = fences ? 0 : 1;
+    options.backend = way->backend == &ikv_io_uring ? IKV_BACKEND_URING : IKV_BACKEND_PREAD;
+    options.flags = way->flags;
+    assert_ok(ikv_open(ret->path, &options, &ret->store, &err), &err);
+    assert_ok(ikv_result_new(&ret->result), NULL);
+}
+
+static void world_close(struct world *world)
+{
+    ikv_result_free(world->result);
+    ikv_close(world->store);
+    (void)remove(world->path);
+    free(world->path);
+    model_free(&world->model);
+}
+
+/* Put the fault layer between the driver and the way. It is there from the next result on. */
+static void spoil(struct world *world, faulty_plan plan, const struct way *way)
+{
+    plan.inner = way->backend;
+    faulty_io_set(&plan);
+    world->store->backend = &faulty_io;
+    ikv_result_free(world->result);
+    assert_ok(ikv_result_new(&world->result), NULL);
+}
+
+static unsigned char *random_keys(const struct world *world, rng_state *rng, size_t count)
+{
+    const size_t width = hostkey_width(world->model.type);
+    unsigned char *keys = must_malloc(count * width);
+
+    for (size_t i = 0; i < count; i++)
+        model_probe_key(rng, &world->model, keys + i * width);
+    return keys;
+}
+
+/* A batch of which everything must be right. */
+static void right_batch(struct world *world, rng_state *rng)
+{
+    size_t count = (size_t)(rng_below(rng, 2) == 0 ? rng_below(rng, 8) : rng_below(rng, 2000));
+    unsigned char *keys = random_keys(world, rng, count);
+
+    assert_batch(world->store, &world->model, keys, count, (ikv_match)rng_below(rng, 3),
+                 world->result);
+    free(keys);
+}
+
+/* A batch in which reads may fail with `code`. Returns how many keys are unreadable. */
+static size_t failing_batch(struct world *world, rng_state *rng, size_t count, int code)
+{
+    const size_t width = hostkey_width(world->model.type);
+    unsigned char *keys = random_keys(world, rng, count);
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    size_t unreadable = 0;
+
+    options.match = (ikv_match)rng_below(rng, 3);
+    int answer = ikv_get_many(world->store, keys, count, &options, world->result, NULL);
+    const ikv_item *items = ikv_result_items(world->result);
+    const ikv_stats *stats = ikv_result_stats(world->result);
+    assert_int_equal(ikv_result_count(world->result), count);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].status == IKV_UNREADABLE) {
+            assert_null(items[i].value);
+            unreadable++;
+        } else {
+            assert_item(&world->model, keys + i * width, options.match, &items[i]);
+        }
+    }
+    assert_int_equal(answer, unreadable > 0 ? code : 0);
+    assert_int_equal(stats->unreadable, unreadable);
+    assert_int_equal(stats->found + stats->missing + stats->unreadable, count);
+    assert_int_equal(stats->corrupt, 0);
+    free(keys);
+    return unreadable;
+}
+
+static const ikv_key_type types[] = {IKV_KEY_U32, IKV_KEY_I64, IKV_KEY_U128, IKV_KEY_BYTES(20)};
+enum { TYPES = sizeof types / sizeof types[0] };
+
+static void cut_and_reordered(void **state)
+{
+    const faulty_plan plan = {.seed = 1, .cut = 2, .hold = 9};
+    rng_state rng = {1};
+
+    (void)state;
+    for (size_t i = 0; i < (size_t)TYPES * WAYS; i++) {
+        struct world world;
+        world_open(&world, types[i % TYPES], &ways[i / TYPES], i % 2);
+        spoil(&world, plan, &ways[i / TYPES]);
+        for (size_t n = test_scaled(20); n > 0; n--)
+            right_batch(&world, &rng);
+        faulty_report report = faulty_io_report();
+        assert_true(report.cut > 0 && report.reordered > 0);
+        world_close(&world);
+    }
+}
+
+static void some_reads_fail(void **state)
+{
+    static const faulty_plan plans[] = {{.seed = 2, .fail = 30, .code = -EIO, .hold = 5, .cut = 5},
+                                        {.seed = 3, .refuse = 30, .code = -EAGAIN},
+                                        {.seed = 4, .fail = 2, .code = -EIO},
+                                        {.seed = 5, .fail = 1, .code = -EIO},
+                                        {.seed = 6, .refuse = 1, .code = -ENOMEM}};
+    rng_state rng = {2};
+
+    (void)state;
+    for (size_t i = 0; i < WAYS * sizeof plans / sizeof plans[0]; i++) {
+        const faulty_plan *plan = &plans[i / WAYS];
+        const struct way *way = &ways[i % WAYS];
+        struct world world;
+        size_t unreadable = 0;
+        world_open(&world, types[i % TYPES], way, i % 2);
+        spoil(&world, *plan, way);
+        for (size_t n = test_scaled(40); n > 0; n--)
+            unreadable += failing_batch(&world, &rng, rng_below(&rng, 500), plan->code);
+        assert_true(unreadable > 0 || test_scaled(40) < 20);
+        /* The store is as good as ever. */
+        spoil(&world, (faulty_plan){.seed = 7}, way);
+        right_batch(&world, &rng);
+        world_close(&world);
+    }
+}
+
+/* The first read fails, the second, the third, ..., until there are not so many. */
+static void the_nth_read_fails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WAYS; i++) {
+        struct world world;
+        uint64_t nth = 0;
+        uint64_t step = test_is_sanitized() ? 7 : 1;
+        world_open(&world, IKV_KEY_U64, &ways[i], true);
+        do {
+            nth += step;
+            const faulty_plan plan = {.seed = nth, .fail_nth = nth, .code = -EIO};
+            rng_state rng = {3}; /* the same batch each time */
+            spoil(&world, plan, &ways[i]);
+            (void)failing_batch(&world, &rng, 300, -EIO);
+        } while (faulty_io_report().failed > 0);
+        assert_true(nth > 20);
+        world_close(&world);
+    }
+}
+
+/* Faults inside the ring: those that pass leave no trace, those that do not fail their keys. */
+static void storms(void **state)
+{
+    struct ring_faults faults = {.refuse = 60,
+                                 .interrupt = 30,
+                                 .partial = 10,
+                                 .early = 10,
+                                 .cut = 6,
+                                 .put_off = 8,
+                                 .lose = 300,
+                                 .shuffle = true};
+    rng_state rng = {4};
+    uint64_t total = 0;
+
+    (void)state;
+    for (size_t i = 0; i < (size_t)2 * TYPES; i++) {
+        struct world world;
+        world_open(&world, types[i % TYPES], &ways[1 + i / TYPES], i % 2);
+        faults.seed = i;
+        faults.fail = 0;
+        ring_shim_start(&faults);
+        for (size_t n = test_scaled(20); n > 0; n--)
+            right_batch(&world, &rng);
+        struct ring_fault_counts counts = ring_shim_stop();
+        total += ring_fault_sum(&counts);
+        faults.fail = 50;
+        ring_shim_start(&faults);
+        for (size_t n = test_scaled(20); n > 0; n--)
+            (void)failing_batch(&world, &rng, rng_below(&rng, 1000), -EIO);
+        counts = ring_shim_stop();
+        total += ring_fault_sum(&counts);
+        world_close(&world);
+    }
+    (void)printf("%llu faults in the ring\n", (unsigned long long)total);
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    tmpdir_make(&directory);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    tmpdir_remove(&directory);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_and_reordered),
+        cmocka_unit_test(some_reads_fail),
+        cmocka_unit_test(the_nth_read_fails),
+        cmocka_unit_test(storms),
+    };
+    struct variant uring;
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    if (variant_find("uring", &uring))
+        variant_require(&uring);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
