@@ -62,6 +62,10 @@ struct ikv_io_backend {
     struct ikv_io_request *(*reap)(struct ikv_io *io);
 };
 
+/* A number that the calling thread alone has, and that no later thread gets: pthread_self() of an
+ * ended thread is given to the next one. For backends that are thread_bound. */
+uint64_t ikv_thread_number(void);
+
 /* Portable POSIX reads, one after another: the reference for all others. */
 extern const struct ikv_io_backend ikv_io_pread;
 

@@ -42,7 +42,7 @@ static int allocate(struct ikv_window *window, unsigned count)
 int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend)
 {
     *window =
-        (struct ikv_window){.backend = backend, .thread = pthread_self(), .process = getpid()};
+        (struct ikv_window){.backend = backend, .thread = ikv_thread_number(), .process = getpid()};
     int code = allocate(window, backend->depth);
     if (code == 0) {
         const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
@@ -63,7 +63,7 @@ bool ikv_window_is_usable(const struct ikv_window *window, const struct ikv_io_b
     if (window->backend != backend)
         return false;
     return !backend->thread_bound ||
-           (pthread_equal(window->thread, pthread_self()) && window->process == getpid());
+           (window->thread == ikv_thread_number() && window->process == getpid());
 }
 
 void ikv_window_close(struct ikv_window *window)

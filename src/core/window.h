@@ -9,7 +9,6 @@
 #include "format.h"
 #include "io.h"
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
@@ -55,7 +54,7 @@ struct ikv_slot {
 
 struct ikv_window {
     const struct ikv_io_backend *backend; /* NULL: closed */
-    pthread_t thread;                     /* that opened it, and its process: the child of a fork */
+    uint64_t thread;                      /* that opened it, and its process: the child of a fork */
     pid_t process;                        /* must not use what its parent opened */
     struct ikv_io *io;
     struct ikv_slot *slots;

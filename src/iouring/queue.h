@@ -22,7 +22,6 @@
 #include "io.h"
 #include "ring.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,7 +49,7 @@ struct ikv_io {
     struct ikv_ring ring;
     struct ikv_file_table files;
     const volatile unsigned char *ours; /* a page: not 0 in this process, 0 in a child after fork */
-    pthread_t thread;                   /* that the ring belongs to */
+    uint64_t thread;                    /* that the ring belongs to */
     unsigned depth;
     unsigned window;
     unsigned batch;    /* prepared operations that are worth a system call */

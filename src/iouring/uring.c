@@ -52,7 +52,7 @@ static struct ikv_io *allocate(unsigned depth)
 
     if (!io)
         return NULL;
-    *io = (struct ikv_io){.depth = depth, .thread = pthread_self()};
+    *io = (struct ikv_io){.depth = depth, .thread = ikv_thread_number()};
     for (uint32_t i = 0; i < depth; i++) {
         io->ops[i] = (struct ikv_op){.state = IKV_OP_FREE};
         ikv_op_push(io, &io->free, i);
@@ -126,7 +126,7 @@ static void uring_destroy(struct ikv_io *io)
 
 static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
 {
-    if (is_forked(io) || !pthread_equal(io->thread, pthread_self()))
+    if (is_forked(io) || io->thread != ikv_thread_number())
         return IKV_E_STATE;
     if (io->broken)
         return io->broken;

@@ -1,6 +1,7 @@
 /*
- * Backends under changes: one result used with stores of several backends in turn, used by
- * parent and child at the same time; and files that are cut under their open stores.
+ * Backends under changes: one result used with stores of several backends in turn, taken over by
+ * one thread after the other while none of the earlier ones lives, used by parent and child at the
+ * same time; and files that are cut under their open stores.
  */
 #include "indexkv.h"
 
@@ -12,6 +13,7 @@
 #include "stores.h"
 #include "tmpdir.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +159,35 @@ static void *run_errand(void *argument)
     return NULL;
 }
 
+/* A thread that has ended leaves its number, as pthreads count them, to the next one: a ring that
+ * it opened is not the next one's for that. */
+static void threads_one_after_the_other(void **state)
+{
+    numbered_store s;
+
+    numbered_make(*state, IKV_KEY_U64, 0, 20, 0, &s);
+    for (size_t way = 0; way < WAYS; way++) {
+        struct errand errand = {
+            .store = open_way(s.path, s.type, way, 1), .count = s.count, .rounds = 2};
+
+        if (errand.store == NULL)
+            continue;
+        assert_ok(ikv_result_new(&errand.result), NULL);
+        for (int turn = 0; turn < 30; turn++) {
+            pthread_t thread;
+
+            assert_int_equal(pthread_create(&thread, NULL, run_errand, &errand), 0);
+            assert_int_equal(pthread_join(thread, NULL), 0);
+            if (errand.code != 0)
+                fail_msg("way %zu, thread %d: %d (%s)", way, turn, errand.code,
+                         ikv_strerror(errand.code));
+        }
+        ikv_result_free(errand.result);
+        ikv_close(errand.store);
+    }
+    free(s.path);
+}
+
 /* Both go on with what is one result before the fork, at the same time. */
 static void parent_and_child_at_the_same_time(void **state)
 {
@@ -264,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_of_all_backends_in_turn),
+        cmocka_unit_test(threads_one_after_the_other),
         cmocka_unit_test(parent_and_child_at_the_same_time),
         cmocka_unit_test(files_cut_under_open_stores),
     };
