@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The user data's lower half is the operation's number, this one being the marker of a drain. */
+/* The user data's lower half is the operation's number, this one being the marker of a drain; the
+ * upper half tells uses of the number apart. */
 #define MARKER UINT32_MAX
 /* No operation has this number. */
 #define NOBODY (UINT32_MAX - 1)
@@ -20,10 +21,12 @@ static struct ring_fault_counts counts;
 static rng_state rng;
 static unsigned seen; /* completions up to here were looked at */
 static bool owes_badr;
+static unsigned tracked_to; /* requests up to here were looked at */
 /* Where the read of an operation goes to. */
 static struct {
     unsigned char *buffer;
     uint32_t length;
+    uint32_t generation;
 } tracked[TRACKED];
 
 static struct ring_setup_faults setup_plan;
@@ -66,13 +69,19 @@ static void track(const struct io_uring *ring)
 {
     const struct io_uring_sq *sq = &ring->sq;
 
-    for (unsigned i = *sq->khead; i != sq->sqe_tail; i++) {
-        const struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+    if (sq->sqe_tail - tracked_to > sq->sqe_tail - *sq->khead) /* the kernel has them already */
+        tracked_to = *sq->khead;
+    for (; tracked_to != sq->sqe_tail; tracked_to++) {
+        const struct io_uring_sqe *sqe = &sq->sqes[tracked_to & sq->ring_mask];
         uint32_t number = (uint32_t)sqe->user_data;
-        if (number < TRACKED) {
-            tracked[number].buffer = (unsigned char *)(uintptr_t)sqe->addr;
-            tracked[number].length = sqe->len;
-        }
+        if (number >= TRACKED)
+            continue;
+        tracked[number].buffer = (unsigned char *)(uintptr_t)sqe->addr;
+        tracked[number].length = sqe->len;
+        tracked[number].generation = (uint32_t)(sqe->user_data >> 32);
+        counts.reads++;
+        counts.fixed_buffers += sqe->opcode == IORING_OP_READ_FIXED;
+        counts.fixed_files += (sqe->flags & IOSQE_FIXED_FILE) != 0;
     }
 }
 
@@ -103,9 +112,14 @@ static void put_off(struct io_uring_cqe *cqe, uint32_t number)
     counts.put_off++;
 }
 
+/* In the place of the completion that is dropped there is one for nobody, or one that has come
+ * before: of an earlier read by the same operation. */
 static void lose(struct io_uring *ring, struct io_uring_cqe *cqe, uint32_t number)
 {
-    cqe->user_data = NOBODY;
+    if (number < TRACKED && tracked[number].generation > 0 && one_in(2))
+        cqe->user_data = (uint64_t)(tracked[number].generation - 1) << 32 | number;
+    else
+        cqe->user_data = NOBODY;
     spoil(number, 0);
     *ring->cq.koverflow += 1;
     owes_badr = true;
@@ -307,7 +321,7 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
                                       struct io_uring_params *p)
 {
     setups++;
-    seen = 0;
+    seen = tracked_to = 0;
     if (p->flags & setup_plan.unknown_flags)
         return -EINVAL;
     if (setup_plan.setup_code)

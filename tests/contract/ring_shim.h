@@ -37,6 +37,9 @@ struct ring_faults {
 struct ring_fault_counts {
     uint64_t calls;
     uint64_t completions;
+    uint64_t reads;         /* handed to the kernel */
+    uint64_t fixed_buffers; /* into registered memory */
+    uint64_t fixed_files;   /* from registered files */
     uint64_t refused;
     uint64_t interrupted;
     uint64_t partial;

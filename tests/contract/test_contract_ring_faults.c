@@ -167,6 +167,35 @@ static void end_of_file_takes_one_read(void **state)
     }
 }
 
+/* What is registered is used, unless the ring has no such thing. */
+static void what_is_registered_is_used(void **state)
+{
+    static const struct {
+        const char *name;
+        bool buffers;
+        bool files;
+    } shapes[] = {{"uring", true, true},
+                  {"uring_direct", true, true},
+                  {"uring_no_buffers", false, true},
+                  {"uring_no_files", true, false},
+                  {"uring_bare", false, false}};
+    const struct ring_faults none = {.seed = 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        struct fixture fixture;
+        fixture_open(&fixture, shapes[i].name, 64);
+        ring_shim_start(&none);
+        submit_all(&fixture);
+        reap_all(&fixture, 0);
+        struct ring_fault_counts counts = ring_shim_stop();
+        assert_int_equal(counts.reads, 64);
+        assert_int_equal(counts.fixed_buffers, shapes[i].buffers ? 64 : 0);
+        assert_int_equal(counts.fixed_files, shapes[i].files ? 64 : 0);
+        fixture_close(&fixture);
+    }
+}
+
 /* The kernel takes nothing for want of resources, for ever or for a while. */
 static void refused_for_want_of_resources(void **state)
 {
@@ -327,6 +356,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(results_that_are_final),
         cmocka_unit_test(results_that_are_short),
         cmocka_unit_test(end_of_file_takes_one_read),
+        cmocka_unit_test(what_is_registered_is_used),
         cmocka_unit_test(refused_for_want_of_resources),
         cmocka_unit_test(interrupted_time_and_again),
         cmocka_unit_test(refused_for_good),

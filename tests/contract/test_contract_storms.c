@@ -92,7 +92,7 @@ static void storms(void **state)
     for (size_t i = 0; i < shapes; i++)
         for (size_t j = 0; j < sizeof depths / sizeof depths[0]; j++) {
             /* Few are in flight at small depths, and being refused costs a pause then. */
-            storm(names[i], &faults, depths[j], test_scaled(depths[j] > 10 ? 5000 : 500));
+            storm(names[i], &faults, depths[j], test_scaled(depths[j] > 10 ? 5500 : 500));
         }
 }
 
