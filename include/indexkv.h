@@ -7,9 +7,11 @@
  *   2. keys                        ikv_key_type, ikv_key_parse, ikv_key_format
  *   3. opening a store             ikv_open, ikv_close, ikv_store_info
  *   4. looking up                  ikv_result, ikv_get, ikv_get_many
- *   5. scanning                    ikv_scan_open, ikv_scan_next, ikv_scan_close
- *   6. writing                     ikv_writer_new/add/finish/abort, ikv_build
- *   7. checking                    ikv_verify
+ *   5. engines, batches that       ikv_engine_new, ikv_submit, ikv_wait, ikv_cancel,
+ *      complete by themselves      ikv_completions_new/fd/next
+ *   6. scanning                    ikv_scan_open, ikv_scan_next, ikv_scan_close
+ *   7. writing                     ikv_writer_new/add/finish/abort, ikv_build
+ *   8. checking                    ikv_verify
  *
  * Conventions that hold everywhere:
  *
@@ -27,8 +29,13 @@
  * - Sizes and offsets are in bytes.
  * - The library never prints, exits, aborts, or changes signals, the umask or the locale.
  *
- * Threads: an ikv_store may be used by any number of threads at once. An ikv_result, an ikv_scan
- * and an ikv_writer belong to one thread at a time; different ones are independent of each other.
+ * Threads: an ikv_store, an ikv_engine and an ikv_completions may be used by any number of threads
+ * at once. An ikv_result, an ikv_scan and an ikv_writer belong to one thread at a time; different
+ * ones are independent of each other.
+ *
+ * Fork: the child may use the stores that its parent had open; big batches then run on the calling
+ * thread, with pread if IKV_BACKEND_AUTO lets them. It must not use an engine's other calls, nor a
+ * result that was busy when it was forked.
  */
 #ifndef INDEXKV_H
 #define INDEXKV_H
@@ -67,7 +74,7 @@ enum {
     IKV_E_INVALID = -1001,     /* an argument or option is out of its range */
     IKV_E_NOT_FOUND = -1002,   /* ikv_get: no such key */
     IKV_E_END = -1003,         /* ikv_scan_next: no more items */
-    IKV_E_CANCELED = -1004,    /* the progress callback asked to stop */
+    IKV_E_CANCELED = -1004,    /* a callback, ikv_cancel or the closing of an engine ended it */
     IKV_E_STATE = -1005,       /* used by a thread or process that it does not belong to */
     IKV_E_UNSUPPORTED = -1006, /* valid, but this build or this file can't do it */
 
@@ -193,17 +200,19 @@ IKV_API int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void 
 /* ------------------------------------------------------------------ 3. opening a store --- */
 
 typedef struct ikv_store ikv_store;
+typedef struct ikv_engine ikv_engine; /* see section 5 */
 
 /*
- * How lookups read. The one in use is told by ikv_info and ikv_stats; one that was asked for by
- * name is never replaced by another. Opening, scans in storage order and ikv_verify always read
- * with pread.
+ * How lookups read. What was used is told by ikv_stats; a backend that was asked for by name is
+ * never replaced by another. Opening, scans in storage order and ikv_verify always read with pread.
  *
- * - AUTO: the library's choice; at present pread.
+ * - AUTO: uring for batches, where it can be had; otherwise, and for a few keys, pread. Where uring
+ *   was refused, ikv_stats.fallback says why.
  * - PREAD: one read after another.
- * - URING: io_uring, up to 256 reads of a batch in flight; by far the fastest where a device has to
- *   be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED (not built in) or with
- *   the errno that says why.
+ * - URING: io_uring, up to 256 reads in flight for each of the engine's workers; by far the fastest
+ *   where a device has to be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED
+ *   (not built in) or with the errno that says why; and so does a lookup, if the worker can't have
+ *   a ring of its own.
  */
 typedef enum ikv_backend {
     IKV_BACKEND_AUTO = 0,
@@ -218,11 +227,17 @@ typedef struct ikv_open_options {
     size_t size;
     ikv_key_type key_type; /* plain v2: mandatory. Ours: 0, or the type it must have */
     uint32_t stride;       /* plain v2 with 128-bit keys: 24 or 32; 0: find out from the file */
-    uint64_t index_memory; /* most bytes for what is kept of the index in memory (fences, page
-                              checksums); 0: 64 MiB. When there is not enough room for all, every
-                              n-th fence is kept and lookups take more reads. 1 keeps none. */
+    uint64_t index_memory; /* most bytes for what is kept of the index in memory; 0: 64 MiB; 1: keep
+                              nothing. Fences and page checksums come first: with all of them a
+                              lookup takes one read of the index and one of the record, with fewer
+                              it takes more. (Plain v2 files have no fences: they are learned from
+                              what lookups read.) What is left holds pages of the index that were
+                              read: with room for all of them lookups come to one read a key. */
     ikv_backend backend;
-    uint32_t flags; /* IKV_OPEN_* */
+    uint32_t flags;     /* IKV_OPEN_* */
+    ikv_engine *engine; /* that runs the lookups, to be closed after the store; NULL: one of the
+                           store's own with default options, whose threads are started by the first
+                           batch that needs them */
 } ikv_open_options;
 #define IKV_OPEN_OPTIONS_INIT                                                                      \
     {                                                                                              \
@@ -243,10 +258,9 @@ typedef struct ikv_open_options {
 IKV_API IKV_NODISCARD int ikv_open(const char *path, const ikv_open_options *options,
                                    ikv_store **ret_store, ikv_error *err);
 
-/* Close. NULL is allowed. No call on the store may be running, no result or scan made from it may
- * be used afterwards except to be freed or closed (results remain readable). A result that read the
- * store with IKV_BACKEND_URING can keep the file known to the kernel, and so its disk space if it
- * is deleted, until it is cleared, freed, or has read other files. */
+/* Close. NULL is allowed. No call on the store may be running; batches that were submitted are
+ * canceled, and waited for. No result or scan made from it may be used afterwards except to be
+ * freed or closed (results remain readable). */
 IKV_API void ikv_close(ikv_store *store);
 
 typedef struct ikv_info {
@@ -271,11 +285,13 @@ typedef struct ikv_info {
     uint64_t value_bytes;    /* sum of all value sizes */
     const void *metadata;    /* what the builder attached; belongs to the store; NULL: nothing */
     size_t metadata_size;
-    uint64_t fences;       /* fences held in memory */
-    uint64_t index_memory; /* bytes held in memory for the index */
+    uint64_t fences;       /* fences held in memory now */
+    uint64_t cached_pages; /* index pages held in memory now */
+    uint64_t cache_pages;  /* the most that there is room for */
+    uint64_t index_memory; /* bytes held in memory for the index now */
     uint64_t open_reads;   /* what opening cost */
     uint64_t open_bytes;
-    const char *backend; /* how lookups read: "pread", "uring" */
+    const char *backend; /* how lookups read: "auto", "pread", "uring" */
     int direct;          /* 1: with O_DIRECT */
 } ikv_info;
 
@@ -293,14 +309,16 @@ typedef enum ikv_match {
 typedef enum ikv_status {
     IKV_FOUND = 0,
     IKV_MISSING = 1,
-    IKV_CORRUPT = 2,   /* the bytes that decide about this key are damaged */
-    IKV_UNREADABLE = 3 /* they could not be read (I/O error, file truncated); see ikv_get_many */
+    IKV_CORRUPT = 2,    /* the bytes that decide about this key are damaged */
+    IKV_UNREADABLE = 3, /* they could not be read (I/O error, file truncated); see ikv_get_many */
+    IKV_OTHER_SIZE = 4  /* found, but not of ikv_get_options.value_size bytes: not copied */
 } ikv_status;
 
 /* One answer. The pointers are valid until the result is used again, cleared or freed; with
  * IKV_EXACT `key` points into the caller's own array of keys. */
 typedef struct ikv_item {
-    const void *value; /* `size` bytes, aligned to 8; never NULL if found, NULL otherwise */
+    const void *value; /* `size` bytes, aligned to 8; never NULL if found (but see
+                          ikv_get_options.each), NULL otherwise */
     const void *key;   /* the key that matched, host byte order; NULL unless a key matched */
     uint32_t size;
     int32_t status; /* an ikv_status */
@@ -322,31 +340,61 @@ typedef struct ikv_stats {
     uint64_t missing;
     uint64_t corrupt;
     uint64_t unreadable;
-    uint64_t probes;      /* index pages asked for, all levels */
-    uint64_t cached;      /* probes among them answered by a page still held from before */
+    uint64_t probes;      /* index pages (or entries) asked for, all levels */
+    uint64_t cached;      /* probes among them answered by a page held in memory */
     uint64_t index_reads; /* reads of the index (including page checksums not held in memory) */
     uint64_t index_bytes;
     uint64_t records;      /* records fetched (a record asked for twice in a batch counts once) */
     uint64_t record_reads; /* reads of records */
     uint64_t record_bytes;
-    uint64_t merged;  /* probes and records that shared a read with a neighbour */
-    uint64_t retries; /* reads repeated for the rest after a short read or an interruption */
-    uint32_t levels;  /* entries of `level` in use */
-    uint32_t reserved;
+    uint64_t merged;       /* probes and records that shared a read with a neighbour */
+    uint64_t retries;      /* reads repeated for the rest after a short read or an interruption */
+    uint64_t system_calls; /* made for these reads */
+    uint32_t shards;       /* pieces that the batch was cut into, each run by one thread */
+    uint32_t levels;       /* entries of `level` in use */
     ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search, the first probe being 0 */
-    const char *backend; /* how the reads were carried out: "pread"; static storage */
+    const char *backend; /* how the reads were carried out: "pread", "uring", "uring+pread", "none";
+                            static storage */
+    uint32_t ring_features; /* of the rings used, see ikv_ring_features */
+    int fallback;           /* why IKV_BACKEND_AUTO could not use uring: a code; 0: it could */
 } ikv_stats;
 
 /* Add the counters of `one` to `total` (both valid; zero-initialise a new total). */
 IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
 
+/* The features in a set of ring_features as text, for instance "defer_taskrun single_issuer files";
+ * at most `size` bytes, always terminated if size > 0. Returns `buf`. */
+IKV_API const char *ikv_ring_features(uint32_t features, char *buf, size_t size);
+
+/*
+ * How long reads took, from being submitted to being worked on: a histogram whose buckets are 12 %
+ * wide. Collected with IKV_GET_LATENCY.
+ */
+#define IKV_LATENCY_BUCKETS 320
+
+typedef struct ikv_latency {
+    uint64_t count;
+    uint64_t sum_ns;
+    uint64_t min_ns;
+    uint64_t max_ns;
+    uint64_t bucket[IKV_LATENCY_BUCKETS];
+} ikv_latency;
+
+/* Add one duration; add all of `one` to `total` (a new one is all zero). */
+IKV_API void ikv_latency_record(ikv_latency *latency, uint64_t nanoseconds);
+IKV_API void ikv_latency_add(ikv_latency *total, const ikv_latency *one);
+/* Nanoseconds within which `share` (0..1) of the reads were done; 0 if there were none. */
+IKV_API uint64_t ikv_latency_percentile(const ikv_latency *latency, double share);
+
 /*
  * A result holds the answers of one call and the scratch memory to find them. Reuse it: memory is
  * kept, so that a call like an earlier one allocates nothing. It belongs to one thread at a time
- * and may be used with any store; with IKV_BACKEND_URING it holds a ring, which is opened anew when
- * another thread, or the child of a fork, goes on with it. Its memory is bounded by the largest
- * batch it saw: the values, 170 bytes a key (keys of 8 bytes; about 4 * width more for wide ones),
- * and 1.2 MiB of read buffers (uring: 9 MiB).
+ * and may be used with any store. Its memory is bounded by the largest batch it saw: the values,
+ * 170 bytes a key (keys of 8 bytes; about 4 * width more for wide ones), and 1.2 MiB of read
+ * buffers if batches ran on the calling thread.
+ *
+ * A result is busy from ikv_submit until its batch is done. A busy one may be waited for, canceled
+ * and freed (which does both); its answers must not be asked for.
  */
 typedef struct ikv_result ikv_result;
 
@@ -361,10 +409,48 @@ IKV_API size_t ikv_result_count(const ikv_result *result);
 IKV_API const ikv_stats *ikv_result_stats(const ikv_result *result);
 /* The first damage or read error that the last call met; NULL: none. */
 IKV_API const ikv_error *ikv_result_problem(const ikv_result *result);
+/* What the last call returned, or the last batch that was submitted. */
+IKV_API int ikv_result_code(const ikv_result *result);
+/* How long the last call's reads of the index took, by level of the search, and with
+ * IKV_LATENCY_RECORDS its reads of records; NULL: none, or IKV_GET_LATENCY was not asked for. */
+#define IKV_LATENCY_RECORDS UINT32_MAX
+IKV_API const ikv_latency *ikv_result_latency(const ikv_result *result, uint32_t level);
+
+/*
+ * What one probe of the search reads.
+ * - PAGE: an index page; fences and cached pages are used.
+ * - ENTRY: a single entry, and nothing that was kept in memory is used: the way of the Rust crate.
+ *   For measuring what probes cost. The absence of a key is then not verified by a checksum.
+ */
+typedef enum ikv_probe { IKV_PROBE_PAGE = 0, IKV_PROBE_ENTRY = 1 } ikv_probe;
+
+/* For measuring: a level of the search begins when the one above it has ended, and records are read
+ * when the search has. */
+#define IKV_GET_BARRIER 1u
+/* Measure how long reads take, see ikv_result_latency. Costs about 50 ns a read. */
+#define IKV_GET_LATENCY 2u
+
+/*
+ * Called with an answer as soon as it is there; `index` is the key's number in the batch. Calls for
+ * one batch come in any order, and from several threads at once. item->value is valid until the
+ * function returns. Not 0 cancels the batch. It must not call functions of the library that wait.
+ */
+typedef int (*ikv_value_fn)(void *user, size_t index, const ikv_item *item);
 
 typedef struct ikv_get_options {
     size_t size;
     ikv_match match;
+    ikv_probe probe;
+    uint32_t flags; /* IKV_GET_* */
+
+    /* Where values go. By default into memory of the result's. */
+    uint32_t value_size; /* with `values`: bytes of each value, > 0 */
+    void *values;        /* the caller's, count * value_size bytes: value i is copied to place i.
+                            Others than found keep what they held. NULL: not this way */
+    ikv_value_fn each;   /* streaming: every found value is handed to it and not kept, so that a
+                            batch takes little memory whatever its values take; items then have
+                            value NULL. Not together with `values`. NULL: not this way */
+    void *user;          /* for each */
 } ikv_get_options;
 #define IKV_GET_OPTIONS_INIT                                                                       \
     {                                                                                              \
@@ -380,9 +466,15 @@ typedef struct ikv_get_options {
  * `keys` must stay in place while the result is in use if match is IKV_EXACT (item.key points
  * there).
  *
- * Returns 0 if every key got one of found, missing, corrupt. Otherwise: IKV_E_INVALID or -ENOMEM
- * (the result is empty), or the code of the first failed read (-EIO, IKV_E_TRUNCATED, ...): then
- * the keys that needed it are IKV_UNREADABLE and all other items are as valid as after success.
+ * A batch of more than a few keys is cut into shards and run by the workers of the store's engine,
+ * while the calling thread waits; if the engine's queue is full, it waits for that, too.
+ *
+ * Returns 0 if every key got another status than IKV_UNREADABLE. Otherwise: IKV_E_INVALID, -ENOMEM,
+ * IKV_E_CANCELED (options.each asked for it, or the engine was closed), IKV_E_STATE (the result is
+ * busy, or called from an engine's own callback), or what kept IKV_BACKEND_URING from having a
+ * ring: then the result is empty. Or the code of the first failed read (-EIO, IKV_E_TRUNCATED,
+ * ...): then the keys that needed it are IKV_UNREADABLE and all other items are as valid as after
+ * success.
  */
 IKV_API IKV_NODISCARD int ikv_get_many(ikv_store *store, const void *keys, size_t count,
                                        const ikv_get_options *options, ikv_result *result,
@@ -396,7 +488,115 @@ IKV_API IKV_NODISCARD int ikv_get_many(ikv_store *store, const void *keys, size_
 IKV_API IKV_NODISCARD int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options,
                                   ikv_result *result, ikv_error *err);
 
-/* ------------------------------------------------------------------ 5. scanning --- */
+/* ------------------------------------------------------------------ 5. engines --- */
+
+/*
+ * An engine owns the threads that look batches up, each with its own ring and read buffers. Any
+ * number of stores and of calling threads share one. A batch is cut into shards, contiguous ranges
+ * of its sorted keys; workers take shards in turn from all stores and, within a store, from all
+ * batches, so a huge batch does not keep a small one waiting; and each keeps several shards in
+ * flight in its ring, so many small batches fill it as well as a big one.
+ */
+typedef struct ikv_engine_options {
+    size_t size;
+    uint32_t threads;         /* workers, up to 1024; 0: as many as the process may use cores */
+    uint32_t depth;           /* reads in flight of each worker with uring, up to 4096; 0: 256 */
+    uint32_t queue;           /* batches that may be waiting or running, 0: 1024 */
+    uint32_t reserved;        /* 0 */
+    uint64_t bytes_in_flight; /* most bytes being read at a time, all workers together; one read a
+                                 worker is always allowed. 0: no limit but depth */
+} ikv_engine_options;
+#define IKV_ENGINE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        .size = sizeof(ikv_engine_options)                                                         \
+    }
+
+/* Start an engine. Memory: about 36 KiB * depth a worker once it has a ring, 1.2 MiB once it uses
+ * pread. Errors: IKV_E_INVALID, -ENOMEM, -EAGAIN (no more threads). */
+IKV_API IKV_NODISCARD int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine,
+                                         ikv_error *err);
+
+/*
+ * Stop an engine: batches that are waiting or running end with IKV_E_CANCELED as soon as their
+ * reads in flight are done, their callbacks are called, all threads end; then this returns. Calls
+ * on its stores may still be running in other threads, which wait for them; they return
+ * IKV_E_CANCELED, as all later ones do that would need the engine. Not from a callback of the
+ * engine's own. NULL is allowed. A program that ends may leave its engines open.
+ */
+IKV_API void ikv_engine_close(ikv_engine *engine);
+
+typedef struct ikv_engine_info {
+    uint32_t threads; /* as they are in effect */
+    uint32_t depth;
+    uint32_t queue;
+    uint32_t batches; /* waiting or running now */
+    uint64_t bytes_in_flight;
+} ikv_engine_info;
+IKV_API void ikv_engine_get_info(ikv_engine *engine, ikv_engine_info *ret_info);
+
+/* The engine that runs a store's lookups: the one it was opened with, or its own. */
+IKV_API ikv_engine *ikv_store_engine(const ikv_store *store);
+
+/* Called on one of the engine's threads when a batch is done, `code` being what ikv_get_many would
+ * have returned. The result is the caller's again: it may be read, submitted again (ikv_submit then
+ * never waits) or freed here. It should not take long, since a worker waits for it, and must not
+ * call functions of the library that wait. */
+typedef void (*ikv_done_fn)(void *user, ikv_result *result, int code);
+
+/* Done batches, in order of completion, and a file descriptor that says that there are some. */
+typedef struct ikv_completions ikv_completions;
+
+/* If the queue is full, return -EAGAIN instead of waiting. */
+#define IKV_SUBMIT_TRY 1u
+
+typedef struct ikv_submit_options {
+    size_t size;
+    /* How its end is made known. At most one of: */
+    ikv_done_fn done;             /* a callback */
+    ikv_completions *completions; /* a place in this queue; it is freed after the batch is done */
+    /* or neither: then ikv_wait must be called. */
+    void *user;     /* for done */
+    uint32_t flags; /* IKV_SUBMIT_* */
+} ikv_submit_options;
+#define IKV_SUBMIT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        .size = sizeof(ikv_submit_options)                                                         \
+    }
+
+/*
+ * Look up many keys as ikv_get_many does, and return at once: the engine's workers do it. `keys`
+ * and what the options point to must stay in place until the batch is done (`keys` with IKV_EXACT
+ * as long as the result is in use), and so must the store.
+ *
+ * 0: the batch will complete, once, in the way that submit_options say (NULL: ikv_wait). Otherwise
+ * nothing will: IKV_E_INVALID, -ENOMEM, IKV_E_STATE (the result is busy), -EAGAIN (see
+ * IKV_SUBMIT_TRY; always from a callback), IKV_E_CANCELED (the engine is closed).
+ */
+IKV_API IKV_NODISCARD int ikv_submit(ikv_store *store, const void *keys, size_t count,
+                                     const ikv_get_options *options,
+                                     const ikv_submit_options *submit_options, ikv_result *result,
+                                     ikv_error *err);
+
+/* Wait until a batch is done that was submitted with neither callback nor completions; returns what
+ * ikv_get_many would have. IKV_E_STATE: there is none. */
+IKV_API IKV_NODISCARD int ikv_wait(ikv_result *result, ikv_error *err);
+
+/* Ask for a submitted batch to end early. It completes in its usual way, with IKV_E_CANCELED unless
+ * it was done before. From any thread, as long as the result is busy or still belongs to the thread
+ * that cancels. Never waits. */
+IKV_API void ikv_cancel(ikv_result *result);
+
+IKV_API IKV_NODISCARD int ikv_completions_new(ikv_completions **ret_completions, ikv_error *err);
+/* Readable (for poll, select, epoll) while ikv_completions_next has something to give. Not to be
+ * read from, nor closed. */
+IKV_API int ikv_completions_fd(const ikv_completions *completions);
+/* A batch that is done; the result is the caller's again, ikv_result_code says how it ended. NULL:
+ * there is none now. Never waits. */
+IKV_API ikv_result *ikv_completions_next(ikv_completions *completions);
+/* NULL is allowed. No batch that would complete here may be left. */
+IKV_API void ikv_completions_free(ikv_completions *completions);
+
+/* ------------------------------------------------------------------ 6. scanning --- */
 
 typedef enum ikv_order {
     IKV_ORDER_KEY = 0,    /* ascending keys, each with its value */
@@ -444,7 +644,7 @@ IKV_API IKV_NODISCARD int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_
 IKV_API const ikv_stats *ikv_scan_stats(const ikv_scan *scan);
 IKV_API void ikv_scan_close(ikv_scan *scan); /* NULL is allowed */
 
-/* ------------------------------------------------------------------ 6. writing --- */
+/* ------------------------------------------------------------------ 7. writing --- */
 
 /* Largest value: a record's size field has 32 bits, and our checksum takes 4 bytes of the record.
  */
@@ -558,7 +758,7 @@ IKV_API IKV_NODISCARD int ikv_build(const char *path, const ikv_writer_options *
                                     ikv_next_fn next, void *user, ikv_build_stats *ret_stats,
                                     ikv_error *err);
 
-/* ------------------------------------------------------------------ 7. checking --- */
+/* ------------------------------------------------------------------ 8. checking --- */
 
 typedef struct ikv_verify_options {
     size_t size;
