@@ -13,21 +13,6 @@
 
 /* ---------------------------------------------------------------- features */
 
-static const struct {
-    unsigned feature;
-    const char *name;
-} feature_names[] = {
-    {IKV_URING_SINGLE_ISSUER, "single_issuer"},
-    {IKV_URING_DEFER_TASKRUN, "defer_taskrun"},
-    {IKV_URING_COOP_TASKRUN, "coop_taskrun"},
-    {IKV_URING_SUBMIT_ALL, "submit_all"},
-    {IKV_URING_CLAMP, "clamp"},
-    {IKV_URING_CQSIZE, "cqsize"},
-    {IKV_URING_BUFFERS, "registered_buffers"},
-    {IKV_URING_FILES, "registered_files"},
-};
-enum { FEATURE_NAMES = sizeof feature_names / sizeof feature_names[0] };
-
 /* Text that is cut where the room ends. */
 struct line {
     char *at;
@@ -78,20 +63,20 @@ const char *ikv_uring_features(const struct ikv_io *io, char *buf, size_t size)
         append(&line, "iopoll");
         separator = ",";
     }
-    for (int i = 0; i < FEATURE_NAMES; i++) {
-        if (!(ring->features & feature_names[i].feature))
+    for (unsigned feature = 1; feature < IKV_URING_FEATURES; feature <<= 1) {
+        if (!(ring->features & feature))
             continue;
         append(&line, separator);
-        append(&line, feature_names[i].name);
+        append(&line, ikv_uring_feature_name(feature));
         separator = ",";
     }
     separator = " without ";
-    for (int i = 0; i < FEATURE_NAMES; i++) {
-        if (!(ring->refused & feature_names[i].feature))
+    for (unsigned feature = 1; feature < IKV_URING_FEATURES; feature <<= 1) {
+        if (!(ring->refused & feature))
             continue;
         append(&line, separator);
-        append(&line, feature_names[i].name);
-        append_refusal(&line, ring, feature_names[i].feature);
+        append(&line, ikv_uring_feature_name(feature));
+        append_refusal(&line, ring, feature);
         separator = ",";
     }
     return buf;

@@ -58,6 +58,9 @@ int ikv_uring_create_with(const struct ikv_io_options *options,
  * line of at most `size` bytes, always terminated if size > 0. Returns `buf`. */
 const char *ikv_uring_features(const struct ikv_io *io, char *buf, size_t size);
 
+/* The name of one feature, as ikv_ring_features gives it too. Static storage. */
+const char *ikv_uring_feature_name(unsigned feature);
+
 /* The IKV_URING_* that the ring has. */
 unsigned ikv_uring_feature_bits(const struct ikv_io *io);
 

@@ -165,9 +165,8 @@ static void nothing_can_be_registered(void **state)
     window_open(&window, &ikv_io_uring, 64, ROOM);
     assert_int_equal(ikv_uring_feature_bits(window.io),
                      IKV_URING_FEATURES & ~(IKV_URING_BUFFERS | IKV_URING_FILES));
-    assert_non_null(strstr(features_of(&window),
-                           " without registered_buffers (Cannot allocate memory),registered_files "
-                           "(Too many open files)"));
+    assert_non_null(strstr(features_of(&window), " without buffers (Cannot allocate memory),files "
+                                                 "(Too many open files)"));
     reads_work(&window);
     ikv_uring_forget_file(window.io, &file.file);
     window_close(&window);
@@ -194,7 +193,7 @@ static void child_without_locked_memory(void *user)
         return; /* a clean error: rings count as locked memory here, or are not for everybody */
     CHILD_CHECK(code == 0);
     CHILD_CHECK((ikv_uring_feature_bits(window.io) & IKV_URING_BUFFERS) == 0);
-    CHILD_CHECK(strstr(features_of(&window), "registered_buffers (Cannot allocate memory)"));
+    CHILD_CHECK(strstr(features_of(&window), "buffers (Cannot allocate memory)"));
     for (unsigned i = 0; i < 64; i++) {
         read_begin(&window.requests[i], &file, &window.rooms[i], i * 100, 1000, 1000);
         CHILD_CHECK(window.backend->submit(window.io, &window.requests[i]) == 0);
@@ -325,8 +324,8 @@ static void features_fit(void **state)
     ring_shim_setup(&faults);
     window_open(&window, &ikv_io_uring, 2, ROOM);
     (void)ikv_uring_features(window.io, whole, sizeof whole);
-    assert_string_equal(whole, "single_issuer,coop_taskrun,submit_all,clamp,cqsize,registered_files"
-                               " without defer_taskrun (Invalid argument),registered_buffers "
+    assert_string_equal(whole, "single_issuer,coop_taskrun,submit_all,clamp,cqsize,files"
+                               " without defer_taskrun (Invalid argument),buffers "
                                "(Cannot allocate memory)");
     for (size_t size = 0; size <= strlen(whole) + 1; size++) {
         memset(text, 'x', sizeof text);
