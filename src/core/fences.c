@@ -1,5 +1,7 @@
 #include "fences.h"
 
+const struct ikv_fences ikv_no_fences = {0};
+
 uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
 {
     const uint32_t words = fences->words;

@@ -12,6 +12,9 @@ struct ikv_fences {
     uint32_t words;
 };
 
+/* For a search that is to use none. */
+extern const struct ikv_fences ikv_no_fences;
+
 static inline const uint64_t *ikv_fence(const struct ikv_fences *fences, uint64_t i)
 {
     return fences->keys + i * fences->words;

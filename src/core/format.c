@@ -39,6 +39,12 @@ bool ikv_header_is_ours(const struct ikv_header *header)
     return memcmp(tag, header->tag, sizeof tag) == 0;
 }
 
+static void cut(struct ikv_geometry *geometry, uint32_t slice)
+{
+    geometry->slice = slice;
+    geometry->pages = geometry->count ? ikv_page_of_entry(geometry, geometry->count - 1) + 1 : 0;
+}
+
 void ikv_geometry_set(struct ikv_geometry *geometry, const struct ikv_key_info *key,
                       uint32_t stride, uint64_t index_start, uint64_t count)
 {
@@ -46,7 +52,15 @@ void ikv_geometry_set(struct ikv_geometry *geometry, const struct ikv_key_info *
     geometry->stride = stride;
     geometry->index_start = index_start;
     geometry->count = count;
-    geometry->pages = count ? (count - 1) * stride / IKV_PAGE_SIZE + 1 : 0;
+    cut(geometry, IKV_PAGE_SIZE);
+}
+
+struct ikv_geometry ikv_geometry_of_entries(const struct ikv_geometry *geometry)
+{
+    struct ikv_geometry entries = *geometry;
+
+    cut(&entries, entries.stride);
+    return entries;
 }
 
 void ikv_entry_encode(const struct ikv_key_info *key, uint32_t stride, const uint64_t *words,

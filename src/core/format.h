@@ -37,32 +37,40 @@ bool ikv_header_is_ours(const struct ikv_header *header);
 
 /*
  * Where the index is and how it is cut into pages. Page p consists of the entries whose first byte
- * lies in the p-th 4096-byte slice of the index. If the stride divides 4096 that is the slice
- * itself; if it does not (24, 40, ...), the last entry of a page reaches into the next slice, so
- * that a page is always whole entries and one contiguous read of less than 4096 + stride bytes.
+ * lies in the p-th slice of the index, a slice being 4096 bytes. If the stride divides 4096 that is
+ * the slice itself; if it does not (24, 40, ...), the last entry of a page reaches into the next
+ * slice, so that a page is always whole entries and one contiguous read of less than 4096 + stride
+ * bytes.
+ *
+ * For probes of single entries the same index is cut into slices of one stride: page p is entry p.
  */
 struct ikv_geometry {
     struct ikv_key_info key;
     uint32_t stride;
+    uint32_t slice; /* bytes: IKV_PAGE_SIZE or stride */
     uint64_t index_start;
     uint64_t count; /* entries */
     uint64_t pages;
 };
 
-/* Requires index_start + count * stride to lie inside the file (so nothing below can wrap). */
+/* Cut into pages of 4096 bytes. Requires index_start + count * stride to lie inside the file (so
+ * nothing below can wrap). */
 void ikv_geometry_set(struct ikv_geometry *geometry, const struct ikv_key_info *key,
                       uint32_t stride, uint64_t index_start, uint64_t count);
+
+/* The same index, cut into single entries. */
+struct ikv_geometry ikv_geometry_of_entries(const struct ikv_geometry *geometry);
 
 /* Number of the first entry of page p; for p == pages: count. */
 static inline uint64_t ikv_page_first_entry(const struct ikv_geometry *geometry, uint64_t page)
 {
-    uint64_t entry = (page * IKV_PAGE_SIZE + geometry->stride - 1) / geometry->stride;
+    uint64_t entry = (page * geometry->slice + geometry->stride - 1) / geometry->stride;
     return entry < geometry->count ? entry : geometry->count;
 }
 
 static inline uint64_t ikv_page_of_entry(const struct ikv_geometry *geometry, uint64_t entry)
 {
-    return entry * geometry->stride / IKV_PAGE_SIZE;
+    return entry * geometry->stride / geometry->slice;
 }
 
 static inline uint64_t ikv_entry_offset(const struct ikv_geometry *geometry, uint64_t entry)

@@ -184,8 +184,8 @@ static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint3
     return begin;
 }
 
-/* Without checksums, order at least can be checked; and that a page begins with its fence bounds
- * the search of forged files, too. */
+/* Without checksums, order at least can be checked (a single entry always is in order); and that a
+ * page begins with its fence bounds the search of forged files, too. */
 static bool page_is_intact(const struct ikv_search *search, const struct ikv_page *page)
 {
     const struct ikv_key_info *info = &search->index->key;

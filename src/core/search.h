@@ -1,7 +1,8 @@
 /*
  * The search: divide and conquer over index pages for a whole sorted batch, as a state machine that
  * does no I/O. The original is the Rust crate's get_many, which probes single entries; here a probe
- * is a page.
+ * is a page, or to measure the original's way, a page that is one entry: what a page is depends on
+ * `index` alone (see ikv_geometry).
  *
  * A chunk is a range of keys and the range of pages in which they are, if they are anywhere.
  * Probing the page in the middle resolves the keys that lie inside it; the keys left and right of
@@ -20,7 +21,8 @@
  *
  * What a page says is believed only as far as it was checked. A key found exactly is proven by its
  * record's checksum; everything else (a key's absence, a direction, a neighbour) depends on the
- * page, whose checksum is verified then, and only then.
+ * page, whose checksum is verified then, and only then. A single entry has no checksum and nothing
+ * beside it that it could be out of order with, so it is believed.
  */
 #ifndef IKV_SEARCH_H
 #define IKV_SEARCH_H
@@ -72,7 +74,7 @@ static inline uint64_t ikv_chunk_page(const struct ikv_chunk *chunk)
 
 struct ikv_search {
     const struct ikv_geometry *index;
-    const struct ikv_fences *fences;
+    const struct ikv_fences *fences; /* of the pages that `index` is cut into, or ikv_no_fences */
     ikv_match match;
     struct ikv_keys keys;
 
