@@ -61,8 +61,8 @@ void probe_model_search(const probe_model *model, const unsigned char *keys, siz
  *
  * Of the original it is known that it passes a key that can't be there into the left half, and that
  * it takes 33 reads a key for 1,000 random keys out of 10^6, where 9 are enough. Here that means:
- * if any keys go to the left of the middle entry, the first key that does not is sent along, and is
- * searched for there in vain, down to where no keys are left beside it.
+ * if any keys go to the left of the middle entry, the first key that does not is sent along, to be
+ * searched for there in vain.
  *
  * That rule alone comes to 25 reads a key. With ORIGINAL_MIDDLE_AGAIN the right half also begins
  * with the middle entry, although that has just been read, and not behind it: then it is 33. This
