@@ -23,3 +23,24 @@ uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *k
     }
     return low;
 }
+
+const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page)
+{
+    uint64_t low = 0;
+    uint64_t high = fences->count;
+
+    if (fences->count == 0)
+        return NULL;
+    if (!fences->pages) {
+        low = page / fences->step;
+        return page % fences->step == 0 && low < high ? ikv_fence(fences, low) : NULL;
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (fences->pages[middle] < page)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < fences->count && fences->pages[low] == page ? ikv_fence(fences, low) : NULL;
+}

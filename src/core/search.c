@@ -77,7 +77,9 @@ static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chu
     resolve_by_neighbour(search, begin, chunk.key_end, chunk.neighbour);
 }
 
-/* Cut the batch at the fences. Keys below the first fence are below every key of the store. */
+/* Cut the batch at the fences: keys that lie between two of them are in the pages between, the
+ * first fence's own included. Keys below the first fence are in the pages before it; there are none
+ * if it is that of page 0. */
 static void cut_at_fences(struct ikv_search *search)
 {
     const struct ikv_fences *fences = search->fences;
@@ -92,9 +94,9 @@ static void cut_at_fences(struct ikv_search *search)
                               ikv_words_compare(key_at(search, end), ikv_fence(fences, fence),
                                                 fences->words) < 0))
             end++;
-        uint64_t last = fence * fences->step;
-        struct ikv_chunk chunk = {.page_begin = fence ? last - fences->step : 0,
-                                  .page_end = ikv_min(last, search->index->pages),
+        struct ikv_chunk chunk = {.page_begin = fence ? ikv_fence_page(fences, fence - 1) : 0,
+                                  .page_end = fence < fences->count ? ikv_fence_page(fences, fence)
+                                                                    : search->index->pages,
                                   .key_end = end};
         open_chunk(search, begin, chunk);
         begin = end;
@@ -184,27 +186,32 @@ static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint3
     return begin;
 }
 
-/* Without checksums, order at least can be checked (a single entry always is in order); and that a
- * page begins with its fence bounds the search of forged files, too. */
-static bool page_is_intact(const struct ikv_search *search, const struct ikv_page *page)
+bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_page *page)
 {
-    const struct ikv_key_info *info = &search->index->key;
-    const struct ikv_fences *fences = search->fences;
     uint64_t words[IKV_KEY_WORDS_MAX];
 
-    if (fences->count && page->number % fences->step == 0 &&
-        ikv_key_compare_stored(info, ikv_fence(fences, page->number / fences->step),
-                               page->entries) != 0)
+    for (uint32_t i = 1; i < page->count; i++) {
+        const unsigned char *entry = page->entries + (size_t)i * index->stride;
+        ikv_key_load(&index->key, entry - index->stride, words);
+        if (ikv_key_compare_stored(&index->key, words, entry) > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Without checksums, order at least can be checked. That a page begins with its fence is what
+ * bounds the search of forged and changed files: a ceiling that was not found in the pages before a
+ * fence is looked for in the fence's own page, and must be there. */
+static bool page_is_intact(const struct ikv_search *search, const struct ikv_page *page)
+{
+    const uint64_t *fence = ikv_fence_of_page(search->fences, page->number);
+
+    if (fence && ikv_key_compare_stored(&search->index->key, fence, page->entries) != 0)
         return false;
     if (page->has_checksum)
         return (uint32_t)ikv_checksum(page->entries, (size_t)page->count * search->index->stride) ==
                page->checksum;
-    for (uint32_t i = 1; i < page->count; i++) {
-        ikv_key_load(info, entry_at(search, page, i - 1), words);
-        if (ikv_key_compare_stored(info, words, entry_at(search, page, i)) > 0)
-            return false;
-    }
-    return true;
+    return ikv_page_is_in_order(search->index, page);
 }
 
 /* Keys that lie between the page's first and last. Returns how many were not found exactly. */

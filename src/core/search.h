@@ -12,8 +12,9 @@
  *       probe p3:  k2..k4 lie between its first and last key
  *       left:   k0 k1 in p0..p2               right:  k5 in p4..p6
  *
- * Fences, if there are any, cut the batch into chunks of one page (or, thinned, of `step` pages)
- * before the first probe. A key that can't be in any page of its chunk is resolved without a probe.
+ * Fences, if there are any, cut the batch into chunks of one page (or, if not all are known, of the
+ * pages from one fence to the next) before the first probe. A key that can't be in any page of its
+ * chunk is resolved without a probe.
  *
  * Floor and ceiling: a key that falls between two pages is answered by the last entry of the left
  * or the first of the right one. Each chunk carries that entry along as its `neighbour`: for floor
@@ -104,5 +105,8 @@ uint64_t ikv_search_peek(const struct ikv_search *search);
 void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page);
 /* The page could not be read: its keys get `status`. */
 void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status);
+
+/* Whether the entries of a page ascend: what can be checked of one that has no checksum. */
+bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_page *page);
 
 #endif
