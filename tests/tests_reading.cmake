@@ -21,6 +21,12 @@ ikv_test(test_changed_under)
 ikv_test(test_threads)
 ikv_test(test_verify)
 
+# The search without files, and what it learns.
+foreach(name search_fences)
+  ikv_test(test_${name} INTERNAL)
+  target_sources(test_${name} PRIVATE unit/search_driver.c)
+endforeach()
+
 # All bits of a store, in parts that run at once.
 add_executable(test_bit_flips unit/test_bit_flips.c $<TARGET_OBJECTS:indexkv_objects>)
 target_link_libraries(test_bit_flips PRIVATE indexkv_flags test_support cmocka Threads::Threads)
