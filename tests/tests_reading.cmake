@@ -22,9 +22,9 @@ ikv_test(test_threads)
 ikv_test(test_verify)
 
 # The search without files, and what it learns.
-foreach(name search_fences)
+foreach(name search_fences learn learn_search learn_threads)
   ikv_test(test_${name} INTERNAL)
-  target_sources(test_${name} PRIVATE unit/search_driver.c)
+  target_sources(test_${name} PRIVATE unit/search_driver.c unit/learn_lists.c)
 endforeach()
 
 # All bits of a store, in parts that run at once.

@@ -423,8 +423,8 @@ static void add(struct ikv_learner *learner, const struct ikv_learned *learned, 
         learner->waiting = get_memory(learner, 2 * learner->waiting_most * entry_size(learner));
     if (!learner->waiting)
         return;
-    learner->keys += keys;
     append(learner, learned);
+    learner->keys += keys;
     if (ikv_learner_learns(learner) && is_due(learner))
         merge_waiting(learner);
 }

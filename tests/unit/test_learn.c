@@ -1,0 +1,513 @@
+/* The learner by itself: told of pages of an index that does not exist, held against a naive map of
+ * what it was told. */
+#include "learn_lists.h"
+
+#include "scale.h"
+#include "search_driver.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLENTY ((uint64_t)64 << 20)
+
+static const uint32_t widths[] = {1, 2, 16};
+
+static struct ikv_learner *make_learner(uint32_t words, uint64_t pages, uint64_t memory)
+{
+    struct ikv_learner *learner = NULL;
+    struct ikv_geometry index;
+
+    imagined_index(&index, words, pages);
+    assert_int_equal(ikv_learner_new(&index, memory, &learner), 0);
+    return learner;
+}
+
+/* ---------------------------------------------------------------- what it knows */
+
+/* With memory for all, and no one who holds an old snapshot, all that it was told is known at once
+ * if the index is small. */
+static void learn_all(rng_state *rng, uint32_t words, uint64_t pages)
+{
+    struct ikv_learner *learner = make_learner(words, pages, PLENTY);
+    unsigned char *told = must_malloc((size_t)pages);
+    uint64_t told_count = 0;
+    struct ikv_learner_info info;
+    struct ikv_learned list;
+
+    memset(told, 0, (size_t)pages);
+    list_make(&list, words, 2000);
+    while (told_count < pages) {
+        const uint64_t count = rng_below(rng, 1 + rng_below(rng, 300));
+        const struct ikv_fences *fences;
+
+        list_clear(&list);
+        for (uint64_t i = 0; i < count; i++) {
+            const uint64_t page = rng_below(rng, pages);
+
+            list_tell(&list, page);
+            told_count += !told[page];
+            told[page] = 1;
+        }
+        assert_true(ikv_learner_learns(learner));
+        ikv_learner_add(learner, &list, 1);
+        assert_int_equal(known_pages(learner, words, pages), told_count);
+        fences = ikv_learner_take(learner);
+        for (uint64_t i = 0; i < fences->count; i++)
+            assert_true(told[ikv_fence_page(fences, i)]);
+        assert_true(fences->count == 0 || (fences->pages == NULL) == (told_count == pages));
+        ikv_learner_give_back(learner, fences);
+    }
+    assert_false(ikv_learner_learns(learner));
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, words, pages), pages);
+    /* What is left is the keys of all pages. */
+    ikv_learner_get_info(learner, &info);
+    assert_in_range(info.bytes, pages * words * 8, pages * words * 8 + 1000);
+    ikv_learner_free(learner);
+    list_free(&list);
+    free(told);
+}
+
+static void it_knows_what_it_was_told(void **state)
+{
+    rng_state rng = {1};
+
+    (void)state;
+    for (size_t round = 0; round < test_scaled(60); round++)
+        learn_all(&rng, widths[round % 3], 1 + rng_below(&rng, 600));
+}
+
+/* A large index: news wait until enough keys were looked up, or enough pages learned, to pay for
+ * the copy. */
+static void news_of_a_large_index_wait_until_paid_for(void **state)
+{
+    enum { PAGES = 20000, KNOWN = 8000 };
+    struct ikv_learner *learner = make_learner(1, PAGES, PLENTY);
+    struct ikv_learned list;
+
+    (void)state;
+    list_make(&list, 1, KNOWN);
+    for (uint64_t i = 0; i < KNOWN; i++)
+        list_tell(&list, 2 * i);
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, 1, PAGES), KNOWN);
+
+    list_clear(&list);
+    list_tell(&list, 1);
+    ikv_learner_add(learner, &list, 1000);
+    assert_int_equal(known_pages(learner, 1, PAGES), KNOWN);
+    list_clear(&list);
+    ikv_learner_add(learner, &list, KNOWN / 4 - 1001);
+    assert_int_equal(known_pages(learner, 1, PAGES), KNOWN);
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, 1, PAGES), KNOWN + 1);
+
+    for (uint64_t i = 0; i < KNOWN / 4; i++)
+        list_tell(&list, 2 * i + 3);
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, 1, PAGES), KNOWN + 1 + KNOWN / 4);
+    ikv_learner_free(learner);
+    list_free(&list);
+}
+
+/* ---------------------------------------------------------------- snapshots in use */
+
+static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
+{
+    enum { PAGES = 500, USERS = 8 };
+    struct ikv_learner *learner = make_learner(2, PAGES, PLENTY);
+    const struct ikv_fences *held[USERS] = {NULL};
+    uint64_t counts[USERS] = {0};
+    struct ikv_learned list;
+    rng_state rng = {2};
+    size_t changes = 0;
+
+    (void)state;
+    list_make(&list, 2, 1);
+    for (size_t step = 0; step < test_scaled(4000); step++) {
+        const size_t user = (size_t)rng_below(&rng, USERS);
+
+        if (held[user] == NULL) {
+            held[user] = ikv_learner_take(learner);
+            changes += step > 0 && held[user]->count != counts[user];
+            counts[user] = held[user]->count;
+        } else {
+            assert_int_equal(held[user]->count, counts[user]);
+            assert_snapshot(held[user], 2, PAGES);
+            ikv_learner_give_back(learner, held[user]);
+            held[user] = NULL;
+        }
+        list_clear(&list);
+        list_tell(&list, rng_below(&rng, PAGES));
+        ikv_learner_add(learner, &list, 1);
+    }
+    assert_true(changes > test_scaled(4000) / 100);
+    for (size_t user = 0; user < USERS; user++)
+        if (held[user] != NULL)
+            ikv_learner_give_back(learner, held[user]);
+    ikv_learner_free(learner);
+    list_free(&list);
+}
+
+/* The first snapshot is held: there can be a second, but no third until it is given back. */
+static void there_are_two_snapshots_at_most(void **state)
+{
+    struct ikv_learner *learner = make_learner(1, 1000, PLENTY);
+    const struct ikv_fences *first;
+    const struct ikv_fences *second;
+    struct ikv_learned list;
+
+    (void)state;
+    list_make(&list, 1, 10);
+    list_tell(&list, 100);
+    ikv_learner_add(learner, &list, 1);
+    first = ikv_learner_take(learner);
+    assert_int_equal(first->count, 1);
+    for (uint64_t page = 200; page < 250; page++) {
+        list_clear(&list);
+        list_tell(&list, page);
+        ikv_learner_add(learner, &list, 1);
+        assert_int_equal(known_pages(learner, 1, 1000), 2);
+    }
+    assert_int_equal(first->count, 1);
+    second = ikv_learner_take(learner);
+    ikv_learner_give_back(learner, first);
+    list_clear(&list);
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, 1, 1000), 51);
+    assert_int_equal(second->count, 2);
+    ikv_learner_give_back(learner, second);
+    ikv_learner_free(learner);
+    list_free(&list);
+}
+
+/* ---------------------------------------------------------------- bounds */
+
+/* Any memory: it learns as much as fits, stops, and what it says it holds is never more. */
+static void it_stays_within_its_memory(void **state)
+{
+    rng_state rng = {3};
+
+    (void)state;
+    for (size_t round = 0; round < test_scaled(60); round++) {
+        const uint32_t words = widths[round % 3];
+        const uint64_t pages = 1 + rng_below(&rng, 5000);
+        const uint64_t memory = rng_below(&rng, UINT64_C(1) << (9 + rng_below(&rng, 12)));
+        struct ikv_learner *learner = make_learner(words, pages, memory);
+        struct ikv_learner_info info;
+        struct ikv_learned list;
+
+        list_make(&list, words, 1000);
+        for (size_t step = 0; step < 300 && ikv_learner_learns(learner); step++) {
+            const struct ikv_fences *fences = ikv_learner_take(learner);
+
+            list_clear(&list);
+            while (list.count < list.room)
+                list_tell(&list, rng_below(&rng, pages));
+            ikv_learner_add(learner, &list, 1000);
+            ikv_learner_get_info(learner, &info);
+            assert_true(info.bytes <= info.bytes_most && info.bytes_most <= memory);
+            assert_int_equal(info.pages, pages);
+            ikv_learner_give_back(learner, fences);
+        }
+        assert_false(ikv_learner_learns(learner));
+        ikv_learner_get_info(learner, &info);
+        assert_int_equal(known_pages(learner, words, pages), info.known);
+        if (learner != NULL) {
+            assert_true(info.known > 0);
+            /* Half of the memory can be used, less what waits and the fixed part. */
+            if (info.known < pages)
+                assert_true(info.known * (8 * words + 4) * 5 / 2 + 2000 > memory * 3 / 4);
+        }
+        ikv_learner_free(learner);
+        list_free(&list);
+    }
+}
+
+/* Of news that are more than there is room for, an even selection is known. */
+static void the_last_room_is_shared_evenly(void **state)
+{
+    enum { PAGES = 100000, LEFT = 10, NEWS = 200 };
+    const uint64_t memory = 60000;
+    struct ikv_learner *learner = make_learner(1, PAGES, memory);
+    struct ikv_learned list;
+    const struct ikv_fences *fences;
+    uint64_t before = 49999;
+    uint64_t most;
+    uint64_t taken = 0;
+
+    (void)state;
+    list_make(&list, 1, PAGES);
+    for (uint64_t page = 0; page < PAGES; page++)
+        list_tell(&list, page);
+    ikv_learner_add(learner, &list, 1);
+    most = known_pages(learner, 1, PAGES);
+    assert_in_range(most, 10 * LEFT, PAGES / 2);
+    assert_false(ikv_learner_learns(learner));
+    ikv_learner_free(learner);
+
+    learner = make_learner(1, PAGES, memory);
+    list_clear(&list);
+    for (uint64_t page = 0; page < most - LEFT; page++)
+        list_tell(&list, page);
+    ikv_learner_add(learner, &list, PAGES);
+    list_clear(&list);
+    assert_int_equal(known_pages(learner, 1, PAGES), most - LEFT);
+    for (uint64_t page = 50000; page < 50000 + NEWS; page++)
+        list_tell(&list, page);
+    ikv_learner_add(learner, &list, PAGES);
+    assert_int_equal(known_pages(learner, 1, PAGES), most);
+    fences = ikv_learner_take(learner);
+    for (uint64_t i = most - LEFT; i < most; i++) {
+        const uint64_t page = ikv_fence_page(fences, i);
+
+        assert_in_range(page - before, NEWS / LEFT - 1, NEWS / LEFT + 1);
+        before = page;
+        taken++;
+    }
+    assert_int_equal(taken, LEFT);
+    ikv_learner_give_back(learner, fences);
+    ikv_learner_free(learner);
+    list_free(&list);
+}
+
+/* Snapshots number pages in 32 bits; an index may have more. */
+static void pages_with_great_numbers_are_left_out(void **state)
+{
+    const uint64_t pages = UINT64_C(1) << 33;
+    struct ikv_learner *learner = make_learner(1, pages, PLENTY);
+    struct ikv_learned list;
+
+    (void)state;
+    list_make(&list, 1, 4);
+    list_tell(&list, 5);
+    list_tell(&list, UINT32_MAX);
+    list_tell(&list, UINT64_C(1) << 32);
+    list_tell(&list, (UINT64_C(1) << 32) + 5);
+    ikv_learner_add(learner, &list, 1);
+    assert_int_equal(known_pages(learner, 1, pages), 2);
+    ikv_learner_free(learner);
+    list_free(&list);
+}
+
+static void without_memory_or_pages_there_is_no_learner(void **state)
+{
+    struct ikv_learner_info info;
+    struct ikv_learned list;
+
+    (void)state;
+    list_make(&list, 1, 1);
+    list_tell(&list, 0);
+    for (uint64_t memory = 0; memory < 2000; memory++) {
+        const uint64_t pages = memory > 1000 ? 0 : 1000;
+        struct ikv_learner *learner = make_learner(1, pages, memory);
+
+        assert_true(learner == NULL || (memory > 100 && pages > 0));
+        assert_true(learner != NULL || memory < 600 || pages == 0);
+        if (learner == NULL) {
+            const struct ikv_fences *fences = ikv_learner_take(learner);
+
+            assert_int_equal(fences->count, 0);
+            assert_false(ikv_learner_learns(learner));
+            ikv_learner_add(learner, &list, 1);
+            ikv_learner_get_info(learner, &info);
+            assert_int_equal(info.bytes, 0);
+            ikv_learner_give_back(learner, fences);
+        } else { /* enough for a fence at least */
+            ikv_learner_add(learner, &list, 1);
+            assert_int_equal(known_pages(learner, 1, 1000), 1);
+        }
+        ikv_learner_free(learner);
+    }
+    list_free(&list);
+}
+
+/* ---------------------------------------------------------------- contradictions */
+
+/* Pages 10, 20, 30 begin with the keys 100, 200, 300; then comes another. */
+static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
+{
+    for (int at_once = 0; at_once <= 1; at_once++) {
+        struct ikv_learner *learner = make_learner(1, 1000, PLENTY);
+        const struct ikv_fences *held = NULL;
+        const struct ikv_fences *fences;
+        struct ikv_learner_info info;
+        struct ikv_learned list;
+
+        list_make(&list, 1, 4);
+        for (uint64_t i = 10; i <= 30; i += 10)
+            list_tell_key(&list, i, 10 * i);
+        if (!at_once) {
+            ikv_learner_add(learner, &list, 1);
+            list_clear(&list);
+            held = ikv_learner_take(learner);
+        }
+        list_tell_key(&list, page, key);
+        ikv_learner_add(learner, &list, 1);
+        fences = ikv_learner_take(learner);
+        assert_int_equal(fences->count, !fits ? 0 : page % 10 == 0 ? 3 : 4);
+        assert_int_equal(ikv_learner_learns(learner), fits);
+        for (uint64_t i = 1; i < fences->count; i++)
+            assert_true(fences->keys[i - 1] <= fences->keys[i] &&
+                        fences->pages[i - 1] < fences->pages[i]);
+        ikv_learner_give_back(learner, fences);
+        if (held != NULL) { /* a batch that goes on with the old ones */
+            assert_int_equal(held->count, 3);
+            assert_int_equal(held->keys[2], 300);
+            ikv_learner_give_back(learner, held);
+        }
+        if (!fits) {
+            ikv_learner_add(learner, &list, 1000000);
+            ikv_learner_get_info(learner, &info);
+            assert_int_equal(info.known, 0);
+            assert_true(info.bytes < 2000); /* the snapshot is gone, and what waited */
+        }
+        ikv_learner_free(learner);
+        list_free(&list);
+    }
+}
+
+static void a_contradiction_makes_it_forget(void **state)
+{
+    (void)state;
+    tell_a_fourth(15, 150, true);
+    tell_a_fourth(15, 100, true); /* keys may be there many times */
+    tell_a_fourth(15, 200, true);
+    tell_a_fourth(20, 200, true);
+    tell_a_fourth(9, 0, true);
+    tell_a_fourth(31, UINT64_MAX, true);
+    tell_a_fourth(15, 99, false);
+    tell_a_fourth(15, 201, false);
+    tell_a_fourth(20, 201, false);
+    tell_a_fourth(20, 199, false);
+    tell_a_fourth(9, 101, false);
+    tell_a_fourth(0, UINT64_MAX, false);
+    tell_a_fourth(31, 299, false);
+    tell_a_fourth(999, 0, false);
+}
+
+/* ---------------------------------------------------------------- runs */
+
+typedef struct run_pages {
+    memory_index index;
+    struct ikv_search search;
+    struct ikv_fences fences;
+} run_pages;
+
+static void note(run_pages *pages, struct ikv_learned *learned, uint64_t number)
+{
+    const struct ikv_geometry *geometry = &pages->index.geometry;
+    struct ikv_page page = {
+        .number = number,
+        .entries = index_page_bytes(&pages->index, number),
+        .count = (uint32_t)(ikv_page_first_entry(geometry, number + 1) -
+                            ikv_page_first_entry(geometry, number)),
+    };
+
+    ikv_learn_note(learned, &pages->search, &page);
+}
+
+static void a_run_notes_pages_that_are_new_and_in_order(void **state)
+{
+    const uint32_t known[] = {2, 5};
+    uint64_t memory[2 * 8];
+    struct ikv_learned learned;
+    run_pages pages;
+
+    (void)state;
+    index_of_numbers(&pages.index, 10 * 256 - 100);
+    fences_of_pages(&pages.fences, &pages.index, known, 2);
+    pages.search = (struct ikv_search){.index = &pages.index.geometry, .fences = &pages.fences};
+    memset(index_page_bytes(&pages.index, 3) + 255 * 16, 0, 8);
+    memset(index_page_bytes(&pages.index, 9) + 100 * 16, 0, 8);
+    ikv_learned_begin(&learned, &pages.index.geometry.key, memory, sizeof(memory));
+    assert_int_equal(learned.room, 8);
+    for (uint64_t page = 0; page < 10; page++)
+        note(&pages, &learned, page);
+    assert_int_equal(learned.count, 6);
+    for (uint64_t i = 0; i < 6; i++) {
+        static const uint64_t expected[] = {0, 1, 4, 6, 7, 8};
+
+        assert_int_equal(memory[2 * i], expected[i]);
+        assert_int_equal(memory[2 * i + 1], 10 * 256 * expected[i] + 5);
+    }
+    ikv_learned_begin(&learned, &pages.index.geometry.key, NULL, 0);
+    note(&pages, &learned, 0);
+    assert_int_equal(learned.count, 0);
+    fences_free(&pages.fences);
+    index_free(&pages.index);
+}
+
+/* Tens of thousands of pages and room for 512: each tenth of them has its share, the last ones as
+ * well as the first. */
+static void a_long_run_notes_a_fair_sample(void **state)
+{
+    enum { PAGES = 20000, ROOM = 512, TENTHS = 10 };
+    const size_t size = ROOM * 2 * sizeof(uint64_t);
+    unsigned shares[TENTHS] = {0};
+    struct ikv_learned learned;
+    run_pages pages;
+
+    (void)state;
+    index_of_numbers(&pages.index, PAGES * 256);
+    pages.fences = (struct ikv_fences){0};
+    pages.search = (struct ikv_search){.index = &pages.index.geometry, .fences = &pages.fences};
+    ikv_learned_begin(&learned, &pages.index.geometry.key, must_malloc(size), size);
+    for (uint64_t page = 0; page < PAGES; page++)
+        note(&pages, &learned, page);
+    assert_int_equal(learned.count, ROOM);
+    for (size_t i = 0; i < ROOM; i++) {
+        const uint64_t page = learned.entries[2 * i];
+
+        assert_true(page < PAGES);
+        assert_int_equal(learned.entries[2 * i + 1], 10 * 256 * page + 5);
+        shares[page * TENTHS / PAGES]++;
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(learned.entries[2 * j], page);
+    }
+    /* 51 expected, standard deviation 7. */
+    for (size_t i = 0; i < TENTHS; i++)
+        assert_in_range(shares[i], 25, 80);
+    free(learned.entries);
+    index_free(&pages.index);
+}
+
+static void a_run_needs_little_memory(void **state)
+{
+    struct ikv_geometry index;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t entry = 8 * (1 + widths[i]);
+
+        imagined_index(&index, widths[i], 1);
+        assert_int_equal(ikv_learned_size(&index.key, 0), 0);
+        assert_in_range(ikv_learned_size(&index.key, 1), 30 * entry, 40 * entry);
+        assert_int_equal(ikv_learned_size(&index.key, 1000), 4096 * entry);
+        assert_int_equal(ikv_learned_size(&index.key, UINT32_MAX), 4096 * entry);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_knows_what_it_was_told),
+        cmocka_unit_test(news_of_a_large_index_wait_until_paid_for),
+        cmocka_unit_test(a_snapshot_stays_as_it_is_until_it_is_given_back),
+        cmocka_unit_test(there_are_two_snapshots_at_most),
+        cmocka_unit_test(it_stays_within_its_memory),
+        cmocka_unit_test(the_last_room_is_shared_evenly),
+        cmocka_unit_test(pages_with_great_numbers_are_left_out),
+        cmocka_unit_test(without_memory_or_pages_there_is_no_learner),
+        cmocka_unit_test(a_contradiction_makes_it_forget),
+        cmocka_unit_test(a_run_notes_pages_that_are_new_and_in_order),
+        cmocka_unit_test(a_long_run_notes_a_fair_sample),
+        cmocka_unit_test(a_run_needs_little_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

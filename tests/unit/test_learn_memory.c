@@ -1,0 +1,124 @@
+/* What a learner really allocates: never more than it was given, whoever holds its snapshots; and
+ * what becomes of it when there is no memory. */
+#include "fault_alloc.h"
+#include "learn_lists.h"
+
+#include "scale.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { USERS = 4, ROOM = 1000 };
+
+/* Random pages, while snapshots are held now and then. Returns how many are known in the end. */
+static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_t pages,
+                            struct ikv_learned *list, uint64_t seed)
+{
+    const struct ikv_fences *held[USERS] = {NULL};
+    rng_state rng = {seed};
+    uint64_t count;
+
+    for (size_t step = 0; step < 60; step++) {
+        const size_t user = (size_t)rng_below(&rng, USERS);
+
+        if (held[user] == NULL) {
+            held[user] = ikv_learner_take(learner);
+        } else {
+            assert_snapshot(held[user], words, pages);
+            ikv_learner_give_back(learner, held[user]);
+            held[user] = NULL;
+        }
+        list_clear(list);
+        for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
+            list_tell(list, rng_below(&rng, pages));
+        ikv_learner_add(learner, list, rng_below(&rng, 3000));
+    }
+    for (size_t user = 0; user < USERS; user++)
+        if (held[user] != NULL)
+            ikv_learner_give_back(learner, held[user]);
+    count = known_pages(learner, words, pages);
+    ikv_learner_free(learner);
+    return count;
+}
+
+static void it_allocates_no_more_than_its_memory(void **state)
+{
+    static const uint32_t widths[] = {1, 2, 16};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= test_scaled(150); seed++) {
+        rng_state rng = {seed};
+        const uint32_t words = widths[seed % 3];
+        const uint64_t pages = 1 + rng_below(&rng, UINT64_C(1) << rng_below(&rng, 15));
+        const uint64_t memory = rng_below(&rng, UINT64_C(1) << (8 + rng_below(&rng, 15)));
+        const size_t live = fault_alloc_live();
+        struct ikv_learner *learner = NULL;
+        struct ikv_learned list;
+        struct ikv_geometry index;
+        fault_alloc_report report;
+        struct ikv_learner_info info;
+
+        imagined_index(&index, words, pages);
+        list_make(&list, words, ROOM);
+        fault_alloc_start(FAULT_ALLOC_NONE, false);
+        assert_int_equal(ikv_learner_new(&index, memory, &learner), 0);
+        ikv_learner_get_info(learner, &info);
+        assert_true(info.bytes_most <= memory);
+        (void)use_learner(learner, words, pages, &list, seed);
+        report = fault_alloc_stop();
+        assert_in_range(report.peak, 0, info.bytes_most);
+        list_free(&list);
+        assert_int_equal(fault_alloc_live(), live);
+    }
+}
+
+/* Every allocation fails once, and from some time on for good. */
+static void without_memory_it_learns_what_it_can(void **state)
+{
+    struct ikv_learner *learner = NULL;
+    struct ikv_learned list;
+    struct ikv_geometry index;
+    size_t live;
+
+    (void)state;
+    imagined_index(&index, 2, 3000);
+    list_make(&list, 2, ROOM);
+    live = fault_alloc_live();
+    fault_alloc_start(0, false);
+    assert_int_equal(ikv_learner_new(&index, 1 << 20, &learner), -ENOMEM);
+    assert_int_equal(fault_alloc_stop().failed, 1);
+    assert_null(learner);
+    for (int for_good = 0; for_good <= 1; for_good++) {
+        uint64_t failed = 1;
+
+        for (uint64_t number = 0; failed > 0; number++) {
+            uint64_t count;
+
+            assert_int_equal(ikv_learner_new(&index, 1 << 20, &learner), 0);
+            fault_alloc_start(number, for_good);
+            count = use_learner(learner, 2, 3000, &list, 1);
+            failed = fault_alloc_stop().failed;
+            /* The first is the buffer, the second the first snapshot. */
+            assert_int_equal(count == 0, for_good && number < 2);
+            if (!for_good) /* about 30,000 pages were told, the last of them still wait */
+                assert_in_range(count, 2900, 3000);
+            assert_int_equal(fault_alloc_live(), live);
+            assert_in_range(number, 0, 100);
+        }
+    }
+    list_free(&list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_allocates_no_more_than_its_memory),
+        cmocka_unit_test(without_memory_it_learns_what_it_can),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+/* Batches that go by: the search over indexes in memory, and a learner that is told what it read.
+ */
+#include "search_driver.h"
+
+#include "hostkey.h"
+#include "scale.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLENTY   ((uint64_t)64 << 20)
+#define NO_LIMIT UINT64_MAX
+
+/* A batch the way the driver runs one. Returns its probes. */
+static uint64_t run_batch(const memory_index *index, struct ikv_learner *learner,
+                          const key_batch *batch, ikv_match match, rng_state *rng,
+                          search_answers *ret_answers)
+{
+    const struct ikv_key_info *key = &index->geometry.key;
+    const size_t size = ikv_learner_learns(learner) ? ikv_learned_size(key, batch->count) : 0;
+    const struct ikv_fences *fences = ikv_learner_take(learner);
+    struct ikv_learned learned;
+
+    ikv_learned_begin(&learned, key, size > 0 ? must_malloc(size) : NULL, size);
+    search_run(ret_answers, index, fences, batch, match, rng, NO_LIMIT, &learned);
+    ikv_learner_add(learner, &learned, batch->count);
+    ikv_learner_give_back(learner, fences);
+    free(learned.entries);
+    return ret_answers->probes;
+}
+
+/* Keys of random entries, all of which are found. Returns probes. */
+static uint64_t run_random_batch(const memory_index *index, struct ikv_learner *learner,
+                                 size_t count, rng_state *rng, uint32_t *ret_keys)
+{
+    uint64_t *keys = must_malloc(count * sizeof(*keys));
+    search_answers answers;
+    key_batch batch;
+    uint64_t probes;
+
+    for (size_t i = 0; i < count; i++)
+        keys[i] = 10 * rng_below(rng, index->geometry.count) + 5;
+    batch_make(&batch, IKV_KEY_U64, (const unsigned char *)keys, count);
+    probes = run_batch(index, learner, &batch, IKV_EXACT, rng, &answers);
+    for (uint32_t i = 0; i < batch.count; i++) {
+        assert_int_equal(answers.status[i], IKV_FOUND);
+        assert_int_equal(10 * index_entry(answers.positions[i]) + 5,
+                         ((const uint64_t *)(const void *)batch.keys)[i]);
+    }
+    *ret_keys = batch.count;
+    answers_free(&answers);
+    batch_free(&batch);
+    free(keys);
+    return probes;
+}
+
+static struct ikv_learner *make_learner(const memory_index *index, uint64_t memory)
+{
+    struct ikv_learner *learner = NULL;
+
+    assert_int_equal(ikv_learner_new(&index->geometry, memory, &learner), 0);
+    assert_non_null(learner);
+    return learner;
+}
+
+static uint64_t known(struct ikv_learner *learner)
+{
+    struct ikv_learner_info info;
+
+    ikv_learner_get_info(learner, &info);
+    assert_true(info.bytes <= info.bytes_most);
+    return info.known;
+}
+
+/* ---------------------------------------------------------------- towards one probe a key */
+
+enum { PAGES = 5000 };
+
+/* A random key's page is one of 5,000, and 1,000 keys a batch. */
+static void batches_come_to_one_probe_a_key(void **state)
+{
+    struct ikv_learner *learner;
+    memory_index index;
+    rng_state rng = {1};
+    uint64_t before = UINT64_MAX;
+    uint32_t keys = 0;
+    size_t batches = 0;
+
+    (void)state;
+    index_of_numbers(&index, PAGES * 256);
+    learner = make_learner(&index, PLENTY);
+    while (ikv_learner_learns(learner)) {
+        const uint64_t probes = run_random_batch(&index, learner, 1000, &rng, &keys);
+        assert_true(batches > 0 || probes > 2 * keys);
+        assert_true(batches < 3 || probes < keys * 12 / 10);
+        if (batches < 4) { /* later ones differ by chance */
+            assert_true(probes < before);
+            before = probes;
+        }
+        batches++;
+        assert_in_range(batches, 1, 60);
+    }
+    assert_int_equal(known(learner), PAGES);
+    assert_true(run_random_batch(&index, learner, 1000, &rng, &keys) <= keys);
+    ikv_learner_free(learner);
+    index_free(&index);
+}
+
+/* The same with single keys. */
+static void single_keys_come_to_one_probe(void **state)
+{
+    struct ikv_learner *learner;
+    memory_index index;
+    rng_state rng = {2};
+    uint64_t probes = 0;
+    uint32_t keys;
+    size_t gets = 0;
+
+    (void)state;
+    index_of_numbers(&index, 200 * 256);
+    learner = make_learner(&index, PLENTY);
+    while (ikv_learner_learns(learner) && gets < 200 * 20) {
+        (void)run_random_batch(&index, learner, 1, &rng, &keys);
+        gets++;
+    }
+    assert_int_equal(known(learner), 200);
+    for (size_t i = 0; i < 100; i++)
+        probes += run_random_batch(&index, learner, 1, &rng, &keys);
+    assert_int_equal(probes, 100);
+    ikv_learner_free(learner);
+    index_free(&index);
+}
+
+/* With room for half of the pages, most keys need one probe or two: what is known is evenly
+ * spread. */
+static void half_of_the_fences_are_worth_most_of_it(void **state)
+{
+    struct ikv_learner *learner;
+    memory_index index;
+    rng_state rng = {3};
+    uint64_t probes = 0;
+    uint64_t all_keys = 0;
+    uint32_t keys;
+
+    (void)state;
+    index_of_numbers(&index, PAGES * 256);
+    learner = make_learner(&index, PAGES * 28 / 2 + 2000);
+    for (size_t i = 0; i < 60 && ikv_learner_learns(learner); i++)
+        (void)run_random_batch(&index, learner, 1000, &rng, &keys);
+    assert_false(ikv_learner_learns(learner));
+    assert_in_range(known(learner), PAGES * 45 / 100, PAGES * 55 / 100);
+    for (size_t i = 0; i < 1000; i++) {
+        probes += run_random_batch(&index, learner, 1, &rng, &keys);
+        all_keys += keys;
+    }
+    assert_true(probes * 10 < all_keys * 20);
+    ikv_learner_free(learner);
+    index_free(&index);
+}
+
+/* One key range is asked for, again and again: its pages are learned, others are not needed. */
+static void what_is_asked_for_is_learned(void **state)
+{
+    struct ikv_learner *learner;
+    memory_index index;
+    rng_state rng = {4};
+    search_answers answers;
+    uint64_t probes = 0;
+
+    (void)state;
+    index_of_numbers(&index, PAGES * 256);
+    learner = make_learner(&index, 10000); /* about 300 fences */
+    for (size_t i = 0; i < 400; i++) {
+        uint64_t keys[20];
+        key_batch batch;
+
+        for (size_t k = 0; k < 20; k++)
+            keys[k] = 10 * (256 * 1000 + rng_below(&rng, 100 * 256)) + 5;
+        batch_make(&batch, IKV_KEY_U64, (const unsigned char *)keys, 20);
+        probes = run_batch(&index, learner, &batch, IKV_EXACT, &rng, &answers);
+        if (i == 399)
+            assert_true(probes <= batch.count);
+        answers_free(&answers);
+        batch_free(&batch);
+    }
+    assert_in_range(known(learner), 100, 300);
+    ikv_learner_free(learner);
+    index_free(&index);
+}
+
+/* ---------------------------------------------------------------- answers */
+
+/* Small random stores, all matches: learned fences never change an answer. */
+static void answers_stay_right_while_it_learns(void **state)
+{
+    static const ikv_key_type types[] = {IKV_KEY_U64, IKV_KEY_I32, IKV_KEY_I128, IKV_KEY_BYTES(20),
+                                         IKV_KEY_BYTES(128)};
+    (void)state;
+    for (uint64_t seed = 1; seed <= test_scaled(60); seed++) {
+        rng_state rng = {seed};
+        const ikv_key_type type = types[seed % 5];
+        const size_t width = hostkey_width(type);
+        const size_t stride = hostkey_layout(type, 0).stride;
+        struct ikv_learner *learner = NULL;
+        memory_index index;
+        store_model model;
+
+        model_init(&model, type);
+        model_fill(&model, &rng, (size_t)(1 + rng_below(&rng, 30 * 4096 / stride)),
+                   (model_keys)rng_below(&rng, 4), MODEL_SIZES_SMALL);
+        for (size_t i = model.count / 3; i > 0; i--) /* some keys again, one of them often */
+            model_add(&model, model.pairs[i % 2 ? i : 0].key, NULL, 0);
+        model_sort(&model, MODEL_KEEP_ALL);
+        index_from_model(&index, &model, 0);
+        assert_int_equal(
+            ikv_learner_new(&index.geometry, rng_below(&rng, 3) ? PLENTY : 2000, &learner), 0);
+        for (size_t i = 0; i < 12; i++) {
+            unsigned char keys[50 * IKV_KEY_WIDTH_MAX];
+            search_answers answers;
+            key_batch batch;
+
+            for (size_t k = 0; k < 50; k++)
+                model_probe_key(&rng, &model, keys + k * width);
+            batch_make(&batch, type, keys, (size_t)(1 + rng_below(&rng, 50)));
+            (void)run_batch(&index, learner, &batch, (ikv_match)rng_below(&rng, 3), &rng, &answers);
+            assert_answers(&answers, &model, &batch);
+            answers_free(&answers);
+            batch_free(&batch);
+        }
+        ikv_learner_free(learner);
+        index_free(&index);
+        model_free(&model);
+    }
+}
+
+/* Pages each of which is in order, but not among each other: sooner or later that is noticed, and
+ * all is forgotten. Until then snapshots ascend. */
+static void an_index_out_of_order_is_found_out(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= test_scaled(100); seed++) {
+        rng_state rng = {seed};
+        const uint64_t pages = 20 + rng_below(&rng, 80);
+        struct ikv_learner *learner;
+        memory_index index;
+        size_t batches = 0;
+
+        index_of_numbers(&index, pages * 256);
+        for (uint64_t i = rng_below(&rng, 10) + 1; i > 0; i--) { /* exchange two pages */
+            unsigned char *a = index_page_bytes(&index, rng_below(&rng, pages / 2));
+            unsigned char *b = index_page_bytes(&index, pages / 2 + rng_below(&rng, pages / 2));
+            unsigned char page[4096];
+
+            memcpy(page, a, 4096);
+            memcpy(a, b, 4096);
+            memcpy(b, page, 4096);
+        }
+        learner = make_learner(&index, PLENTY);
+        while (ikv_learner_learns(learner)) {
+            const struct ikv_fences *fences;
+            search_answers answers;
+            uint64_t keys[50];
+            key_batch batch;
+
+            for (size_t k = 0; k < 50; k++)
+                keys[k] = rng_below(&rng, pages * 2560);
+            batch_make(&batch, IKV_KEY_U64, (const unsigned char *)keys, 50);
+            (void)run_batch(&index, learner, &batch, (ikv_match)(batches % 3), &rng, &answers);
+            answers_free(&answers);
+            batch_free(&batch);
+            fences = ikv_learner_take(learner);
+            for (uint64_t i = 1; i < fences->count; i++)
+                assert_true(fences->keys[i - 1] <= fences->keys[i] &&
+                            ikv_fence_page(fences, i - 1) < ikv_fence_page(fences, i));
+            ikv_learner_give_back(learner, fences);
+            assert_true(batches++ < 100);
+        }
+        assert_int_equal(known(learner), 0);
+        ikv_learner_free(learner);
+        index_free(&index);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_come_to_one_probe_a_key),
+        cmocka_unit_test(single_keys_come_to_one_probe),
+        cmocka_unit_test(half_of_the_fences_are_worth_most_of_it),
+        cmocka_unit_test(what_is_asked_for_is_learned),
+        cmocka_unit_test(answers_stay_right_while_it_learns),
+        cmocka_unit_test(an_index_out_of_order_is_found_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* One learner, many threads: each takes snapshots, holds them for a while, adds, gives back. And a
+ * child that is forked amid all that. */
+#include "learn_lists.h"
+
+#include "scale.h"
+#include "tmpdir.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { THREADS = 4, PAGES = 3000, WORDS = 2, ROOM = 50 };
+
+typedef struct shared {
+    struct ikv_learner *learner;
+    uint64_t memory;
+    size_t rounds; /* 0: until told to stop */
+    bool lies;     /* pages with wrong keys are told, too */
+    atomic_bool stop;
+    atomic_uint next_seed;
+    atomic_uint wrong; /* cmocka's assertions are for the main thread only */
+} shared;
+
+static bool snapshot_is_right(const struct ikv_fences *fences)
+{
+    uint64_t key[WORDS];
+
+    for (uint64_t i = 0; i < fences->count; i++) {
+        imagined_key(WORDS, ikv_fence_page(fences, i), key);
+        if (memcmp(key, ikv_fence(fences, i), sizeof(key)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* As list_tell does, without assertions. */
+static void tell(struct ikv_learned *list, uint64_t page)
+{
+    uint64_t *entry = list->entries + (size_t)list->count++ * list->words;
+
+    entry[0] = page;
+    imagined_key(WORDS, page, entry + 1);
+}
+
+static void *use(void *argument)
+{
+    shared *all = argument;
+    uint64_t memory[ROOM * (1 + WORDS)];
+    struct ikv_learned list = {.entries = memory, .words = 1 + WORDS, .room = ROOM};
+    rng_state rng = {atomic_fetch_add(&all->next_seed, 1)};
+    struct ikv_learner_info info;
+
+    for (size_t round = 0; all->rounds ? round < all->rounds : !atomic_load(&all->stop); round++) {
+        const struct ikv_fences *fences = ikv_learner_take(all->learner);
+        const struct ikv_fences *other = ikv_learner_take(all->learner);
+
+        if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences))
+            atomic_fetch_add(&all->wrong, 1);
+        if (other->count < fences->count && other->count > 0)
+            atomic_fetch_add(&all->wrong, 1);
+        ikv_learner_give_back(all->learner, other);
+        list.count = 0;
+        for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
+            tell(&list, rng_below(&rng, PAGES));
+        if (all->lies && list.count > 0 && rng_below(&rng, 300) == 0)
+            memory[1] = UINT64_MAX;
+        ikv_learner_add(all->learner, &list, 100);
+        ikv_learner_get_info(all->learner, &info);
+        if (info.bytes > all->memory || info.bytes_most > all->memory)
+            atomic_fetch_add(&all->wrong, 1);
+        ikv_learner_give_back(all->learner, fences);
+    }
+    return NULL;
+}
+
+static void make(shared *ret, uint64_t memory, size_t rounds)
+{
+    struct ikv_geometry index;
+
+    memset(ret, 0, sizeof(*ret));
+    ret->memory = memory;
+    ret->rounds = rounds;
+    imagined_index(&index, WORDS, PAGES);
+    assert_int_equal(ikv_learner_new(&index, memory, &ret->learner), 0);
+    assert_non_null(ret->learner);
+}
+
+static void run_threads(shared *all)
+{
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use, all), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&all->wrong), 0);
+}
+
+/* Tell one thread's list of all pages; everything is given back, so that nothing has to wait. */
+static void tell_all(struct ikv_learner *learner)
+{
+    struct ikv_learned list;
+
+    list_make(&list, WORDS, PAGES);
+    for (uint64_t page = 0; page < PAGES; page++)
+        list_tell(&list, page);
+    ikv_learner_add(learner, &list, PAGES);
+    list_free(&list);
+}
+
+static void threads_learn_together(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < test_scaled(40); round++) {
+        shared all;
+
+        make(&all, 1 << 20, 1 + 50 * (round % 8));
+        run_threads(&all);
+        tell_all(all.learner);
+        assert_int_equal(known_pages(all.learner, WORDS, PAGES), PAGES);
+        assert_false(ikv_learner_learns(all.learner));
+        ikv_learner_free(all.learner);
+    }
+}
+
+static void threads_fill_its_memory_together(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < test_scaled(40); round++) {
+        shared all;
+
+        make(&all, 20000, 500);
+        run_threads(&all);
+        tell_all(all.learner);
+        assert_in_range(known_pages(all.learner, WORDS, PAGES), 200, PAGES / 2);
+        assert_false(ikv_learner_learns(all.learner));
+        ikv_learner_free(all.learner);
+    }
+}
+
+static void threads_find_contradictions(void **state)
+{
+    size_t forgotten = 0;
+
+    (void)state;
+    for (size_t round = 0; round < test_scaled(40); round++) {
+        shared all;
+
+        make(&all, 1 << 20, 200);
+        all.lies = true;
+        run_threads(&all);
+        forgotten += known_pages(all.learner, WORDS, PAGES) == 0;
+        ikv_learner_free(all.learner);
+    }
+    assert_true(forgotten > 0);
+}
+
+/* The child has one thread; the others' may have been anywhere. It uses the learner and ends. */
+static void a_forked_child_never_waits(void **state)
+{
+    pthread_t threads[2];
+    shared all;
+
+    (void)state;
+    if (test_is_sanitized()) /* the thread sanitizer's own locks do not live through this */
+        skip();
+    make(&all, 1 << 20, 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use, &all), 0);
+    for (size_t i = 0; i < test_scaled(60); i++) {
+        const pid_t child = fork();
+        int status = 0;
+
+        assert_true(child >= 0);
+        if (child == 0) {
+            (void)alarm(20);
+            all.rounds = 50;
+            (void)use(&all);
+            ikv_learner_free(all.learner);
+            _exit(atomic_load(&all.wrong) == 0 ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        if (!ikv_learner_learns(all.learner)) { /* all is known: nothing happens any more */
+            atomic_store(&all.stop, true);
+            for (size_t t = 0; t < 2; t++)
+                assert_int_equal(pthread_join(threads[t], NULL), 0);
+            ikv_learner_free(all.learner);
+            make(&all, 1 << 20, 0);
+            for (size_t t = 0; t < 2; t++)
+                assert_int_equal(pthread_create(&threads[t], NULL, use, &all), 0);
+        }
+    }
+    atomic_store(&all.stop, true);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&all.wrong), 0);
+    ikv_learner_free(all.learner);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_learn_together),
+        cmocka_unit_test(threads_fill_its_memory_together),
+        cmocka_unit_test(threads_find_contradictions),
+        cmocka_unit_test(a_forked_child_never_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
