@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define WAITING_USUAL 16384 /* pages that may wait where memory is plenty */
-#define SMALL         1024  /* a snapshot of up to so many pages is replaced whenever there is news */
+#define SMALL         1024 /* a snapshot of up to so many pages is replaced whenever there is news */
 /* A larger one when as many keys were looked up, or pages learned, as are a quarter of it: so that
  * copying costs a key four fences at most. */
 #define QUARTER 4
@@ -257,53 +257,57 @@ void ikv_learner_get_info(struct ikv_learner *learner, struct ikv_learner_info *
 
 /* ---------------------------------------------------------------- merging */
 
-/* Known and waiting pages, one after the other in order of pages. */
-struct merge {
-    const struct ikv_fences *known;
-    uint64_t known_next;
-    const uint64_t *waiting; /* the next */
-    const uint64_t *waiting_end;
-    uint32_t words;
-    uint64_t page;
-    const uint64_t *key; /* NULL: before the first */
-    bool is_new;
-    bool contradiction; /* keys do not ascend, or a page has two */
-};
-
-static struct merge merge_begin(struct ikv_learner *learner)
+/* The first fence from `from` on whose page is `page` or a later one. Gallops. */
+static uint64_t place_of(const struct ikv_fences *fences, uint64_t from, uint64_t page)
 {
-    return (struct merge){
-        .known = newest(learner),
-        .waiting = learner->waiting,
-        .waiting_end = learner->waiting + learner->waiting_count * (1 + learner->words),
-        .words = learner->words,
-    };
+    uint64_t low = from; /* all before it are of earlier pages */
+    uint64_t step = 1;
+
+    while (low + step <= fences->count && fences->pages[low + step - 1] < page) {
+        low += step;
+        step *= 2;
+    }
+    uint64_t high = ikv_min(low + step - 1, fences->count);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (fences->pages[middle] < page)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-static bool merge_next(struct merge *merge)
+/* Of the waiting pages, sorted, keep one each of those that are not known. False: a page has two
+ * first keys, or one that is not between those of the pages around it. */
+static bool keep_news(struct ikv_learner *learner)
 {
-    const bool known = merge->known_next < merge->known->count;
-    const bool waiting = merge->waiting < merge->waiting_end;
-    const uint64_t *before = merge->key;
+    const struct ikv_fences *known = newest(learner);
+    const uint32_t words = learner->words;
+    uint64_t *before = NULL; /* the last that was kept */
+    size_t kept = 0;
+    uint64_t at = 0;
 
-    if (!known && !waiting)
-        return false;
-    const uint64_t page = known ? ikv_fence_page(merge->known, merge->known_next) : UINT64_MAX;
-    merge->is_new = waiting && merge->waiting[0] < page;
-    if (merge->is_new) {
-        merge->page = merge->waiting[0];
-        merge->key = merge->waiting + 1;
-    } else {
-        merge->page = page;
-        merge->key = ikv_fence(merge->known, merge->known_next++);
+    for (size_t i = 0; i < learner->waiting_count; i++) {
+        const uint64_t *entry = learner->waiting + i * (1 + words);
+        at = place_of(known, at, entry[0]);
+        const bool is_kept = before && before[0] == entry[0];
+        const bool is_known = at < known->count && known->pages[at] == entry[0];
+        const int order = before ? ikv_words_compare(before + 1, entry + 1, words) : -1;
+        const int order_left =
+            at > 0 ? ikv_words_compare(ikv_fence(known, at - 1), entry + 1, words) : -1;
+        const int order_right =
+            at < known->count ? ikv_words_compare(entry + 1, ikv_fence(known, at), words) : -1;
+
+        if (order > 0 || order_left > 0 || order_right > 0 || (is_kept && order != 0) ||
+            (is_known && order_right != 0))
+            return false;
+        if (is_kept || is_known)
+            continue;
+        before = learner->waiting + kept++ * (1 + words);
+        memmove(before, entry, (1 + words) * sizeof *entry);
     }
-    if (before && ikv_words_compare(before, merge->key, merge->words) > 0)
-        merge->contradiction = true;
-    for (; merge->waiting < merge->waiting_end && merge->waiting[0] == merge->page;
-         merge->waiting += 1 + merge->words) {
-        if (ikv_words_compare(merge->key, merge->waiting + 1, merge->words) != 0)
-            merge->contradiction = true;
-    }
+    learner->waiting_count = kept;
     return true;
 }
 
@@ -328,52 +332,66 @@ static struct snapshot *new_snapshot(struct ikv_learner *learner, uint64_t count
     return snapshot;
 }
 
-/* Known pages and `taken` of the `news` waiting ones, these evenly spread. */
-static void fill_snapshot(struct ikv_learner *learner, struct snapshot *snapshot, uint64_t news,
-                          uint64_t taken)
+/* Append fences of the newest snapshot to the one being made. */
+static void copy_known(struct ikv_fences *to, const struct ikv_fences *known, uint64_t from,
+                       uint64_t end)
 {
-    struct merge merge = merge_begin(learner);
-    struct ikv_fences *fences = &snapshot->fences;
-    uint64_t i = 0;
+    if (from == end)
+        return;
+    memcpy(to->keys + to->count * to->words, ikv_fence(known, from),
+           (size_t)(end - from) * to->words * sizeof(uint64_t));
+    if (to->pages)
+        memcpy(to->pages + to->count, known->pages + from, (size_t)(end - from) * sizeof(uint32_t));
+    to->count += end - from;
+}
 
-    while (merge_next(&merge)) {
-        if (merge.is_new) {
-            i++;
-            if (i * taken / news == (i - 1) * taken / news)
-                continue;
-        }
-        memcpy(fences->keys + fences->count * fences->words, merge.key,
-               fences->words * sizeof(uint64_t));
-        if (fences->pages)
-            fences->pages[fences->count] = (uint32_t)merge.page;
-        fences->count++;
+/* All that is known, and `taken` of the waiting pages, evenly spread. */
+static void fill_snapshot(const struct ikv_learner *learner, const struct ikv_fences *known,
+                          struct ikv_fences *to, uint64_t taken)
+{
+    const uint64_t news = learner->waiting_count;
+    uint64_t from = 0;
+
+    for (uint64_t i = 0; i < news; i++) {
+        const uint64_t *entry = learner->waiting + i * (1 + learner->words);
+        if ((i + 1) * taken / news == i * taken / news)
+            continue;
+        const uint64_t at = place_of(known, from, entry[0]);
+        copy_known(to, known, from, at);
+        from = at;
+        memcpy(to->keys + to->count * to->words, entry + 1, to->words * sizeof *entry);
+        if (to->pages)
+            to->pages[to->count] = (uint32_t)entry[0];
+        to->count++;
     }
+    copy_known(to, known, from, known->count);
+}
+
+static void forget_all(struct ikv_learner *learner)
+{
+    publish(learner, &learner->nothing);
+    free_waiting(learner);
 }
 
 /* Make a snapshot of what is known and what waits, unless the one that it would retire has to wait
  * for users of the one before. */
 static void merge_waiting(struct ikv_learner *learner)
 {
-    uint64_t news = 0;
+    const struct ikv_fences *known = newest(learner);
 
     if (!atomic_load(&learner->vacant))
         return;
     ikv_sort_entries(learner->waiting,
                      learner->waiting + learner->waiting_most * (1 + learner->words),
                      learner->waiting_count, 1 + learner->words);
-    struct merge merge = merge_begin(learner);
-    while (merge_next(&merge))
-        news += merge.is_new;
-    if (merge.contradiction) {
-        publish(learner, &learner->nothing);
-        free_waiting(learner);
+    if (!keep_news(learner)) {
+        forget_all(learner);
         return;
     }
-    const uint64_t known = newest(learner)->count;
-    const uint64_t taken = ikv_min(news, learner->known_most - known);
-    struct snapshot *snapshot = taken ? new_snapshot(learner, known + taken) : NULL;
+    const uint64_t taken = ikv_min(learner->waiting_count, learner->known_most - known->count);
+    struct snapshot *snapshot = taken ? new_snapshot(learner, known->count + taken) : NULL;
     if (snapshot) {
-        fill_snapshot(learner, snapshot, news, taken);
+        fill_snapshot(learner, known, &snapshot->fences, taken);
         publish(learner, snapshot);
     }
     learner->waiting_count = 0; /* if there was no memory, forgotten */
