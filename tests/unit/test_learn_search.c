@@ -1,5 +1,6 @@
 /* Batches that go by: the search over indexes in memory, and a learner that is told what it read.
  */
+#include "learn_lists.h"
 #include "search_driver.h"
 
 #include "hostkey.h"
@@ -15,6 +16,111 @@
 
 #define PLENTY   ((uint64_t)64 << 20)
 #define NO_LIMIT UINT64_MAX
+
+/* ---------------------------------------------------------------- runs */
+
+typedef struct run_pages {
+    memory_index index;
+    struct ikv_search search;
+    struct ikv_fences fences;
+} run_pages;
+
+static void note(run_pages *pages, struct ikv_learned *learned, uint64_t number)
+{
+    const struct ikv_geometry *geometry = &pages->index.geometry;
+    struct ikv_page page = {
+        .number = number,
+        .entries = index_page_bytes(&pages->index, number),
+        .count = (uint32_t)(ikv_page_first_entry(geometry, number + 1) -
+                            ikv_page_first_entry(geometry, number)),
+    };
+
+    ikv_learn_note(learned, &pages->search, &page);
+}
+
+static void a_run_notes_pages_that_are_new_and_in_order(void **state)
+{
+    const uint32_t known[] = {2, 5};
+    uint64_t memory[2 * 8];
+    struct ikv_learned learned;
+    run_pages pages;
+
+    (void)state;
+    index_of_numbers(&pages.index, 10 * 256 - 100);
+    fences_of_pages(&pages.fences, &pages.index, known, 2);
+    pages.search = (struct ikv_search){.index = &pages.index.geometry, .fences = &pages.fences};
+    memset(index_page_bytes(&pages.index, 3) + 255 * 16, 0, 8);
+    memset(index_page_bytes(&pages.index, 9) + 100 * 16, 0, 8);
+    ikv_learned_begin(&learned, &pages.index.geometry.key, memory, sizeof(memory));
+    assert_int_equal(learned.room, 8);
+    for (uint64_t page = 0; page < 10; page++)
+        note(&pages, &learned, page);
+    assert_int_equal(learned.count, 6);
+    for (uint64_t i = 0; i < 6; i++) {
+        static const uint64_t expected[] = {0, 1, 4, 6, 7, 8};
+
+        assert_int_equal(memory[2 * i], expected[i]);
+        assert_int_equal(memory[2 * i + 1], 10 * 256 * expected[i] + 5);
+    }
+    ikv_learned_begin(&learned, &pages.index.geometry.key, NULL, 0);
+    note(&pages, &learned, 0);
+    assert_int_equal(learned.count, 0);
+    fences_free(&pages.fences);
+    index_free(&pages.index);
+}
+
+/* Tens of thousands of pages and room for 512: each tenth of them has its share, the last ones as
+ * well as the first. */
+static void a_long_run_notes_a_fair_sample(void **state)
+{
+    enum { PAGES = 20000, ROOM = 512, TENTHS = 10 };
+    const size_t size = ROOM * 2 * sizeof(uint64_t);
+    unsigned shares[TENTHS] = {0};
+    struct ikv_learned learned;
+    run_pages pages;
+
+    (void)state;
+    index_of_numbers(&pages.index, PAGES * 256);
+    pages.fences = (struct ikv_fences){0};
+    pages.search = (struct ikv_search){.index = &pages.index.geometry, .fences = &pages.fences};
+    ikv_learned_begin(&learned, &pages.index.geometry.key, must_malloc(size), size);
+    for (uint64_t page = 0; page < PAGES; page++)
+        note(&pages, &learned, page);
+    assert_int_equal(learned.count, ROOM);
+    for (size_t i = 0; i < ROOM; i++) {
+        const uint64_t page = learned.entries[2 * i];
+
+        assert_true(page < PAGES);
+        assert_int_equal(learned.entries[2 * i + 1], 10 * 256 * page + 5);
+        shares[page * TENTHS / PAGES]++;
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(learned.entries[2 * j], page);
+    }
+    /* 51 expected, standard deviation 7. */
+    for (size_t i = 0; i < TENTHS; i++)
+        assert_in_range(shares[i], 25, 80);
+    free(learned.entries);
+    index_free(&pages.index);
+}
+
+static void a_run_needs_little_memory(void **state)
+{
+    static const uint32_t widths[] = {1, 2, 16};
+    struct ikv_geometry index;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t entry = 8 * (1 + widths[i]);
+
+        imagined_index(&index, widths[i], 1);
+        assert_int_equal(ikv_learned_size(&index.key, 0), 0);
+        assert_in_range(ikv_learned_size(&index.key, 1), 30 * entry, 40 * entry);
+        assert_int_equal(ikv_learned_size(&index.key, 1000), 4096 * entry);
+        assert_int_equal(ikv_learned_size(&index.key, UINT32_MAX), 4096 * entry);
+    }
+}
+
+/* ---------------------------------------------------------------- batches */
 
 /* A batch the way the driver runs one. Returns its probes. */
 static uint64_t run_batch(const memory_index *index, struct ikv_learner *learner,
@@ -289,6 +395,9 @@ static void an_index_out_of_order_is_found_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_notes_pages_that_are_new_and_in_order),
+        cmocka_unit_test(a_long_run_notes_a_fair_sample),
+        cmocka_unit_test(a_run_needs_little_memory),
         cmocka_unit_test(batches_come_to_one_probe_a_key),
         cmocka_unit_test(single_keys_come_to_one_probe),
         cmocka_unit_test(half_of_the_fences_are_worth_most_of_it),
