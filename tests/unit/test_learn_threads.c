@@ -28,13 +28,17 @@ typedef struct shared {
     atomic_uint wrong; /* cmocka's assertions are for the main thread only */
 } shared;
 
-static bool snapshot_is_right(const struct ikv_fences *fences)
+/* A lie may fit for a while, but then too the snapshot ascends. */
+static bool snapshot_is_right(const struct ikv_fences *fences, bool lies)
 {
     uint64_t key[WORDS];
 
     for (uint64_t i = 0; i < fences->count; i++) {
         imagined_key(WORDS, ikv_fence_page(fences, i), key);
-        if (memcmp(key, ikv_fence(fences, i), sizeof(key)) != 0)
+        if (!lies && memcmp(key, ikv_fence(fences, i), sizeof(key)) != 0)
+            return false;
+        if (i > 0 && (ikv_fence_page(fences, i - 1) >= ikv_fence_page(fences, i) ||
+                      ikv_words_compare(ikv_fence(fences, i - 1), ikv_fence(fences, i), WORDS) > 0))
             return false;
     }
     return true;
@@ -61,7 +65,7 @@ static void *use(void *argument)
         const struct ikv_fences *fences = ikv_learner_take(all->learner);
         const struct ikv_fences *other = ikv_learner_take(all->learner);
 
-        if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences))
+        if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences, all->lies))
             atomic_fetch_add(&all->wrong, 1);
         if (other->count < fences->count && other->count > 0)
             atomic_fetch_add(&all->wrong, 1);
@@ -69,7 +73,7 @@ static void *use(void *argument)
         list.count = 0;
         for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
             tell(&list, rng_below(&rng, PAGES));
-        if (all->lies && list.count > 0 && rng_below(&rng, 300) == 0)
+        if (all->lies && list.count > 0 && rng_below(&rng, 40) == 0)
             memory[1] = UINT64_MAX;
         ikv_learner_add(all->learner, &list, 100);
         ikv_learner_get_info(all->learner, &info);
@@ -122,6 +126,7 @@ static void threads_learn_together(void **state)
         shared all;
 
         make(&all, 1 << 20, 1 + 50 * (round % 8));
+        atomic_store(&all.next_seed, (unsigned)(100 * round));
         run_threads(&all);
         tell_all(all.learner);
         assert_int_equal(known_pages(all.learner, WORDS, PAGES), PAGES);
@@ -155,8 +160,10 @@ static void threads_find_contradictions(void **state)
 
         make(&all, 1 << 20, 200);
         all.lies = true;
+        atomic_store(&all.next_seed, (unsigned)(100 * round));
         run_threads(&all);
-        forgotten += known_pages(all.learner, WORDS, PAGES) == 0;
+        forgotten +=
+            known_pages(all.learner, WORDS, PAGES) == 0 && !ikv_learner_learns(all.learner);
         ikv_learner_free(all.learner);
     }
     assert_true(forgotten > 0);
