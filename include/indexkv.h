@@ -33,9 +33,9 @@
  * at once. An ikv_result, an ikv_scan and an ikv_writer belong to one thread at a time; different
  * ones are independent of each other.
  *
- * Fork: the child may use the stores that its parent had open; big batches then run on the calling
- * thread, with pread if IKV_BACKEND_AUTO lets them. It must not use an engine's other calls, nor a
- * result that was busy when it was forked.
+ * Fork: the child may go on with stores, engines and results that its parent had; it gets threads
+ * and rings of its own when it first needs them. It must not use what the parent was using in other
+ * threads at that moment: results that were busy, scans, writers. The parent notices nothing.
  */
 #ifndef INDEXKV_H
 #define INDEXKV_H
@@ -82,6 +82,7 @@ enum {
     IKV_E_KEY_RANGE = -1102,       /* a number outside the key type's range */
     IKV_E_DUPLICATE = -1103,       /* the key was added before (policy: error) */
     IKV_E_VALUE_TOO_LARGE = -1104, /* value above IKV_VALUE_SIZE_MAX (plain: 2^32 - 1) */
+    IKV_E_VALUE_SIZE = -1105,      /* ikv_get: not of ikv_get_options.value_size bytes */
 
     IKV_E_NOT_STORE = -1201,        /* the file does not look like a store at all */
     IKV_E_VERSION = -1202,          /* a store of a format version this library does not know */
@@ -433,7 +434,8 @@ typedef enum ikv_probe { IKV_PROBE_PAGE = 0, IKV_PROBE_ENTRY = 1 } ikv_probe;
 /*
  * Called with an answer as soon as it is there; `index` is the key's number in the batch. Calls for
  * one batch come in any order, and from several threads at once. item->value is valid until the
- * function returns. Not 0 cancels the batch. It must not call functions of the library that wait.
+ * function returns, and not aligned. Not 0 cancels the batch. It must not call functions of the
+ * library that wait.
  */
 typedef int (*ikv_value_fn)(void *user, size_t index, const ikv_item *item);
 

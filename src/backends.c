@@ -1,4 +1,4 @@
-/* All backends, by name. The one file that knows which were built. */
+/* The one file that knows which backends were built. */
 #include "indexkv.h"
 #include "io.h"
 
@@ -7,27 +7,36 @@
 #ifdef IKV_HAVE_URING
 #include "uring.h"
 
-static int find_uring(const struct ikv_io_backend **ret_backend, char *reason, size_t reason_size)
+const struct ikv_io_backend *ikv_io_ring(void)
 {
-    int code = ikv_uring_probe(reason, reason_size);
-    if (code == 0)
-        *ret_backend = &ikv_io_uring;
-    return code;
+    return &ikv_io_uring;
+}
+
+int ikv_io_ring_probe(char *reason, size_t size)
+{
+    return ikv_uring_probe(reason, size);
+}
+
+const char *ikv_io_ring_explain(int code, char *reason, size_t size)
+{
+    return ikv_uring_explain(code, reason, size);
 }
 #else
-static int find_uring(const struct ikv_io_backend **ret_backend, char *reason, size_t reason_size)
+const struct ikv_io_backend *ikv_io_ring(void)
 {
-    (void)ret_backend;
-    (void)snprintf(reason, reason_size, "io_uring was not built in");
+    return NULL;
+}
+
+int ikv_io_ring_probe(char *reason, size_t size)
+{
+    (void)ikv_io_ring_explain(IKV_E_UNSUPPORTED, reason, size);
     return IKV_E_UNSUPPORTED;
 }
-#endif
 
-int ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, char *reason,
-                size_t reason_size)
+const char *ikv_io_ring_explain(int code, char *reason, size_t size)
 {
-    if (backend == IKV_BACKEND_URING)
-        return find_uring(ret_backend, reason, reason_size);
-    *ret_backend = &ikv_io_pread;
-    return 0;
+    (void)code;
+    (void)snprintf(reason, size, "io_uring was not built in");
+    return reason;
 }
+#endif

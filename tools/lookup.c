@@ -149,6 +149,7 @@ static void write_answers(struct lookup *lookup)
             failed(lookup, &key, "the bytes that decide about it are damaged", STATUS_CORRUPT);
             break;
         case IKV_UNREADABLE:
+        case IKV_OTHER_SIZE: /* can't be: no size was asked for */
             failed(lookup, &key, "could not be read", STATUS_IO);
             break;
         }

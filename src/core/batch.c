@@ -1,4 +1,4 @@
-/* From the caller's array of keys to distinct keys in order, and back to one answer for each. */
+/* From the caller's array of keys to distinct keys in order, cut into shards. */
 #include "result.h"
 #include "sort.h"
 
@@ -64,62 +64,113 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
     return 0;
 }
 
+/* What is kept of the index in memory is for probes of whole pages. */
+static void use_pages(struct ikv_batch *batch)
+{
+    const struct ikv_store *store = batch->store;
+
+    batch->index = &store->index;
+    batch->page_sums = store->page_sums;
+    batch->page_sums_offset = store->page_sums_offset;
+    batch->learner = store->learner;
+    batch->fences = store->learner ? ikv_learner_take(store->learner) : &store->fences;
+}
+
 int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, const void *keys,
-                      size_t count, ikv_match match)
+                      size_t count, const ikv_get_options *options)
 {
     const struct ikv_key_info *info = &store->index.key;
     const uint32_t n = (uint32_t)count;
 
-    int code = get_scratch(result, info, count, match);
+    int code = get_scratch(result, info, count, options->match);
     if (code < 0)
         return code;
     uint64_t *entries = result->entries.bytes;
     if (!load_keys(info, keys, n, entries))
         ikv_sort_entries(entries, result->sorting.bytes, count, info->words + 1);
-    uint32_t distinct = fold(entries, n, info->words, result->callers.bytes, result->starts.bytes);
-
-    result->store = store;
-    result->caller_keys = keys;
+    result->distinct = fold(entries, n, info->words, result->callers.bytes, result->starts.bytes);
     result->count = count;
     result->stats.keys = count;
-    result->stats.distinct = distinct;
-    result->stats.backend = store->backend->name;
-    result->search = (struct ikv_search){
-        .index = &store->index,
-        .fences = &store->fences,
-        .match = match,
-        .keys = {entries, info->words + 1, distinct},
-        .chunks = result->chunks.bytes,
-        .hits = result->hits.bytes,
-        .status = result->status.bytes,
-        .matched = result->matched.bytes,
+    result->stats.distinct = result->distinct;
+    result->batch = (struct ikv_batch){
+        .store = store,
+        .index = &store->entries,
+        .fences = &ikv_no_fences,
+        .caller_keys = keys,
+        .items = result->items.bytes,
+        .callers = result->callers.bytes,
+        .options = *options,
     };
+    if (options->probe == IKV_PROBE_PAGE)
+        use_pages(&result->batch);
     return 0;
 }
 
-/* What was not delivered is missing, corrupt or unreadable. */
-void ikv_batch_finish(struct ikv_result *result)
+void ikv_batch_end(struct ikv_result *result)
 {
-    const uint32_t *starts = result->starts.bytes;
-    struct ikv_stats *stats = &result->stats;
+    struct ikv_batch *batch = &result->batch;
 
-    for (uint32_t key = 0; key < result->search.keys.count; key++) {
-        int32_t status = result->search.status[key];
-        uint64_t callers = starts[key + 1] - starts[key];
-        switch (status) {
-        case IKV_FOUND:
-            stats->found += callers;
-            continue;
-        case IKV_MISSING:
-            stats->missing += callers;
-            break;
-        case IKV_CORRUPT:
-            stats->corrupt += callers;
-            break;
-        default:
-            stats->unreadable += callers;
-            break;
-        }
-        ikv_deliver_item(result, key, (struct ikv_item){NULL, NULL, 0, status});
+    if (batch->learner)
+        ikv_learner_give_back(batch->learner, batch->fences);
+    batch->learner = NULL;
+    batch->fences = &ikv_no_fences;
+}
+
+/* The shard of the keys [begin, end). */
+static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t begin, uint32_t end)
+{
+    const struct ikv_batch *batch = &result->batch;
+    const struct ikv_key_info *info = &batch->index->key;
+    unsigned char *matched = result->matched.bytes;
+
+    run->starts = (uint32_t *)result->starts.bytes + begin;
+    run->sorting = (uint64_t *)result->sorting.bytes;
+    if (run->sorting)
+        run->sorting += (size_t)begin * (sizeof(struct ikv_hit) / sizeof(uint64_t));
+    run->stats.shards = 1;
+    run->search = (struct ikv_search){
+        .index = batch->index,
+        .fences = batch->fences,
+        .match = batch->options.match,
+        .keys = {(uint64_t *)result->entries.bytes + (size_t)begin * (info->words + 1),
+                 info->words + 1, end - begin},
+        .chunks = (struct ikv_chunk *)result->chunks.bytes + begin,
+        .hits = (struct ikv_hit *)result->hits.bytes + begin,
+        .status = (int32_t *)result->status.bytes + begin,
+        .matched = batch->options.match == IKV_EXACT ? NULL : matched + (size_t)begin * info->width,
+        .queue_head = IKV_NO_CHUNK,
+    };
+}
+
+/*
+ * Records do not overlap, so the distinct ones are no larger than the area they lie in. With EXACT
+ * every key has a record of its own. Otherwise a record may be matched by many keys, but these are
+ * resolved in two lots at most, those that lie in the record's page and those behind it (or before
+ * it), and in as many more as there are cuts between them.
+ */
+static uint64_t fetched_most(const struct ikv_batch *batch, unsigned shards)
+{
+    const struct ikv_store *store = batch->store;
+
+    if (batch->options.match == IKV_EXACT)
+        return store->records_end;
+    const uint64_t largest = ikv_min(store->record_size_max, store->records_end);
+    return 2 * store->records_end + (shards - 1) * largest;
+}
+
+int ikv_batch_cut(struct ikv_result *result, unsigned shards)
+{
+    int code = ikv_result_runs(result, shards);
+
+    if (code < 0)
+        return code;
+    atomic_store_explicit(&result->batch.fetched, 0, memory_order_relaxed);
+    atomic_store_explicit(&result->batch.fetched_most, fetched_most(&result->batch, shards),
+                          memory_order_relaxed);
+    for (unsigned i = 0; i < shards; i++) {
+        const uint64_t n = result->distinct;
+        set_run(result, result->runs[i], (uint32_t)(n * i / shards),
+                (uint32_t)(n * (i + 1) / shards));
     }
+    return 0;
 }

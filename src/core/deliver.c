@@ -1,40 +1,61 @@
 /* Records that were read: verify, copy, hand to every place where the caller asked for them. */
 #include "checksum.h"
-#include "result.h"
+#include "run.h"
 
 #include <errno.h>
 
-void ikv_deliver_item(struct ikv_result *result, uint32_t key, struct ikv_item item)
+/* Where the caller wants values to go. The item is the caller's from then on. */
+static void place(struct ikv_run *run, uint32_t caller, struct ikv_item *item)
 {
-    const uint32_t *callers = result->callers.bytes;
-    const uint32_t *starts = result->starts.bytes;
-    struct ikv_item *items = result->items.bytes;
-    const size_t width = result->store->index.key.width;
-    const bool exact = result->search.match == IKV_EXACT;
+    struct ikv_batch *batch = run->batch;
+    const ikv_get_options *options = &batch->options;
 
-    for (uint32_t i = starts[key]; i < starts[key + 1]; i++) {
-        if (exact && item.status == IKV_FOUND)
-            item.key = result->caller_keys + callers[i] * width;
-        items[callers[i]] = item;
+    if (options->values) {
+        unsigned char *to = (unsigned char *)options->values + (size_t)caller * options->value_size;
+        memcpy(to, item->value, options->value_size);
+        item->value = to;
+    } else if (options->each) {
+        if (options->each(options->user, caller, item) != 0) {
+            atomic_store_explicit(&batch->canceled, true, memory_order_relaxed);
+            run->fatal = IKV_E_CANCELED;
+        }
+        item->value = NULL;
     }
 }
 
-static void set_status(struct ikv_result *result, uint32_t begin, uint32_t end, int32_t status)
+void ikv_deliver_item(struct ikv_run *run, uint32_t key, struct ikv_item item)
+{
+    const struct ikv_batch *batch = run->batch;
+    const size_t width = batch->index->key.width;
+    const bool exact = run->search.match == IKV_EXACT;
+
+    for (uint32_t i = run->starts[key]; i < run->starts[key + 1]; i++) {
+        const uint32_t caller = batch->callers[i];
+        struct ikv_item own = item;
+        if (exact && (item.status == IKV_FOUND || item.status == IKV_OTHER_SIZE))
+            own.key = batch->caller_keys + caller * width;
+        if (item.status == IKV_FOUND)
+            place(run, caller, &own);
+        batch->items[caller] = own;
+    }
+}
+
+static void set_status(struct ikv_run *run, uint32_t begin, uint32_t end, int32_t status)
 {
     for (uint32_t i = begin; i < end; i++)
-        result->search.status[ikv_result_hits(result)[i].key] = status;
+        run->search.status[ikv_run_hits(run)[i].key] = status;
 }
 
-static bool over_budget(const struct ikv_result *result, uint32_t size)
+static bool over_budget(const struct ikv_run *run, uint32_t size)
 {
-    return result->value_budget && result->arena.allocated &&
-           result->arena.allocated + size > result->value_budget;
+    return run->batch->value_budget && run->arena.allocated &&
+           run->arena.allocated + size > run->batch->value_budget;
 }
 
-const unsigned char *ikv_stored_key(const struct ikv_result *result, uint32_t key,
+const unsigned char *ikv_stored_key(const struct ikv_run *run, uint32_t key,
                                     unsigned char room[IKV_KEY_WIDTH_MAX])
 {
-    const struct ikv_search *search = &result->search;
+    const struct ikv_search *search = &run->search;
 
     if (search->match != IKV_EXACT)
         return search->matched + (size_t)key * search->index->key.width;
@@ -43,10 +64,10 @@ const unsigned char *ikv_stored_key(const struct ikv_result *result, uint32_t ke
     return room;
 }
 
-static bool is_intact(const struct ikv_result *result, const unsigned char *key,
+static bool is_intact(const struct ikv_run *run, const unsigned char *key,
                       const unsigned char *record, uint32_t size)
 {
-    const struct ikv_store *store = result->store;
+    const struct ikv_store *store = run->batch->store;
 
     if (store->surplus == 0)
         return true;
@@ -55,80 +76,105 @@ static bool is_intact(const struct ikv_result *result, const unsigned char *key,
            ikv_record_checksum(store->record_seed, key, store->index.key.width, record, value_size);
 }
 
-/* hits[begin..end) point to this record. `value` is where its value stays; NULL: not copied yet. */
-static void deliver(struct ikv_result *result, uint32_t begin, uint32_t end,
-                    const unsigned char *record, uint32_t size, const void *value)
+/* Values stay in the arena, unless the caller wants them elsewhere. */
+static const void *keep_value(struct ikv_run *run, const unsigned char *record, uint32_t size)
 {
-    const struct ikv_hit *hits = ikv_result_hits(result);
-    const struct ikv_store *store = result->store;
+    const ikv_get_options *options = &run->batch->options;
+
+    if (options->values || options->each)
+        return record;
+    unsigned char *copy = ikv_arena_alloc(&run->arena, size);
+    if (copy)
+        memcpy(copy, record, size);
+    else
+        run->fatal = -ENOMEM;
+    return copy;
+}
+
+/* hits[begin..end) point to this record. `value` is where its value stays; NULL: not copied yet. */
+static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const unsigned char *record,
+                    uint32_t size, const void *value)
+{
+    const struct ikv_hit *hits = ikv_run_hits(run);
+    const struct ikv_store *store = run->batch->store;
     const uint32_t value_size = size - store->surplus;
     unsigned char room[IKV_KEY_WIDTH_MAX];
 
-    result->stats.records++;
+    run->stats.records++;
     for (uint32_t i = begin; i < end; i++) {
         uint32_t key = (uint32_t)hits[i].key;
-        const unsigned char *stored = ikv_stored_key(result, key, room);
-        if (!is_intact(result, stored, record, size)) {
-            result->search.status[key] = IKV_CORRUPT;
-            ikv_result_note(result, IKV_E_RECORD, hits[i].position, stored,
-                            "its checksum is wrong");
+        const unsigned char *stored = ikv_stored_key(run, key, room);
+        if (!is_intact(run, stored, record, size)) {
+            run->search.status[key] = IKV_CORRUPT;
+            ikv_run_note(run, IKV_E_RECORD, hits[i].position, stored, "its checksum is wrong");
             continue;
         }
         if (!value) {
-            unsigned char *copy = ikv_arena_alloc(&result->arena, value_size);
-            if (!copy) {
-                result->fatal = -ENOMEM;
+            value = keep_value(run, record, value_size);
+            if (!value)
                 return;
-            }
-            memcpy(copy, record, value_size);
-            value = copy;
         }
         struct ikv_item item = {value, NULL, value_size, IKV_FOUND};
-        if (result->search.match != IKV_EXACT) {
-            unsigned char *matched = result->search.matched + (size_t)key * store->index.key.width;
+        if (run->batch->options.values && run->batch->options.value_size != value_size)
+            item = (struct ikv_item){NULL, NULL, value_size, IKV_OTHER_SIZE};
+        run->search.status[key] = item.status;
+        if (run->search.match != IKV_EXACT) {
+            unsigned char *matched = run->search.matched + (size_t)key * store->index.key.width;
             if (IKV_BIG_ENDIAN) {
                 ikv_key_swap_host(&store->index.key, stored, room);
                 memcpy(matched, room, store->index.key.width);
             }
             item.key = matched;
         }
-        ikv_deliver_item(result, key, item);
+        ikv_deliver_item(run, key, item);
     }
 }
 
-void ikv_deliver_whole(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
+void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
                        const unsigned char *record, uint32_t size)
 {
-    deliver(result, hit_begin, hit_end, record, size, record);
+    deliver(run, hit_begin, hit_end, record, size, record);
 }
 
 /* Only the beginning is here: what is missing is read into the arena, behind what is there. */
-static void add_tail(struct ikv_result *result, uint32_t begin, uint32_t end,
-                     const unsigned char *bytes, size_t have, uint32_t size)
+static void add_tail(struct ikv_run *run, uint32_t begin, uint32_t end, const unsigned char *bytes,
+                     size_t have, uint32_t size)
 {
-    const size_t used = result->tail_count * sizeof(struct ikv_tail);
-    struct ikv_tail *tails = ikv_scratch_keep(&result->tails, used, used + sizeof *tails);
+    const size_t used = run->tail_count * sizeof(struct ikv_tail);
+    struct ikv_tail *tails = ikv_scratch_keep(&run->tails, used, used + sizeof *tails);
 
     if (!tails) {
-        result->fatal = -ENOMEM;
+        run->fatal = -ENOMEM;
         return;
     }
-    unsigned char *record = ikv_arena_alloc(&result->arena, size);
+    unsigned char *record = ikv_arena_alloc(&run->arena, size);
     if (!record) {
-        result->fatal = -ENOMEM;
+        run->fatal = -ENOMEM;
         return;
     }
+    run->tails_unfinished++;
     memcpy(record, bytes, have);
-    tails[result->tail_count++] = (struct ikv_tail){begin, end, record, size, (uint32_t)have};
+    tails[run->tail_count++] = (struct ikv_tail){begin, end, record, size, (uint32_t)have};
 }
 
-void ikv_deliver_records(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
+/* Workers look at the same time, and may each take what they see: a little more than all of it. */
+static uint64_t fetched_left(struct ikv_batch *batch)
+{
+    const uint64_t most = atomic_load_explicit(&batch->fetched_most, memory_order_relaxed);
+    const uint64_t now = atomic_load_explicit(&batch->fetched, memory_order_relaxed);
+
+    return now < most ? most - now : 0;
+}
+
+void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
                          const unsigned char *bytes, size_t size)
 {
-    const struct ikv_hit *hits = ikv_result_hits(result);
+    const struct ikv_hit *hits = ikv_run_hits(run);
     const uint64_t start = hits[hit_begin].position;
+    const uint64_t left = fetched_left(run->batch);
+    uint64_t fetched = 0;
 
-    for (uint32_t begin = hit_begin; begin < hit_end && !result->fatal;) {
+    for (uint32_t begin = hit_begin; begin < hit_end && !run->fatal;) {
         uint64_t position = hits[begin].position;
         const unsigned char *at = bytes + (position - start);
         size_t have = size - (size_t)(position - start) - IKV_RECORD_HEADER_SIZE;
@@ -137,22 +183,25 @@ void ikv_deliver_records(struct ikv_result *result, uint32_t hit_begin, uint32_t
             end++;
 
         uint32_t record_size = ikv_load32(at);
-        result->fetched += record_size;
-        if (!ikv_record_size_possible(result->store, position, record_size) ||
-            result->fetched > result->fetched_most) {
+        if (!ikv_record_size_possible(run->batch->store, position, record_size) ||
+            record_size > left - fetched) {
             unsigned char room[IKV_KEY_WIDTH_MAX];
-            result->fetched -= record_size;
-            set_status(result, begin, end, IKV_CORRUPT);
-            ikv_result_note(result, IKV_E_RECORD, position,
-                            ikv_stored_key(result, (uint32_t)hits[begin].key, room),
-                            "its size is impossible");
-        } else if (over_budget(result, record_size)) {
-            set_status(result, begin, end, IKV_DEFERRED);
+            set_status(run, begin, end, IKV_CORRUPT);
+            ikv_run_note(run, IKV_E_RECORD, position,
+                         ikv_stored_key(run, (uint32_t)hits[begin].key, room),
+                         "its size is impossible");
+            begin = end;
+            continue;
+        }
+        fetched += record_size;
+        if (over_budget(run, record_size)) {
+            set_status(run, begin, end, IKV_DEFERRED);
         } else if (record_size <= have) {
-            deliver(result, begin, end, at + IKV_RECORD_HEADER_SIZE, record_size, NULL);
+            deliver(run, begin, end, at + IKV_RECORD_HEADER_SIZE, record_size, NULL);
         } else {
-            add_tail(result, begin, end, at + IKV_RECORD_HEADER_SIZE, have, record_size);
+            add_tail(run, begin, end, at + IKV_RECORD_HEADER_SIZE, have, record_size);
         }
         begin = end;
     }
+    atomic_fetch_add_explicit(&run->batch->fetched, fetched, memory_order_relaxed);
 }

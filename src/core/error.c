@@ -41,6 +41,8 @@ const char *ikv_strerror(int code)
         return "number outside the range of the key type";
     case IKV_E_DUPLICATE:
         return "duplicate key";
+    case IKV_E_VALUE_SIZE:
+        return "the value has another size";
     case IKV_E_VALUE_TOO_LARGE:
         return "value too large";
     case IKV_E_NOT_STORE:

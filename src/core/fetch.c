@@ -6,93 +6,217 @@
  * between index and records: what a finished read makes possible is planned at once. Records are
  * taken in generations: all positions known when the pages have run out, sorted, so that neighbours
  * share a read; positions that turn up later make the next generation.
+ *
+ * Nothing here waits, but for ikv_run_alone: whoever owns the window may mix runs in it.
  */
 #include "fetch.h"
 
 #include <errno.h>
 
-int ikv_fetch_open(struct ikv_result *result)
+void ikv_run_free(struct ikv_run *run)
 {
-    if (ikv_window_is_usable(&result->window, result->store->backend))
-        return 0;
-    ikv_window_close(&result->window);
-    return ikv_window_open(&result->window, result->store->backend);
+    ikv_arena_free(&run->arena);
+    ikv_scratch_free(&run->latency);
+    ikv_scratch_free(&run->learning);
+    ikv_scratch_free(&run->tails);
+    ikv_scratch_free(&run->alone);
 }
 
-void ikv_read_alone(struct ikv_result *result, enum ikv_slot_use use, uint32_t number)
+/* ---------------------------------------------------------------- latency */
+
+static bool measures_latency(const struct ikv_run *run)
 {
-    const size_t used = result->alone_count * sizeof(struct ikv_alone);
-    struct ikv_alone *alone = ikv_scratch_keep(&result->alone, used, used + sizeof *alone);
+    return (run->batch->options.flags & IKV_GET_LATENCY) != 0;
+}
+
+/* The histogram of a level, or of records (row 0); NULL: no memory, then it is not measured. */
+static struct ikv_latency *latency_row(struct ikv_run *run, size_t row)
+{
+    const size_t used = run->latency_rows * sizeof(struct ikv_latency);
+    const size_t want = (row + 1) * sizeof(struct ikv_latency);
+    unsigned char *rows = run->latency.bytes;
+
+    if (row >= run->latency_rows) {
+        rows = ikv_scratch_keep(&run->latency, used, want);
+        if (!rows)
+            return NULL;
+        memset(rows + used, 0, want - used);
+        run->latency_rows = (uint32_t)row + 1;
+    }
+    return (struct ikv_latency *)(void *)rows + row;
+}
+
+/* Reads of a synchronous backend begin when their turn comes. */
+static void measure(struct ikv_run *run, const struct ikv_slot *slot)
+{
+    const uint64_t began = ikv_max(slot->started, run->window->reap_began);
+    size_t row = 0;
+
+    if (slot->use == IKV_SLOT_PAGES)
+        row = 1 + ikv_min(run->search.chunks[slot->chunks[0]].level, IKV_LEVELS_MAX - 1);
+    struct ikv_latency *latency = latency_row(run, row);
+    if (latency)
+        ikv_latency_record(latency, ikv_clock() - began);
+}
+
+/* ---------------------------------------------------------------- planning */
+
+void ikv_launch(struct ikv_run *run, struct ikv_slot *slot)
+{
+    run->in_flight++;
+    if (measures_latency(run))
+        slot->started = ikv_clock();
+    ikv_window_launch(run->window, slot);
+}
+
+void ikv_read_alone(struct ikv_run *run, enum ikv_slot_use use, uint32_t number)
+{
+    const size_t used = run->alone_count * sizeof(struct ikv_alone);
+    struct ikv_alone *alone = ikv_scratch_keep(&run->alone, used, used + sizeof *alone);
 
     if (alone)
-        alone[result->alone_count++] = (struct ikv_alone){use, number};
+        alone[run->alone_count++] = (struct ikv_alone){use, number};
     else
-        result->fatal = -ENOMEM;
+        run->fatal = -ENOMEM;
 }
 
-static bool plan_alone(struct ikv_result *result)
+static bool plan_alone(struct ikv_run *run)
 {
-    const struct ikv_alone *alone = result->alone.bytes;
+    const struct ikv_alone *alone = run->alone.bytes;
 
-    if (result->alone_next == result->alone_count)
+    if (run->alone_next == run->alone_count)
         return false;
-    alone += result->alone_next++;
+    alone += run->alone_next++;
     if (alone->use == IKV_SLOT_PAGES)
-        ikv_read_page_alone(result, alone->number);
+        ikv_read_page_alone(run, alone->number);
     else
-        ikv_read_record_alone(result, alone->number);
+        ikv_read_record_alone(run, alone->number);
     return true;
 }
 
-static bool plan(struct ikv_result *result)
+static bool is_stopped(struct ikv_run *run)
 {
-    return plan_alone(result) || ikv_plan_tail(result) || ikv_plan_pages(result) ||
-           ikv_plan_records(result);
+    if (!run->fatal && atomic_load_explicit(&run->batch->canceled, memory_order_relaxed))
+        run->fatal = IKV_E_CANCELED;
+    return run->fatal != 0;
 }
 
-/* After a fatal error the reads in flight are only waited for. */
-static void complete(struct ikv_result *result, struct ikv_slot *slot)
+bool ikv_run_plan(struct ikv_run *run)
 {
-    bool in_flight = false;
+    if (is_stopped(run) || ikv_window_is_full(run->window))
+        return false;
+    return plan_alone(run) || ikv_plan_tail(run) || ikv_plan_pages(run) || ikv_plan_records(run);
+}
 
-    result->stats.retries += slot->data.request.retries;
-    result->stats.retries += slot->sums.request.retries;
-    if (!result->fatal) {
+/* ---------------------------------------------------------------- completing */
+
+/* After a fatal error the reads in flight are only waited for. */
+void ikv_run_complete(struct ikv_slot *slot)
+{
+    struct ikv_run *run = slot->run;
+    struct ikv_window *window = run->window;
+    bool again = false;
+
+    run->in_flight--;
+    run->stats.retries += slot->data.request.retries;
+    run->stats.retries += slot->sums.request.retries;
+    run->stats.system_calls += ikv_window_system_calls(window);
+    if (measures_latency(run))
+        measure(run, slot);
+    if (window->nowait && !run->fatal &&
+        (slot->data.request.code == -EAGAIN || slot->sums.request.code == -EAGAIN))
+        run->fatal = -EAGAIN; /* it would have to wait: not here */
+    if (!is_stopped(run)) {
         switch (slot->use) {
         case IKV_SLOT_PAGES:
-            ikv_complete_pages(result, slot);
+            ikv_complete_pages(run, slot);
             break;
         case IKV_SLOT_RECORDS:
-            ikv_complete_records(result, slot);
+            ikv_complete_records(run, slot);
             break;
         case IKV_SLOT_TAIL:
-            in_flight = ikv_complete_tail(result, slot);
+            again = ikv_complete_tail(run, slot);
             break;
         }
     }
-    if (!in_flight)
-        ikv_window_release(&result->window, slot);
+    if (!again)
+        ikv_window_release(window, slot);
 }
 
-int ikv_fetch_run(struct ikv_result *result)
+/* ---------------------------------------------------------------- from begin to end */
+
+/* Without memory nothing is learned. */
+static void begin_learning(struct ikv_run *run)
 {
-    ikv_search_begin(&result->search);
-    return ikv_fetch_records(result);
+    const struct ikv_key_info *key = &run->batch->index->key;
+    const size_t size = ikv_learned_size(key, run->search.keys.count);
+    void *memory = NULL;
+
+    if (run->batch->learner && ikv_learner_learns(run->batch->learner))
+        memory = ikv_scratch_get(&run->learning, size);
+    ikv_learned_begin(&run->learned, key, memory, memory ? size : 0);
 }
 
-int ikv_fetch_records(struct ikv_result *result)
+void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
 {
-    struct ikv_window *window = &result->window;
+    struct ikv_batch *batch = run->batch;
 
-    result->hits_sorted = result->hits_planned = 0;
-    result->tail_count = result->tail_next = 0;
-    result->alone_count = result->alone_next = 0;
-    result->fetched = result->fetched_most = 0;
-    for (;;) {
-        while (!ikv_window_is_full(window) && !result->fatal && plan(result))
-            ;
-        if (ikv_window_is_idle(window))
-            return result->fatal;
-        complete(result, ikv_window_reap(window));
+    run->window = window;
+    run->next = NULL;
+    run->fatal = 0;
+    run->in_flight = run->pages_in_flight = 0;
+    run->barrier_level = 0;
+    run->hits_sorted = run->hits_planned = 0;
+    run->tails_unfinished = run->tail_count = run->tail_next = 0;
+    run->alone_count = run->alone_next = 0;
+    run->latency_rows = 0;
+    run->stats.backend = window->backend->name;
+    window->timed = window->timed || measures_latency(run);
+    if (window->backend->features)
+        run->stats.ring_features = window->backend->features(window->io);
+    begin_learning(run);
+    if (!batch->records_only)
+        ikv_search_begin(&run->search);
+}
+
+void ikv_run_finish(struct ikv_run *run)
+{
+    struct ikv_stats *stats = &run->stats;
+
+    if (run->batch->learner)
+        ikv_learner_add(run->batch->learner, &run->learned, run->search.keys.count);
+    for (uint32_t key = 0; key < run->search.keys.count; key++) {
+        int32_t status = run->search.status[key];
+        uint64_t callers = run->starts[key + 1] - run->starts[key];
+        switch (status) {
+        case IKV_FOUND:
+        case IKV_OTHER_SIZE:
+            stats->found += callers;
+            continue;
+        case IKV_MISSING:
+            stats->missing += callers;
+            break;
+        case IKV_CORRUPT:
+            stats->corrupt += callers;
+            break;
+        default:
+            stats->unreadable += callers;
+            break;
+        }
+        ikv_deliver_item(run, key, (struct ikv_item){NULL, NULL, 0, status});
     }
+}
+
+void ikv_run_alone(struct ikv_run *run, struct ikv_window *window)
+{
+    ikv_run_begin(run, window);
+    for (;;) {
+        while (ikv_run_plan(run))
+            ;
+        if (ikv_run_is_done(run))
+            break;
+        ikv_run_complete(ikv_window_reap(window));
+    }
+    if (!run->fatal)
+        ikv_run_finish(run);
 }

@@ -2,23 +2,26 @@
 #ifndef IKV_FETCH_H
 #define IKV_FETCH_H
 
-#include "result.h"
+#include "run.h"
 
 /* Read by itself what shared a failed read: so one bad place of the disk fails nothing else. */
-void ikv_read_alone(struct ikv_result *result, enum ikv_slot_use use, uint32_t number);
+void ikv_read_alone(struct ikv_run *run, enum ikv_slot_use use, uint32_t number);
 /* The reads of one page, or of one hit, that `ikv_read_alone` was told. */
-void ikv_read_page_alone(struct ikv_result *result, uint32_t chunk);
-void ikv_read_record_alone(struct ikv_result *result, uint32_t hit);
+void ikv_read_page_alone(struct ikv_run *run, uint32_t chunk);
+void ikv_read_record_alone(struct ikv_run *run, uint32_t hit);
 
 /* Plan one read, if there is something to read. There must be a free slot. */
-bool ikv_plan_pages(struct ikv_result *result);
-bool ikv_plan_records(struct ikv_result *result);
-bool ikv_plan_tail(struct ikv_result *result);
+bool ikv_plan_pages(struct ikv_run *run);
+bool ikv_plan_records(struct ikv_run *run);
+bool ikv_plan_tail(struct ikv_run *run);
 
 /* The reads of a slot are finished. */
-void ikv_complete_pages(struct ikv_result *result, struct ikv_slot *slot);
-void ikv_complete_records(struct ikv_result *result, struct ikv_slot *slot);
+void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot);
+void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot);
 /* Whether the slot is in flight again, with the next piece. */
-bool ikv_complete_tail(struct ikv_result *result, struct ikv_slot *slot);
+bool ikv_complete_tail(struct ikv_run *run, struct ikv_slot *slot);
+
+/* All reads of the slot are submitted: it is in flight. */
+void ikv_launch(struct ikv_run *run, struct ikv_slot *slot);
 
 #endif

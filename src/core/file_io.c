@@ -34,6 +34,23 @@ int ikv_pread_some(int fd, void *buf, size_t size, size_t need, uint64_t offset,
     return 0;
 }
 
+int ikv_pread_resident(int fd, void *buf, size_t size, size_t need, uint64_t offset)
+{
+    unsigned char *at = buf;
+    size_t done = 0;
+
+    while (done < need) {
+        ssize_t n = ikv_platform_pread_nowait(fd, at + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return IKV_E_TRUNCATED;
+        if (n > 0)
+            done += (size_t)n;
+    }
+    return 0;
+}
+
 int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries)
 {
     return ikv_pread_some(fd, buf, size, size, offset, retries);

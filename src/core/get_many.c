@@ -1,60 +1,236 @@
-/* Looking up: the two public calls. */
+/* Looking up: the two public calls that wait, and where a batch is run. */
 #include "result.h"
+
+#include <errno.h>
+
+/*
+ * Up to so many keys are looked up by the calling thread: what waking a worker costs is more than
+ * what the workers save. That is true of data in the page cache, where a read takes a microsecond.
+ * If there are rings, the calling thread only reads what is there (RWF_NOWAIT); when it would have
+ * to wait for the disk, the batch goes to the workers after all; but for so few keys that their
+ * reads could hardly overlap.
+ */
+#define CALLER_KEYS      64
+#define CALLER_KEYS_COLD 2
+
+/* Keys of a shard: at least so many, or they are not worth a worker's waking; at most so many, so
+ * that others have their turn; and some more shards than workers, if they are large, because
+ * workers are not equally fast. */
+#define SHARD_KEYS_MIN  64
+#define SHARD_KEYS_MAX  16384
+#define SHARD_KEYS_EVEN 1024
+
+/* ---------------------------------------------------------------- arguments */
+
+static int check_options(const ikv_get_options *options, size_t count, ikv_error *err)
+{
+    const char *wrong = NULL;
+
+    if ((unsigned)options->match > IKV_CEILING)
+        wrong = "no such match";
+    else if ((unsigned)options->probe > IKV_PROBE_ENTRY)
+        wrong = "no such probe";
+    else if (options->flags & ~(IKV_GET_BARRIER | IKV_GET_LATENCY))
+        wrong = "unknown flags";
+    else if (options->values && options->each)
+        wrong = "values and each exclude each other";
+    else if ((options->values != NULL) != (options->value_size > 0))
+        wrong = "values and value_size need each other";
+    else if (options->values && count > SIZE_MAX / options->value_size)
+        wrong = "values would be larger than memory can be";
+    return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "get options: %s", wrong) : 0;
+}
 
 static int check(const struct ikv_store *store, const void *keys, size_t count,
                  const ikv_get_options *options, const struct ikv_result *result,
-                 struct ikv_get_options *known, ikv_error *err)
+                 ikv_get_options *known, ikv_error *err)
 {
     if (!store || !result || (!keys && count))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "looking up: an argument is NULL");
     int code = ikv_options_copy(known, sizeof *known, options, err);
+    if (code == 0)
+        code = check_options(known, count, err);
     if (code < 0)
         return code;
-    if ((unsigned)known->match > IKV_CEILING)
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "get options: no such match");
     if (count >= IKV_NO_CHUNK)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "a batch of more than 2^32 - 2 keys");
     return 0;
 }
 
-static int run(const struct ikv_store *store, const void *keys, size_t count, ikv_match match,
-               struct ikv_result *result)
+int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
+                     const ikv_get_options *options, struct ikv_result *result, bool *ret_ready,
+                     ikv_error *err)
 {
-    int code = ikv_result_begin(result, count);
+    ikv_get_options known = {0};
 
-    if (code < 0 || count == 0) {
-        result->stats.backend = store->backend->name;
+    if (result && ikv_job_is_busy(&result->job))
+        return ikv_fail(err, IKV_E_STATE, IKV_NOWHERE, "looking up: the result is busy");
+    int code = check(store, keys, count, options, result, &known, err);
+    if (code < 0) {
+        if (result) {
+            (void)ikv_result_begin(result, 0);
+            result->code = code;
+        }
         return code;
     }
-    code = ikv_batch_prepare(result, store, keys, count, match);
-    if (code == 0)
-        code = ikv_fetch_open(result);
-    if (code == 0)
-        code = ikv_fetch_run(result);
-    if (code == 0)
-        ikv_batch_finish(result);
-    else
+    code = ikv_result_begin(result, count);
+    if (code == 0 && count > 0)
+        code = ikv_batch_prepare(result, store, keys, count, &known);
+    if (code < 0) {
         result->count = 0;
-    return code;
+        result->code = code;
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "looking up %zu keys", count);
+    }
+    *ret_ready = count > 0;
+    return 0;
 }
+
+/* A worker's failure to have a ring is explained; other codes speak for themselves. */
+static void describe_fatal(struct ikv_result *result, int code)
+{
+    const struct ikv_where at = IKV_AT_FILE(result->batch.store->path);
+    const unsigned long long keys = result->stats.keys;
+    char reason[200];
+
+    if (code == result->stats.fallback)
+        (void)ikv_fail(&result->error, code, at, "looking up %llu keys: %s", keys,
+                       ikv_io_ring_explain(code, reason, sizeof reason));
+    else
+        (void)ikv_fail(&result->error, code, at, "looking up %llu keys", keys);
+}
+
+void ikv_lookup_end(struct ikv_result *result, int code)
+{
+    const struct ikv_problem *problem = &result->problem;
+
+    ikv_batch_end(result);
+    if (code == 0)
+        code = ikv_result_collect(result);
+    result->fatal = result->code = code;
+    if (code < 0) {
+        result->count = 0;
+        describe_fatal(result, code);
+    } else if (problem->read_code < 0) {
+        result->code = problem->read_code;
+        result->error = problem->read_error;
+    }
+}
+
+/* ---------------------------------------------------------------- where it is run */
+
+enum place { IN_ENGINE, HERE, HERE_IF_RESIDENT };
+
+static enum place choose_place(const struct ikv_result *result)
+{
+    const struct ikv_batch *batch = &result->batch;
+    const struct ikv_store *store = batch->store;
+    const bool in_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0;
+    const bool rings =
+        store->backend_wanted != IKV_BACKEND_PREAD && ikv_attachment_has_rings(store->attachment);
+
+    if (store->backend_wanted == IKV_BACKEND_URING)
+        return IN_ENGINE;
+    if (batch->records_only) /* a scan: one shard; in order, it is few and large reads */
+        return in_order || !rings ? HERE : IN_ENGINE;
+    if (result->distinct > CALLER_KEYS)
+        return IN_ENGINE;
+    if (!rings)
+        return HERE;
+    /* Values that were handed to the caller's function can't be taken back. */
+    if (store->reads->direct || batch->options.each)
+        return result->distinct <= CALLER_KEYS_COLD ? HERE : IN_ENGINE;
+    return HERE_IF_RESIDENT;
+}
+
+/* On the calling thread. False: with nowait, it would have had to wait, and has to be run again. */
+static bool run_here(struct ikv_result *result, bool nowait)
+{
+    const struct ikv_window_options usual = {0};
+    int code = 0;
+
+    if (result->batch.store->backend_wanted == IKV_BACKEND_URING)
+        code = IKV_E_STATE; /* rings belong to workers, and there are none */
+    if (code == 0 && !result->window.backend)
+        code = ikv_window_open(&result->window, &ikv_io_pread, &usual);
+    if (code == 0 && result->run_count == 0)
+        code = ikv_batch_cut(result, 1);
+    if (code == 0) {
+        result->window.nowait = nowait;
+        ikv_run_alone(result->runs[0], &result->window);
+        if (nowait && result->runs[0]->fatal == -EAGAIN)
+            return false;
+    }
+    ikv_lookup_end(result, code);
+    return true;
+}
+
+unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers)
+{
+    const uint64_t n = result->distinct;
+    uint64_t shards = workers;
+
+    /* Every shard would begin at the top of the index again. */
+    if (result->batch.options.probe == IKV_PROBE_ENTRY)
+        return 1;
+    if (workers > 1 && n / (2 * (uint64_t)workers) >= SHARD_KEYS_EVEN)
+        shards *= 2;
+    shards = ikv_min(shards, (n - 1) / SHARD_KEYS_MIN + 1);
+    return (unsigned)ikv_max(shards, (n - 1) / SHARD_KEYS_MAX + 1);
+}
+
+static void run_in_engine(struct ikv_result *result)
+{
+    struct ikv_attachment *attachment = result->batch.store->attachment;
+    const unsigned workers = ikv_attachment_workers(attachment);
+    int code = 0;
+
+    if (workers == 0) {
+        (void)run_here(result, false);
+        return;
+    }
+    if (!result->batch.records_only)
+        code = ikv_batch_cut(result, ikv_lookup_shards(result, workers));
+    if (code == 0)
+        code = ikv_execute(attachment, result);
+    if (code < 0)
+        ikv_lookup_end(result, code);
+}
+
+void ikv_lookup_run(struct ikv_result *result)
+{
+    switch (choose_place(result)) {
+    case HERE_IF_RESIDENT:
+        if (run_here(result, true))
+            return;
+        result->run_count = 0; /* from the beginning */
+        if (result->distinct > CALLER_KEYS_COLD)
+            run_in_engine(result);
+        else
+            (void)run_here(result, false);
+        return;
+    case HERE:
+        (void)run_here(result, false);
+        return;
+    case IN_ENGINE:
+        run_in_engine(result);
+        return;
+    }
+}
+
+/* ---------------------------------------------------------------- the calls */
 
 int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get_options *options,
                  ikv_result *result, ikv_error *err)
 {
-    struct ikv_get_options known = {0};
+    bool ready = false;
 
-    int code = check(store, keys, count, options, result, &known, err);
-    if (code < 0) {
-        if (result)
-            (void)ikv_result_begin(result, 0);
+    int code = ikv_lookup_begin(store, keys, count, options, result, &ready, err);
+    if (code < 0 || !ready)
         return code;
-    }
-    code = run(store, keys, count, known.match, result);
-    if (code < 0)
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "looking up %zu keys", count);
-    if (result->read_code < 0 && err)
-        *err = result->read_error;
-    return result->read_code;
+    ikv_lookup_run(result);
+    if (result->code < 0 && err)
+        *err = result->error;
+    return result->code;
 }
 
 int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
@@ -68,8 +244,12 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
         return 0;
     case IKV_CORRUPT:
         if (err)
-            *err = result->problem;
-        return result->problem.code;
+            *err = result->problem.first;
+        return result->problem.first.code;
+    case IKV_OTHER_SIZE:
+        return ikv_fail(err, IKV_E_VALUE_SIZE,
+                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
+                        "looking up");
     default:
         return ikv_fail(err, IKV_E_NOT_FOUND,
                         (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},

@@ -35,6 +35,7 @@ struct ikv_io_request {
     uint32_t need;   /* 1..length */
     void *buffer;
     void *owner; /* the caller's */
+    bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk */
     int code;    /* set by the backend */
     uint32_t retries;
 };
@@ -49,8 +50,8 @@ struct ikv_io; /* a backend's own */
 
 struct ikv_io_backend {
     const char *name;
-    unsigned depth;    /* requests that are worth having in flight */
-    bool thread_bound; /* an object may be used by the thread that created it alone */
+    unsigned depth;   /* requests that are worth having in flight */
+    bool synchronous; /* reap carries the reads out, one after another */
     /* 0 or -errno. */
     int (*create)(const struct ikv_io_options *options, struct ikv_io **ret);
     /* Finishes or cancels what is in flight. NULL is allowed. */
@@ -60,20 +61,44 @@ struct ikv_io_backend {
     int (*submit)(struct ikv_io *io, struct ikv_io_request *request);
     /* Wait until a request is finished; NULL: none is in flight. */
     struct ikv_io_request *(*reap)(struct ikv_io *io);
+
+    /* The rest may be NULL. */
+    /* System calls made so far for requests. */
+    uint64_t (*system_calls)(const struct ikv_io *io);
+    /* What the object has of the backend's features, as ikv_stats.ring_features says it. */
+    uint32_t (*features)(const struct ikv_io *io);
+    /* The file will be closed: let go of it. On the object's own thread, no request on the file
+     * being in flight. Unknown files are no error. */
+    void (*forget_file)(struct ikv_io *io, const struct ikv_io_file *file);
 };
 
 /* A number that the calling thread alone has, and that no later thread gets: pthread_self() of an
- * ended thread is given to the next one. For backends that are thread_bound. */
+ * ended thread is given to the next one. */
 uint64_t ikv_thread_number(void);
 
 /* Portable POSIX reads, one after another: the reference for all others. */
 extern const struct ikv_io_backend ikv_io_pread;
 
+/* Tells the process that made it from the children it forks, which share its memory's content but
+ * none of its threads. */
+struct ikv_process {
+    const volatile unsigned char
+        *mark; /* a page that the kernel wipes in children; NULL: it can't */
+    long id;
+};
+void ikv_process_mark(struct ikv_process *process);
+void ikv_process_unmark(struct ikv_process *process);
+bool ikv_process_is_forked(const struct ikv_process *process);
+
 /*
- * The backend for an ikv_backend, implemented above the core by what knows them all. 0 and
- * *ret_backend; IKV_E_UNSUPPORTED or -errno, and why it can't be had in `reason`.
+ * The backend that has rings, found above the core by what knows all backends; NULL: none was
+ * built. Its objects belong to the threads that created them.
  */
-int ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, char *reason,
-                size_t reason_size);
+const struct ikv_io_backend *ikv_io_ring(void);
+/* Whether the calling thread can have a ring now: 0; or IKV_E_UNSUPPORTED or -errno, and in
+ * `reason` what is in the way. */
+int ikv_io_ring_probe(char *reason, size_t size);
+/* The same reason for a code that create returned. Returns `reason`. */
+const char *ikv_io_ring_explain(int code, char *reason, size_t size);
 
 #endif

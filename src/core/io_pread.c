@@ -9,6 +9,7 @@ struct ikv_io {
     unsigned depth;
     unsigned head;
     unsigned waiting;
+    uint64_t calls;
     struct ikv_io_request *queue[];
 };
 
@@ -19,6 +20,7 @@ static int pread_create(const struct ikv_io_options *options, struct ikv_io **re
         return -ENOMEM;
     io->depth = options->depth;
     io->head = io->waiting = 0;
+    io->calls = 0;
     *ret = io;
     return 0;
 }
@@ -46,15 +48,27 @@ static struct ikv_io_request *pread_reap(struct ikv_io *io)
     struct ikv_io_request *request = io->queue[io->head];
     io->head = (io->head + 1) % io->depth;
     io->waiting--;
-    request->code = ikv_pread_some(request->file->fd, request->buffer, request->length,
-                                   request->need, request->offset, &retries);
+    if (request->nowait)
+        request->code = ikv_pread_resident(request->file->fd, request->buffer, request->length,
+                                           request->need, request->offset);
+    else
+        request->code = ikv_pread_some(request->file->fd, request->buffer, request->length,
+                                       request->need, request->offset, &retries);
     request->retries = (uint32_t)retries;
+    io->calls += 1 + retries;
     return request;
+}
+
+static uint64_t pread_system_calls(const struct ikv_io *io)
+{
+    return io->calls;
 }
 
 const struct ikv_io_backend ikv_io_pread = {.name = "pread",
                                             .depth = 8,
+                                            .synchronous = true,
                                             .create = pread_create,
                                             .destroy = pread_destroy,
                                             .submit = pread_submit,
-                                            .reap = pread_reap};
+                                            .reap = pread_reap,
+                                            .system_calls = pread_system_calls};

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
+
 #define VERSIONS_PLAUSIBLE 255 /* a file that begins with a greater number is something else */
 
 int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset, ikv_error *err)
@@ -233,7 +235,7 @@ static void set_first_read(struct ikv_store *store)
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
 }
 
-static int choose_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+static int choose_engine(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(store->path);
     char reason[200] = "";
@@ -242,10 +244,35 @@ static int choose_backend(struct ikv_store *store, const ikv_open_options *optio
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such backend");
     if (options->flags & ~(uint32_t)IKV_OPEN_DIRECT)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown flags");
-    int code = ikv_io_find((int)options->backend, &store->backend, reason, sizeof reason);
+    store->backend_wanted = options->backend;
+    if (options->backend == IKV_BACKEND_URING) {
+        int code = ikv_io_ring_probe(reason, sizeof reason);
+        if (code < 0)
+            return ikv_fail(err, code, at, "%s", reason);
+    }
+    int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
     if (code < 0)
-        return ikv_fail(err, code, at, "%s", reason);
-    return options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
+        return code;
+    code = ikv_attach(options->engine, store, &store->attachment);
+    return code < 0 ? ikv_fail(err, code, at, "its engine") : 0;
+}
+
+static uint64_t fixed_memory(const struct ikv_store *store)
+{
+    return store->fences.count * store->fences.words * sizeof(uint64_t) +
+           (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
+}
+
+/* What the trailer gave is loaded. The rest of the memory goes to what lookups will learn. */
+static int keep_what_is_read(struct ikv_store *store, uint64_t memory, ikv_error *err)
+{
+    struct ikv_learner_info learned;
+
+    memory -= ikv_min(memory, fixed_memory(store));
+    int code = store->has_trailer ? 0 : ikv_learner_new(&store->index, memory, &store->learner);
+    ikv_learner_get_info(store->learner, &learned);
+    memory -= ikv_min(memory, learned.bytes_most);
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "memory for its index") : 0;
 }
 
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
@@ -267,8 +294,12 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
         code = ikv_store_open_ours(store, &first.header, &first.footer, options, err);
     else
         code = ikv_store_open_plain(store, &first.header, options, err);
+    if (code < 0)
+        return code;
+    store->entries = ikv_geometry_of_entries(&store->index);
+    code = keep_what_is_read(store, options->index_memory, err);
     if (code == 0)
-        code = choose_backend(store, options, err);
+        code = choose_engine(store, options, err);
     if (code == 0)
         set_first_read(store);
     return code;
@@ -284,11 +315,11 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     int code = ikv_options_copy(&known, sizeof known, options, err);
     if (code < 0)
         return code;
+    known.index_memory = ikv_memory_option(known.index_memory, INDEX_MEMORY_DEFAULT);
     struct ikv_store *store = calloc(1, sizeof *store);
     if (store) {
         store->file.fd = store->direct.fd = -1;
         store->reads = &store->file;
-        store->backend = &ikv_io_pread;
         store->path = malloc(strlen(path) + 1);
     }
     if (!store || !store->path) {
@@ -310,6 +341,7 @@ void ikv_close(ikv_store *store)
 {
     if (!store)
         return;
+    ikv_detach(store->attachment);
     if (store->file.fd >= 0)
         (void)close(store->file.fd);
     if (store->direct.fd >= 0)
@@ -317,6 +349,7 @@ void ikv_close(ikv_store *store)
     free(store->path);
     free(store->metadata);
     free(store->fences.keys);
+    ikv_learner_free(store->learner);
     free(store->page_sums);
     free(store);
 }
@@ -324,8 +357,10 @@ void ikv_close(ikv_store *store)
 void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
 {
     const struct ikv_geometry *index = &store->index;
-    const uint64_t fences = store->fences.count;
+    struct ikv_learner_info learned;
+    static const char *const backends[] = {"auto", "pread", "uring"};
 
+    ikv_learner_get_info(store->learner, &learned);
     *ret_info = (struct ikv_info){
         .key_type = index->key.type,
         .key_width = index->key.width,
@@ -345,12 +380,11 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .value_bytes = store->properties.value_bytes,
         .metadata = store->metadata,
         .metadata_size = store->metadata_size,
-        .fences = fences,
-        .index_memory = fences * store->fences.words * sizeof(uint64_t) +
-                        (store->page_sums ? index->pages * IKV_PAGE_CHECKSUM_SIZE : 0),
+        .fences = store->fences.count + learned.known,
+        .index_memory = fixed_memory(store) + learned.bytes,
         .open_reads = store->open_reads,
         .open_bytes = store->open_bytes,
-        .backend = store->backend->name,
+        .backend = backends[store->backend_wanted],
         .direct = store->reads->direct,
     };
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);

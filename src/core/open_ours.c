@@ -6,8 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
-#define PROPERTIES_READ_MAX  4096 /* room for what later versions append */
+#define PROPERTIES_READ_MAX 4096 /* room for what later versions append */
 
 static int section_error(const struct ikv_store *store, const struct ikv_section *section, int code,
                          const char *what, ikv_error *err)
@@ -287,7 +286,6 @@ int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header
     store->record_size_max = store->properties.value_size_max + store->surplus;
     code = read_metadata(store, err);
     if (code == 0)
-        code =
-            keep_index(store, ikv_memory_option(options->index_memory, INDEX_MEMORY_DEFAULT), err);
+        code = keep_index(store, options->index_memory, err);
     return code;
 }

@@ -3,8 +3,19 @@
 #ifndef IKV_PLATFORM_H
 #define IKV_PLATFORM_H
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/eventfd.h>
+#endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define IKV_BIG_ENDIAN 1
@@ -65,6 +76,116 @@ static inline unsigned ikv_platform_direct_align(int fd)
 {
     (void)fd;
     return 0;
+}
+#endif
+
+/* Cores that the process may use. */
+#if defined(_GNU_SOURCE) && defined(CPU_COUNT)
+static inline unsigned ikv_platform_cores(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+    const long online = sysconf(_SC_NPROCESSORS_ONLN); /* more than fit into a set */
+    return online > 0 && online <= 1024 ? (unsigned)online : 1;
+}
+#else
+static inline unsigned ikv_platform_cores(void)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 && online <= 1024 ? (unsigned)online : 1;
+}
+#endif
+
+/* A page that reads as zero in the children of a fork, made of one that is 1; NULL: there is no
+ * such thing, or no memory. */
+#if defined(__linux__) && defined(MADV_WIPEONFORK)
+#define IKV_HAVE_WIPEONFORK 1
+static inline unsigned char *ikv_platform_fork_mark(void)
+{
+    unsigned char *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
+        (void)munmap(page, 1);
+        return NULL;
+    }
+    *page = 1;
+    return page;
+}
+#else
+static inline unsigned char *ikv_platform_fork_mark(void)
+{
+    return NULL;
+}
+#endif
+
+/* A descriptor, fds[0], that is readable from raise to clear. */
+struct ikv_notifier {
+    int fds[2]; /* of a pipe; or the same twice */
+};
+#if defined(EFD_CLOEXEC)
+static inline int ikv_notifier_open(struct ikv_notifier *notifier)
+{
+    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    notifier->fds[0] = notifier->fds[1] = fd;
+    return fd < 0 ? -errno : 0;
+}
+#else
+static inline int ikv_notifier_open(struct ikv_notifier *notifier)
+{
+    if (pipe(notifier->fds) != 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(notifier->fds[i], F_SETFD, FD_CLOEXEC);
+        (void)fcntl(notifier->fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+#endif
+static inline void ikv_notifier_close(struct ikv_notifier *notifier)
+{
+    (void)close(notifier->fds[0]);
+    if (notifier->fds[1] != notifier->fds[0])
+        (void)close(notifier->fds[1]);
+}
+static inline void ikv_notifier_raise(struct ikv_notifier *notifier)
+{
+    const uint64_t one = 1;
+    while (write(notifier->fds[1], &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+static inline void ikv_notifier_clear(struct ikv_notifier *notifier)
+{
+    uint64_t count;
+    while (read(notifier->fds[0], &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+/* A read that fails with EAGAIN where it would have to wait for the disk; or always, where there is
+ * no such thing. */
+#if defined(__linux__) && defined(RWF_NOWAIT)
+static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, off_t offset)
+{
+    const struct iovec vector = {buf, size};
+    const ssize_t n = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+
+    if (n < 0 && errno != EINTR && errno != EIO)
+        errno = EAGAIN; /* this file system can't tell, an old kernel knows no flags */
+    return n;
+}
+#else
+static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, off_t offset)
+{
+    (void)fd;
+    (void)buf;
+    (void)size;
+    (void)offset;
+    errno = EAGAIN;
+    return -1;
 }
 #endif
 

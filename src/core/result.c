@@ -4,39 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size)
-{
-    if (scratch->size < size || !scratch->bytes) {
-        /* A little more, so that batches that grow slowly do not allocate each time. */
-        size_t more = size < SIZE_MAX / 2 ? size + size / 4 + 64 : size;
-        free(scratch->bytes);
-        scratch->bytes = malloc(more);
-        scratch->size = scratch->bytes ? more : 0;
-    }
-    return scratch->bytes;
-}
-
-void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size)
-{
-    struct ikv_scratch larger = {NULL, 0};
-
-    if (scratch->bytes && scratch->size >= size)
-        return scratch->bytes;
-    if (!ikv_scratch_get(&larger, 2 * size))
-        return NULL;
-    if (used && scratch->bytes)
-        memcpy(larger.bytes, scratch->bytes, used);
-    ikv_scratch_free(scratch);
-    *scratch = larger;
-    return scratch->bytes;
-}
-
-void ikv_scratch_free(struct ikv_scratch *scratch)
-{
-    free(scratch->bytes);
-    *scratch = (struct ikv_scratch){NULL, 0};
-}
-
 int ikv_result_new(ikv_result **ret_result)
 {
     if (!ret_result)
@@ -44,6 +11,11 @@ int ikv_result_new(ikv_result **ret_result)
     struct ikv_result *result = calloc(1, sizeof *result);
     if (!result)
         return -ENOMEM;
+    int code = ikv_job_init(&result->job, result);
+    if (code < 0) {
+        free(result);
+        return code;
+    }
     result->stats.backend = "none";
     *ret_result = result;
     return 0;
@@ -51,42 +23,161 @@ int ikv_result_new(ikv_result **ret_result)
 
 void ikv_result_clear(ikv_result *result)
 {
-    struct ikv_scratch *all[] = {&result->items,   &result->entries, &result->sorting,
-                                 &result->callers, &result->starts,  &result->chunks,
-                                 &result->hits,    &result->status,  &result->matched,
-                                 &result->tails,   &result->alone};
+    struct ikv_scratch *all[] = {
+        &result->items,  &result->latency, &result->entries, &result->sorting, &result->callers,
+        &result->starts, &result->chunks,  &result->hits,    &result->status,  &result->matched};
 
+    if (ikv_job_is_busy(&result->job))
+        return;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         ikv_scratch_free(all[i]);
-    ikv_arena_free(&result->arena);
+    for (unsigned i = 0; i < result->runs_made; i++) {
+        ikv_run_free(result->runs[i]);
+        free(result->runs[i]);
+    }
+    free(result->runs);
+    result->runs = NULL;
+    result->runs_made = result->run_count = 0;
     ikv_window_close(&result->window);
     memset(&result->stats, 0, sizeof result->stats);
     result->stats.backend = "none";
     result->count = 0;
-    result->has_problem = false;
+    result->latency_rows = 0;
+    result->problem.any = false;
+    result->code = 0;
 }
 
 void ikv_result_free(ikv_result *result)
 {
     if (!result)
         return;
+    ikv_job_destroy(&result->job);
     ikv_result_clear(result);
     free(result);
 }
 
 int ikv_result_begin(struct ikv_result *result, size_t count)
 {
-    ikv_arena_reset(&result->arena);
     memset(&result->stats, 0, sizeof result->stats);
     result->stats.backend = "none";
     result->count = 0;
-    result->has_problem = false;
-    result->read_code = 0;
-    result->fatal = 0;
+    result->run_count = 0;
+    result->latency_rows = 0;
+    result->problem.any = false;
+    result->problem.read_code = 0;
+    result->code = result->fatal = 0;
     if (count > SIZE_MAX / 64 || !ikv_scratch_get(&result->items, count * sizeof(ikv_item)))
         return -ENOMEM;
     return 0;
 }
+
+int ikv_result_runs(struct ikv_result *result, unsigned count)
+{
+    if (count > result->runs_made) {
+        struct ikv_run **runs = realloc(result->runs, count * sizeof *runs);
+        if (!runs)
+            return -ENOMEM;
+        result->runs = runs;
+    }
+    while (result->runs_made < count) {
+        struct ikv_run *run = calloc(1, sizeof *run);
+        if (!run)
+            return -ENOMEM;
+        result->runs[result->runs_made++] = run;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct ikv_run *run = result->runs[i];
+        ikv_arena_reset(&run->arena);
+        memset(&run->stats, 0, sizeof run->stats);
+        run->problem.any = false;
+        run->problem.read_code = 0;
+        run->batch = &result->batch;
+        run->fatal = 0;
+        run->latency_rows = 0;
+    }
+    result->run_count = count;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- what came of the shards */
+
+static int merge_latency(struct ikv_result *result, const struct ikv_run *run)
+{
+    const size_t used = result->latency_rows * sizeof(struct ikv_latency);
+    const size_t want = run->latency_rows * sizeof(struct ikv_latency);
+    unsigned char *rows = result->latency.bytes;
+
+    if (run->latency_rows > result->latency_rows) {
+        rows = ikv_scratch_keep(&result->latency, used, want);
+        if (!rows)
+            return -ENOMEM;
+        memset(rows + used, 0, want - used);
+        result->latency_rows = run->latency_rows;
+    }
+    for (uint32_t i = 0; i < run->latency_rows; i++)
+        ikv_latency_add((struct ikv_latency *)(void *)rows + i,
+                        (const struct ikv_latency *)run->latency.bytes + i);
+    return 0;
+}
+
+int ikv_result_collect(struct ikv_result *result)
+{
+    struct ikv_stats *stats = &result->stats;
+    int code = 0;
+
+    for (unsigned i = 0; i < result->run_count; i++) {
+        const struct ikv_run *run = result->runs[i];
+        ikv_stats_add(stats, &run->stats);
+        ikv_problem_merge(&result->problem, &run->problem);
+        int own = run->fatal;
+        if (own == 0)
+            own = merge_latency(result, run);
+        /* One shard's failure cancels the others: it comes first. */
+        if (code == 0 || (code == IKV_E_CANCELED && own != 0))
+            code = own;
+    }
+    return code;
+}
+
+void ikv_problem_note(struct ikv_problem *problem, const struct ikv_store *store, int code,
+                      uint64_t offset, const unsigned char *stored_key, const char *what)
+{
+    const bool read_failed = code > IKV_E_INVALID || code == IKV_E_TRUNCATED;
+    const struct ikv_key_info *info = &store->index.key;
+    unsigned char key[IKV_KEY_WIDTH_MAX];
+    struct ikv_where where = {store->path, offset, IKV_KEY_NONE, NULL};
+    struct ikv_error now;
+
+    if (problem->any && (!read_failed || problem->read_code))
+        return;
+    if (stored_key) {
+        ikv_key_swap_host(info, stored_key, key);
+        where.key_type = info->type;
+        where.key = key;
+    }
+    (void)ikv_fail(&now, code, where, "%s", what);
+    if (!problem->any)
+        problem->first = now;
+    problem->any = true;
+    if (read_failed && problem->read_code == 0) {
+        problem->read_code = code;
+        problem->read_error = now;
+    }
+}
+
+void ikv_problem_merge(struct ikv_problem *problem, const struct ikv_problem *other)
+{
+    if (other->any && !problem->any) {
+        problem->first = other->first;
+        problem->any = true;
+    }
+    if (other->read_code && !problem->read_code) {
+        problem->read_code = other->read_code;
+        problem->read_error = other->read_error;
+    }
+}
+
+/* ---------------------------------------------------------------- accessors */
 
 const ikv_item *ikv_result_items(const ikv_result *result)
 {
@@ -105,33 +196,32 @@ const ikv_stats *ikv_result_stats(const ikv_result *result)
 
 const ikv_error *ikv_result_problem(const ikv_result *result)
 {
-    return result->has_problem ? &result->problem : NULL;
+    return result->problem.any ? &result->problem.first : NULL;
 }
 
-void ikv_result_note(struct ikv_result *result, int code, uint64_t offset,
-                     const unsigned char *stored_key, const char *what)
+int ikv_result_code(const ikv_result *result)
 {
-    const bool read_failed = code > IKV_E_INVALID || code == IKV_E_TRUNCATED;
-    const struct ikv_key_info *info = &result->store->index.key;
-    unsigned char key[IKV_KEY_WIDTH_MAX];
-    struct ikv_where where = {result->store->path, offset, IKV_KEY_NONE, NULL};
-    struct ikv_error now;
+    return result->code;
+}
 
-    if (result->has_problem && (!read_failed || result->read_code))
-        return;
-    if (stored_key) {
-        ikv_key_swap_host(info, stored_key, key);
-        where.key_type = info->type;
-        where.key = key;
-    }
-    (void)ikv_fail(&now, code, where, "%s", what);
-    if (!result->has_problem)
-        result->problem = now;
-    result->has_problem = true;
-    if (read_failed && result->read_code == 0) {
-        result->read_code = code;
-        result->read_error = now;
-    }
+const ikv_latency *ikv_result_latency(const ikv_result *result, uint32_t level)
+{
+    const uint32_t row = level == IKV_LATENCY_RECORDS ? 0 : level + 1;
+    const struct ikv_latency *rows = result->latency.bytes;
+
+    return row < result->latency_rows && rows[row].count ? rows + row : NULL;
+}
+
+/* The names of what carried reads out, in a sum of stats. */
+static const char *both_backends(const char *a, const char *b)
+{
+    static const char mixed[] = "uring+pread";
+
+    if (!a || strcmp(a, "none") == 0)
+        return b;
+    if (!b || strcmp(b, "none") == 0 || strcmp(a, b) == 0)
+        return a;
+    return mixed;
 }
 
 void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
@@ -151,6 +241,8 @@ void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
     total->record_bytes += one->record_bytes;
     total->merged += one->merged;
     total->retries += one->retries;
+    total->system_calls += one->system_calls;
+    total->shards += one->shards;
     for (uint32_t i = 0; i < one->levels && i < IKV_LEVELS_MAX; i++) {
         total->level[i].probes += one->level[i].probes;
         total->level[i].reads += one->level[i].reads;
@@ -158,6 +250,8 @@ void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
     }
     if (total->levels < one->levels)
         total->levels = one->levels;
-    if (one->backend)
-        total->backend = one->backend;
+    total->backend = both_backends(total->backend, one->backend);
+    total->ring_features |= one->ring_features;
+    if (total->fallback == 0)
+        total->fallback = one->fallback;
 }

@@ -1,60 +1,60 @@
 /*
- * A result: the answers of one batch, and the scratch memory of the query driver. The way of a
- * batch through it:
+ * A result: the answers of one batch, and the memory to find them. The way of a batch through it:
  *
  *   get_many.c   arguments checked, result reset
- *   batch.c      keys sorted, repeats folded into one
- *   search.c     which page next? what does this page say?
- *   fetch*.c     reads planned, merged, submitted and reaped: a window of slots that is kept full
- *   deliver.c    records verified, copied, put at every place where the caller asked for them
+ *   batch.c      keys sorted, repeats folded into one; cut into shards
+ *   run.h        each shard is run, here or by an engine's workers
+ *   result.c     what came of the shards is put together
  */
 #ifndef IKV_RESULT_H
 #define IKV_RESULT_H
 
-#include "arena.h"
-#include "search.h"
-#include "store.h"
-#include "window.h"
+#include "dispatch.h"
+#include "run.h"
 
-/* Memory that grows and never shrinks by itself; growing loses the content. */
-struct ikv_scratch {
-    void *bytes;
-    size_t size;
-};
+#include <pthread.h>
 
-/* Status inside the library: not read, because value_budget was used up. */
-#define IKV_DEFERRED 100
+/* A batch's way through an engine; the engine's own, but for `done`. */
+struct ikv_job {
+    struct ikv_result *result;
+    struct ikv_attachment *attachment;
+    struct ikv_job *lane_next; /* batches of one store with shards that nobody has taken */
+    struct ikv_job *prev;      /* all batches of the engine */
+    struct ikv_job *next;
+    unsigned next_run; /* the next to be taken */
+    atomic_uint left;  /* not finished */
 
-/* A record of which only the beginning was read. */
-struct ikv_tail {
-    uint32_t hit_begin;
-    uint32_t hit_end;
-    unsigned char *record;
-    uint32_t size;
-    uint32_t have;
-};
+    /* How its end is made known. */
+    ikv_done_fn done;
+    void *user;
+    ikv_completions *completions;
+    struct ikv_result *next_completed;
 
-/* What is read by itself, because a read that it shared with others failed. */
-struct ikv_alone {
-    enum ikv_slot_use use; /* pages or records */
-    uint32_t number;       /* of the chunk or the hit */
+    bool to_be_waited_for; /* submitted with neither, and not waited for yet */
+
+    pthread_mutex_t lock; /* for the condition: */
+    pthread_cond_t finished;
+    atomic_bool busy; /* the engine has it */
 };
 
 struct ikv_result {
     /* Answers */
     struct ikv_scratch items; /* ikv_item */
     size_t count;
-    struct ikv_arena arena;
     struct ikv_stats stats;
-    bool has_problem;
-    struct ikv_error problem; /* the first */
-    int read_code;            /* 0, or the code of the first failed read */
-    struct ikv_error read_error;
+    struct ikv_problem problem;
+    struct ikv_scratch latency; /* as in ikv_run */
+    uint32_t latency_rows;
+    int fatal;              /* what kept the batch from being run to its end; 0: nothing */
+    int code;               /* what the last call returned, */
+    struct ikv_error error; /* and what it said, if that was not 0 */
 
     /* The batch at hand */
-    const struct ikv_store *store;
-    const unsigned char *caller_keys;
-    struct ikv_search search;
+    struct ikv_batch batch;
+    struct ikv_run **runs;
+    unsigned run_count; /* shards of this batch */
+    unsigned runs_made;
+    uint32_t distinct;
     struct ikv_scratch entries; /* sorted keys: words, then place in the caller's array */
     struct ikv_scratch sorting; /* as large, or as large as hits */
     struct ikv_scratch callers; /* u32: places of the sorted keys, repeats side by side */
@@ -64,62 +64,37 @@ struct ikv_result {
     struct ikv_scratch hits;
     struct ikv_scratch status;
     struct ikv_scratch matched;
-    int fatal;           /* no memory: drain and give up */
-    size_t value_budget; /* when values take more, further ones are IKV_DEFERRED; 0: no bound */
 
-    /* Reading */
-    struct ikv_window window;
-    uint64_t fetched;      /* bytes of records so far */
-    uint64_t fetched_most; /* more can't be: records do not overlap. Grows with each generation. */
-    uint32_t hits_sorted;  /* hits[0..hits_sorted) are in order, generation by generation */
-    uint32_t hits_planned; /* hits[0..hits_planned) are being read or done */
-    struct ikv_scratch tails;
-    uint32_t tail_count;
-    uint32_t tail_next;
-    struct ikv_scratch alone;
-    uint32_t alone_count;
-    uint32_t alone_next;
+    struct ikv_window window; /* for what runs on the caller's thread */
+    struct ikv_job job;
 };
-
-/* NULL: no memory. The content is lost when it grows. */
-void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size);
-/* The same, but its first `used` bytes are kept; if there is no memory, all of it is. */
-void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size);
-void ikv_scratch_free(struct ikv_scratch *scratch);
 
 /* result.c: void the answers, make room for `count`. */
 int ikv_result_begin(struct ikv_result *result, size_t count);
-/* The first damage, or read error, that a batch meets. `key` (stored form) may be NULL. */
-void ikv_result_note(struct ikv_result *result, int code, uint64_t offset,
-                     const unsigned char *stored_key, const char *what);
+/* Make `count` runs. -ENOMEM. */
+int ikv_result_runs(struct ikv_result *result, unsigned count);
+/* Put together what came of the runs. 0, or what was fatal. */
+int ikv_result_collect(struct ikv_result *result);
 
-/* batch.c */
+/* batch.c: sort, fold. */
 int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, const void *keys,
-                      size_t count, ikv_match match);
-void ikv_batch_finish(struct ikv_result *result);
+                      size_t count, const ikv_get_options *options);
+/* Give back what a batch that was prepared had taken of its store. Once more does no harm. */
+void ikv_batch_end(struct ikv_result *result);
+/* Cut the sorted keys into `shards` runs. -ENOMEM. */
+int ikv_batch_cut(struct ikv_result *result, unsigned shards);
 
-/* fetch.c: run the search and read the records; statuses and items are set. 0 or -errno (fatal). */
-int ikv_fetch_open(struct ikv_result *result);
-int ikv_fetch_run(struct ikv_result *result);
-/* The same without a search: the hits are set, their number in search.hit_count. */
-int ikv_fetch_records(struct ikv_result *result);
-
-/* deliver.c */
-/* `size` bytes of the file from the first hit's position on are at `bytes`. */
-void ikv_deliver_records(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
-                         const unsigned char *bytes, size_t size);
-/* The whole content of one record lies in the arena. */
-void ikv_deliver_whole(struct ikv_result *result, uint32_t hit_begin, uint32_t hit_end,
-                       const unsigned char *record, uint32_t size);
-/* The key of a hit as it is stored; `room` may be used for it. */
-const unsigned char *ikv_stored_key(const struct ikv_result *result, uint32_t key,
-                                    unsigned char room[IKV_KEY_WIDTH_MAX]);
-/* The answers to a distinct key. */
-void ikv_deliver_item(struct ikv_result *result, uint32_t key, struct ikv_item item);
-
-static inline struct ikv_hit *ikv_result_hits(const struct ikv_result *result)
-{
-    return result->hits.bytes;
-}
+/* get_many.c */
+/* Check the arguments of a lookup and prepare it. *ret_ready: there is something to run. */
+int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
+                     const ikv_get_options *options, struct ikv_result *result, bool *ret_ready,
+                     ikv_error *err);
+/* A batch that began comes to its end; `code`: why it could not be run; 0: it was. Sets what the
+ * caller is to be told. */
+void ikv_lookup_end(struct ikv_result *result, int code);
+/* Run a batch that began, here or by the store's engine, and wait for its end. */
+void ikv_lookup_run(struct ikv_result *result);
+/* Into how many shards so many workers would cut it. */
+unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers);
 
 #endif

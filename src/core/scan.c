@@ -38,7 +38,7 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
     scan->order = known.order;
     scan->left = known.limit ? known.limit : UINT64_MAX;
     scan->memory = ikv_memory_option(known.memory, MEMORY_DEFAULT);
-    scan->stats.backend = store->backend->name;
+    scan->stats.backend = ikv_io_pread.name;
     code = known.order == IKV_ORDER_STORAGE ? ikv_scan_storage_open(scan)
                                             : ikv_scan_key_open(scan, known.from, known.to);
     if (code < 0) {
@@ -72,14 +72,14 @@ static void describe_bad_item(struct ikv_scan *scan, const ikv_item *item, ikv_e
     if (item->status == IKV_CORRUPT) {
         scan->stats.corrupt++;
         /* The window keeps its first problem whole; of the others it knows that they are. */
-        if (err && window->has_problem && window->problem.key_type == where.key_type &&
-            memcmp(window->problem.key, item->key, ikv_key_width(where.key_type)) == 0)
-            *err = window->problem;
+        if (err && window->problem.any && window->problem.first.key_type == where.key_type &&
+            memcmp(window->problem.first.key, item->key, ikv_key_width(where.key_type)) == 0)
+            *err = window->problem.first;
         else
             (void)ikv_fail(err, IKV_E_RECORD, where, "scanning");
     } else {
         scan->stats.unreadable++;
-        (void)ikv_fail(err, scan->window->read_code, where, "reading a record");
+        (void)ikv_fail(err, scan->window->problem.read_code, where, "reading a record");
     }
 }
 

@@ -70,17 +70,19 @@ static int make_room(struct ikv_scan *scan, size_t count)
         !ikv_scratch_get(&window->status, count * sizeof(int32_t)) ||
         !ikv_scratch_get(&window->matched, count * width))
         return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
-    window->store = scan->store;
-    window->value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX);
-    window->search = (struct ikv_search){
+    window->distinct = 0;
+    window->batch = (struct ikv_batch){
+        .store = scan->store,
         .index = &scan->store->index,
         .fences = &scan->store->fences,
-        .match = IKV_FLOOR, /* the key of an item is the one that the entry has */
-        .hits = window->hits.bytes,
-        .status = window->status.bytes,
-        .matched = window->matched.bytes,
-        .queue_head = IKV_NO_CHUNK,
+        .items = window->items.bytes,
+        .callers = window->callers.bytes,
+        .options = {.match = IKV_FLOOR}, /* the key of an item is the one that the entry has */
+        .records_only = true,
+        .value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX),
     };
+    if (ikv_batch_cut(window, 1) < 0)
+        return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
     return 0;
 }
 
@@ -88,6 +90,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
 static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
 {
     struct ikv_result *window = scan->window;
+    struct ikv_search *search = &window->runs[0]->search;
     const struct ikv_key_info *info = &scan->store->index.key;
     uint32_t *callers = window->callers.bytes;
     uint32_t *starts = window->starts.bytes;
@@ -97,13 +100,13 @@ static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
     while (count < most && has_entry(scan, scan->next_entry + count, &code)) {
         const unsigned char *entry = ikv_scan_entry(scan, scan->next_entry + count);
         uint32_t i = (uint32_t)count++;
-        memcpy(window->search.matched + (size_t)i * info->width, entry, info->width);
-        ikv_result_hits(window)[i] = (struct ikv_hit){ikv_entry_position(info, entry), i};
-        window->search.status[i] = IKV_FOUND;
+        memcpy(search->matched + (size_t)i * info->width, entry, info->width);
+        search->hits[i] = (struct ikv_hit){ikv_entry_position(info, entry), i};
+        search->status[i] = IKV_FOUND;
         callers[i] = starts[i] = i;
     }
     starts[count] = (uint32_t)count;
-    window->search.hit_count = window->search.keys.count = (uint32_t)count;
+    search->hit_count = search->keys.count = window->distinct = (uint32_t)count;
     *ret_count = count;
     return code;
 }
@@ -112,13 +115,13 @@ static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
 static void settle(struct ikv_scan *scan, size_t count)
 {
     struct ikv_result *window = scan->window;
+    const struct ikv_run *run = window->runs[0];
     const struct ikv_key_info *info = &scan->store->index.key;
     size_t done = 0;
 
-    ikv_batch_finish(window);
     ikv_item *items = window->items.bytes;
-    while (done < count && window->search.status[done] != IKV_DEFERRED) {
-        unsigned char *key = window->search.matched + done * info->width;
+    while (done < count && run->search.status[done] != IKV_DEFERRED) {
+        unsigned char *key = run->search.matched + done * info->width;
         if (items[done].status != IKV_FOUND) {
             unsigned char stored[IKV_KEY_WIDTH_MAX];
             memcpy(stored, key, info->width);
@@ -132,7 +135,7 @@ static void settle(struct ikv_scan *scan, size_t count)
     scan->next_entry += done;
     if (done < count)
         scan->window_size = (size_t)ikv_max(ikv_max(done, count / 2), WINDOW_MIN);
-    else if (scan->window_size < WINDOW_MAX && window->arena.allocated < scan->memory / 4)
+    else if (scan->window_size < WINDOW_MAX && run->arena.allocated < scan->memory / 4)
         scan->window_size *= 2;
 }
 
@@ -151,16 +154,16 @@ static int fetch_window(struct ikv_scan *scan)
         scan->code = 0; /* entries before a damaged page are still good */
         if (count == 0)
             return IKV_E_END;
-        code = ikv_fetch_open(window);
-        if (code == 0)
-            code = ikv_fetch_records(window);
-        if (code < 0)
-            return ikv_scan_fail(scan, code, IKV_NO_OFFSET, "reading records");
+        ikv_lookup_run(window);
+        if (window->fatal < 0)
+            return ikv_scan_fail(scan, window->fatal, IKV_NO_OFFSET, "reading records");
+        scan->stats.backend = window->stats.backend;
         scan->stats.records += window->stats.records;
         scan->stats.record_reads += window->stats.record_reads;
         scan->stats.record_bytes += window->stats.record_bytes;
         scan->stats.merged += window->stats.merged;
         scan->stats.retries += window->stats.retries;
+        scan->stats.system_calls += window->stats.system_calls;
         settle(scan, count);
         /* The first in order of keys may be the last in order of positions: alone it always fits.
          */

@@ -2,9 +2,11 @@
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 
+#include "dispatch.h"
 #include "error.h"
 #include "fences.h"
 #include "io.h"
+#include "learn.h"
 #include "trailer.h"
 
 struct ikv_store {
@@ -13,9 +15,11 @@ struct ikv_store {
     struct ikv_io_file direct;       /* fd -1: not opened with O_DIRECT */
     const struct ikv_io_file *reads; /* the one that lookups read */
     uint64_t file_size;
-    const struct ikv_io_backend *backend;
+    ikv_backend backend_wanted;
+    struct ikv_attachment *attachment; /* to the engine that runs its batches */
 
     struct ikv_geometry index;
+    struct ikv_geometry entries; /* the same, in single entries */
     uint64_t records_end;
     uint32_t surplus;         /* checksum bytes at the end of a record */
     uint32_t record_size_max; /* greatest size field that can be right */
@@ -34,7 +38,8 @@ struct ikv_store {
     uint64_t block_sums_offset; /* 0: none */
 
     struct ikv_fences fences;
-    unsigned char *page_sums; /* all of them, as in the file; NULL: read when needed */
+    struct ikv_learner *learner; /* instead of fences, in plain v2; NULL: nothing is learned */
+    unsigned char *page_sums;    /* all of them, as in the file; NULL: read when needed */
 
     uint64_t open_reads;
     uint64_t open_bytes;

@@ -1,6 +1,7 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "checksum.h"
 #include "io.h"
+#include "platform.h"
 
 #include <time.h>
 
@@ -18,4 +19,23 @@ uint64_t ikv_thread_number(void)
         number = ikv_checksum(facts, sizeof facts) | 1; /* never 0 */
     }
     return number;
+}
+
+void ikv_process_mark(struct ikv_process *process)
+{
+    process->mark = ikv_platform_fork_mark();
+    process->id = (long)getpid();
+}
+
+void ikv_process_unmark(struct ikv_process *process)
+{
+    if (process->mark)
+        (void)munmap((void *)(uintptr_t)process->mark, 1);
+    process->mark = NULL;
+}
+
+/* Without a mark it takes a system call. */
+bool ikv_process_is_forked(const struct ikv_process *process)
+{
+    return process->mark ? *process->mark == 0 : process->id != (long)getpid();
 }

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 /* All slots together; deep windows have small slots. */
 #define WINDOW_SIZE ((uint32_t)2 << 20)
@@ -15,6 +15,13 @@
 
 _Static_assert(IKV_SLOT_PAGES_MAX * 4 <= IKV_ALIGN_MAX,
                "checksums of a slot's pages are one block");
+
+uint64_t ikv_clock(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static int allocate(struct ikv_window *window, unsigned count)
 {
@@ -39,31 +46,26 @@ static int allocate(struct ikv_window *window, unsigned count)
     return 0;
 }
 
-int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend)
+int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend,
+                    const struct ikv_window_options *options)
 {
-    *window =
-        (struct ikv_window){.backend = backend, .thread = ikv_thread_number(), .process = getpid()};
-    int code = allocate(window, backend->depth);
+    *window = (struct ikv_window){
+        .backend = backend,
+        .bytes_most = options->bytes_most ? options->bytes_most : UINT64_MAX,
+    };
+    int code = allocate(window, options->depth ? options->depth : backend->depth);
     if (code == 0) {
         const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
-        const struct ikv_io_options options = {.depth = 2 * window->slot_count,
-                                               .memory = window->memory,
-                                               .memory_size = window->slot_count * bytes};
-        code = backend->create(&options, &window->io);
+        const struct ikv_io_options io_options = {.depth = 2 * window->slot_count,
+                                                  .memory = window->memory,
+                                                  .memory_size = window->slot_count * bytes};
+        code = backend->create(&io_options, &window->io);
     }
     if (code < 0) {
         window->io = NULL;
         ikv_window_close(window);
     }
     return code;
-}
-
-bool ikv_window_is_usable(const struct ikv_window *window, const struct ikv_io_backend *backend)
-{
-    if (window->backend != backend)
-        return false;
-    return !backend->thread_bound ||
-           (window->thread == ikv_thread_number() && window->process == getpid());
 }
 
 void ikv_window_close(struct ikv_window *window)
@@ -77,15 +79,14 @@ void ikv_window_close(struct ikv_window *window)
     *window = (struct ikv_window){0};
 }
 
-struct ikv_slot *ikv_window_take(struct ikv_window *window, enum ikv_slot_use use)
+struct ikv_slot *ikv_window_take(struct ikv_window *window, struct ikv_run *run,
+                                 enum ikv_slot_use use)
 {
-    struct ikv_slot *slot = ikv_window_free_slot(window, 0);
+    struct ikv_slot *slot = &window->slots[window->free[--window->free_count]];
 
-    window->free_head = (window->free_head + 1) % window->slot_count;
-    window->free_count--;
+    slot->run = run;
     slot->use = use;
     slot->waiting = 0;
-    slot->holds_pages = false;
     slot->sums.size = 0;
     slot->sums.request.code = 0;
     slot->sums.request.retries = 0;
@@ -94,9 +95,7 @@ struct ikv_slot *ikv_window_take(struct ikv_window *window, enum ikv_slot_use us
 
 void ikv_window_release(struct ikv_window *window, const struct ikv_slot *slot)
 {
-    unsigned tail = (window->free_head + window->free_count) % window->slot_count;
-    window->free[tail] = (uint32_t)(slot - window->slots);
-    window->free_count++;
+    window->free[window->free_count++] = (uint32_t)(slot - window->slots);
 }
 
 void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ikv_slot_read *read,
@@ -113,12 +112,15 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
                                             .length = (uint32_t)(end - start),
                                             .need = (uint32_t)(offset + size - start),
                                             .buffer = buffer,
-                                            .owner = slot};
+                                            .owner = slot,
+                                            .nowait = window->nowait};
     int code = window->backend->submit(window->io, &read->request);
-    if (code == 0)
+    if (code == 0) {
         slot->waiting++;
-    else
+        window->bytes += read->request.length;
+    } else {
         read->request.code = code; /* as if it had been tried */
+    }
 }
 
 void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot)
@@ -131,9 +133,22 @@ struct ikv_slot *ikv_window_reap(struct ikv_window *window)
 {
     if (window->refused_count > 0)
         return &window->slots[window->refused[--window->refused_count]];
+    if (window->timed && window->backend->synchronous)
+        window->reap_began = ikv_clock();
     for (;;) {
-        struct ikv_slot *slot = window->backend->reap(window->io)->owner;
+        const struct ikv_io_request *request = window->backend->reap(window->io);
+        struct ikv_slot *slot = request->owner;
+        window->bytes -= request->length;
         if (--slot->waiting == 0)
             return slot;
     }
+}
+
+uint64_t ikv_window_system_calls(struct ikv_window *window)
+{
+    if (!window->backend->system_calls)
+        return 0;
+    const uint64_t before = window->system_calls;
+    window->system_calls = window->backend->system_calls(window->io);
+    return window->system_calls - before;
 }

@@ -1,15 +1,14 @@
 /*
  * The window: a number of slots, each for one read in flight (or two that belong together), and the
- * backend that carries them out. A slot is taken, filled with one or two reads, launched, and comes
- * back from ikv_window_reap when all its reads are finished; then it is released.
+ * backend that carries them out. A slot is taken for a run, filled with one or two reads, launched,
+ * and comes back from ikv_window_reap when all its reads are finished; then it is released. Several
+ * runs can have slots in one window. It belongs to the thread that opened it.
  */
 #ifndef IKV_WINDOW_H
 #define IKV_WINDOW_H
 
 #include "format.h"
 #include "io.h"
-
-#include <sys/types.h>
 
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
 #define IKV_SLOT_SIZE_MIN  ((uint32_t)16 << 10)
@@ -27,22 +26,23 @@ struct ikv_slot_read {
 
 enum ikv_slot_use { IKV_SLOT_PAGES, IKV_SLOT_RECORDS, IKV_SLOT_TAIL };
 
+struct ikv_run;
+
 struct ikv_slot {
+    struct ikv_run *run; /* whose reads these are */
     struct ikv_slot_read data;
     struct ikv_slot_read sums; /* checksums of the pages in data; size 0: none */
     unsigned waiting;          /* reads that are not finished */
     unsigned char *data_buffer;
     unsigned char *sums_buffer;
     enum ikv_slot_use use;
+    uint64_t started; /* nanoseconds of the monotonic clock, if the run measures latency */
 
     /* Pages: the chunks that asked for them, in order of pages, neighbours or the same. */
     uint64_t first_page;
     uint32_t page_count;
     uint32_t chunk_count;
     uint32_t chunks[IKV_SLOT_PAGES_MAX];
-    bool holds_pages; /* of the file with this descriptor and serial, until it is used again */
-    int held_fd;
-    uint64_t held_serial;
 
     /* Records: hits[hit_begin..hit_end), in order of positions. Tail: the hits of one record. */
     uint32_t hit_begin;
@@ -54,46 +54,52 @@ struct ikv_slot {
 
 struct ikv_window {
     const struct ikv_io_backend *backend; /* NULL: closed */
-    uint64_t thread;                      /* that opened it, and its process: the child of a fork */
-    pid_t process;                        /* must not use what its parent opened */
     struct ikv_io *io;
     struct ikv_slot *slots;
     void *memory;       /* of the slots' buffers */
     uint32_t slot_size; /* most bytes that a read of pages or records takes */
     unsigned slot_count;
-    /* Queues of slots: the one released longest ago is taken next, so that the pages read last stay
-     * longest; slots whose reads were refused when they were submitted. */
-    uint32_t *free;
-    unsigned free_head;
+    uint32_t *free; /* stack of slots: the one that is still in the processor's cache comes first */
     unsigned free_count;
-    uint32_t *refused;
+    uint32_t *refused; /* stack of slots whose reads were refused when they were submitted */
     unsigned refused_count;
+    uint64_t bytes; /* of the reads in flight */
+    uint64_t bytes_most;
+    uint64_t system_calls; /* of the backend object, as far as they were told to a run */
+    uint64_t reap_began;   /* on ikv_clock, if the backend is synchronous and a run wants to know */
+    bool timed;            /* a run wants to know */
+    bool nowait;           /* as in ikv_io_request, for the reads to come */
+};
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t ikv_clock(void);
+
+/* As the window is to be: reads in flight (0: as many as are worth having), and their bytes (0: no
+ * limit; one read is always let through). */
+struct ikv_window_options {
+    unsigned depth;
+    uint64_t bytes_most;
 };
 
 /* -errno. */
-int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend);
+int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *backend,
+                    const struct ikv_window_options *options);
 /* Waits for reads in flight. A window that is all zero is closed already. */
 void ikv_window_close(struct ikv_window *window);
 
-/* Whether it can be used, for this backend, by the thread that asks. */
-bool ikv_window_is_usable(const struct ikv_window *window, const struct ikv_io_backend *backend);
-
-static inline bool ikv_window_is_full(const struct ikv_window *window)
-{
-    return window->free_count == 0;
-}
 static inline bool ikv_window_is_idle(const struct ikv_window *window)
 {
     return window->free_count == window->slot_count;
 }
-/* The i-th of the free slots, i < free_count. */
-static inline struct ikv_slot *ikv_window_free_slot(const struct ikv_window *window, unsigned i)
+static inline bool ikv_window_is_full(const struct ikv_window *window)
 {
-    return &window->slots[window->free[(window->free_head + i) % window->slot_count]];
+    return window->free_count == 0 ||
+           (window->bytes >= window->bytes_most && !ikv_window_is_idle(window));
 }
 
 /* A free slot; there must be one. */
-struct ikv_slot *ikv_window_take(struct ikv_window *window, enum ikv_slot_use use);
+struct ikv_slot *ikv_window_take(struct ikv_window *window, struct ikv_run *run,
+                                 enum ikv_slot_use use);
 void ikv_window_release(struct ikv_window *window, const struct ikv_slot *slot);
 
 /* Read [offset, offset + size) into the buffer, which has room for IKV_ALIGN_MAX bytes more on both
@@ -104,5 +110,7 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
 void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot);
 /* The next slot whose reads are finished; the window must not be idle. */
 struct ikv_slot *ikv_window_reap(struct ikv_window *window);
+/* System calls since this was last asked. */
+uint64_t ikv_window_system_calls(struct ikv_window *window);
 
 #endif

@@ -162,16 +162,19 @@ static unsigned wait_count(const struct ikv_io *io)
  * busy cores: the thread asleep, requests in the queue, and we waiting for ever). So the wait has
  * an end, and then the thread is woken for certain.
  */
-static int wait_for_thread(struct io_uring *uring)
+static int wait_for_thread(struct ikv_io *io)
 {
+    struct io_uring *uring = &io->ring.uring;
     struct __kernel_timespec patience = {.tv_nsec = WAKE_AFTER_NS};
     struct io_uring_cqe *cqe;
 
+    io->system_calls++;
     int code = io_uring_submit(uring);
     if (code >= 0)
         code = io_uring_wait_cqe_timeout(uring, &cqe, &patience);
     if (code != -ETIME)
         return code < 0 ? code : 0;
+    io->system_calls++;
     code = io_uring_enter((unsigned)uring->ring_fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL);
     return code < 0 ? code : 0;
 }
@@ -189,6 +192,7 @@ int ikv_queue_wait(struct ikv_io *io)
     /* More is pending than fits into the submission queue at once. */
     while (io->pending.count > 0 && io->in_ring < io->window && !io->draining) {
         unsigned prepared = io_uring_sq_ready(uring);
+        io->system_calls++;
         int code = io_uring_submit(uring);
         if (code < 0)
             return code;
@@ -197,7 +201,8 @@ int ikv_queue_wait(struct ikv_io *io)
             break; /* it did not move: let the kernel get rid of something first */
     }
     if (uring->flags & IORING_SETUP_SQPOLL)
-        return wait_for_thread(uring);
+        return wait_for_thread(io);
+    io->system_calls++;
     int code = io_uring_submit_and_wait(uring, wait_count(io));
     return code < 0 ? code : 0;
 }

@@ -48,8 +48,9 @@ struct ikv_op_list {
 struct ikv_io {
     struct ikv_ring ring;
     struct ikv_file_table files;
-    const volatile unsigned char *ours; /* a page: not 0 in this process, 0 in a child after fork */
-    uint64_t thread;                    /* that the ring belongs to */
+    struct ikv_process process; /* that the ring belongs to, and the thread */
+    uint64_t thread;
+    uint64_t system_calls;
     unsigned depth;
     unsigned window;
     unsigned batch;    /* prepared operations that are worth a system call */

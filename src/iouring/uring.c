@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* What a window of this size gains by a deeper one is little on most devices. */
 #define USUAL_DEPTH 256
@@ -22,26 +21,9 @@
 
 /* ---------------------------------------------------------------- whose the ring is */
 
-/* A page that the kernel wipes in children. */
-static int mark_process(struct ikv_io *io)
-{
-    unsigned char *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (page == MAP_FAILED)
-        return -errno;
-    if (madvise(page, 1, MADV_WIPEONFORK) != 0) {
-        int code = -errno;
-        (void)munmap(page, 1);
-        return code;
-    }
-    *page = 1;
-    io->ours = page;
-    return 0;
-}
-
 static bool is_forked(const struct ikv_io *io)
 {
-    return *io->ours == 0;
+    return ikv_process_is_forked(&io->process);
 }
 
 /* ---------------------------------------------------------------- create, destroy */
@@ -80,14 +62,10 @@ int ikv_uring_create_with(const struct ikv_io_options *options,
     struct ikv_io *io = allocate(options->depth);
     if (!io)
         return -ENOMEM;
-    int code = mark_process(io);
+    ikv_process_mark(&io->process);
+    int code = ikv_ring_open(&io->ring, options, uring);
     if (code < 0) {
-        free(io);
-        return code;
-    }
-    code = ikv_ring_open(&io->ring, options, uring);
-    if (code < 0) {
-        (void)munmap((void *)(uintptr_t)io->ours, 1);
+        ikv_process_unmark(&io->process);
         free(io);
         return code;
     }
@@ -118,7 +96,7 @@ static void uring_destroy(struct ikv_io *io)
         ikv_file_table_close(&io->files);
         ikv_ring_close(&io->ring);
     }
-    (void)munmap((void *)(uintptr_t)io->ours, 1);
+    ikv_process_unmark(&io->process);
     free(io);
 }
 
@@ -145,8 +123,10 @@ static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
     ikv_op_queue(io, number);
     ikv_queue_fill(io);
     /* What goes wrong here goes wrong again in reap, which deals with it. */
-    if (io_uring_sq_ready(&io->ring.uring) >= io->batch)
+    if (io_uring_sq_ready(&io->ring.uring) >= io->batch) {
+        io->system_calls++;
         (void)io_uring_submit(&io->ring.uring);
+    }
     return 0;
 }
 
@@ -179,14 +159,6 @@ static struct ikv_io_request *uring_reap(struct ikv_io *io)
     }
 }
 
-const struct ikv_io_backend ikv_io_uring = {.name = "uring",
-                                            .depth = USUAL_DEPTH,
-                                            .thread_bound = true,
-                                            .create = uring_create,
-                                            .destroy = uring_destroy,
-                                            .submit = uring_submit,
-                                            .reap = uring_reap};
-
 /* ---------------------------------------------------------------- beyond the contract */
 
 void ikv_uring_forget_file(struct ikv_io *io, const struct ikv_io_file *file)
@@ -199,3 +171,18 @@ unsigned ikv_uring_feature_bits(const struct ikv_io *io)
 {
     return io->ring.features;
 }
+
+static uint64_t uring_system_calls(const struct ikv_io *io)
+{
+    return io->system_calls;
+}
+
+const struct ikv_io_backend ikv_io_uring = {.name = "uring",
+                                            .depth = USUAL_DEPTH,
+                                            .create = uring_create,
+                                            .destroy = uring_destroy,
+                                            .submit = uring_submit,
+                                            .reap = uring_reap,
+                                            .system_calls = uring_system_calls,
+                                            .features = ikv_uring_feature_bits,
+                                            .forget_file = ikv_uring_forget_file};

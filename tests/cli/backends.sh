@@ -33,7 +33,7 @@ for backend in auto pread uring; do
         fi
         cmp -s expected got || fail "$backend $direct: answers"
         named=$backend
-        [ "$backend" != auto ] || named=pread
+        [ "$backend" != auto ] || named='\(uring\|pread\)'
         grep -q "backend.*$named" stats || fail "$backend $direct: statistics name another backend"
     done
 done

@@ -28,6 +28,17 @@
 
 static tmpdir directory;
 
+/* What the library takes for the backend that has rings, put in its place by the linker. NULL: what
+ * it has. */
+static const struct ikv_io_backend *injected;
+
+const struct ikv_io_backend *__real_ikv_io_ring(void);
+const struct ikv_io_backend *__wrap_ikv_io_ring(void);
+const struct ikv_io_backend *__wrap_ikv_io_ring(void)
+{
+    return injected ? injected : __real_ikv_io_ring();
+}
+
 /* How a store is read. */
 static const struct way {
     const struct ikv_io_backend *backend;
@@ -38,15 +49,35 @@ enum { WAYS = sizeof ways / sizeof ways[0] };
 struct world {
     store_model model;
     char *path;
+    ikv_open_options options;
+    ikv_engine *engine; /* of one worker: the shim is for one thread at a time */
     ikv_store *store;
     ikv_result *result;
 };
+
+/* An engine of one worker, since the layers below are for one thread at a time. It opens its window
+ * once, so a change of what is below takes a new one. */
+static void open_store(struct world *world)
+{
+    ikv_engine_options engine = IKV_ENGINE_OPTIONS_INIT;
+    ikv_error err;
+
+    engine.threads = 1;
+    assert_ok(ikv_engine_new(&engine, &world->engine, &err), &err);
+    world->options.engine = world->engine;
+    assert_ok(ikv_open(world->path, &world->options, &world->store, &err), &err);
+}
+
+static void close_store(struct world *world)
+{
+    ikv_close(world->store);
+    ikv_engine_close(world->engine);
+}
 
 static void world_open(struct world *ret, ikv_key_type type, const struct way *way, bool fences)
 {
     rng_state rng = {type};
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
-    ikv_error err;
 
     model_init(&ret->model, type);
     model_fill(&ret->model, &rng, 3000, MODEL_KEYS_CLUSTERED, MODEL_SIZES_MIXED);
@@ -57,27 +88,31 @@ static void world_open(struct world *ret, ikv_key_type type, const struct way *w
     options.index_memory = fences ? 0 : 1;
     options.backend = way->backend == &ikv_io_uring ? IKV_BACKEND_URING : IKV_BACKEND_PREAD;
     options.flags = way->flags;
-    assert_ok(ikv_open(ret->path, &options, &ret->store, &err), &err);
+    injected = NULL;
+    ret->options = options;
+    open_store(ret);
     assert_ok(ikv_result_new(&ret->result), NULL);
 }
 
 static void world_close(struct world *world)
 {
     ikv_result_free(world->result);
-    ikv_close(world->store);
+    close_store(world);
     (void)remove(world->path);
     free(world->path);
     model_free(&world->model);
 }
 
-/* Put the fault layer between the driver and the way. It is there from the next result on. */
+/* Put the fault layer between the driver and the way: workers take it for the one that has rings.
+ */
 static void spoil(struct world *world, faulty_plan plan, const struct way *way)
 {
     plan.inner = way->backend;
     faulty_io_set(&plan);
-    world->store->backend = &faulty_io;
-    ikv_result_free(world->result);
-    assert_ok(ikv_result_new(&world->result), NULL);
+    close_store(world);
+    injected = &faulty_io;
+    world->options.backend = IKV_BACKEND_URING;
+    open_store(world);
 }
 
 static unsigned char *random_keys(const struct world *world, rng_state *rng, size_t count)

@@ -112,6 +112,27 @@ void assert_models_equal(const store_model *a, const store_model *b)
     }
 }
 
+ikv_backend store_backend(void)
+{
+    const char *name = getenv("INDEXKV_TEST_BACKEND");
+
+    if (name != NULL && strcmp(name, "auto") == 0)
+        return IKV_BACKEND_AUTO;
+    return name != NULL && strcmp(name, "uring") == 0 ? IKV_BACKEND_URING : IKV_BACKEND_PREAD;
+}
+
+ikv_engine *store_engine(void)
+{
+    static ikv_engine *engine;
+    ikv_engine_options options = IKV_ENGINE_OPTIONS_INIT;
+    ikv_error err;
+
+    options.threads = 1;
+    if (engine == NULL)
+        assert_ok(ikv_engine_new(&options, &engine, &err), &err);
+    return engine;
+}
+
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -121,6 +142,8 @@ ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint
     options.key_type = type;
     options.stride = stride;
     options.index_memory = index_memory;
+    options.backend = store_backend();
+    options.engine = store_engine();
     assert_ok(ikv_open(path, &options, &store, &err), &err);
     return store;
 }

@@ -35,6 +35,12 @@ void store_decode(const char *path, ikv_key_type type, uint32_t stride, uint32_t
 /* The same pairs (of a repeated key: the same values in any order). */
 void assert_models_equal(const store_model *a, const store_model *b);
 
+/* What stores are read with: INDEXKV_TEST_BACKEND (auto, pread, uring), or pread. */
+ikv_backend store_backend(void);
+/* The engine they use: one worker, so that what a test puts under the library is called by one
+ * thread at a time. It is never closed. */
+ikv_engine *store_engine(void);
+
 /* Open; the test fails if it can't be. `index_memory` as in ikv_open_options. */
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory);
 

@@ -65,20 +65,24 @@ static struct ikv_io_request *disk_reap(struct ikv_io *io)
     return request;
 }
 
-int __wrap_ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, char *reason,
-                       size_t reason_size);
-int __wrap_ikv_io_find(int backend, const struct ikv_io_backend **ret_backend, char *reason,
-                       size_t reason_size)
+/* The library takes the disk for the backend that has rings. */
+const struct ikv_io_backend *__wrap_ikv_io_ring(void);
+int __wrap_ikv_io_ring_probe(char *reason, size_t size);
+
+const struct ikv_io_backend *__wrap_ikv_io_ring(void)
 {
-    (void)backend;
-    (void)reason;
-    (void)reason_size;
     disk_backend = ikv_io_pread;
     disk_backend.name = "disk";
     disk_backend.depth = 5;
     disk_backend.submit = disk_submit;
     disk_backend.reap = disk_reap;
-    *ret_backend = &disk_backend;
+    return &disk_backend;
+}
+
+int __wrap_ikv_io_ring_probe(char *reason, size_t size)
+{
+    (void)reason;
+    (void)size;
     return 0;
 }
 
@@ -176,6 +180,8 @@ static ikv_store *open_disk(const numbered_store *s, uint64_t index_memory, uint
     options.key_type = s->type;
     options.index_memory = index_memory;
     options.flags = flags;
+    options.backend = IKV_BACKEND_URING;
+    options.engine = store_engine();
     int code = ikv_open(s->path, &options, &store, &err);
     if (code != 0 && flags & IKV_OPEN_DIRECT) {
         print_message("no direct reads here: %s\n", err.message);

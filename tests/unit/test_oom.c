@@ -176,7 +176,8 @@ static void make_readable(oom_context *context, const victim_setup *setup)
     victim_make(self, setup);
     assert_ok(victim_build(self, &err), &err);
     context->reading = self->path;
-    context->store = store_open(self->path, setup->type, 0, 0);
+    /* What a plain store learns stays with it, and would be taken for a leak. */
+    context->store = store_open(self->path, setup->type, 0, setup->flags & IKV_WRITE_PLAIN ? 1 : 0);
     context->key_count = 2 * self->model.sorted_count;
     context->keys = must_malloc(context->key_count * width);
     for (size_t i = 0; i < context->key_count; i++) {

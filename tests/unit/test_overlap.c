@@ -199,7 +199,9 @@ static void records_that_many_keys_match(void **state)
             for (size_t i = 0; i < 5; i++)
                 keys[i] = 1000 + 1000000 * i;
             assert_batch(store, &model, keys, 5 * KEYS, (ikv_match)match, result);
-            assert_int_equal(ikv_result_stats(result)->records, 5);
+            /* At most one of them is matched by keys on both sides of a cut. */
+            assert_in_range(ikv_result_stats(result)->records, 5,
+                            5 + ikv_result_stats(result)->shards - 1);
         }
         ikv_result_free(result);
         ikv_close(store);

@@ -1,0 +1,260 @@
+/*
+ * A worker's loop: take shards, keep their reads in flight, finish them.
+ *
+ *     take     shards from the queue, while there is room in the windows
+ *     plan     a read of each shard in turn, until the windows are full
+ *     reap     one finished read, which makes the next ones possible
+ *     retire   shards that have nothing left to do
+ *
+ * Since every shard in flight plans one read in turn, a shard of a huge batch and one of a small
+ * batch share the window evenly. While the window is full, only batches that nobody has begun are
+ * taken beside those in flight.
+ */
+#include "engine.h"
+
+#include <errno.h>
+
+/* Shards in flight in one worker; more wait in the queue. */
+#define ACTIVE_MAX 64
+
+/* A ring that could not be had is tried again after so many nanoseconds. */
+#define RING_RETRY UINT64_C(1000000000)
+
+/* ---------------------------------------------------------------- windows */
+
+static void set_ring_code(struct ikv_worker *worker, int code)
+{
+    worker->ring_code = code;
+    worker->ring_tried = ikv_clock();
+    atomic_store_explicit(&worker->engine->ring_code, code, memory_order_relaxed);
+}
+
+static int open_ring(struct ikv_worker *worker)
+{
+    const ikv_engine_options *options = &worker->engine->options;
+    const struct ikv_io_backend *backend = ikv_io_ring();
+    const struct ikv_window_options window = {
+        .depth = options->depth,
+        .bytes_most = options->bytes_in_flight / options->threads,
+    };
+
+    if (worker->ring.backend)
+        return 0;
+    if (!backend)
+        return IKV_E_UNSUPPORTED;
+    if (worker->ring_code && ikv_clock() - worker->ring_tried < RING_RETRY)
+        return worker->ring_code;
+    int code = ikv_window_open(&worker->ring, backend, &window);
+    set_ring_code(worker, code);
+    return code;
+}
+
+static int open_plain(struct ikv_worker *worker)
+{
+    const ikv_engine_options *options = &worker->engine->options;
+    const struct ikv_window_options window = {
+        .bytes_most = options->bytes_in_flight / options->threads,
+    };
+
+    return worker->plain.backend ? 0 : ikv_window_open(&worker->plain, &ikv_io_pread, &window);
+}
+
+/* The window for a store's reads. *ret_fallback: why it is not the ring that was wanted. */
+static int choose_window(struct ikv_worker *worker, const struct ikv_store *store,
+                         struct ikv_window **ret_window, int *ret_fallback)
+{
+    *ret_fallback = 0;
+    if (store->backend_wanted != IKV_BACKEND_PREAD) {
+        int code = open_ring(worker);
+        if (code == 0) {
+            *ret_window = &worker->ring;
+            atomic_store_explicit(&store->attachment->used_ring, true, memory_order_relaxed);
+            return 0;
+        }
+        *ret_fallback = code;
+        if (store->backend_wanted == IKV_BACKEND_URING)
+            return code;
+    }
+    *ret_window = &worker->plain;
+    return open_plain(worker);
+}
+
+static bool has_room(const struct ikv_window *window)
+{
+    return !window->backend || !ikv_window_is_full(window);
+}
+
+/* ---------------------------------------------------------------- shards in flight */
+
+static void activate(struct ikv_worker *worker, struct ikv_run *run)
+{
+    if (worker->active) {
+        run->next = worker->active->next;
+        worker->active->next = run;
+    } else {
+        run->next = run;
+    }
+    worker->active = run;
+    worker->active_count++;
+}
+
+/* The run behind `before` in the ring leaves it. */
+static struct ikv_run *deactivate(struct ikv_worker *worker, struct ikv_run *before)
+{
+    struct ikv_run *run = before->next;
+
+    before->next = run->next;
+    worker->active = before == run ? NULL : before;
+    worker->active_count--;
+    return run;
+}
+
+static void begin(struct ikv_worker *worker, struct ikv_run *run)
+{
+    const struct ikv_store *store = run->batch->store;
+    struct ikv_window *window = NULL;
+    int fallback = 0;
+
+    int code = choose_window(worker, store, &window, &fallback);
+    run->stats.fallback = fallback;
+    if (code < 0) {
+        run->fatal = code;
+        atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
+        ikv_job_run_finished(run->job);
+        return;
+    }
+    ikv_run_begin(run, window);
+    activate(worker, run);
+}
+
+static void finish(struct ikv_run *run)
+{
+    if (run->fatal)
+        atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
+    else
+        ikv_run_finish(run);
+    ikv_job_run_finished(run->job);
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static void plan_in_turn(struct ikv_worker *worker)
+{
+    unsigned idle = 0; /* runs one after another that had nothing to plan */
+
+    while (idle < worker->active_count) {
+        idle = ikv_run_plan(worker->active) ? 0 : idle + 1;
+        worker->active = worker->active->next;
+    }
+}
+
+static void reap(struct ikv_worker *worker)
+{
+    struct ikv_window *plain = &worker->plain;
+    struct ikv_window *ring = &worker->ring;
+
+    if (plain->backend && !ikv_window_is_idle(plain))
+        ikv_run_complete(ikv_window_reap(plain));
+    if (ring->backend && !ikv_window_is_idle(ring))
+        ikv_run_complete(ikv_window_reap(ring));
+}
+
+static void retire(struct ikv_worker *worker)
+{
+    struct ikv_run *before = worker->active;
+
+    for (unsigned left = worker->active_count; left > 0; left--) {
+        if (ikv_run_is_done(before->next))
+            finish(deactivate(worker, before));
+        else
+            before = before->next;
+    }
+}
+
+/* Something to be looked at in the engine, with its lock. Hints are enough: what was missed now is
+ * seen after the next read. */
+static bool is_wanted(const struct ikv_worker *worker)
+{
+    struct ikv_engine *engine = worker->engine;
+
+    if (atomic_load_explicit(&engine->forget_number, memory_order_relaxed) != worker->forgotten)
+        return true;
+    if (worker->active_count >= ACTIVE_MAX)
+        return false;
+    if (atomic_load_explicit(&engine->schedule.fresh, memory_order_relaxed) > 0)
+        return true;
+    return has_room(&worker->ring) && has_room(&worker->plain) &&
+           atomic_load_explicit(&engine->schedule.shards, memory_order_relaxed) > 0;
+}
+
+static void drive(struct ikv_worker *worker)
+{
+    while (worker->active) {
+        plan_in_turn(worker);
+        reap(worker);
+        retire(worker);
+        if (is_wanted(worker))
+            return;
+    }
+}
+
+/* Let go of the files of a store that is being closed. The lock is held. */
+static void forget(struct ikv_worker *worker)
+{
+    struct ikv_engine *engine = worker->engine;
+    const struct ikv_window *ring = &worker->ring;
+
+    if (engine->forget_number == worker->forgotten)
+        return;
+    worker->forgotten = engine->forget_number;
+    if (ring->backend && ring->backend->forget_file) {
+        ring->backend->forget_file(ring->io, &engine->forget->file);
+        ring->backend->forget_file(ring->io, &engine->forget->direct);
+    }
+    if (--engine->forget_left == 0)
+        (void)pthread_cond_broadcast(&engine->quiet);
+}
+
+/* The lock is held when it is called, and when it returns. */
+static void take(struct ikv_worker *worker)
+{
+    struct ikv_engine *engine = worker->engine;
+
+    while (worker->active_count < ACTIVE_MAX) {
+        const bool room = has_room(&worker->ring) && has_room(&worker->plain);
+        struct ikv_run *run = ikv_schedule_take(&engine->schedule, !room);
+        if (!run)
+            return;
+        (void)pthread_mutex_unlock(&engine->lock);
+        begin(worker, run);
+        if (worker->active)
+            plan_in_turn(worker);
+        (void)pthread_mutex_lock(&engine->lock);
+    }
+}
+
+void *ikv_worker_main(void *argument)
+{
+    struct ikv_worker *worker = argument;
+    struct ikv_engine *engine = worker->engine;
+
+    atomic_store_explicit(&worker->number, ikv_thread_number(), memory_order_relaxed);
+    (void)pthread_mutex_lock(&engine->lock);
+    for (;;) {
+        forget(worker);
+        take(worker);
+        if (worker->active) {
+            (void)pthread_mutex_unlock(&engine->lock);
+            drive(worker);
+            (void)pthread_mutex_lock(&engine->lock);
+        } else if (engine->forget_number == worker->forgotten && !engine->schedule.turn) {
+            if (engine->state == IKV_ENGINE_CLOSED)
+                break;
+            (void)pthread_cond_wait(&engine->work, &engine->lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&engine->lock);
+    ikv_window_close(&worker->ring);
+    ikv_window_close(&worker->plain);
+    return NULL;
+}
