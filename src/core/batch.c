@@ -73,10 +73,11 @@ static void use_pages(struct ikv_batch *batch)
     batch->page_sums = store->page_sums;
     batch->page_sums_offset = store->page_sums_offset;
     batch->learner = store->learner;
+    batch->cache = store->cache;
     batch->fences = store->learner ? ikv_learner_take(store->learner) : &store->fences;
 }
 
-int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, const void *keys,
+int ikv_batch_prepare(struct ikv_result *result, struct ikv_store *store, const void *keys,
                       size_t count, const ikv_get_options *options)
 {
     const struct ikv_key_info *info = &store->index.key;
@@ -96,6 +97,7 @@ int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, 
         .store = store,
         .index = &store->entries,
         .fences = &ikv_no_fences,
+        .pace = &store->pace,
         .caller_keys = keys,
         .items = result->items.bytes,
         .callers = result->callers.bytes,

@@ -21,8 +21,10 @@ struct ikv_batch {
     ikv_item *items;
     const uint32_t *callers; /* places of the sorted keys in the caller's array, repeats together */
     ikv_get_options options;
-    struct ikv_learner *learner; /* that fences were taken from, and that learns; or NULL */
-    bool records_only;           /* there is no search: the hits are given */
+    struct ikv_learner *learner;  /* that fences were taken from, and that learns; or NULL */
+    struct ikv_page_cache *cache; /* NULL: none */
+    struct ikv_pace *pace;        /* the store's */
+    bool records_only;            /* there is no search: the hits are given */
     size_t value_budget; /* when a shard's values take more, further ones are IKV_DEFERRED; 0: no
                             bound */
     atomic_bool canceled;

@@ -123,9 +123,12 @@ void ikv_run_complete(struct ikv_slot *slot)
     run->stats.system_calls += ikv_window_system_calls(window);
     if (measures_latency(run))
         measure(run, slot);
-    if (window->nowait && !run->fatal &&
-        (slot->data.request.code == -EAGAIN || slot->sums.request.code == -EAGAIN))
-        run->fatal = -EAGAIN; /* it would have to wait: not here */
+    if (window->nowait && !run->fatal) { /* it would have to wait: not here */
+        if (ikv_is_refused(slot->data.request.code))
+            run->fatal = slot->data.request.code;
+        else if (ikv_is_refused(slot->sums.request.code))
+            run->fatal = slot->sums.request.code;
+    }
     if (!is_stopped(run)) {
         switch (slot->use) {
         case IKV_SLOT_PAGES:

@@ -12,46 +12,99 @@ static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
     return &run->stats.level[level];
 }
 
-/* Hand one page to the search. `sum` is its checksum; NULL: there is none. */
-static void feed_page(struct ikv_run *run, uint32_t chunk, uint64_t number,
-                      const unsigned char *entries, const unsigned char *sum)
+/* What the page in the slot, or held in memory, must have as its checksum; NULL: there is none. */
+static const unsigned char *checksum_of(const struct ikv_run *run, const struct ikv_slot *slot,
+                                        uint64_t page)
+{
+    const struct ikv_batch *batch = run->batch;
+
+    if (batch->page_sums)
+        return batch->page_sums + page * IKV_PAGE_CHECKSUM_SIZE;
+    if (batch->page_sums_offset && slot)
+        return slot->sums.bytes + (page - slot->first_page) * IKV_PAGE_CHECKSUM_SIZE;
+    return NULL;
+}
+
+static void set_page(const struct ikv_run *run, uint64_t number, const unsigned char *entries,
+                     const unsigned char *sum, struct ikv_page *ret)
 {
     const struct ikv_geometry *index = run->batch->index;
-    uint64_t first = ikv_page_first_entry(index, number);
-    struct ikv_page page = {
+    const uint64_t first = ikv_page_first_entry(index, number);
+
+    *ret = (struct ikv_page){
         .number = number,
         .entries = entries,
         .count = (uint32_t)(ikv_page_first_entry(index, number + 1) - first),
         .has_checksum = sum != NULL,
         .checksum = sum ? ikv_load32(sum) : 0,
     };
-    uint32_t corrupt = run->search.corrupt_pages;
+}
 
-    ikv_search_feed(&run->search, chunk, &page);
-    ikv_learn_note(&run->learned, &run->search, &page);
-    if (run->search.corrupt_pages != corrupt) {
-        unsigned char stored[IKV_KEY_WIDTH_MAX];
-        ikv_key_store(&index->key,
-                      run->search.keys.entries + (size_t)chunk * run->search.keys.stride, stored);
-        ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(run->batch->index, number), stored,
-                     "an index page");
+/* Hand one page to the search. Whether it was not found damaged. */
+static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page)
+{
+    const struct ikv_search *search = &run->search;
+    const struct ikv_geometry *index = run->batch->index;
+    const uint32_t corrupt = search->corrupt_pages;
+    unsigned char stored[IKV_KEY_WIDTH_MAX];
+
+    ikv_search_feed(&run->search, chunk, page);
+    ikv_learn_note(&run->learned, search, page);
+    if (search->corrupt_pages == corrupt)
+        return true;
+    ikv_key_store(&index->key, search->keys.entries + (size_t)chunk * search->keys.stride, stored);
+    ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored, "an index page");
+    return false;
+}
+
+/* Feed the pages of a slot to the chunks that asked for them, and keep them. */
+static void feed_slot(struct ikv_run *run, const struct ikv_slot *slot)
+{
+    const struct ikv_batch *batch = run->batch;
+    const uint64_t start = ikv_page_offset(batch->index, slot->first_page);
+    struct ikv_page page = {.number = UINT64_MAX};
+    bool intact = true;
+
+    for (uint32_t i = 0; i < slot->chunk_count; i++) {
+        const uint64_t number = ikv_chunk_page(&run->search.chunks[slot->chunks[i]]);
+        if (number != page.number)
+            set_page(run, number,
+                     slot->data.bytes + (ikv_page_offset(batch->index, number) - start),
+                     checksum_of(run, slot, number), &page);
+        intact = feed_page(run, slot->chunks[i], &page) && intact;
+        if (intact && batch->cache)
+            ikv_page_cache_put(batch->cache, number, page.entries,
+                               (size_t)page.count * batch->index->stride, page.verified);
     }
 }
 
-static void feed_from_slot(struct ikv_run *run, const struct ikv_slot *slot, uint32_t chunk,
-                           uint64_t page)
+static struct ikv_level_stats *probe(struct ikv_run *run, uint32_t chunk)
 {
-    const struct ikv_batch *batch = run->batch;
-    const unsigned char *sum = NULL;
+    struct ikv_level_stats *level = level_of(run, chunk);
 
-    if (batch->page_sums)
-        sum = batch->page_sums + page * IKV_PAGE_CHECKSUM_SIZE;
-    else if (batch->page_sums_offset)
-        sum = slot->sums.bytes + (page - slot->first_page) * IKV_PAGE_CHECKSUM_SIZE;
-    feed_page(run, chunk, page,
-              slot->data.bytes + (ikv_page_offset(run->batch->index, page) -
-                                  ikv_page_offset(run->batch->index, slot->first_page)),
-              sum);
+    level->probes++;
+    run->stats.probes++;
+    return level;
+}
+
+/* A page that is held in memory. */
+static bool feed_cached(struct ikv_run *run, uint64_t number)
+{
+    struct ikv_page_pin pin;
+    struct ikv_page page;
+
+    if (!ikv_page_cache_get(run->batch->cache, number, &pin))
+        return false;
+    const uint32_t chunk = ikv_search_next(&run->search, &number);
+    probe(run, chunk);
+    run->stats.cached++;
+    set_page(run, number, pin.bytes, checksum_of(run, NULL, number), &page);
+    page.verified = pin.verified;
+    const bool intact = feed_page(run, chunk, &page);
+    ikv_page_cache_release(&pin, page.verified);
+    if (!intact)
+        ikv_page_cache_drop(run->batch->cache, number);
+    return true;
 }
 
 /* With a barrier the pages of a level wait for all of the level above. */
@@ -79,12 +132,11 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
     do {
         uint32_t chunk = ikv_search_next(&run->search, &last);
         slot->chunks[slot->chunk_count++] = chunk;
-        level_of(run, chunk)->probes++;
+        probe(run, chunk);
         page = ikv_search_peek(&run->search);
     } while (slot->chunk_count < most && (page == last || page == last + 1) &&
              !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
-    run->stats.probes += slot->chunk_count;
     run->stats.merged += slot->chunk_count - 1;
 }
 
@@ -120,6 +172,8 @@ bool ikv_plan_pages(struct ikv_run *run)
 
     if (page == UINT64_MAX || barrier_holds(run, page))
         return false;
+    if (feed_cached(run, page))
+        return true;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
     collect_pages(run, slot);
     read_pages(run, slot);
@@ -143,9 +197,7 @@ void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot)
 
     run->pages_in_flight--;
     if (code == 0) {
-        for (uint32_t i = 0; i < slot->chunk_count; i++)
-            feed_from_slot(run, slot, slot->chunks[i],
-                           ikv_chunk_page(&run->search.chunks[slot->chunks[i]]));
+        feed_slot(run, slot);
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&run->search, slot->chunks[0], IKV_UNREADABLE);
         ikv_run_note(run, code, ikv_page_offset(run->batch->index, slot->first_page), NULL,

@@ -10,7 +10,8 @@
 int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries);
 /* Up to `size` bytes, at least `need`: for reads that may reach beyond the end of the file. */
 int ikv_pread_some(int fd, void *buf, size_t size, size_t need, uint64_t offset, uint64_t *retries);
-/* The same for what is in the page cache; -EAGAIN: not all is, or the system can't tell. */
+/* The same for what is in the page cache; -EAGAIN: not all is; -EOPNOTSUPP: the system
+ * can't tell. */
 int ikv_pread_resident(int fd, void *buf, size_t size, size_t need, uint64_t offset);
 int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset);
 

@@ -9,9 +9,16 @@
  * If there are rings, the calling thread only reads what is there (RWF_NOWAIT); when it would have
  * to wait for the disk, the batch goes to the workers after all; but for so few keys that their
  * reads could hardly overlap.
+ *
+ * Some file systems can't tell whether a read would wait (tmpfs, which never does, among them).
+ * There the pace of earlier reads tells: after slow ones, batches go to the workers for a while,
+ * which doubles each time that a try finds the reads still slow.
  */
 #define CALLER_KEYS      64
 #define CALLER_KEYS_COLD 2
+#define SLOW_READ_NS     20000
+#define PATIENCE_MIN     16
+#define PATIENCE_MAX     4096
 
 /* Keys of a shard: at least so many, or they are not worth a worker's waking; at most so many, so
  * that others have their turn; and some more shards than workers, if they are large, because
@@ -120,6 +127,29 @@ void ikv_lookup_end(struct ikv_result *result, int code)
 
 enum place { IN_ENGINE, HERE, HERE_IF_RESIDENT };
 
+/* Whether reads are fast, or it is time to find out whether they are by now. */
+static bool is_fast(struct ikv_pace *pace)
+{
+    unsigned left = atomic_load_explicit(&pace->pass_on, memory_order_relaxed);
+
+    if (left > 0) /* threads that count at the same time: one step less */
+        atomic_store_explicit(&pace->pass_on, left - 1, memory_order_relaxed);
+    return left == 0;
+}
+
+static void note_pace(struct ikv_pace *pace, uint64_t began, const ikv_stats *stats)
+{
+    const uint64_t reads = stats->index_reads + stats->record_reads;
+    unsigned patience = 0;
+
+    if (reads > 0 && (ikv_clock() - began) / reads > SLOW_READ_NS) {
+        patience = atomic_load_explicit(&pace->patience, memory_order_relaxed);
+        patience = (unsigned)ikv_max(PATIENCE_MIN, ikv_min(2 * (uint64_t)patience, PATIENCE_MAX));
+    }
+    atomic_store_explicit(&pace->patience, patience, memory_order_relaxed);
+    atomic_store_explicit(&pace->pass_on, patience, memory_order_relaxed);
+}
+
 static enum place choose_place(const struct ikv_result *result)
 {
     const struct ikv_batch *batch = &result->batch;
@@ -139,13 +169,16 @@ static enum place choose_place(const struct ikv_result *result)
     /* Values that were handed to the caller's function can't be taken back. */
     if (store->reads->direct || batch->options.each)
         return result->distinct <= CALLER_KEYS_COLD ? HERE : IN_ENGINE;
-    return HERE_IF_RESIDENT;
+    if (!atomic_load_explicit(&store->pace.blind, memory_order_relaxed))
+        return HERE_IF_RESIDENT;
+    return result->distinct <= CALLER_KEYS_COLD || is_fast(result->batch.pace) ? HERE : IN_ENGINE;
 }
 
 /* On the calling thread. False: with nowait, it would have had to wait, and has to be run again. */
 static bool run_here(struct ikv_result *result, bool nowait)
 {
     const struct ikv_window_options usual = {0};
+    const uint64_t began = ikv_clock();
     int code = 0;
 
     if (result->batch.store->backend_wanted == IKV_BACKEND_URING)
@@ -157,8 +190,10 @@ static bool run_here(struct ikv_result *result, bool nowait)
     if (code == 0) {
         result->window.nowait = nowait;
         ikv_run_alone(result->runs[0], &result->window);
-        if (nowait && result->runs[0]->fatal == -EAGAIN)
+        if (nowait && ikv_is_refused(result->runs[0]->fatal))
             return false;
+        if (!result->batch.records_only)
+            note_pace(result->batch.pace, began, &result->runs[0]->stats);
     }
     ikv_lookup_end(result, code);
     return true;
@@ -202,11 +237,14 @@ void ikv_lookup_run(struct ikv_result *result)
     case HERE_IF_RESIDENT:
         if (run_here(result, true))
             return;
-        result->run_count = 0; /* from the beginning */
-        if (result->distinct > CALLER_KEYS_COLD)
+        if (result->runs[0]->fatal == -EOPNOTSUPP)
+            atomic_store_explicit(&result->batch.pace->blind, true, memory_order_relaxed);
+        else if (result->distinct > CALLER_KEYS_COLD) {
             run_in_engine(result);
-        else
-            (void)run_here(result, false);
+            return;
+        }
+        result->run_count = 0; /* from the beginning */
+        (void)run_here(result, false);
         return;
     case HERE:
         (void)run_here(result, false);

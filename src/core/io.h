@@ -35,7 +35,8 @@ struct ikv_io_request {
     uint32_t need;   /* 1..length */
     void *buffer;
     void *owner; /* the caller's */
-    bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk */
+    bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk,
+                    or with -EOPNOTSUPP if it can't tell whether it would */
     int code;    /* set by the backend */
     uint32_t retries;
 };

@@ -272,6 +272,12 @@ static int keep_what_is_read(struct ikv_store *store, uint64_t memory, ikv_error
     int code = store->has_trailer ? 0 : ikv_learner_new(&store->index, memory, &store->learner);
     ikv_learner_get_info(store->learner, &learned);
     memory -= ikv_min(memory, learned.bytes_most);
+    /* Without its checksums at hand a page that is kept could not be verified. */
+    const bool verifiable = store->page_sums || !store->page_sums_offset;
+    const uint32_t stride = store->index.stride;
+    const uint32_t page_size = IKV_PAGE_SIZE + (IKV_PAGE_SIZE % stride ? stride : 0);
+    if (code == 0 && verifiable)
+        code = ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "memory for its index") : 0;
 }
 
@@ -350,6 +356,7 @@ void ikv_close(ikv_store *store)
     free(store->metadata);
     free(store->fences.keys);
     ikv_learner_free(store->learner);
+    ikv_page_cache_free(store->cache);
     free(store->page_sums);
     free(store);
 }
@@ -357,10 +364,12 @@ void ikv_close(ikv_store *store)
 void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
 {
     const struct ikv_geometry *index = &store->index;
+    struct ikv_page_cache_info cached;
     struct ikv_learner_info learned;
     static const char *const backends[] = {"auto", "pread", "uring"};
 
     ikv_learner_get_info(store->learner, &learned);
+    ikv_page_cache_get_info(store->cache, &cached);
     *ret_info = (struct ikv_info){
         .key_type = index->key.type,
         .key_width = index->key.width,
@@ -381,7 +390,9 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .metadata = store->metadata,
         .metadata_size = store->metadata_size,
         .fences = store->fences.count + learned.known,
-        .index_memory = fixed_memory(store) + learned.bytes,
+        .cached_pages = cached.pages,
+        .cache_pages = ikv_min(cached.most, index->pages),
+        .index_memory = fixed_memory(store) + learned.bytes + cached.bytes,
         .open_reads = store->open_reads,
         .open_bytes = store->open_bytes,
         .backend = backends[store->backend_wanted],

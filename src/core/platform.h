@@ -165,16 +165,16 @@ static inline void ikv_notifier_clear(struct ikv_notifier *notifier)
         ;
 }
 
-/* A read that fails with EAGAIN where it would have to wait for the disk; or always, where there is
- * no such thing. */
+/* A read that fails with EAGAIN where it would have to wait for the disk, and with EOPNOTSUPP where
+ * there is no such thing, or the file system can't tell. */
 #if defined(__linux__) && defined(RWF_NOWAIT)
 static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, off_t offset)
 {
     const struct iovec vector = {buf, size};
     const ssize_t n = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
 
-    if (n < 0 && errno != EINTR && errno != EIO)
-        errno = EAGAIN; /* this file system can't tell, an old kernel knows no flags */
+    if (n < 0 && (errno == ENOSYS || errno == EINVAL)) /* an old kernel knows no flags */
+        errno = EOPNOTSUPP;
     return n;
 }
 #else
@@ -184,7 +184,7 @@ static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, 
     (void)buf;
     (void)size;
     (void)offset;
-    errno = EAGAIN;
+    errno = EOPNOTSUPP;
     return -1;
 }
 #endif

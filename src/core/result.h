@@ -77,7 +77,7 @@ int ikv_result_runs(struct ikv_result *result, unsigned count);
 int ikv_result_collect(struct ikv_result *result);
 
 /* batch.c: sort, fold. */
-int ikv_batch_prepare(struct ikv_result *result, const struct ikv_store *store, const void *keys,
+int ikv_batch_prepare(struct ikv_result *result, struct ikv_store *store, const void *keys,
                       size_t count, const ikv_get_options *options);
 /* Give back what a batch that was prepared had taken of its store. Once more does no harm. */
 void ikv_batch_end(struct ikv_result *result);

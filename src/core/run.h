@@ -16,6 +16,8 @@
 #include "search.h"
 #include "window.h"
 
+#include <errno.h>
+
 /* Status inside the library: not read, because value_budget was used up. */
 #define IKV_DEFERRED 100
 
@@ -77,6 +79,12 @@ struct ikv_run {
     uint32_t alone_count;
     uint32_t alone_next;
 };
+
+/* With nowait: why a read was not made. */
+static inline bool ikv_is_refused(int code)
+{
+    return code == -EAGAIN || code == -EOPNOTSUPP;
+}
 
 /* Memory goes with the run; a run that is all zero is allowed. */
 void ikv_run_free(struct ikv_run *run);

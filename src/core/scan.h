@@ -8,7 +8,7 @@
 #define IKV_SCAN_PAGES ((size_t)64) /* index pages read at once */
 
 struct ikv_scan {
-    const struct ikv_store *store;
+    struct ikv_store *store;
     ikv_order order;
     uint64_t left; /* items until the limit */
     uint64_t memory;

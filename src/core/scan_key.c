@@ -75,6 +75,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
         .store = scan->store,
         .index = &scan->store->index,
         .fences = &scan->store->fences,
+        .pace = &scan->store->pace,
         .items = window->items.bytes,
         .callers = window->callers.bytes,
         .options = {.match = IKV_FLOOR}, /* the key of an item is the one that the entry has */

@@ -202,16 +202,20 @@ bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_pag
 /* Without checksums, order at least can be checked. That a page begins with its fence is what
  * bounds the search of forged and changed files: a ceiling that was not found in the pages before a
  * fence is looked for in the fence's own page, and must be there. */
-static bool page_is_intact(const struct ikv_search *search, const struct ikv_page *page)
+static bool page_is_intact(const struct ikv_search *search, struct ikv_page *page)
 {
     const uint64_t *fence = ikv_fence_of_page(search->fences, page->number);
+    const size_t size = (size_t)page->count * search->index->stride;
 
+    if (page->verified)
+        return true;
     if (fence && ikv_key_compare_stored(&search->index->key, fence, page->entries) != 0)
         return false;
     if (page->has_checksum)
-        return (uint32_t)ikv_checksum(page->entries, (size_t)page->count * search->index->stride) ==
-               page->checksum;
-    return ikv_page_is_in_order(search->index, page);
+        page->verified = (uint32_t)ikv_checksum(page->entries, size) == page->checksum;
+    else
+        page->verified = ikv_page_is_in_order(search->index, page);
+    return page->verified;
 }
 
 /* Keys that lie between the page's first and last. Returns how many were not found exactly. */
@@ -296,7 +300,7 @@ static void page_is_corrupt(struct ikv_search *search, const struct ikv_page *pa
         search->corrupt_page = page->number;
 }
 
-void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page)
+void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page *page)
 {
     const struct ikv_chunk chunk = search->chunks[begin];
     const uint32_t end = chunk.key_end;

@@ -49,6 +49,7 @@ struct ikv_page {
     uint32_t count;
     bool has_checksum;
     uint32_t checksum; /* what it must be */
+    bool verified;     /* it need not be checked any more; set by the search if it did */
 };
 
 /* A key that was resolved to an entry of the index. Two words, so that hits can be sorted. */
@@ -102,7 +103,7 @@ uint32_t ikv_search_next(struct ikv_search *search, uint64_t *ret_page);
 /* The page that ikv_search_next would give, without taking it; UINT64_MAX: none waits. */
 uint64_t ikv_search_peek(const struct ikv_search *search);
 
-void ikv_search_feed(struct ikv_search *search, uint32_t begin, const struct ikv_page *page);
+void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page *page);
 /* The page could not be read: its keys get `status`. */
 void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status);
 

@@ -7,7 +7,17 @@
 #include "fences.h"
 #include "io.h"
 #include "learn.h"
+#include "page_cache.h"
 #include "trailer.h"
+
+#include <stdatomic.h>
+
+/* Whether small batches are better run by the calling thread (get_many.c). Hints, set by any. */
+struct ikv_pace {
+    atomic_bool blind;    /* the system can't tell what is in the page cache */
+    atomic_uint pass_on;  /* so many small batches go to the workers before one is tried here */
+    atomic_uint patience; /* what that is set to when reads were slow */
+};
 
 struct ikv_store {
     char *path;
@@ -17,6 +27,7 @@ struct ikv_store {
     uint64_t file_size;
     ikv_backend backend_wanted;
     struct ikv_attachment *attachment; /* to the engine that runs its batches */
+    struct ikv_pace pace;
 
     struct ikv_geometry index;
     struct ikv_geometry entries; /* the same, in single entries */
@@ -38,8 +49,9 @@ struct ikv_store {
     uint64_t block_sums_offset; /* 0: none */
 
     struct ikv_fences fences;
-    struct ikv_learner *learner; /* instead of fences, in plain v2; NULL: nothing is learned */
-    unsigned char *page_sums;    /* all of them, as in the file; NULL: read when needed */
+    struct ikv_learner *learner;  /* instead of fences, in plain v2; NULL: nothing is learned */
+    struct ikv_page_cache *cache; /* of index pages; NULL: no memory for it */
+    unsigned char *page_sums;     /* all of them, as in the file; NULL: read when needed */
 
     uint64_t open_reads;
     uint64_t open_bytes;

@@ -171,6 +171,9 @@ static void assert_account(const ikv_result *result, bool direct)
     assert_false(disk.misaligned);
 }
 
+/* With room for fences and checksums: a page that is kept in memory is not read from the bad disk. */
+#define FENCES_ONLY 180
+
 static ikv_store *open_disk(const numbered_store *s, uint64_t index_memory, uint32_t flags)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -201,7 +204,7 @@ static void one_bad_page(void **state)
     numbered_make(*state, IKV_KEY_U64, 0, 15, 0, &s);
     assert_ok(ikv_result_new(&result), NULL);
     for (uint32_t flags = 0; flags <= IKV_OPEN_DIRECT; flags += IKV_OPEN_DIRECT) {
-        ikv_store *store = open_disk(&s, 0, flags);
+        ikv_store *store = open_disk(&s, FENCES_ONLY, flags);
 
         for (uint64_t page = 0; page < 15 && store != NULL; page++)
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
