@@ -52,13 +52,18 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
     *window = (struct ikv_window){
         .backend = backend,
         .bytes_most = options->bytes_most ? options->bytes_most : UINT64_MAX,
+        .direct = options->direct,
     };
     int code = allocate(window, options->depth ? options->depth : backend->depth);
     if (code == 0) {
+        /* Reads from the page cache copy, so they gain nothing by buffers that are registered; and
+         * that takes milliseconds. */
         const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
-        const struct ikv_io_options io_options = {.depth = 2 * window->slot_count,
-                                                  .memory = window->memory,
-                                                  .memory_size = window->slot_count * bytes};
+        const struct ikv_io_options io_options = {
+            .depth = 2 * window->slot_count,
+            .memory = window->memory,
+            .memory_size = options->direct ? window->slot_count * bytes : 0,
+        };
         code = backend->create(&io_options, &window->io);
     }
     if (code < 0) {

@@ -67,6 +67,7 @@ struct ikv_window {
     uint64_t bytes_most;
     uint64_t system_calls; /* of the backend object, as far as they were told to a run */
     uint64_t reap_began;   /* on ikv_clock, if the backend is synchronous and a run wants to know */
+    bool direct;           /* as in ikv_window_options */
     bool timed;            /* a run wants to know */
     bool nowait;           /* as in ikv_io_request, for the reads to come */
 };
@@ -79,6 +80,7 @@ uint64_t ikv_clock(void);
 struct ikv_window_options {
     unsigned depth;
     uint64_t bytes_most;
+    bool direct; /* direct reads will come: the kernel is to know their buffers beforehand */
 };
 
 /* -errno. */

@@ -29,21 +29,30 @@ static void set_ring_code(struct ikv_worker *worker, int code)
     atomic_store_explicit(&worker->engine->ring_code, code, memory_order_relaxed);
 }
 
-static int open_ring(struct ikv_worker *worker)
+/* A ring that was opened for reads through the page cache is opened anew for direct ones, when it
+ * is not in use. */
+static bool is_good_ring(const struct ikv_window *ring, bool direct)
+{
+    return ring->backend && (ring->direct || !direct || !ikv_window_is_idle(ring));
+}
+
+static int open_ring(struct ikv_worker *worker, bool direct)
 {
     const ikv_engine_options *options = &worker->engine->options;
     const struct ikv_io_backend *backend = ikv_io_ring();
     const struct ikv_window_options window = {
         .depth = options->depth,
         .bytes_most = options->bytes_in_flight / options->threads,
+        .direct = direct,
     };
 
-    if (worker->ring.backend)
+    if (is_good_ring(&worker->ring, direct))
         return 0;
     if (!backend)
         return IKV_E_UNSUPPORTED;
     if (worker->ring_code && ikv_clock() - worker->ring_tried < RING_RETRY)
         return worker->ring_code;
+    ikv_window_close(&worker->ring);
     int code = ikv_window_open(&worker->ring, backend, &window);
     set_ring_code(worker, code);
     return code;
@@ -65,7 +74,7 @@ static int choose_window(struct ikv_worker *worker, const struct ikv_store *stor
 {
     *ret_fallback = 0;
     if (store->backend_wanted != IKV_BACKEND_PREAD) {
-        int code = open_ring(worker);
+        int code = open_ring(worker, store->reads->direct);
         if (code == 0) {
             *ret_window = &worker->ring;
             atomic_store_explicit(&store->attachment->used_ring, true, memory_order_relaxed);

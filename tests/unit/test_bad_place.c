@@ -171,7 +171,8 @@ static void assert_account(const ikv_result *result, bool direct)
     assert_false(disk.misaligned);
 }
 
-/* With room for fences and checksums: a page that is kept in memory is not read from the bad disk. */
+/* With room for fences and checksums: a page that is kept in memory is not read from the bad disk.
+ */
 #define FENCES_ONLY 180
 
 static ikv_store *open_disk(const numbered_store *s, uint64_t index_memory, uint32_t flags)
