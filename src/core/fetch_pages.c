@@ -73,8 +73,8 @@ static void feed_slot(struct ikv_run *run, const struct ikv_slot *slot)
                      checksum_of(run, slot, number), &page);
         intact = feed_page(run, slot->chunks[i], &page) && intact;
         if (intact && batch->cache)
-            ikv_page_cache_put(batch->cache, number, page.entries,
-                               (size_t)page.count * batch->index->stride, page.verified);
+            (void)ikv_page_cache_put(batch->cache, number, page.entries,
+                                     page.count * batch->index->stride, page.verified);
     }
 }
 
@@ -90,20 +90,23 @@ static struct ikv_level_stats *probe(struct ikv_run *run, uint32_t chunk)
 /* A page that is held in memory. */
 static bool feed_cached(struct ikv_run *run, uint64_t number)
 {
+    struct ikv_page_cache *cache = run->batch->cache;
     struct ikv_page_pin pin;
     struct ikv_page page;
 
-    if (!ikv_page_cache_get(run->batch->cache, number, &pin))
+    const unsigned char *entries = ikv_page_cache_get(cache, number, &pin);
+    if (!entries)
         return false;
     const uint32_t chunk = ikv_search_next(&run->search, &number);
     probe(run, chunk);
     run->stats.cached++;
-    set_page(run, number, pin.bytes, checksum_of(run, NULL, number), &page);
+    set_page(run, number, entries, checksum_of(run, NULL, number), &page);
     page.verified = pin.verified;
-    const bool intact = feed_page(run, chunk, &page);
-    ikv_page_cache_release(&pin, page.verified);
-    if (!intact)
-        ikv_page_cache_drop(run->batch->cache, number);
+    if (!feed_page(run, chunk, &page))
+        ikv_page_cache_drop(cache, &pin);
+    else if (page.verified && !pin.verified)
+        ikv_page_cache_verified(&pin);
+    ikv_page_cache_release(&pin);
     return true;
 }
 

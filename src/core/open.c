@@ -369,7 +369,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     static const char *const backends[] = {"auto", "pread", "uring"};
 
     ikv_learner_get_info(store->learner, &learned);
-    ikv_page_cache_get_info(store->cache, &cached);
+    ikv_page_cache_info(store->cache, &cached);
     *ret_info = (struct ikv_info){
         .key_type = index->key.type,
         .key_width = index->key.width,
@@ -391,8 +391,8 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .metadata_size = store->metadata_size,
         .fences = store->fences.count + learned.known,
         .cached_pages = cached.pages,
-        .cache_pages = ikv_min(cached.most, index->pages),
-        .index_memory = fixed_memory(store) + learned.bytes + cached.bytes,
+        .cache_pages = cached.pages_max,
+        .index_memory = fixed_memory(store) + learned.bytes + cached.memory,
         .open_reads = store->open_reads,
         .open_bytes = store->open_bytes,
         .backend = backends[store->backend_wanted],

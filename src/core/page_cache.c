@@ -1,107 +1,147 @@
+/*
+ * Set-associative, like a processor's cache. Page p belongs to set p % sets and is told from the
+ * others there by its tag, p / sets; the set has seven ways, places for a page each. Way w of set s
+ * has frame w * sets + s, so if there is a frame for every page, no two pages want the same one:
+ * the index becomes resident, and nothing of what follows about eviction comes into play.
+ *
+ * All that is known of a set stands in one cache line:
+ *
+ *     0       8                                          64
+ *     | turn  | way 0 | way 1 | ...              | way 6 |      one word a way:
+ *
+ *     63                    20      19       18        17         16 15          0
+ *     | tag                 | written | held | filling | verified | ref |   pins  |
+ *
+ * Policy. CLOCK, also called second chance: a hit sets the way's reference bit; the hand takes the
+ * first way that has none, and clears the bits that it passes. Under skewed access that comes close
+ * to LRU, but a hit leaves one bit where LRU has to move the page in a list, under a lock; ARC and
+ * its kind do that too, and remember pages they don't hold. Under uniform access over an index
+ * much larger than the cache no policy helps, and copying pages in (some 300 ns each) is all loss.
+ * So a full set takes only one of EVICT_SHARE pages that are offered. A page asked for often is
+ * offered often, so this costs a busy page a few more misses before it is held; it keeps pages
+ * asked for once from driving out others; and of a loop over more pages than fit some stay, where
+ * LRU would hold none in time.
+ *
+ * Threads. A frame is written by who moved its way to FILLING and read by who has it pinned, and
+ * these exclude each other, because they meet in one atomic word:
+ *
+ *     free, held  -> filling   put; by compare-and-swap from a word without pins   acquire
+ *     filling     -> held      the same put, when the page is copied               release
+ *     held        -> free      drop; pins stay, and bar the way from being filled
+ *     pins + 1                 get; counts if the word was held, with the right    acquire
+ *                              tag, in the same atomic step; else it is taken back
+ *     pins - 1                 release                                             release
+ *
+ * Every change is an atomic read-modify-write, so each acquire sees all releases before it: a
+ * reader the whole page, and who fills a frame no reader in it any more. get never loops, so that
+ * a page which all threads want costs a cache miss each and not a race. The bits that others may
+ * set late, verified and ref, mean something in a held way only.
+ *
+ * Two puts of one page must not both find it missing: `turn` is a lock for choosing a way. Nobody
+ * waits for it: a put that finds it taken declines.
+ */
 #include "page_cache.h"
 
 #include "bytes.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdalign.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define WAYS        8u
-#define ADMIT_EVERY 8u
-#define LINE        64u
+#define LINE        64
+#define WAYS        7
+#define EVICT_SHARE 8
+#define FRAME_ALIGN 4096 /* so that a page of the usual size takes one entry of the TLB */
 
-/*
- * The state of a way is one word, so that looking up and pinning are one operation:
- *
- *     63 ............ 16 | 15 ... 8 | ...  2        1         0
- *      page number + 1   |   pins   |   verified referenced filling
- *
- * 0 is an empty way. While it is being filled nobody but the thread that fills it has to do with
- * the frame. A pinned way keeps its page.
- */
-#define FILLING    UINT64_C(1)
-#define REFERENCED UINT64_C(2)
-#define VERIFIED   UINT64_C(4)
-#define PIN        UINT64_C(0x100)
-#define PINS       UINT64_C(0xff00)
-#define TAG_SHIFT  16
+#define PINS       UINT64_C(0xffff)
+#define PINS_MOST  UINT64_C(0x7fff) /* the other half is for gets that looked at the same time */
+#define REFERENCED (UINT64_C(1) << 16)
+#define VERIFIED   (UINT64_C(1) << 17)
+#define FILLING    (UINT64_C(1) << 18)
+#define HELD       (UINT64_C(1) << 19)
+#define WRITTEN    (UINT64_C(1) << 20) /* the frame was used before: it takes memory */
+#define TAG_SHIFT  21
 
-/* One line of the processor's cache. */
-struct set {
-    _Alignas(LINE) _Atomic uint64_t ways[WAYS];
+struct ikv_page_way {
+    _Atomic uint64_t word;
 };
 
-/* What only threads that put pages need; they try the lock and go away if it is taken. */
-struct filling {
-    atomic_flag lock;
-    unsigned char hand;
-    unsigned char misses; /* since one was admitted */
+struct set {
+    alignas(LINE) _Atomic uint32_t turn; /* 1: somebody chooses a way; guards the next two */
+    uint16_t hand;
+    uint16_t declined;
+    struct ikv_page_way ways[WAYS];
 };
 
 struct ikv_page_cache {
-    uint64_t sets;
-    size_t frame_size;
-    struct set *set;
-    struct filling *filling;
+    void *block; /* from calloc; the cache lies in it, aligned */
     unsigned char *frames;
-    atomic_uint_fast64_t held;
+    uint64_t frame_size;
+    uint64_t frame_count;
+    uint64_t set_count;
+    uint64_t pages;
+    uint64_t bookkeeping; /* bytes */
+
+    /* Changed only when a free way is filled or a page dropped, not with every eviction. */
+    alignas(LINE) _Atomic uint64_t held;
+    _Atomic uint64_t written;
+
+    struct set sets[];
 };
 
-static uint64_t tag_of(uint64_t page)
+_Static_assert(sizeof(struct set) == LINE, "a set is one cache line");
+
+/* ---------------------------------------------------------------- making one */
+
+/* What is needed besides sets and frames: aligning both, and what the allocator adds. */
+#define FIXED_BYTES (sizeof(struct ikv_page_cache) + LINE + (size_t)2 * FRAME_ALIGN)
+
+/* How many sets and frames there is room for. */
+static void divide_memory(struct ikv_page_cache *cache, uint64_t memory)
 {
-    return (page + 1) << TAG_SHIFT;
-}
+    const uint64_t all_sets = cache->pages / WAYS + (cache->pages % WAYS != 0);
 
-static bool holds(uint64_t state, uint64_t page)
-{
-    return state >> TAG_SHIFT == page + 1 && !(state & FILLING);
-}
-
-static unsigned char *frame(const struct ikv_page_cache *cache, uint64_t set, unsigned way)
-{
-    return cache->frames + (set * WAYS + way) * cache->frame_size;
-}
-
-/* ---------------------------------------------------------------- making */
-
-static int allocate(struct ikv_page_cache *cache)
-{
-    const size_t sets = (size_t)cache->sets;
-
-    cache->set = aligned_alloc(LINE, sets * sizeof *cache->set);
-    cache->filling = malloc(sets * sizeof *cache->filling);
-    /* Large: the system maps it when it is touched. */
-    cache->frames = aligned_alloc(LINE, sets * WAYS * cache->frame_size);
-    if (!cache->set || !cache->filling || !cache->frames)
-        return -ENOMEM;
-    for (size_t i = 0; i < sets; i++) {
-        for (unsigned way = 0; way < WAYS; way++)
-            atomic_init(&cache->set[i].ways[way], 0);
-        cache->filling[i] = (struct filling){.lock = ATOMIC_FLAG_INIT};
+    if (memory <= FIXED_BYTES || cache->frame_size == 0)
+        return;
+    memory -= FIXED_BYTES;
+    if (cache->pages <= memory / cache->frame_size &&
+        all_sets * LINE <= memory - cache->pages * cache->frame_size) {
+        cache->frame_count = cache->pages;
+        cache->set_count = all_sets;
+    } else {
+        cache->set_count = memory / (LINE + WAYS * cache->frame_size);
+        cache->frame_count = cache->set_count * WAYS;
     }
-    return 0;
 }
 
-int ikv_page_cache_new(uint64_t memory, uint64_t pages, uint32_t frame_size,
+int ikv_page_cache_new(uint64_t memory, uint64_t pages, uint32_t page_size,
                        struct ikv_page_cache **ret)
 {
-    const size_t frame = (size_t)ikv_round_up(frame_size, LINE);
-    const uint64_t set_size = WAYS * frame + sizeof(struct set) + sizeof(struct filling);
+    struct ikv_page_cache made = {.pages = pages, .frame_size = ikv_round_up(page_size, LINE)};
 
-    *ret = NULL;
-    memory = ikv_min(memory, SIZE_MAX / 4);
-    memory -= ikv_min(memory, sizeof(struct ikv_page_cache));
-    const uint64_t sets = ikv_min(pages / WAYS + (pages % WAYS != 0), memory / set_size);
-    if (sets == 0 || pages >= UINT64_MAX >> TAG_SHIFT)
+    divide_memory(&made, ikv_memory_option(memory, 1));
+    if (made.set_count == 0 || (pages - 1) / made.set_count > UINT64_MAX >> TAG_SHIFT) {
+        *ret = NULL;
         return 0;
-    struct ikv_page_cache *cache = calloc(1, sizeof *cache);
-    if (!cache)
-        return -ENOMEM;
-    cache->sets = sets;
-    cache->frame_size = frame;
-    if (allocate(cache) < 0) {
-        ikv_page_cache_free(cache);
+    }
+    const size_t head = sizeof made + (size_t)made.set_count * sizeof(struct set) + LINE;
+    const size_t frames =
+        (size_t)ikv_round_up(made.frame_count * made.frame_size, (uint64_t)FRAME_ALIGN);
+    made.bookkeeping = FIXED_BYTES + made.set_count * sizeof(struct set);
+    /* Frames are not cleared: the system gives memory to those that are used. */
+    made.frames = aligned_alloc(FRAME_ALIGN, frames);
+    made.block = calloc(1, head);
+    if (!made.frames || !made.block) {
+        free(made.frames);
+        free(made.block);
         return -ENOMEM;
     }
+    struct ikv_page_cache *cache =
+        (void *)((unsigned char *)made.block + (LINE - (uintptr_t)made.block % LINE));
+    memcpy(cache, &made, sizeof made);
     *ret = cache;
     return 0;
 }
@@ -110,141 +150,165 @@ void ikv_page_cache_free(struct ikv_page_cache *cache)
 {
     if (!cache)
         return;
-    free(cache->set);
-    free(cache->filling);
     free(cache->frames);
-    free(cache);
+    free(cache->block);
 }
 
-/* ---------------------------------------------------------------- looking up */
-
-/* Pin a way that was seen to hold the page. False: it does not any more. */
-static bool pin(_Atomic uint64_t *way, uint64_t page, uint64_t *state)
+void ikv_page_cache_info(const struct ikv_page_cache *cache, struct ikv_page_cache_info *ret)
 {
-    while (holds(*state, page) && (*state & PINS) != PINS) {
-        const uint64_t pinned = (*state + PIN) | REFERENCED;
-        if (atomic_compare_exchange_weak_explicit(way, state, pinned, memory_order_acquire,
-                                                  memory_order_relaxed))
-            return true;
-    }
-    return false;
-}
-
-bool ikv_page_cache_get(struct ikv_page_cache *cache, uint64_t page, struct ikv_page_pin *ret_pin)
-{
-    if (!cache)
-        return false;
-    const uint64_t set = page % cache->sets;
-    for (unsigned i = 0; i < WAYS; i++) {
-        _Atomic uint64_t *way = &cache->set[set].ways[i];
-        uint64_t state = atomic_load_explicit(way, memory_order_relaxed);
-        if (!pin(way, page, &state))
-            continue;
-        ret_pin->bytes = frame(cache, set, i);
-        ret_pin->verified = (state & VERIFIED) != 0;
-        ret_pin->way = way;
-        return true;
-    }
-    return false;
-}
-
-void ikv_page_cache_release(struct ikv_page_pin *pin, bool verified)
-{
-    if (verified && !pin->verified)
-        atomic_fetch_or_explicit(pin->way, VERIFIED, memory_order_relaxed);
-    atomic_fetch_sub_explicit(pin->way, PIN, memory_order_release);
-}
-
-/* ---------------------------------------------------------------- putting */
-
-/* The set's lock is held, as in the two functions after this one. */
-static _Atomic uint64_t *find(struct set *set, uint64_t page)
-{
-    for (unsigned i = 0; i < WAYS; i++)
-        if (atomic_load_explicit(&set->ways[i], memory_order_relaxed) >> TAG_SHIFT == page + 1)
-            return &set->ways[i];
-    return NULL;
-}
-
-/* Make a way ours to fill, if it is in a state in which it may be. */
-static bool claim(_Atomic uint64_t *way, uint64_t state, uint64_t page)
-{
-    return !(state & (PINS | FILLING)) &&
-           atomic_compare_exchange_strong_explicit(way, &state, tag_of(page) | FILLING,
-                                                   memory_order_acquire, memory_order_relaxed);
-}
-
-/* A way to fill; WAYS: none. */
-static unsigned choose_way(struct ikv_page_cache *cache, struct set *set, struct filling *filling,
-                           uint64_t page)
-{
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (atomic_load_explicit(&set->ways[i], memory_order_relaxed) == 0 &&
-            claim(&set->ways[i], 0, page)) {
-            atomic_fetch_add_explicit(&cache->held, 1, memory_order_relaxed);
-            return i;
-        }
-    }
-    if (++filling->misses < ADMIT_EVERY)
-        return WAYS;
-    filling->misses = 0;
-    for (unsigned turn = 0; turn < 2 * WAYS; turn++) {
-        const unsigned i = filling->hand;
-        filling->hand = (unsigned char)((i + 1) % WAYS);
-        uint64_t state = atomic_load_explicit(&set->ways[i], memory_order_relaxed);
-        if (state & REFERENCED)
-            atomic_fetch_and_explicit(&set->ways[i], ~REFERENCED, memory_order_relaxed);
-        else if (claim(&set->ways[i], state, page))
-            return i;
-    }
-    return WAYS;
-}
-
-void ikv_page_cache_put(struct ikv_page_cache *cache, uint64_t page, const void *bytes, size_t size,
-                        bool verified)
-{
-    if (!cache)
-        return;
-    const uint64_t number = page % cache->sets;
-    struct filling *filling = &cache->filling[number];
-    struct set *set = &cache->set[number];
-    if (atomic_flag_test_and_set_explicit(&filling->lock, memory_order_acquire))
-        return;
-    const unsigned way = find(set, page) ? WAYS : choose_way(cache, set, filling, page);
-    atomic_flag_clear_explicit(&filling->lock, memory_order_release);
-    if (way == WAYS)
-        return;
-    memcpy(frame(cache, number, way), bytes, size);
-    atomic_store_explicit(&set->ways[way], tag_of(page) | (verified ? VERIFIED : 0),
-                          memory_order_release);
-}
-
-void ikv_page_cache_drop(struct ikv_page_cache *cache, uint64_t page)
-{
-    if (!cache)
-        return;
-    const uint64_t number = page % cache->sets;
-    struct filling *filling = &cache->filling[number];
-    if (atomic_flag_test_and_set_explicit(&filling->lock, memory_order_acquire))
-        return;
-    _Atomic uint64_t *way = find(&cache->set[number], page);
-    if (way) {
-        uint64_t state = atomic_load_explicit(way, memory_order_relaxed);
-        if (!(state & (PINS | FILLING)) &&
-            atomic_compare_exchange_strong_explicit(way, &state, 0, memory_order_acquire,
-                                                    memory_order_relaxed))
-            atomic_fetch_sub_explicit(&cache->held, 1, memory_order_relaxed);
-    }
-    atomic_flag_clear_explicit(&filling->lock, memory_order_release);
-}
-
-void ikv_page_cache_get_info(const struct ikv_page_cache *cache, struct ikv_page_cache_info *ret)
-{
-    *ret = (struct ikv_page_cache_info){0};
+    memset(ret, 0, sizeof *ret);
     if (!cache)
         return;
     ret->pages = atomic_load_explicit(&cache->held, memory_order_relaxed);
-    ret->most = cache->sets * WAYS;
-    ret->bytes = sizeof *cache + ret->pages * cache->frame_size +
-                 cache->sets * (sizeof *cache->set + sizeof *cache->filling);
+    ret->pages_max = cache->frame_count;
+    ret->memory = cache->bookkeeping +
+                  cache->frame_size * atomic_load_explicit(&cache->written, memory_order_relaxed);
+    ret->memory_max = cache->bookkeeping + cache->frame_size * cache->frame_count;
+}
+
+/* ---------------------------------------------------------------- hits */
+
+static bool holds(uint64_t word, uint64_t tag)
+{
+    return (word & HELD) && word >> TAG_SHIFT == tag;
+}
+
+static unsigned char *frame_of(const struct ikv_page_cache *cache, uint64_t set, unsigned way)
+{
+    return cache->frames + (way * cache->set_count + set) * cache->frame_size;
+}
+
+const unsigned char *ikv_page_cache_get(struct ikv_page_cache *cache, uint64_t page,
+                                        struct ikv_page_pin *pin)
+{
+    if (!cache)
+        return NULL;
+    const uint64_t set = page % cache->set_count;
+    const uint64_t tag = page / cache->set_count;
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct ikv_page_way *way = &cache->sets[set].ways[i];
+        uint64_t word = atomic_load_explicit(&way->word, memory_order_relaxed);
+        if (!holds(word, tag))
+            continue;
+        if ((word & PINS) >= PINS_MOST)
+            return NULL;
+        word = atomic_fetch_add_explicit(&way->word, 1, memory_order_acquire);
+        if (!holds(word, tag)) { /* evicted or dropped just now */
+            atomic_fetch_sub_explicit(&way->word, 1, memory_order_relaxed);
+            return NULL;
+        }
+        if (!(word & REFERENCED))
+            atomic_fetch_or_explicit(&way->word, REFERENCED, memory_order_relaxed);
+        pin->way = way;
+        pin->verified = (word & VERIFIED) != 0;
+        return frame_of(cache, set, i);
+    }
+    return NULL;
+}
+
+void ikv_page_cache_release(const struct ikv_page_pin *pin)
+{
+    const uint64_t word = atomic_fetch_sub_explicit(&pin->way->word, 1, memory_order_release);
+
+    assert((word & PINS) != 0);
+    (void)word;
+}
+
+void ikv_page_cache_verified(const struct ikv_page_pin *pin)
+{
+    atomic_fetch_or_explicit(&pin->way->word, VERIFIED, memory_order_relaxed);
+}
+
+void ikv_page_cache_drop(struct ikv_page_cache *cache, const struct ikv_page_pin *pin)
+{
+    /* Pinned by the caller, so the way holds this page or was dropped by somebody else. */
+    const uint64_t word =
+        atomic_fetch_and_explicit(&pin->way->word, PINS | WRITTEN, memory_order_relaxed);
+
+    if (word & HELD)
+        atomic_fetch_sub_explicit(&cache->held, 1, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------- misses */
+
+/* Take a way for filling, unless it was pinned or changed since `word` was seen. */
+static bool take(struct ikv_page_way *way, uint64_t word, uint64_t tag)
+{
+    const uint64_t taken = tag << TAG_SHIFT | WRITTEN | FILLING;
+
+    return (word & PINS) == 0 &&
+           atomic_compare_exchange_strong_explicit(&way->word, &word, taken, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static int take_free(struct ikv_page_cache *cache, struct set *set, unsigned ways, uint64_t tag)
+{
+    for (unsigned i = 0; i < ways; i++) {
+        const unsigned w = (unsigned)((tag + i) % ways); /* resident: frame p for page p */
+        const uint64_t word = atomic_load_explicit(&set->ways[w].word, memory_order_relaxed);
+        if ((word & (HELD | FILLING)) || !take(&set->ways[w], word, tag))
+            continue;
+        atomic_fetch_add_explicit(&cache->held, 1, memory_order_relaxed);
+        if (!(word & WRITTEN))
+            atomic_fetch_add_explicit(&cache->written, 1, memory_order_relaxed);
+        return (int)w;
+    }
+    return -1;
+}
+
+/* Two rounds: the first may do no more than clear reference bits. */
+static int evict(struct set *set, unsigned ways, uint64_t tag)
+{
+    for (unsigned i = 0; i < 2 * ways; i++) {
+        const unsigned w = set->hand % ways;
+        const uint64_t word = atomic_load_explicit(&set->ways[w].word, memory_order_relaxed);
+        set->hand = (uint16_t)((w + 1) % ways);
+        if (!(word & HELD) || (word & PINS))
+            continue;
+        if (word & REFERENCED)
+            atomic_fetch_and_explicit(&set->ways[w].word, ~REFERENCED, memory_order_relaxed);
+        else if (take(&set->ways[w], word, tag))
+            return (int)w;
+    }
+    return -1;
+}
+
+/* The way to be filled with a page, which is the caller's then; -1: none. The set is locked. */
+static int choose(struct ikv_page_cache *cache, uint64_t number, uint64_t tag)
+{
+    struct set *set = &cache->sets[number];
+    const unsigned ways = (unsigned)((cache->frame_count - number - 1) / cache->set_count + 1);
+
+    for (unsigned w = 0; w < ways; w++) {
+        const uint64_t word = atomic_load_explicit(&set->ways[w].word, memory_order_relaxed);
+        if ((word & (HELD | FILLING)) && word >> TAG_SHIFT == tag)
+            return -1;
+    }
+    const int w = take_free(cache, set, ways, tag);
+    if (w >= 0)
+        return w;
+    set->declined = (uint16_t)((set->declined + 1) % EVICT_SHARE);
+    return set->declined == 0 ? evict(set, ways, tag) : -1;
+}
+
+bool ikv_page_cache_put(struct ikv_page_cache *cache, uint64_t page, const void *bytes,
+                        uint32_t size, bool verified)
+{
+    if (!cache || page >= cache->pages || size > cache->frame_size)
+        return false;
+    const uint64_t number = page % cache->set_count;
+    struct set *set = &cache->sets[number];
+
+    if (atomic_exchange_explicit(&set->turn, 1, memory_order_acquire) != 0)
+        return false;
+    const int w = choose(cache, number, page / cache->set_count);
+    atomic_store_explicit(&set->turn, 0, memory_order_release);
+    if (w < 0)
+        return false;
+    memcpy(frame_of(cache, number, (unsigned)w), bytes, size);
+    /* Others may have added pins that they take back: no plain store. */
+    atomic_fetch_xor_explicit(&set->ways[w].word, FILLING | HELD | (verified ? VERIFIED : 0),
+                              memory_order_release);
+    return true;
 }
