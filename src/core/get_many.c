@@ -65,8 +65,7 @@ static int check(const struct ikv_store *store, const void *keys, size_t count,
 }
 
 int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
-                     const ikv_get_options *options, struct ikv_result *result, bool *ret_ready,
-                     ikv_error *err)
+                     const ikv_get_options *options, struct ikv_result *result, ikv_error *err)
 {
     ikv_get_options known = {0};
 
@@ -81,14 +80,13 @@ int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
         return code;
     }
     code = ikv_result_begin(result, count);
-    if (code == 0 && count > 0)
+    if (code == 0)
         code = ikv_batch_prepare(result, store, keys, count, &known);
     if (code < 0) {
         result->count = 0;
         result->code = code;
         return ikv_fail(err, code, IKV_AT_FILE(store->path), "looking up %zu keys", count);
     }
-    *ret_ready = count > 0;
     return 0;
 }
 
@@ -204,8 +202,8 @@ unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers)
     const uint64_t n = result->distinct;
     uint64_t shards = workers;
 
-    /* Every shard would begin at the top of the index again. */
-    if (result->batch.options.probe == IKV_PROBE_ENTRY)
+    /* With entry probes every shard would begin at the top of the index again. */
+    if (n == 0 || result->batch.options.probe == IKV_PROBE_ENTRY)
         return 1;
     if (workers > 1 && n / (2 * (uint64_t)workers) >= SHARD_KEYS_EVEN)
         shards *= 2;
@@ -260,12 +258,14 @@ void ikv_lookup_run(struct ikv_result *result)
 int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get_options *options,
                  ikv_result *result, ikv_error *err)
 {
-    bool ready = false;
+    int code = ikv_lookup_begin(store, keys, count, options, result, err);
 
-    int code = ikv_lookup_begin(store, keys, count, options, result, &ready, err);
-    if (code < 0 || !ready)
+    if (code < 0)
         return code;
-    ikv_lookup_run(result);
+    if (count > 0)
+        ikv_lookup_run(result);
+    else
+        ikv_lookup_end(result, 0);
     if (result->code < 0 && err)
         *err = result->error;
     return result->code;

@@ -85,10 +85,9 @@ void ikv_batch_end(struct ikv_result *result);
 int ikv_batch_cut(struct ikv_result *result, unsigned shards);
 
 /* get_many.c */
-/* Check the arguments of a lookup and prepare it. *ret_ready: there is something to run. */
+/* Check the arguments of a lookup and prepare it. After success it is to be ended. */
 int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
-                     const ikv_get_options *options, struct ikv_result *result, bool *ret_ready,
-                     ikv_error *err);
+                     const ikv_get_options *options, struct ikv_result *result, ikv_error *err);
 /* A batch that began comes to its end; `code`: why it could not be run; 0: it was. Sets what the
  * caller is to be told. */
 void ikv_lookup_end(struct ikv_result *result, int code);

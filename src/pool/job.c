@@ -196,11 +196,10 @@ int ikv_submit(ikv_store *store, const void *keys, size_t count, const ikv_get_o
                const ikv_submit_options *submit_options, ikv_result *result, ikv_error *err)
 {
     ikv_submit_options known = {0};
-    bool ready = false;
 
     int code = check_submit(submit_options, &known, err);
     if (code == 0)
-        code = ikv_lookup_begin(store, keys, count, options, result, &ready, err);
+        code = ikv_lookup_begin(store, keys, count, options, result, err);
     if (code < 0)
         return code;
 
@@ -210,7 +209,7 @@ int ikv_submit(ikv_store *store, const void *keys, size_t count, const ikv_get_o
     if (workers == 0)
         code = attachment ? -EAGAIN : -ENOMEM;
     else
-        code = ikv_batch_cut(result, ready ? ikv_lookup_shards(result, workers) : 1);
+        code = ikv_batch_cut(result, ikv_lookup_shards(result, workers));
     job->done = known.done;
     job->user = known.user;
     job->completions = known.completions;

@@ -1,0 +1,2 @@
+# Engines: answers, many callers, lifecycle, submitted batches, memory, rings that can't be had.
+ikv_test(test_engine_submit TIMEOUT 120)
