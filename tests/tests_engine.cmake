@@ -1,2 +1,3 @@
 # Engines: answers, many callers, lifecycle, submitted batches, memory, rings that can't be had.
 ikv_test(test_engine_submit TIMEOUT 120)
+ikv_test(test_engine_life_threads TIMEOUT 120)

@@ -144,7 +144,9 @@ void ikv_job_run_finished(struct ikv_job *job)
 
     (void)pthread_mutex_lock(&engine->lock);
     unlink_job(engine, job);
-    if (engine->batches-- >= engine->options.queue)
+    engine->batches--;
+    /* Each place that gets free wakes one: the one before may not have come yet to take its own. */
+    if (engine->waiters > 0)
         (void)pthread_cond_signal(&engine->room);
     (void)pthread_mutex_unlock(&engine->lock);
 
