@@ -217,9 +217,11 @@ static const char *both_backends(const char *a, const char *b)
 {
     static const char mixed[] = "uring+pread";
 
-    if (!a || strcmp(a, "none") == 0)
+    if (!a || !b) /* a new total; a shard that found no way to read */
+        return a ? a : b;
+    if (strcmp(a, "none") == 0)
         return b;
-    if (!b || strcmp(b, "none") == 0 || strcmp(a, b) == 0)
+    if (strcmp(b, "none") == 0 || strcmp(a, b) == 0)
         return a;
     return mixed;
 }
