@@ -140,7 +140,8 @@ static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
     const uint64_t position = ikv_run_hits(run)[slot->hit_begin].position;
     const uint64_t offset = position + IKV_RECORD_HEADER_SIZE + slot->record_have;
     const struct ikv_io_file *file = run->batch->store->reads;
-    const uint32_t most = file->direct ? run->window->slot_size : TAIL_READ_MAX;
+    const bool by_slots = file->direct || ikv_window_is_bounded(run->window);
+    const uint32_t most = by_slots ? run->window->slot_size : TAIL_READ_MAX;
     const uint32_t size = (uint32_t)ikv_min(slot->record_size - slot->record_have, most);
 
     run->stats.record_reads++;

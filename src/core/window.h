@@ -17,6 +17,10 @@
 /* Alignment that is enough for O_DIRECT everywhere. */
 #define IKV_ALIGN_MAX 4096u
 
+/* What is read besides, at most: of pages the beginning of the next, their checksums, and whole
+ * blocks if the file is direct. */
+#define IKV_READ_SURPLUS ((uint32_t)4 * IKV_ALIGN_MAX)
+
 /* What was asked for, and the request that gets it. */
 struct ikv_slot_read {
     struct ikv_io_request request;
@@ -93,10 +97,16 @@ static inline bool ikv_window_is_idle(const struct ikv_window *window)
 {
     return window->free_count == window->slot_count;
 }
+/* Whether its bytes are limited. */
+static inline bool ikv_window_is_bounded(const struct ikv_window *window)
+{
+    return window->bytes_most != UINT64_MAX;
+}
 static inline bool ikv_window_is_full(const struct ikv_window *window)
 {
     return window->free_count == 0 ||
-           (window->bytes >= window->bytes_most && !ikv_window_is_idle(window));
+           (window->bytes + window->slot_size + IKV_READ_SURPLUS > window->bytes_most &&
+            !ikv_window_is_idle(window));
 }
 
 /* A free slot; there must be one. */

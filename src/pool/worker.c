@@ -29,6 +29,12 @@ static void set_ring_code(struct ikv_worker *worker, int code)
     atomic_store_explicit(&worker->engine->ring_code, code, memory_order_relaxed);
 }
 
+/* A worker's share of the bytes in flight; 0: no limit. */
+static uint64_t bytes_most(const ikv_engine_options *options)
+{
+    return options->bytes_in_flight ? ikv_max(options->bytes_in_flight / options->threads, 1) : 0;
+}
+
 /* A ring that was opened for reads through the page cache is opened anew for direct ones, when it
  * is not in use. */
 static bool is_good_ring(const struct ikv_window *ring, bool direct)
@@ -42,7 +48,7 @@ static int open_ring(struct ikv_worker *worker, bool direct)
     const struct ikv_io_backend *backend = ikv_io_ring();
     const struct ikv_window_options window = {
         .depth = options->depth,
-        .bytes_most = options->bytes_in_flight / options->threads,
+        .bytes_most = bytes_most(options),
         .direct = direct,
     };
 
@@ -60,10 +66,7 @@ static int open_ring(struct ikv_worker *worker, bool direct)
 
 static int open_plain(struct ikv_worker *worker)
 {
-    const ikv_engine_options *options = &worker->engine->options;
-    const struct ikv_window_options window = {
-        .bytes_most = options->bytes_in_flight / options->threads,
-    };
+    const struct ikv_window_options window = {.bytes_most = bytes_most(&worker->engine->options)};
 
     return worker->plain.backend ? 0 : ikv_window_open(&worker->plain, &ikv_io_pread, &window);
 }

@@ -1,0 +1,307 @@
+/*
+ * Rings as workers get them, or don't. The backend that has rings is one of the test's own that the
+ * linker puts in place of the library's: pread beneath, creates that fail as told, and a count of
+ * what is in flight.
+ */
+#include "indexkv.h"
+
+#include "engines.h"
+#include "gate.h"
+#include "io.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* ---------------------------------------------------------------- the backend */
+
+/* The linker gives a wrapper no context to carry. */
+static struct {
+    atomic_uint creates;
+    atomic_uint fail_from; /* creates of this number and above fail, */
+    atomic_uint fail_to;   /* up to this one not included */
+    atomic_int code;
+    atomic_uint requests; /* in flight, all objects together */
+    atomic_uint requests_most;
+    _Atomic uint64_t bytes;
+    _Atomic uint64_t bytes_most;
+} rings;
+
+static int rings_create(const struct ikv_io_options *options, struct ikv_io **ret)
+{
+    const unsigned number = atomic_fetch_add(&rings.creates, 1);
+
+    if (number >= atomic_load(&rings.fail_from) && number < atomic_load(&rings.fail_to))
+        return atomic_load(&rings.code);
+    return ikv_io_pread.create(options, ret);
+}
+
+static int rings_submit(struct ikv_io *io, struct ikv_io_request *request)
+{
+    const unsigned requests = atomic_fetch_add(&rings.requests, 1) + 1;
+    const uint64_t bytes = atomic_fetch_add(&rings.bytes, request->length) + request->length;
+    unsigned most = atomic_load(&rings.requests_most);
+    uint64_t bytes_most = atomic_load(&rings.bytes_most);
+
+    while (requests > most && !atomic_compare_exchange_weak(&rings.requests_most, &most, requests))
+        ;
+    while (bytes > bytes_most &&
+           !atomic_compare_exchange_weak(&rings.bytes_most, &bytes_most, bytes))
+        ;
+    return ikv_io_pread.submit(io, request);
+}
+
+static struct ikv_io_request *rings_reap(struct ikv_io *io)
+{
+    struct ikv_io_request *request = ikv_io_pread.reap(io);
+
+    if (request != NULL) {
+        atomic_fetch_sub(&rings.requests, 1);
+        atomic_fetch_sub(&rings.bytes, request->length);
+    }
+    return request;
+}
+
+static struct ikv_io_backend backend;
+
+const struct ikv_io_backend *__wrap_ikv_io_ring(void);
+const struct ikv_io_backend *__wrap_ikv_io_ring(void)
+{
+    return &backend;
+}
+
+int __wrap_ikv_io_ring_probe(char *reason, size_t size);
+int __wrap_ikv_io_ring_probe(char *reason, size_t size)
+{
+    (void)reason;
+    (void)size;
+    return 0;
+}
+
+static void rings_reset(void)
+{
+    memset(&rings, 0, sizeof(rings));
+    backend = ikv_io_pread;
+    backend.name = "uring";
+    backend.depth = 256;
+    backend.create = rings_create;
+    backend.submit = rings_submit;
+    backend.reap = rings_reap;
+}
+
+static void rings_fail(unsigned from, unsigned to, int code)
+{
+    atomic_store(&rings.fail_from, from);
+    atomic_store(&rings.fail_to, to);
+    atomic_store(&rings.code, code);
+}
+
+/* ---------------------------------------------------------------- stores on it */
+
+static struct world {
+    tmpdir directory;
+    char *path;
+    store_model model;
+    unsigned char *keys; /* all of them, in any order */
+    size_t count;
+    ikv_result *result;
+} world;
+
+static const engine_way uring_way = {"uring", IKV_BACKEND_URING, 0};
+static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, 0};
+
+static int group_setup(void **state)
+{
+    rng_state rng = {3};
+
+    (void)state;
+    rings_reset();
+    tmpdir_make(&world.directory);
+    world.path = tmpdir_file(&world.directory, "store");
+    engine_fill(world.path, IKV_KEY_U64, 0, 20000, MODEL_SIZES_MIXED, 1, &world.model);
+    world.keys = batch_keys(&world.model, &rng, BATCH_ALL, 0, &world.count);
+    return ikv_result_new(&world.result);
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    ikv_result_free(world.result);
+    free(world.keys);
+    model_free(&world.model);
+    free(world.path);
+    tmpdir_remove(&world.directory);
+    return 0;
+}
+
+static void assert_all_right(ikv_store *store)
+{
+    ikv_error err;
+
+    assert_ok(ikv_get_many(store, world.keys, world.count, NULL, world.result, &err), &err);
+    assert_true(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, world.result));
+}
+
+/* ---------------------------------------------------------------- bytes in flight */
+
+/* What of a read is not the record or page itself: it is read to both sides as O_DIRECT needs it,
+ * and the longest that is read at once. */
+#define READ_MOST ((uint64_t)36 << 10)
+
+static void bytes_in_flight_are_bounded(void **state)
+{
+    static const struct {
+        uint32_t threads;
+        uint64_t bytes;
+    } cases[] = {{1, 1}, {2, 1}, {5, 4}, {1, 100000}, {2, 400000}, {2, 1 << 20}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint64_t bytes = cases[i].bytes;
+        const uint32_t threads = cases[i].threads;
+
+        rings_reset();
+        ikv_engine *engine = engine_make(threads, 0, 0, bytes);
+        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+        assert_all_right(store);
+        if (bytes < READ_MOST)
+            assert_true(atomic_load(&rings.requests_most) <= threads);
+        else
+            assert_true(atomic_load(&rings.bytes_most) <= bytes);
+        assert_true(atomic_load(&rings.requests_most) > 0);
+        assert_int_equal(atomic_load(&rings.requests), 0);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+    /* Without a bound the window is filled. */
+    rings_reset();
+    ikv_engine *engine = engine_make(1, 0, 0, 0);
+    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+    assert_all_right(store);
+    assert_true(atomic_load(&rings.requests_most) > 64);
+    ikv_close(store);
+    ikv_engine_close(engine);
+}
+
+/* ---------------------------------------------------------------- rings that fail */
+
+/* One worker is held by a key of its own, while the other looks all keys up. The sum of both. */
+static ikv_stats both_workers(ikv_store *store)
+{
+    ikv_stats sum = {0};
+    ikv_result *first = NULL;
+    test_gate gate;
+    ikv_error err;
+
+    gate_init(&gate);
+    const ikv_get_options get = gate_get_options(&gate);
+    assert_ok(ikv_result_new(&first), NULL);
+    assert_ok(ikv_submit(store, world.model.sorted[0]->key, 1, &get, NULL, first, &err), &err);
+    gate_wait_held(&gate, 1);
+    assert_all_right(store);
+    gate_set(&gate, 1);
+    assert_ok(ikv_wait(first, &err), &err);
+    assert_int_equal(ikv_result_stats(first)->found, 1);
+    ikv_stats_add(&sum, ikv_result_stats(first));
+    ikv_stats_add(&sum, ikv_result_stats(world.result));
+    ikv_result_free(first);
+    gate_destroy(&gate);
+    return sum;
+}
+
+static void one_worker_without_a_ring(void **state)
+{
+    const struct timespec moment = {.tv_nsec = 50000000};
+
+    (void)state;
+    rings_reset();
+    rings_fail(1, 1000, -ENOMEM);
+    ikv_engine *engine = engine_make(2, 0, 0, 0);
+    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &auto_way, engine);
+    ikv_stats stats = both_workers(store);
+    assert_string_equal(stats.backend, "uring+pread");
+    assert_int_equal(stats.fallback, -ENOMEM);
+
+    /* It is tried again after a while. */
+    rings_fail(0, 0, 0);
+    for (int tries = 0; tries < 200 && stats.fallback != 0; tries++) {
+        (void)nanosleep(&moment, NULL);
+        stats = both_workers(store);
+    }
+    assert_int_equal(stats.fallback, 0);
+    assert_string_equal(stats.backend, "uring");
+    ikv_close(store);
+    ikv_engine_close(engine);
+}
+
+static void no_worker_has_a_ring(void **state)
+{
+    static const int codes[] = {-EPERM, -ENOSYS, -EMFILE, -ENOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        rings_reset();
+        rings_fail(0, 1000, codes[i]);
+        ikv_engine *engine = engine_make(2, 0, 0, 0);
+        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &auto_way, engine);
+        const ikv_stats *stats = ikv_result_stats(world.result);
+        assert_all_right(store);
+        assert_string_equal(stats->backend, "pread");
+        assert_int_equal(stats->fallback, codes[i]);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+}
+
+/* With a ring for one worker and none for the other, too. */
+static void explicit_uring_fails(void **state)
+{
+    static const int codes[] = {-EPERM, -ENOSYS, -EMFILE, -ENOMEM};
+    const ikv_stats *stats = ikv_result_stats(world.result);
+    char reason[200];
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * sizeof(codes) / sizeof(codes[0]); i++) {
+        const int code = codes[i / 2];
+        ikv_error err;
+
+        rings_reset();
+        rings_fail(0, 1000, code);
+        ikv_engine *engine = engine_make(1 + i % 2, 0, 0, 0);
+        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+        assert_failed(ikv_get_many(store, world.keys, world.count, NULL, world.result, &err), code,
+                      &err, world.path);
+        assert_non_null(strstr(err.message, ikv_io_ring_explain(code, reason, sizeof(reason))));
+        assert_int_equal(ikv_result_code(world.result), code);
+        assert_int_equal(ikv_result_count(world.result), 0);
+        assert_string_equal(stats->backend, "none");
+        assert_int_equal(stats->fallback, code);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_in_flight_are_bounded),
+        cmocka_unit_test(one_worker_without_a_ring),
+        cmocka_unit_test(no_worker_has_a_ring),
+        cmocka_unit_test(explicit_uring_fails),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
