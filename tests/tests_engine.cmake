@@ -2,3 +2,4 @@
 ikv_test(test_engine_submit TIMEOUT 120)
 ikv_test(test_engine_life_threads TIMEOUT 120)
 ikv_test(test_engine_rings INTERNAL TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=ikv_io_ring,--wrap=ikv_io_ring_probe)
+ikv_test(test_engine_turns TIMEOUT 120)

@@ -202,11 +202,11 @@ static bool is_wanted(const struct ikv_worker *worker)
 static void drive(struct ikv_worker *worker)
 {
     while (worker->active) {
-        plan_in_turn(worker);
-        reap(worker);
-        retire(worker);
+        plan_in_turn(worker); /* first: what is in flight fills the room that it left itself */
         if (is_wanted(worker))
             return;
+        reap(worker);
+        retire(worker);
     }
 }
 
