@@ -37,6 +37,8 @@ void ikv_deliver_item(struct ikv_run *run, uint32_t key, struct ikv_item item)
         if (item.status == IKV_FOUND)
             place(run, caller, &own);
         batch->items[caller] = own;
+        if (run->fatal)
+            return; /* the caller wants no more of it */
     }
 }
 
@@ -101,7 +103,7 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
     unsigned char room[IKV_KEY_WIDTH_MAX];
 
     run->stats.records++;
-    for (uint32_t i = begin; i < end; i++) {
+    for (uint32_t i = begin; i < end && !run->fatal; i++) {
         uint32_t key = (uint32_t)hits[i].key;
         const unsigned char *stored = ikv_stored_key(run, key, room);
         if (!is_intact(run, stored, record, size)) {

@@ -1,0 +1,372 @@
+/* Where values go: into the result, the caller's array, or a function of the caller's. */
+#include "indexkv.h"
+
+#include "engines.h"
+#include "hostkey.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAIRS     3000
+#define UNTOUCHED 0xa5
+
+static struct world {
+    tmpdir directory;
+    engine_way ways[ENGINE_WAYS_MAX];
+    size_t way_count;
+    ikv_result *result;
+} world;
+
+static int group_setup(void **state)
+{
+    store_model model;
+
+    (void)state;
+    tmpdir_make(&world.directory);
+    char *path = tmpdir_file(&world.directory, "first");
+    engine_fill(path, IKV_KEY_U64, 0, 10, MODEL_SIZES_EIGHT, 1, &model);
+    world.way_count = engine_ways(path, IKV_KEY_U64, world.ways);
+    model_free(&model);
+    free(path);
+    return ikv_result_new(&world.result);
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    ikv_result_free(world.result);
+    tmpdir_remove(&world.directory);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- into the caller's array */
+
+static void assert_place(const store_model *model, const unsigned char *key,
+                         const unsigned char *place, size_t value_size, ikv_match match,
+                         const ikv_item *item)
+{
+    const model_pair *pair = model_find(model, key, match);
+
+    if (pair != NULL && pair->size == value_size) {
+        assert_int_equal(item->status, IKV_FOUND);
+        assert_ptr_equal(item->value, place);
+        assert_int_equal(item->size, value_size);
+        assert_int_equal(hostkey_compare(model->type, item->key, pair->key), 0);
+        assert_memory_equal(place, pair->value, value_size);
+        return;
+    }
+    assert_int_equal(item->status, pair != NULL ? IKV_OTHER_SIZE : IKV_MISSING);
+    assert_null(item->value);
+    if (pair != NULL) {
+        assert_int_equal(item->size, pair->size);
+        assert_int_equal(hostkey_compare(model->type, item->key, pair->key), 0);
+    }
+    for (size_t i = 0; i < value_size; i++)
+        assert_int_equal(place[i], UNTOUCHED);
+}
+
+static void assert_values(ikv_store *store, const store_model *model, rng_state *rng,
+                          batch_shape shape, uint32_t value_size)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    const size_t width = hostkey_width(model->type);
+    size_t count;
+    unsigned char *keys = batch_keys(model, rng, shape, 700, &count);
+    unsigned char *values = must_malloc((count + 1) * value_size);
+    size_t found = 0;
+    ikv_error err;
+
+    memset(values, UNTOUCHED, (count + 1) * value_size);
+    options.match = (ikv_match)rng_below(rng, 3);
+    options.values = values;
+    options.value_size = value_size;
+    if (rng_below(rng, 2) == 0) {
+        assert_ok(ikv_get_many(store, keys, count, &options, world.result, &err), &err);
+    } else {
+        assert_ok(ikv_submit(store, keys, count, &options, NULL, world.result, &err), &err);
+        assert_ok(ikv_wait(world.result, &err), &err);
+    }
+    assert_int_equal(ikv_result_count(world.result), count);
+    for (size_t i = 0; i < count; i++) {
+        const ikv_item *item = &ikv_result_items(world.result)[i];
+
+        assert_place(model, keys + i * width, values + i * value_size, value_size, options.match,
+                     item);
+        found += item->status == IKV_FOUND || item->status == IKV_OTHER_SIZE;
+    }
+    for (size_t i = 0; i < value_size; i++)
+        assert_int_equal(values[count * value_size + i], UNTOUCHED);
+    assert_int_equal(ikv_result_stats(world.result)->found, found);
+    free(values);
+    free(keys);
+}
+
+static void values_into_an_array(void **state)
+{
+    static const uint32_t sizes[] = {8, 1, 255, 257};
+    rng_state rng = {5};
+    char *path = tmpdir_file(&world.directory, "values");
+
+    (void)state;
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        const ikv_key_type type = flags ? IKV_KEY_BYTES(9) : IKV_KEY_I64;
+        store_model model;
+
+        for (int mixed = 0; mixed <= 1; mixed++) {
+            engine_fill(path, type, flags, PAIRS, mixed ? MODEL_SIZES_MIXED : MODEL_SIZES_EIGHT, 1,
+                        &model);
+            for (size_t w = 0; w < world.way_count; w++) {
+                ikv_engine *engine = engine_make(2, 0, 0, 0);
+                ikv_store *store = engine_open(path, type, &world.ways[w], engine);
+                for (int shape = 0; shape < BATCH_SHAPES; shape++)
+                    assert_values(store, &model, &rng, (batch_shape)shape,
+                                  sizes[mixed ? rng_below(&rng, 4) : 0]);
+                ikv_close(store);
+                ikv_engine_close(engine);
+            }
+            model_free(&model);
+        }
+    }
+    free(path);
+}
+
+static void one_key_of_another_size(void **state)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    char *path = tmpdir_file(&world.directory, "one");
+    unsigned char value[9];
+    store_model model;
+    ikv_error err;
+
+    (void)state;
+    engine_fill(path, IKV_KEY_U32, 0, 100, MODEL_SIZES_EIGHT, 1, &model);
+    for (size_t w = 0; w < world.way_count; w++) {
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &world.ways[w], NULL);
+        const void *key = model.sorted[50]->key;
+
+        options.values = value;
+        for (options.value_size = 7; options.value_size <= 9; options.value_size++) {
+            memset(value, UNTOUCHED, sizeof(value));
+            const int code = ikv_get(store, key, &options, world.result, &err);
+            if (options.value_size == 8) {
+                assert_ok(code, &err);
+                assert_memory_equal(value, model.sorted[50]->value, 8);
+                assert_int_equal(value[8], UNTOUCHED);
+                continue;
+            }
+            assert_failed(code, IKV_E_VALUE_SIZE, &err, path);
+            for (size_t i = 0; i < sizeof(value); i++)
+                assert_int_equal(value[i], UNTOUCHED);
+        }
+        ikv_close(store);
+    }
+    model_free(&model);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- to a function */
+
+typedef struct stream {
+    const store_model *model;
+    const unsigned char *keys;
+    size_t count;
+    ikv_match match;
+    atomic_uchar *seen; /* of each key */
+    atomic_size_t calls;
+    atomic_size_t wrong;
+    size_t stop_after; /* calls that are answered by 0; SIZE_MAX: all */
+} stream;
+
+static int take_value(void *user, size_t index, const ikv_item *item)
+{
+    stream *s = user;
+    const size_t width = hostkey_width(s->model->type);
+    const size_t call = atomic_fetch_add(&s->calls, 1);
+    int good = index < s->count && atomic_fetch_add(&s->seen[index], 1) == 0;
+
+    if (good) {
+        const model_pair *pair = model_find(s->model, s->keys + index * width, s->match);
+        good = pair != NULL && item->status == IKV_FOUND && item->size == pair->size &&
+               memcmp(item->value, pair->value, pair->size) == 0 &&
+               hostkey_compare(s->model->type, item->key, pair->key) == 0;
+    }
+    if (!good)
+        atomic_fetch_add(&s->wrong, 1);
+    return call >= s->stop_after;
+}
+
+/* Returns what the call did. */
+static int run_stream(ikv_store *store, const store_model *model, rng_state *rng, batch_shape shape,
+                      size_t stop_after)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    const size_t width = hostkey_width(model->type);
+    stream s = {.model = model, .stop_after = stop_after};
+    unsigned char *keys = batch_keys(model, rng, shape, 700, &s.count);
+    size_t expected = 0;
+
+    s.keys = keys;
+    s.match = options.match = (ikv_match)rng_below(rng, 3);
+    s.seen = must_malloc(s.count * sizeof(*s.seen));
+    memset((void *)s.seen, 0, s.count * sizeof(*s.seen));
+    options.each = take_value;
+    options.user = &s;
+    for (size_t i = 0; i < s.count; i++)
+        expected += model_find(model, keys + i * width, s.match) != NULL;
+    const int code = ikv_get_many(store, keys, s.count, &options, world.result, NULL);
+    assert_int_equal(atomic_load(&s.wrong), 0);
+    if (code == 0) {
+        assert_int_equal(atomic_load(&s.calls), expected);
+        assert_int_equal(ikv_result_count(world.result), s.count);
+        for (size_t i = 0; i < s.count; i++) {
+            const ikv_item *item = &ikv_result_items(world.result)[i];
+            const model_pair *pair = model_find(model, keys + i * width, s.match);
+
+            assert_int_equal(item->status, pair != NULL ? IKV_FOUND : IKV_MISSING);
+            assert_null(item->value);
+        }
+    } else {
+        assert_true(atomic_load(&s.calls) > stop_after);
+        assert_int_equal(ikv_result_count(world.result), 0);
+    }
+    free((void *)s.seen);
+    free(keys);
+    return code;
+}
+
+static void values_to_a_function(void **state)
+{
+    rng_state rng = {6};
+    char *path = tmpdir_file(&world.directory, "each");
+
+    (void)state;
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+        const ikv_key_type type = flags ? IKV_KEY_U32 : IKV_KEY_I128;
+        store_model model;
+
+        engine_fill(path, type, flags, PAIRS, MODEL_SIZES_MIXED, 2, &model);
+        for (size_t w = 0; w < world.way_count; w++) {
+            ikv_engine *engine = engine_make(2, 0, 0, 0);
+            ikv_store *store = engine_open(path, type, &world.ways[w], engine);
+            for (int shape = 0; shape < BATCH_SHAPES; shape++)
+                assert_int_equal(run_stream(store, &model, &rng, (batch_shape)shape, SIZE_MAX), 0);
+            assert_int_equal(run_stream(store, &model, &rng, BATCH_ALL, 0), IKV_E_CANCELED);
+            assert_int_equal(run_stream(store, &model, &rng, BATCH_ALL, 1000), IKV_E_CANCELED);
+            ikv_close(store);
+            ikv_engine_close(engine);
+        }
+        model_free(&model);
+    }
+    free(path);
+}
+
+static int refuse_all(void *user, size_t index, const ikv_item *item)
+{
+    (void)index;
+    (void)item;
+    atomic_fetch_add((atomic_size_t *)user, 1);
+    return 1;
+}
+
+/* Of one thread it is not asked again once it has said no, not for a repeated key either. */
+static void no_call_after_a_refusal(void **state)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    char *path = tmpdir_file(&world.directory, "refusal");
+    rng_state rng = {7};
+    store_model model;
+
+    (void)state;
+    engine_fill(path, IKV_KEY_U64, 0, PAIRS, MODEL_SIZES_SMALL, 3, &model);
+    for (size_t w = 0; w < world.way_count; w++) {
+        ikv_engine *engine = engine_make(1, 0, 0, 0);
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &world.ways[w], engine);
+        size_t count;
+        unsigned char *keys = batch_keys(&model, &rng, BATCH_ALL, 0, &count);
+        atomic_size_t calls = 0;
+
+        for (size_t i = 1; i < 500; i++)
+            memcpy(keys + i * 8, keys, 8);
+        options.each = refuse_all;
+        options.user = &calls;
+        for (options.match = IKV_EXACT; options.match <= IKV_CEILING; options.match++) {
+            atomic_store(&calls, 0);
+            assert_int_equal(ikv_get_many(store, keys, 500, &options, world.result, NULL),
+                             IKV_E_CANCELED);
+            assert_int_equal(atomic_load(&calls), 1);
+            atomic_store(&calls, 0);
+            assert_int_equal(ikv_get_many(store, keys, 2, &options, world.result, NULL),
+                             IKV_E_CANCELED);
+            assert_int_equal(atomic_load(&calls), 1);
+        }
+        free(keys);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+    model_free(&model);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- what is refused */
+
+static void wrong_options(void **state)
+{
+    char *path = tmpdir_file(&world.directory, "options");
+    uint64_t place[4];
+    uint64_t keys[2] = {1, 2};
+    store_model model;
+    ikv_error err;
+
+    (void)state;
+    engine_fill(path, IKV_KEY_U64, 0, 10, MODEL_SIZES_SMALL, 1, &model);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, &world.ways[0], NULL);
+    const ikv_get_options wrong[] = {
+        {.size = sizeof(ikv_get_options), .value_size = 8},
+        {.size = sizeof(ikv_get_options), .values = place},
+        {.size = sizeof(ikv_get_options), .values = place, .value_size = 8, .each = take_value},
+        {.size = sizeof(ikv_get_options), .each = take_value, .value_size = 8},
+        {.size = sizeof(ikv_get_options), .match = (ikv_match)3},
+        {.size = sizeof(ikv_get_options), .probe = (ikv_probe)2},
+        {.size = sizeof(ikv_get_options), .flags = 4},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_failed(ikv_get_many(store, keys, 2, &wrong[i], world.result, &err), IKV_E_INVALID,
+                      &err, NULL);
+        assert_int_equal(ikv_result_count(world.result), 0);
+        assert_int_equal(ikv_result_code(world.result), IKV_E_INVALID);
+        assert_failed(ikv_submit(store, keys, 2, &wrong[i], NULL, world.result, &err),
+                      IKV_E_INVALID, &err, NULL);
+        assert_int_equal(ikv_wait(world.result, NULL), IKV_E_STATE);
+    }
+    assert_failed(ikv_get_many(NULL, keys, 2, NULL, world.result, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_get_many(store, NULL, 2, NULL, world.result, &err), IKV_E_INVALID, &err,
+                  NULL);
+    assert_failed(ikv_get_many(store, keys, 2, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_submit(store, keys, 2, NULL, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
+    ikv_close(store);
+    model_free(&model);
+    free(path);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_into_an_array), cmocka_unit_test(one_key_of_another_size),
+        cmocka_unit_test(values_to_a_function), cmocka_unit_test(no_call_after_a_refusal),
+        cmocka_unit_test(wrong_options),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
