@@ -120,6 +120,7 @@ static void make_known(struct ikv_job *job)
     struct ikv_result *result = job->result;
     const ikv_done_fn done = job->done;
     void *const user = job->user;
+    const int code = result->code;
     ikv_completions *const completions = job->completions;
 
     (void)pthread_mutex_lock(&job->lock);
@@ -127,7 +128,7 @@ static void make_known(struct ikv_job *job)
     (void)pthread_cond_broadcast(&job->finished);
     (void)pthread_mutex_unlock(&job->lock);
     if (done)
-        done(user, result, result->code);
+        done(user, result, code);
     else if (completions)
         ikv_completions_push(completions, result);
 }

@@ -71,16 +71,18 @@ static int open_plain(struct ikv_worker *worker)
     return worker->plain.backend ? 0 : ikv_window_open(&worker->plain, &ikv_io_pread, &window);
 }
 
-/* The window for a store's reads. *ret_fallback: why it is not the ring that was wanted. */
-static int choose_window(struct ikv_worker *worker, const struct ikv_store *store,
+/* The window for a shard's reads. *ret_fallback: why it is not the ring that was wanted. */
+static int choose_window(struct ikv_worker *worker, const struct ikv_run *run,
                          struct ikv_window **ret_window, int *ret_fallback)
 {
+    const struct ikv_store *store = run->batch->store;
+
     *ret_fallback = 0;
     if (store->backend_wanted != IKV_BACKEND_PREAD) {
         int code = open_ring(worker, store->reads->direct);
         if (code == 0) {
             *ret_window = &worker->ring;
-            atomic_store_explicit(&store->attachment->used_ring, true, memory_order_relaxed);
+            atomic_store_explicit(&run->job->attachment->used_ring, true, memory_order_relaxed);
             return 0;
         }
         *ret_fallback = code;
@@ -123,11 +125,10 @@ static struct ikv_run *deactivate(struct ikv_worker *worker, struct ikv_run *bef
 
 static void begin(struct ikv_worker *worker, struct ikv_run *run)
 {
-    const struct ikv_store *store = run->batch->store;
     struct ikv_window *window = NULL;
     int fallback = 0;
 
-    int code = choose_window(worker, store, &window, &fallback);
+    int code = choose_window(worker, run, &window, &fallback);
     run->stats.fallback = fallback;
     if (code < 0) {
         run->fatal = code;
