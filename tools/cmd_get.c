@@ -11,7 +11,7 @@
 #include "stats_table.h"
 #include "store_options.h"
 
-#include <string.h>
+#include <errno.h>
 
 enum {
     OPTION_KEYS = OPTION_OWN,
@@ -19,9 +19,16 @@ enum {
     OPTION_MATCH,
     OPTION_MISSING,
     OPTION_BATCH,
+    OPTION_THREADS,
+    OPTION_DEPTH,
     OPTION_BACKEND,
-    OPTION_DIRECT
+    OPTION_DIRECT,
+    OPTION_PROBE,
+    OPTION_BARRIER
 };
+
+/* The most that the library takes. */
+enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 
 static const struct option_spec specs[] = {
     {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from a file, '-' is standard input"},
@@ -36,12 +43,26 @@ static const struct option_spec specs[] = {
      "for a key that is missing: skip (default) writes nothing,\n"
      "empty writes the key without a value, error reports it"},
     {OPTION_BATCH, 0, "batch", "N",
-     "look up so many keys at once (default: 65536, fewer if values\n"
-     "are large)"},
+     "look up so many keys at once, 1 to 1073741824 (default:\n"
+     "65536, fewer if values are large)"},
+    {OPTION_THREADS, 0, "threads", "N",
+     "threads that look up, 1 to 1024 (default: as many as there\n"
+     "are processors)"},
     {OPTION_BACKEND, 0, "backend", "B",
-     "how to read: auto (default), pread (one read after another),\n"
-     "uring (hundreds in flight, for stores that are not in memory)"},
+     "how to read: uring (io_uring, many reads in flight), pread\n"
+     "(one after another), auto (default: uring where it can be\n"
+     "had and helps, otherwise pread)"},
+    {OPTION_DEPTH, 0, "depth", "N",
+     "reads in flight of each thread with uring, 1 to 4096\n"
+     "(default: 256)"},
     {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
+    {OPTION_PROBE, 0, "probe", "P",
+     "what a step of the search reads: page (default), a whole page\n"
+     "of the index; entry, one entry and nothing kept in memory;\n"
+     "for measuring"},
+    {OPTION_BARRIER, 0, "barrier", NULL,
+     "begin no level of the search before the one above has ended;\n"
+     "for measuring"},
     {OPTION_STATS, 0, "stats", NULL, "report on standard error what the lookups cost"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
@@ -60,6 +81,7 @@ static const struct command_syntax syntax = {
 struct get_options {
     struct store_options store;
     struct lookup_options lookup;
+    uint64_t threads, depth; /* 0: not given */
     const char *keys_file;
     bool keys_binary, keys_format_given;
     bool stats;
@@ -80,7 +102,7 @@ static int accept(void *user, int id, const char *argument)
         return status;
     case OPTION_MATCH:
         status = option_choice(&syntax, "match", argument, "exact|floor|ceiling", &choice);
-        options->lookup.match = (ikv_match)choice;
+        options->lookup.get.match = (ikv_match)choice;
         return status;
     case OPTION_MISSING:
         status = option_choice(&syntax, "missing", argument, "skip|empty|error", &choice);
@@ -89,6 +111,17 @@ static int accept(void *user, int id, const char *argument)
     case OPTION_BATCH:
         return option_number(&syntax, "batch", argument, 1, LOOKUP_BATCH_MAX,
                              &options->lookup.batch);
+    case OPTION_THREADS:
+        return option_number(&syntax, "threads", argument, 1, THREADS_MAX, &options->threads);
+    case OPTION_DEPTH:
+        return option_number(&syntax, "depth", argument, 1, DEPTH_MAX, &options->depth);
+    case OPTION_PROBE:
+        status = option_choice(&syntax, "probe", argument, "page|entry", &choice);
+        options->lookup.get.probe = (ikv_probe)choice;
+        return status;
+    case OPTION_BARRIER:
+        options->lookup.get.flags |= IKV_GET_BARRIER;
+        return OPTIONS_GO_ON;
     case OPTION_BACKEND:
         status = option_choice(&syntax, "backend", argument, "auto|pread|uring", &choice);
         options->store.open.backend = (ikv_backend)choice;
@@ -100,6 +133,7 @@ static int accept(void *user, int id, const char *argument)
         return option_output_format(&syntax, argument, &options->lookup.output_format);
     case OPTION_STATS:
         options->stats = true;
+        options->lookup.get.flags |= IKV_GET_LATENCY;
         return OPTIONS_GO_ON;
     default:
         return store_options_accept(&options->store, id, argument);
@@ -137,23 +171,30 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
         return status;
     struct progress progress;
     progress_start(&progress, (enum progress_mode)options->store.progress, options->store.quiet,
-                   lookup->writer.output->terminal);
+                   lookup->answers.writer.output->terminal);
     status = lookup_run(lookup, &reader, &progress);
     progress_finish(&progress);
     key_reader_close(&reader);
     return status;
 }
 
+static void print_stats(const struct lookup *lookup, double elapsed)
+{
+    stats_table_print(&(struct stats_report){.stats = &lookup->stats,
+                                             .latency = lookup->latency,
+                                             .calls = lookup->calls,
+                                             .searching = lookup->ended - lookup->started,
+                                             .elapsed = elapsed});
+}
+
+/* With the store's options naming the engine. */
 static int run(const struct get_options *options, const struct operands *operands,
                struct output *output)
 {
-    int status = check_output_format(&syntax, options->lookup.output_format, output);
-    if (status != OPTIONS_GO_ON)
-        return status;
     double start = seconds_now();
     ikv_store *store;
     ikv_info info;
-    status = store_open(&options->store, operands->items[0], &store, &info);
+    int status = store_open(&options->store, operands->items[0], &store, &info);
     if (status != STATUS_DONE)
         return status;
     struct lookup lookup;
@@ -161,15 +202,53 @@ static int run(const struct get_options *options, const struct operands *operand
     if (status == STATUS_DONE)
         status = look_up(options, &lookup, operands);
     if (options->stats)
-        stats_table_print(&lookup.stats, lookup.calls, lookup.seconds, seconds_now() - start);
+        print_stats(&lookup, seconds_now() - start);
     lookup_free(&lookup);
     ikv_close(store);
     return status;
 }
 
+/*
+ * The engine that looks up. One worker is enough for a few keys as arguments, which this thread
+ * looks up by itself unless it would have to wait for the disk. If the system allows fewer threads
+ * than were meant by nobody in particular, there is none here (NULL): the store's own makes do with
+ * what it gets.
+ */
+static int make_engine(const struct get_options *options, const struct operands *operands,
+                       ikv_engine **ret_engine)
+{
+    ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
+    engine_options.threads = (uint32_t)options->threads;
+    engine_options.depth = (uint32_t)options->depth;
+    if (options->threads == 0 && options->keys_file == NULL && operands->count - 1 <= LOOKUP_FEW)
+        engine_options.threads = 1;
+    ikv_error error;
+    int code = ikv_engine_new(&engine_options, ret_engine, &error);
+    if (code == -EAGAIN && options->threads == 0 && options->depth == 0)
+        code = 0;
+    return code == 0 ? STATUS_DONE : library_error(&error);
+}
+
+/* With the output already open. */
+static int make_engine_and_run(struct get_options *options, const struct operands *operands,
+                               struct output *output)
+{
+    int status = check_output_format(&syntax, options->lookup.output_format, output);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    ikv_engine *engine = NULL;
+    status = make_engine(options, operands, &engine);
+    if (status != STATUS_DONE)
+        return status;
+    options->store.open.engine = engine;
+    status = run(options, operands, output);
+    ikv_engine_close(engine);
+    return status;
+}
+
 int cmd_get(int argc, char **argv)
 {
-    struct get_options options = {0};
+    struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}};
     store_options_init(&options.store, &syntax);
     struct operands operands;
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
@@ -185,6 +264,6 @@ int cmd_get(int argc, char **argv)
     status = output_open(&output);
     if (status != STATUS_DONE)
         return status;
-    status = run(&options, &operands, &output);
+    status = make_engine_and_run(&options, &operands, &output);
     return exit_status_worse(status, output_close(&output));
 }

@@ -182,7 +182,10 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
     progress_finish(&job->progress);
     double seconds = seconds_now() - start;
     if (options->stats)
-        stats_table_print(ikv_scan_stats(job->scan), 1, seconds, seconds);
+        stats_table_print(&(struct stats_report){.stats = ikv_scan_stats(job->scan),
+                                                 .calls = 1,
+                                                 .searching = seconds,
+                                                 .elapsed = seconds});
     ikv_scan_close(job->scan);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ static int fail(struct input *input, int error)
     if (error == EINTR) {
         input->status = STATUS_INTERRUPTED;
     } else {
+        (void)input_settle(input);
         message("%s: %s", input->name, strerror(error));
         input->status = STATUS_IO;
     }
@@ -56,6 +58,13 @@ void input_close(struct input *input)
     input->fd = -1;
 }
 
+/* Errors, and the end of the input, can be read at once. */
+static bool readable_now(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) != 0;
+}
+
 int input_fill(struct input *input)
 {
     struct buffer *buffer = &input->buffer;
@@ -72,6 +81,9 @@ int input_fill(struct input *input)
         input->status = out_of_memory();
         return INPUT_FAILED;
     }
+    if (!input->regular && input->settle != NULL && !readable_now(input->fd) &&
+        !input_settle(input))
+        return INPUT_FAILED; /* with nothing to report */
     for (;;) {
         if (!input->regular && signals_wait_readable(input->fd) != 0)
             return fail(input, EINTR);
@@ -88,6 +100,11 @@ int input_fill(struct input *input)
         if (errno != EINTR)
             return fail(input, errno);
     }
+}
+
+bool input_settle(struct input *input)
+{
+    return input->settle == NULL || input->settle(input->settle_user);
 }
 
 int input_need(struct input *input, size_t size)

@@ -25,6 +25,11 @@ struct input {
     bool regular;    /* reading never has to wait for somebody to write */
     bool terminal;
     int status; /* exit status after a failure, which was reported */
+
+    /* Called before a wait for input, and before a failure is reported: finish what came so far.
+     * false: no more input is wanted. NULL: nothing to be done. */
+    bool (*settle)(void *user);
+    void *settle_user;
 };
 
 enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_FAILED = -1 };
@@ -52,6 +57,9 @@ static inline void input_consume(struct input *input, size_t size)
 
 /* Read some more. INPUT_MORE: there are more unconsumed bytes than before (they may have moved). */
 int input_fill(struct input *input);
+
+/* Call `settle`. */
+bool input_settle(struct input *input);
 
 /* Have at least `size` bytes unconsumed. INPUT_END: the file ends before. */
 int input_need(struct input *input, size_t size);

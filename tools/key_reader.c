@@ -47,6 +47,7 @@ static int bad_key(struct key_reader *reader, int code, const char *text, size_t
     const char *name = ikv_key_type_name(reader->type, type_name, sizeof type_name);
     const char *range = code == IKV_E_KEY_RANGE ? ", which is out of its range" : "";
     struct excerpt excerpt = excerpt_of(text, length);
+    (void)input_settle(&reader->input);
     if (reader->arguments != NULL)
         message("expected a key of type %s, got %s%s", name, excerpt.text, range);
     else
@@ -96,6 +97,7 @@ static int read_binary_key(struct key_reader *reader, struct key_batch *batch)
     if (result == INPUT_FAILED)
         return fail(reader, input->status);
     if (result == INPUT_END && input_available(input) > 0) {
+        (void)input_settle(input);
         message("%s: offset %" PRIu64 ": expected a key of %zu bytes, got the end of the file "
                 "after %zu",
                 input->name, input->offset, reader->width, input_available(input));

@@ -1,8 +1,17 @@
-/* The work of `indexkv get`: batches of keys looked up in a store, the answers written in order. */
+/*
+ * The work of `indexkv get`: batches of keys looked up in a store, the answers written in the order
+ * of the keys.
+ *
+ * Up to LOOKUP_SLOTS batches are under way at a time, in a ring. The engine's workers look them up,
+ * while this thread reads and submits the next one, or writes the answers to the oldest:
+ *
+ *     slots    | written, then read anew | looked up | looked up |
+ *                ^ oldest, once its turn has come
+ */
 #ifndef LOOKUP_H
 #define LOOKUP_H
 
-#include "item_writer.h"
+#include "answers.h"
 #include "key_reader.h"
 #include "progress.h"
 
@@ -12,32 +21,50 @@
 
 #define LOOKUP_BATCH_DEFAULT 65536
 #define LOOKUP_BATCH_MAX     (UINT64_C(1) << 30)
-
-enum missing_mode { MISSING_SKIP, MISSING_EMPTY, MISSING_ERROR };
+/* So few keys are looked up without handing them to a worker. */
+#define LOOKUP_FEW 64
+/* One in this thread's hands, and two with the workers so that these never wait for it. */
+#define LOOKUP_SLOTS 3
 
 struct lookup_options {
-    ikv_match match;
     enum missing_mode missing;
     bool name_missing; /* missing keys are reported and make the exit status 1 */
     enum output_format output_format;
     ikv_key_syntax key_syntax;
-    uint64_t batch; /* 0: chosen, and kept small enough for the values to fit into memory */
+    ikv_get_options get; /* with IKV_GET_LATENCY the durations of reads are summed up */
+    uint64_t batch;      /* 0: chosen, and kept small enough for the values to fit into memory */
+};
+
+/* A batch: being read, or under way. */
+struct lookup_slot {
+    struct key_batch keys;
+    ikv_result *result;
+    size_t limit;    /* the batch size when it was read */
+    uint64_t offset; /* of the input behind it */
+    bool submitted;  /* to be waited for; otherwise it has ended with `code` */
+    int code;
+    ikv_error error; /* if code is not 0 */
 };
 
 struct lookup {
     struct lookup_options options;
     ikv_store *store;
-    const char *path; /* of the store, for messages */
     ikv_info info;
-    struct item_writer writer;
-    struct key_batch batch;
-    ikv_result *result;
+    struct answers answers;
+    struct key_reader *reader;
+    struct progress *progress;
+    struct lookup_slot slots[LOOKUP_SLOTS];
+    unsigned oldest, under_way;     /* slots in use, as a ring */
+    unsigned width;                 /* how many may be */
     size_t batch_size, batch_limit; /* keys: now, at most */
-    ikv_stats stats;                /* of all calls */
-    uint64_t calls;
-    double seconds;    /* spent in them */
-    ikv_error problem; /* the first of the last call, already reported; code 0: none */
+    uint64_t keys_done;
+    bool stopped; /* a batch failed: the rest is dropped */
     int status;
+
+    ikv_stats stats;       /* of all batches */
+    ikv_latency *latency;  /* rows for IKV_LEVELS_MAX levels and one for records; NULL: not asked */
+    uint64_t calls;        /* batches */
+    double started, ended; /* when the first was begun, when the answers to the last were there */
 };
 
 /* Returns STATUS_DONE, or an exit status after reporting; lookup_free is allowed in any case. */

@@ -17,7 +17,8 @@
          "keys, 24 or 32, where the file leaves it open"},                                         \
     {                                                                                              \
         OPTION_INDEX_MEMORY, 0, "index-memory", "SIZE",                                            \
-            "most memory for what is kept of the index (default: 64M)"                             \
+            "most memory for what is kept of the index, at least 1 byte;\n"                        \
+            "K, M, G or T may follow (default: 64M)"                                               \
     }
 #define OPTION_SPEC_KEY_SYNTAX                                                                     \
     {                                                                                              \
