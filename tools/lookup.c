@@ -56,12 +56,25 @@ static void choose_batch_size(struct lookup *lookup)
         lookup->batch_size = lookup->batch_limit;
 }
 
+/*
+ * Bytes of values that a result holds, or some more: what was read of records is more by the gaps
+ * between records that were read together, what the answers take by values that several share.
+ */
+static uint64_t value_bytes(const ikv_result *result)
+{
+    const ikv_item *items = ikv_result_items(result);
+    uint64_t read = ikv_result_stats(result)->record_bytes, answered = 0;
+    for (size_t i = 0; i < ikv_result_count(result); i++)
+        answered += items[i].size;
+    return read < answered ? read : answered;
+}
+
 /* Values can be larger than was foretold, or come in clusters: go by what the last batch held. */
 static void adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
 {
     if (lookup->options.batch != 0)
         return;
-    uint64_t bytes = ikv_result_stats(slot->result)->record_bytes;
+    uint64_t bytes = value_bytes(slot->result);
     uint64_t share = VALUES_USUAL / lookup->width;
     bool judged = slot->limit != lookup->batch_size; /* by a batch before, as large as this one */
     if (bytes > share) {
