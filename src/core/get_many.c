@@ -48,13 +48,11 @@ static int check_options(const ikv_get_options *options, size_t count, ikv_error
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "get options: %s", wrong) : 0;
 }
 
-static int check(const struct ikv_store *store, const void *keys, size_t count,
-                 const ikv_get_options *options, const struct ikv_result *result,
-                 ikv_get_options *known, ikv_error *err)
+static int check(size_t count, const ikv_get_options *options, ikv_get_options *known,
+                 ikv_error *err)
 {
-    if (!store || !result || (!keys && count))
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "looking up: an argument is NULL");
     int code = ikv_options_copy(known, sizeof *known, options, err);
+
     if (code == 0)
         code = check_options(known, count, err);
     if (code < 0)
@@ -64,27 +62,35 @@ static int check(const struct ikv_store *store, const void *keys, size_t count,
     return 0;
 }
 
+static void void_answers(struct ikv_result *result, int code)
+{
+    (void)ikv_result_begin(result, 0);
+    result->code = code;
+}
+
 int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
                      const ikv_get_options *options, struct ikv_result *result, ikv_error *err)
 {
     ikv_get_options known = {0};
 
-    if (result && ikv_job_is_busy(&result->job))
+    if (!store || !result || (!keys && count)) {
+        int code = ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "looking up: an argument is NULL");
+        if (result && !ikv_job_is_busy(&result->job))
+            void_answers(result, code);
+        return code;
+    }
+    if (ikv_job_is_busy(&result->job))
         return ikv_fail(err, IKV_E_STATE, IKV_NOWHERE, "looking up: the result is busy");
-    int code = check(store, keys, count, options, result, &known, err);
+    int code = check(count, options, &known, err);
     if (code < 0) {
-        if (result) {
-            (void)ikv_result_begin(result, 0);
-            result->code = code;
-        }
+        void_answers(result, code);
         return code;
     }
     code = ikv_result_begin(result, count);
     if (code == 0)
         code = ikv_batch_prepare(result, store, keys, count, &known);
     if (code < 0) {
-        result->count = 0;
-        result->code = code;
+        void_answers(result, code);
         return ikv_fail(err, code, IKV_AT_FILE(store->path), "looking up %zu keys", count);
     }
     return 0;
