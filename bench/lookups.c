@@ -1,144 +1,290 @@
-/*
- * Lookups of random keys in a store that was made from gen_pairs' output.
- *
- *   lookups STORE BATCH COUNT [pread|uring] [direct] [memory=BYTES] [seed=N]
- *
- * Checks every value. Prints: lookups a second (time in ikv_get_many only), reads a second, index
- * reads a key, record reads a key, CPU microseconds a key.
- */
-#define _POSIX_C_SOURCE 200809L
-#include <indexkv.h>
+#include "lookups.h"
+#include "engines.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-/* As gen_pairs makes key i. */
-static uint64_t mix(uint64_t key)
-{
-    key += 0x9e3779b97f4a7c15u;
-    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
-    key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
-    return key ^ (key >> 31);
-}
+/* Fences are u64 keys here, page checksums u32. */
+#define INDEX_BYTES_A_PAGE 12
 
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+#define PRELOAD_BATCH  4096
+#define PRELOAD_PASSES 4 /* at most, as long as each brings more pages into memory */
 
-struct run {
-    ikv_open_options open;
-    size_t batch;
-    uint64_t count;
-    uint64_t seed;
-    double wall;
-    double cpu;
-    ikv_stats stats;
+struct lookups {
+    struct subject subject;
+    struct lookups_options options;
+    char path[PATH_MAX];
+    ikv_engine *engine;
+    ikv_store *store;
+    ikv_info info;
+    ikv_result *result;
+    uint64_t next; /* key, counted from the first step */
+    uint64_t *keys;
+    uint64_t *numbers; /* of the pairs that have them */
+    ikv_stats total;   /* since the last report */
 };
 
-static int parse(int argc, char **argv, struct run *run)
+/* ---------------------------------------------------------------- opening */
+
+bool lookups_is_unavailable(int code)
 {
-    if (argc < 4)
-        return -1;
-    run->batch = (size_t)strtoull(argv[2], NULL, 10);
-    run->count = strtoull(argv[3], NULL, 10);
-    for (int i = 4; i < argc; i++) {
-        if (strcmp(argv[i], "pread") == 0)
-            run->open.backend = IKV_BACKEND_PREAD;
-        else if (strcmp(argv[i], "uring") == 0)
-            run->open.backend = IKV_BACKEND_URING;
-        else if (strcmp(argv[i], "direct") == 0)
-            run->open.flags |= IKV_OPEN_DIRECT;
-        else if (strncmp(argv[i], "memory=", 7) == 0)
-            run->open.index_memory = strtoull(argv[i] + 7, NULL, 10);
-        else if (strncmp(argv[i], "seed=", 5) == 0)
-            run->seed = strtoull(argv[i] + 5, NULL, 10);
-        else
-            return -1;
-    }
-    return run->batch > 0 && run->count > 0 ? 0 : -1;
+    return code == IKV_E_UNSUPPORTED || code == -ENOSYS || code == -EPERM || code == -EINVAL ||
+           code == -EOPNOTSUPP || code == -ENOMEM;
 }
 
-static int check(const ikv_result *result, const uint64_t *numbers, size_t count)
+static int open_store(struct lookups *lookups, uint64_t index_memory, struct bench_error *error)
 {
-    const ikv_item *items = ikv_result_items(result);
+    const struct lookups_options *options = &lookups->options;
+    ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+    ikv_error err = {.message = "?"};
 
-    for (size_t i = 0; i < count; i++) {
-        if (items[i].status != IKV_FOUND || items[i].size < 8 ||
-            memcmp(items[i].value, &numbers[i], 8) != 0) {
-            fprintf(stderr, "lookups: a wrong answer\n");
-            return -1;
-        }
+    open.key_type = IKV_KEY_U64;
+    open.backend = options->backend;
+    open.flags = options->direct ? IKV_OPEN_DIRECT : 0;
+    open.index_memory = index_memory;
+    open.engine = lookups->engine;
+    const int code = ikv_open(lookups->path, &open, &lookups->store, &err);
+    if (code < 0)
+        return bench_error_set(error, lookups_is_unavailable(code) ? BENCH_SKIPPED : BENCH_FAILED,
+                               "%s", err.message);
+    ikv_store_info(lookups->store, &lookups->info);
+    return BENCH_OK;
+}
+
+static uint64_t index_memory(const struct lookups *lookups)
+{
+    switch (lookups->options.index) {
+    case INDEX_NOTHING:
+        return 1;
+    case INDEX_FENCES:
+        return lookups->info.index_pages * INDEX_BYTES_A_PAGE;
+    case INDEX_ALL: /* whatever a page in memory takes beside its bytes */
+        return lookups->info.index_pages * (INDEX_BYTES_A_PAGE + 2 * lookups->info.page_size);
+    default:
+        return 0;
     }
+}
+
+static int open_with_budget(struct lookups *lookups, struct bench_error *error)
+{
+    int code = open_store(lookups, 1, error);
+
+    if (code == BENCH_OK) { /* again: now the number of pages is known */
+        ikv_close(lookups->store);
+        lookups->store = NULL;
+        code = open_store(lookups, index_memory(lookups), error);
+    }
+    if (code == BENCH_OK && lookups->options.index == INDEX_FENCES &&
+        lookups->info.fences != lookups->info.index_pages)
+        code = bench_error_set(error, BENCH_FAILED, "%" PRIu64 " fences of %" PRIu64 " in memory",
+                               lookups->info.fences, lookups->info.index_pages);
+    return code;
+}
+
+/* The first key of an index page, from the file. */
+static int first_key(int fd, const ikv_info *info, uint64_t page, uint64_t *ret_key)
+{
+    const uint64_t entry = (page * info->page_size + info->stride - 1) / info->stride;
+    unsigned char bytes[8];
+
+    if (pread(fd, bytes, sizeof bytes, (off_t)(info->index_start + entry * info->stride)) !=
+        (ssize_t)sizeof bytes)
+        return -1;
+    *ret_key = 0;
+    for (int i = 7; i >= 0; i--)
+        *ret_key = *ret_key << 8 | bytes[i];
     return 0;
 }
 
-static int look_up(struct run *run, ikv_store *store, ikv_result *result, uint64_t *keys,
-                   uint64_t *numbers)
+/* Look up a key of every page. */
+static int preload_pass(struct lookups *lookups, int fd, struct bench_error *error)
+{
+    uint64_t keys[PRELOAD_BATCH];
+    ikv_error err;
+
+    for (uint64_t page = 0; page < lookups->info.index_pages;) {
+        size_t n = 0;
+        while (n < PRELOAD_BATCH && page < lookups->info.index_pages) {
+            if (first_key(fd, &lookups->info, page++, &keys[n++]) != 0)
+                return bench_error_set(error, BENCH_FAILED, "%s: %s", lookups->path,
+                                       strerror(errno));
+        }
+        if (ikv_get_many(lookups->store, keys, n, NULL, lookups->result, &err) < 0)
+            return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    }
+    return BENCH_OK;
+}
+
+static int preload(struct lookups *lookups, struct bench_error *error)
+{
+    const int fd = open(lookups->path, O_RDONLY | O_CLOEXEC);
+    uint64_t before = 0;
+    int code = BENCH_OK;
+
+    if (fd < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s: %s", lookups->path, strerror(errno));
+    for (int pass = 0; pass < PRELOAD_PASSES && code == BENCH_OK; pass++) {
+        code = preload_pass(lookups, fd, error);
+        ikv_store_info(lookups->store, &lookups->info);
+        if (lookups->info.cached_pages == before)
+            break;
+        before = lookups->info.cached_pages;
+    }
+    (void)close(fd);
+    return code;
+}
+
+static int lookups_open(struct subject *subject, struct bench_error *error)
+{
+    struct lookups *lookups = (struct lookups *)subject;
+    const struct lookups_options *options = &lookups->options;
+    ikv_error err = {.message = "out of memory"};
+
+    int code = dataset_get(&options->data, lookups->path, sizeof lookups->path, error);
+    if (code != BENCH_OK)
+        return code;
+    lookups->keys = malloc(options->batch * sizeof *lookups->keys);
+    lookups->numbers = malloc(options->batch * sizeof *lookups->numbers);
+    if (!lookups->keys || !lookups->numbers || ikv_result_new(&lookups->result) < 0 ||
+        engines_open(options->threads, options->depth, &lookups->engine, &err) < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    code = open_with_budget(lookups, error);
+    if (code == BENCH_OK && options->index == INDEX_ALL)
+        code = preload(lookups, error);
+    if (code == BENCH_OK && !options->direct)
+        code = dataset_warm(lookups->path, error);
+    return code;
+}
+
+static void lookups_close(struct subject *subject)
+{
+    struct lookups *lookups = (struct lookups *)subject;
+
+    ikv_result_free(lookups->result);
+    ikv_close(lookups->store);
+    engines_close(lookups->engine);
+    free(lookups->keys);
+    free(lookups->numbers);
+    free(lookups);
+}
+
+/* ---------------------------------------------------------------- a step */
+
+static void choose_keys(struct lookups *lookups)
+{
+    const struct lookups_options *options = &lookups->options;
+
+    if (options->cycle && lookups->next == options->cycle * options->batch)
+        lookups->next = 0;
+    for (size_t i = 0; i < options->batch; i++) {
+        lookups->numbers[i] = dataset_key(~lookups->next++) % options->data.pairs;
+        lookups->keys[i] = dataset_key(lookups->numbers[i]);
+    }
+}
+
+static int look_up(struct lookups *lookups, ikv_error *err)
+{
+    const struct lookups_options *options = &lookups->options;
+    ikv_get_options get = IKV_GET_OPTIONS_INIT;
+
+    get.probe = options->probe;
+    get.flags = options->flags;
+    if (options->batch == 1)
+        return ikv_get(lookups->store, lookups->keys, &get, lookups->result, err);
+    return ikv_get_many(lookups->store, lookups->keys, options->batch, &get, lookups->result, err);
+}
+
+static int lookups_step(struct subject *subject, struct step *ret_step, struct bench_error *error)
+{
+    struct lookups *lookups = (struct lookups *)subject;
+    ikv_error err;
+
+    choose_keys(lookups);
+    const struct stopwatch start = stopwatch_start();
+    const int code = look_up(lookups, &err);
+    ret_step->spent = stopwatch_stop(&start);
+    if (code < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    const ikv_item *items = ikv_result_items(lookups->result);
+    for (size_t i = 0; i < lookups->options.batch; i++) {
+        if (!dataset_is_answer(&lookups->options.data, lookups->numbers[i], &items[i]))
+            return bench_error_set(error, BENCH_FAILED, "a wrong answer to key %" PRIu64,
+                                   lookups->keys[i]);
+    }
+    const ikv_stats *stats = ikv_result_stats(lookups->result);
+    ikv_stats_add(&lookups->total, stats);
+    ret_step->items = lookups->options.batch;
+    ret_step->reads = stats->index_reads + stats->record_reads;
+    ret_step->bytes = stats->index_bytes + stats->record_bytes;
+    return BENCH_OK;
+}
+
+/* ---------------------------------------------------------------- reporting */
+
+static void report_index(const struct lookups *lookups, struct bench_state *state)
 {
     ikv_info info;
-    ikv_error err;
 
-    ikv_store_info(store, &info);
-    for (uint64_t done = 0; done < run->count; done += run->batch) {
-        for (size_t i = 0; i < run->batch; i++) {
-            numbers[i] = mix(run->seed + done + i) % info.pair_count;
-            keys[i] = mix(numbers[i]);
-        }
-        double wall = seconds(CLOCK_MONOTONIC);
-        double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-        if (ikv_get_many(store, keys, run->batch, NULL, result, &err) < 0) {
-            fprintf(stderr, "lookups: %s\n", err.message);
-            return -1;
-        }
-        run->wall += seconds(CLOCK_MONOTONIC) - wall;
-        run->cpu += seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        ikv_stats_add(&run->stats, ikv_result_stats(result));
-        if (check(result, numbers, run->batch) != 0)
-            return -1;
-    }
-    return 0;
+    ikv_store_info(lookups->store, &info);
+    bench_counter(state, "index_memory", (double)info.index_memory, BENCH_VALUE);
+    bench_counter(state, "resident_pages",
+                  (double)info.cached_pages / (double)(info.index_pages ? info.index_pages : 1),
+                  BENCH_VALUE);
 }
 
-int main(int argc, char **argv)
+static void lookups_report(struct subject *subject, struct bench_state *state)
 {
-    struct run run = {.open = IKV_OPEN_OPTIONS_INIT, .seed = 1};
-    ikv_store *store = NULL;
-    ikv_result *result = NULL;
-    ikv_error err;
+    struct lookups *lookups = (struct lookups *)subject;
+    const ikv_stats *total = &lookups->total;
+    const double reads = (double)(total->index_reads + total->record_reads);
 
-    if (parse(argc, argv, &run) != 0) {
-        fprintf(stderr, "usage: lookups STORE BATCH COUNT [pread|uring] [direct] [memory=BYTES] "
-                        "[seed=N]\n");
-        return 2;
+    if (state) {
+        bench_counter(state, "reads_per_item", reads, BENCH_PER_ITEM);
+        bench_counter(state, "index_reads_per_item", (double)total->index_reads, BENCH_PER_ITEM);
+        bench_counter(state, "record_reads_per_item", (double)total->record_reads, BENCH_PER_ITEM);
+        bench_counter(state, "probes_per_item", (double)total->probes, BENCH_PER_ITEM);
+        bench_counter(state, "cached_per_item", (double)total->cached, BENCH_PER_ITEM);
+        bench_counter(state, "levels", (double)total->levels, BENCH_VALUE);
+        bench_counter(state, "calls_per_item", (double)total->system_calls, BENCH_PER_ITEM);
+        if (total->system_calls > 0)
+            bench_counter(state, "reads_per_call", reads / (double)total->system_calls,
+                          BENCH_VALUE);
+        report_index(lookups, state);
+        engines_report_latency(lookups->result, state);
     }
-    uint64_t *keys = malloc(2 * run.batch * sizeof *keys);
-    if (!keys || ikv_result_new(&result) < 0) {
-        free(keys);
-        return 1;
-    }
-    if (ikv_open(argv[1], &run.open, &store, &err) < 0) {
-        fprintf(stderr, "lookups: %s\n", err.message);
-        ikv_result_free(result);
-        free(keys);
-        return 1;
-    }
-    int failed = look_up(&run, store, result, keys, keys + run.batch);
-    if (!failed) {
-        double n = (double)run.stats.keys;
-        double reads = (double)(run.stats.index_reads + run.stats.record_reads);
-        printf("%.0f %.0f %.3f %.3f %.3f\n", n / run.wall, reads / run.wall,
-               (double)run.stats.index_reads / n, (double)run.stats.record_reads / n,
-               run.cpu / n * 1e6);
-    }
-    ikv_result_free(result);
-    ikv_close(store);
-    free(keys);
-    return failed ? 1 : 0;
+    lookups->total = (ikv_stats){0};
+}
+
+static const char *lookups_describe(const struct subject *subject, char *text, size_t size)
+{
+    return engines_describe(lookups_last(subject), text, size);
+}
+
+const ikv_stats *lookups_last(const struct subject *subject)
+{
+    return ikv_result_stats(((const struct lookups *)subject)->result);
+}
+
+const char *lookups_path(const struct subject *subject)
+{
+    return ((const struct lookups *)subject)->path;
+}
+
+struct subject *lookups_new(const struct lookups_options *options)
+{
+    static const struct subject_kind kind = {.open = lookups_open,
+                                             .step = lookups_step,
+                                             .report = lookups_report,
+                                             .describe = lookups_describe,
+                                             .close = lookups_close};
+    struct lookups *lookups =
+        subject_new(sizeof *lookups, &kind, options->direct ? SOURCE_DEVICE : SOURCE_PAGE_CACHE);
+
+    lookups->options = *options;
+    return &lookups->subject;
 }

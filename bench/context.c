@@ -1,0 +1,174 @@
+#include "context.h"
+#include "harness.h"
+
+#include <indexkv.h>
+
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define TEXT_MAX 256
+
+/* ---------------------------------------------------------------- processor, memory, kernel */
+
+/* The value of the first line "NAME : value" of a file. */
+static bool find_value(const char *path, const char *name, char *value)
+{
+    FILE *file = fopen(path, "re");
+    char line[1024];
+    bool found = false;
+
+    while (file && !found && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (!colon || strncmp(line, name, strlen(name)) != 0)
+            continue;
+        colon += 1 + strspn(colon + 1, " \t");
+        (void)snprintf(value, TEXT_MAX, "%.*s", (int)strcspn(colon, "\n"), colon);
+        found = true;
+    }
+    if (file)
+        (void)fclose(file);
+    return found;
+}
+
+static void add_processor(void)
+{
+    char text[TEXT_MAX];
+    cpu_set_t set;
+
+    if (find_value("/proc/cpuinfo", "model name", text))
+        bench_context("cpu", text);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        (void)snprintf(text, sizeof text, "%d usable, %ld online", CPU_COUNT(&set),
+                       sysconf(_SC_NPROCESSORS_ONLN));
+        bench_context("cores", text);
+    }
+    if (find_value("/proc/meminfo", "MemTotal", text))
+        bench_context("memory", text);
+}
+
+static void add_kernel(void)
+{
+    char text[sizeof(struct utsname)];
+    struct utsname name;
+
+    if (uname(&name) == 0) {
+        (void)snprintf(text, sizeof text, "%s %s %s", name.sysname, name.release, name.machine);
+        bench_context("kernel", text);
+    }
+}
+
+/* ---------------------------------------------------------------- file system, device */
+
+/* Type and source of the file system on device number `device`: after the " - " in the line of
+ * /proc/self/mountinfo whose third field is that number. */
+static void add_file_system(dev_t device)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    char line[4096];
+    char text[2 * TEXT_MAX + 8];
+    bool found = false;
+
+    while (file && !found && fgets(line, sizeof line, file)) {
+        const char *rest = strstr(line, " - ");
+        char type[TEXT_MAX];
+        char source[TEXT_MAX];
+        unsigned major;
+        unsigned minor;
+        if (!rest || sscanf(line, "%*d %*d %u:%u ", &major, &minor) != 2 ||
+            makedev(major, minor) != device || sscanf(rest, " - %255s %255s", type, source) != 2)
+            continue;
+        (void)snprintf(text, sizeof text, "%s on %s", type, source);
+        bench_context("file_system", text);
+        found = true;
+    }
+    if (file)
+        (void)fclose(file);
+}
+
+/* The first line of a file in a device's directory; false if there is none. */
+static bool read_attribute(const char *directory, const char *name, char *value)
+{
+    char path[PATH_MAX + TEXT_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    const bool found = fgets(value, TEXT_MAX, file) != NULL;
+    (void)fclose(file);
+    value[strcspn(value, "\n")] = '\0';
+    return found;
+}
+
+static void add_device(dev_t device)
+{
+    static const struct {
+        const char *path;
+        const char *name;
+    } attributes[] = {
+        {"queue/scheduler", "device_scheduler"},
+        {"queue/rotational", "device_rotational"},
+        {"queue/read_ahead_kb", "device_read_ahead_kb"},
+        {"queue/nr_requests", "device_requests"},
+        {"queue/logical_block_size", "device_block_size"},
+        {"device/model", "device_model"},
+    };
+    char link[64];
+    char directory[PATH_MAX];
+    char value[TEXT_MAX];
+
+    (void)snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(device), minor(device));
+    if (!realpath(link, directory))
+        return; /* not a block device: a file system in memory, on a network, ... */
+    char *name = strrchr(directory, '/');
+    bench_context("device", name + 1);
+    if (read_attribute(directory, "partition", value))
+        *name = '\0'; /* a partition's queue is its disk's */
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+        if (read_attribute(directory, attributes[i].path, value))
+            bench_context(attributes[i].name, value);
+    }
+}
+
+/* Of the directory, or of the nearest one above that is there already. */
+static int find_device(const char *directory, dev_t *ret_device)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    (void)snprintf(path, sizeof path, "%s", directory);
+    while (stat(path, &st) != 0) {
+        char *slash = strrchr(path, '/');
+        if (slash && slash != path)
+            *slash = '\0';
+        else if (strcmp(path, ".") != 0)
+            (void)snprintf(path, sizeof path, "%s", slash ? "/" : ".");
+        else
+            return -1;
+    }
+    *ret_device = st.st_dev;
+    return 0;
+}
+
+void context_add(const char *directory)
+{
+    dev_t device;
+
+    bench_context("indexkv", ikv_version());
+    add_kernel();
+    add_processor();
+    bench_context("data", directory);
+    if (find_device(directory, &device) == 0) {
+        add_file_system(device);
+        add_device(device);
+    }
+}

@@ -1,0 +1,30 @@
+/*
+ * What benchmarks need of engines. engines.c is the real thing; engines_none.c stands in for it as
+ * long as the library has none: then batches run on the calling thread with 256 reads in flight,
+ * which is what an engine of one worker does.
+ */
+#ifndef BENCH_ENGINES_H
+#define BENCH_ENGINES_H
+
+#include "options.h"
+
+#include <indexkv.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* An engine with so many workers, each with so many reads in flight. 0: the library's default. */
+int engines_open(uint32_t threads, uint32_t depth, ikv_engine **ret_engine, ikv_error *err);
+void engines_close(ikv_engine *engine); /* NULL is allowed */
+
+/* How the reads of a call were carried out: backend and features of its rings. Returns `text`. */
+const char *engines_describe(const ikv_stats *stats, char *text, size_t size);
+
+/* Counters on the latencies of a result's reads, if it has any. */
+struct bench_state;
+void engines_report_latency(const ikv_result *result, struct bench_state *state);
+
+/* The families that need engines. */
+void engines_register(const struct options *options);
+
+#endif

@@ -1,0 +1,64 @@
+/* The benchmark program: options, head of the report, families. */
+#include "context.h"
+#include "engines.h"
+#include "families.h"
+#include "harness.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_NOTHING 77 /* nothing could be measured here */
+
+static void help(void)
+{
+    printf("indexkv_bench: benchmarks of libindexkv\n\n"
+           "  --data=DIR     where data sets are kept, which are made when they are missing;\n"
+           "                 default: bench-data\n"
+           "  --pairs=N      in the main data set; default: 10000000 (2 GB of disk in all)\n\n"
+           "Exit status: 0; 1 if a benchmark failed; 77 if none could be run here.\n\n"
+           "google-benchmark's own options:\n\n");
+    bench_help();
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+    *options = (struct options){.data = "bench-data", .pairs = 10000000};
+    for (int i = 1; i < argc; i++) {
+        char *end = "";
+        if (strncmp(argv[i], "--data=", 7) == 0)
+            options->data = argv[i] + 7;
+        else if (strncmp(argv[i], "--pairs=", 8) == 0)
+            options->pairs = strtoull(argv[i] + 8, &end, 10);
+        else
+            end = argv[i];
+        if (*end != '\0' || options->pairs < 10000) {
+            (void)fprintf(stderr, "indexkv_bench: %s: no such option, or out of range\n", argv[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_summary summary;
+    struct options options;
+
+    bench_init(&argc, argv, help);
+    if (parse(argc, argv, &options) != 0)
+        return 2;
+    context_add(options.data);
+    cold_register(&options);
+    warm_register(&options);
+    plain_register(&options);
+    engines_register(&options);
+    bench_run(&summary);
+    if (summary.failed > 0 || summary.skipped > 0)
+        (void)fprintf(stderr, "indexkv_bench: %u benchmarks, %u failed, %u skipped\n", summary.run,
+                      summary.failed, summary.skipped);
+    if (summary.failed > 0)
+        return 1;
+    return summary.run > summary.skipped ? 0 : EXIT_NOTHING;
+}

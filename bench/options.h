@@ -1,0 +1,12 @@
+/* What the program was told. */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stdint.h>
+
+struct options {
+    const char *data; /* directory of the data sets */
+    uint64_t pairs;   /* in the main one */
+};
+
+#endif
