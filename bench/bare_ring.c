@@ -94,6 +94,7 @@ int bare_ring_reap(struct bare_ring *ring, unsigned wait, uint32_t want)
     int code =
         wait > 0 ? io_uring_submit_and_wait(&ring->uring, wait) : io_uring_submit(&ring->uring);
 
+    ring->calls++;
     if (code < 0 && code != -EINTR)
         return code;
     code = 0;

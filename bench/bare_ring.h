@@ -17,6 +17,7 @@ struct bare_ring {
     unsigned char *memory; /* `depth` buffers. NULL: the ring is closed */
     size_t buffer_size;
     unsigned depth;
+    uint64_t calls; /* of the system, since it was opened */
     uint32_t *free; /* buffers that no read in flight uses, the one used last on top */
     unsigned free_count;
 };

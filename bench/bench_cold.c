@@ -81,10 +81,11 @@ static void register_raw(const struct options *options)
 
 void cold_register(const struct options *options)
 {
-    static const char *const fences[3] = {"cold/get_many/fences", "cold/ratio/fences/same_reads",
+    static const char *const fences[3] = {"cold/get_many/fences", "cold/ratio/fences/short_rounds",
                                           "cold/ratio/fences/ceiling"};
-    static const char *const resident[3] = {
-        "cold/get_many/resident", "cold/ratio/resident/same_reads", "cold/ratio/resident/ceiling"};
+    static const char *const resident[3] = {"cold/get_many/resident",
+                                            "cold/ratio/resident/short_rounds",
+                                            "cold/ratio/resident/ceiling"};
 
     register_index(options, fences, INDEX_FENCES, 2);
     register_index(options, resident, INDEX_ALL, 1);

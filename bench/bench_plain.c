@@ -1,8 +1,8 @@
 /*
- * plain/learning: a file of the crate has no fences; they are learned from what lookups read. A run
- * opens the file anew and looks up batch after batch. Reads a key in the first, second, fourth, ...
- * batch are counters, and so is the memory that was held for the index in the end; that it stays
- * within its bound is checked after every batch.
+ * plain/learning/...: a file of the crate has no fences; they are learned from what lookups read. A
+ * run opens the file anew and looks up batch after batch. Reads a key in the first, second, fourth,
+ * ... batch are counters, and so is the memory that was held for the index in the end; that it
+ * stays within its bound is checked after every batch.
  */
 #include "clock.h"
 #include "dataset.h"
@@ -34,7 +34,7 @@ struct learning_run {
     ikv_store *store;
     ikv_result *result;
     double seconds;
-    double reads[BATCHES]; /* a key */
+    double reads[BATCHES]; /* a key, in each batch */
 };
 
 static int set_up(void *user, struct bench_error *error)
@@ -140,19 +140,22 @@ static void run_learning(struct bench_state *state)
 
 void plain_register(const struct options *options)
 {
-    /* Room for all fences, for a quarter of them, and the library's default. */
     const uint64_t pages = (options->pairs * ENTRY_SIZE + PAGE_SIZE - 1) / PAGE_SIZE;
-    const uint64_t memory[] = {pages * FENCE_SIZE, pages * FENCE_SIZE / 4, (uint64_t)64 << 20};
+    const struct {
+        const char *name;
+        uint64_t memory;
+    } bounds[] = {{"plain/learning/all_fences", pages * FENCE_SIZE},
+                  {"plain/learning/quarter_of_fences", pages * FENCE_SIZE / 4},
+                  {"plain/learning/64MiB", (uint64_t)64 << 20}};
 
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         struct learning *learning = bench_new(sizeof *learning);
         learning->data = (struct dataset){.directory = options->data,
                                           .pairs = options->pairs,
                                           .value_size = DATASET_VALUE_MIN,
                                           .plain = true};
-        learning->memory = memory[i];
-        bench_register(&(struct bench){.name = "plain/learning",
-                                       .args = {{"memory", (int64_t)memory[i]}},
+        learning->memory = bounds[i].memory;
+        bench_register(&(struct bench){.name = bounds[i].name,
                                        .run = run_learning,
                                        .set_up = set_up,
                                        .tear_down = tear_down,

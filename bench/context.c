@@ -105,8 +105,11 @@ static bool read_attribute(const char *directory, const char *name, char *value)
         return false;
     const bool found = fgets(value, TEXT_MAX, file) != NULL;
     (void)fclose(file);
-    value[strcspn(value, "\n")] = '\0';
-    return found;
+    size_t length = found ? strlen(value) : 0;
+    while (length > 0 && strchr(" \n", value[length - 1]))
+        length--;
+    value[length] = '\0';
+    return length > 0;
 }
 
 static void add_device(dev_t device)

@@ -221,6 +221,7 @@ static int lookups_step(struct subject *subject, struct step *ret_step, struct b
     ret_step->items = lookups->options.batch;
     ret_step->reads = stats->index_reads + stats->record_reads;
     ret_step->bytes = stats->index_bytes + stats->record_bytes;
+    ret_step->calls = stats->system_calls;
     return BENCH_OK;
 }
 
@@ -241,19 +242,13 @@ static void lookups_report(struct subject *subject, struct bench_state *state)
 {
     struct lookups *lookups = (struct lookups *)subject;
     const ikv_stats *total = &lookups->total;
-    const double reads = (double)(total->index_reads + total->record_reads);
 
     if (state) {
-        bench_counter(state, "reads_per_item", reads, BENCH_PER_ITEM);
         bench_counter(state, "index_reads_per_item", (double)total->index_reads, BENCH_PER_ITEM);
         bench_counter(state, "record_reads_per_item", (double)total->record_reads, BENCH_PER_ITEM);
         bench_counter(state, "probes_per_item", (double)total->probes, BENCH_PER_ITEM);
         bench_counter(state, "cached_per_item", (double)total->cached, BENCH_PER_ITEM);
         bench_counter(state, "levels", (double)total->levels, BENCH_VALUE);
-        bench_counter(state, "calls_per_item", (double)total->system_calls, BENCH_PER_ITEM);
-        if (total->system_calls > 0)
-            bench_counter(state, "reads_per_call", reads / (double)total->system_calls,
-                          BENCH_VALUE);
         report_index(lookups, state);
         engines_report_latency(lookups->result, state);
     }

@@ -45,11 +45,14 @@ int main(int argc, char **argv)
 {
     struct bench_summary summary;
     struct options options;
+    char pairs[32];
 
     bench_init(&argc, argv, help);
     if (parse(argc, argv, &options) != 0)
         return 2;
     context_add(options.data);
+    (void)snprintf(pairs, sizeof pairs, "%" PRIu64, options.pairs);
+    bench_context("pairs", pairs);
     cold_register(&options);
     warm_register(&options);
     plain_register(&options);
@@ -60,5 +63,5 @@ int main(int argc, char **argv)
                       summary.failed, summary.skipped);
     if (summary.failed > 0)
         return 1;
-    return summary.run > summary.skipped ? 0 : EXIT_NOTHING;
+    return summary.run > 0 && summary.run == summary.skipped ? EXIT_NOTHING : 0;
 }

@@ -97,6 +97,7 @@ static int read_one_by_one(struct raw *raw)
 static int raw_step(struct subject *subject, struct step *ret_step, struct bench_error *error)
 {
     struct raw *raw = (struct raw *)subject;
+    const uint64_t calls = raw->ring.calls;
     const struct stopwatch start = stopwatch_start();
     const int code = raw->options.depth > 0 ? read_through_ring(raw) : read_one_by_one(raw);
 
@@ -105,6 +106,7 @@ static int raw_step(struct subject *subject, struct step *ret_step, struct bench
         return bench_error_set(error, BENCH_FAILED, "a plain read: %s", strerror(-code));
     ret_step->items = ret_step->reads = raw->options.round;
     ret_step->bytes = raw->options.round * BLOCK;
+    ret_step->calls = raw->options.depth > 0 ? raw->ring.calls - calls : raw->options.round;
     return BENCH_OK;
 }
 

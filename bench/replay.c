@@ -20,8 +20,9 @@ struct replay {
     struct lookups_options options;
     struct subject *lookups; /* while it records */
     struct read_list *lists; /* of each batch */
-    uint64_t next;           /* batch */
-    size_t longest;          /* read */
+    uint64_t next;  /* batch; half a cycle ahead of the lookups that it takes turns with, so that
+                       neither finds in the processor's caches what the other one has just read */
+    size_t longest; /* read */
     struct bare_ring ring;
     unsigned char *buffer; /* pread's */
     int fd;                /* -1: closed */
@@ -135,6 +136,7 @@ static int replay_step(struct subject *subject, struct step *ret_step, struct be
     struct replay *replay = (struct replay *)subject;
     const struct read_list *list = &replay->lists[replay->next++ % replay->options.cycle];
     const bool ring = replay->options.backend == IKV_BACKEND_URING;
+    const uint64_t calls = replay->ring.calls;
     const struct stopwatch start = stopwatch_start();
     const int code = ring ? read_through_ring(replay, list) : read_one_by_one(replay, list);
 
@@ -143,7 +145,7 @@ static int replay_step(struct subject *subject, struct step *ret_step, struct be
         return bench_error_set(error, BENCH_FAILED, "a plain read: %s", strerror(-code));
     ret_step->items = replay->options.batch;
     ret_step->reads = list->count;
-    ret_step->bytes = 0;
+    ret_step->calls = ring ? replay->ring.calls - calls : list->count;
     for (size_t i = 0; i < list->count; i++)
         ret_step->bytes += list->reads[i].length;
     return BENCH_OK;
@@ -168,5 +170,6 @@ struct subject *replay_new(const struct lookups_options *options)
 
     replay->options = *options;
     replay->fd = -1;
+    replay->next = options->cycle / 2;
     return &replay->subject;
 }

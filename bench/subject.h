@@ -20,6 +20,7 @@ struct step {
     uint64_t items; /* keys, or reads if there are no keys */
     uint64_t reads;
     uint64_t bytes; /* of the file, that had to be read for it */
+    uint64_t calls; /* of the system, for these reads; 0: not counted */
     struct stopwatch spent;
 };
 
@@ -27,7 +28,7 @@ struct step {
 enum subject_source {
     SOURCE_ANY,
     SOURCE_DEVICE,    /* cold: at least as many bytes came from the device as the steps read */
-    SOURCE_PAGE_CACHE /* warm: none did */
+    SOURCE_PAGE_CACHE /* warm: next to none did */
 };
 
 struct subject;
@@ -35,7 +36,8 @@ struct subject;
 struct subject_kind {
     /* BENCH_*. Called once. */
     int (*open)(struct subject *subject, struct bench_error *error);
-    /* BENCH_OK with *ret_step set, or BENCH_FAILED. All steps are made on the thread that opened.
+    /* BENCH_OK with *ret_step, which was zero, set; or BENCH_FAILED. All steps are made on the
+     * thread that opened.
      */
     int (*step)(struct subject *subject, struct step *ret_step, struct bench_error *error);
     /* Add counters of its own on the steps since it was last called; `state` NULL: only begin anew.
@@ -55,7 +57,8 @@ struct subject {
 
 /* `args` (NULL: none) end with one without a name, or are BENCH_ARGS_MAX. The subjects are closed
  * at the end of the program. A pair reports the time and the counters of the first one; `ratio` is
- * how many times as many reads a second that one makes. */
+ * how many times as many reads a second that one makes, `cpu_ratio` how many times as many in a
+ * second of processor time. */
 void subject_register(const char *name, const struct bench_arg *args, struct subject *subject);
 void subject_register_pair(const char *name, const struct bench_arg *args, struct subject *subject,
                            struct subject *other);

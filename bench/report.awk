@@ -1,0 +1,244 @@
+# Tables of what google-benchmark measured: medians of the repetitions, and what they are held against.
+#   awk -f report.awk GOALS RESULTS.json...
+# Reads the JSON line by line, as google-benchmark writes it: a name and a value a line.
+
+function text(value) {
+    sub(/,$/, "", value)
+    gsub(/^"|"$/, "", value)
+    return value
+}
+
+function short_name(name) {
+    sub(/\/iterations:[0-9]+/, "", name)
+    sub(/\/repeats:[0-9]+/, "", name)
+    sub(/\/(manual|real)_time/, "", name)
+    return name
+}
+
+# 1234567 -> 1.23M
+function si(x) {
+    if (x == "") return ""
+    x += 0
+    if (x >= 1e9) return sprintf("%.3gG", x / 1e9)
+    if (x >= 1e6) return sprintf("%.3gM", x / 1e6)
+    if (x >= 1e4) return sprintf("%.3gk", x / 1e3)
+    if (x >= 100) return sprintf("%.0f", x)
+    return sprintf("%.3g", x)
+}
+
+function note_ratio(name, ratio) {
+    if (!(name in least) || ratio < least[name])
+        least[name] = ratio
+    if (!(name in greatest) || ratio > greatest[name])
+        greatest[name] = ratio
+}
+
+# A benchmark's record ends: keep medians, or the only run where there are no repetitions.
+function end_record(    name, i, what) {
+    name = short_name(record["run_name"])
+    if (!(name in seen)) {
+        seen[name] = 1
+        names[++count] = name
+        place[name] = (files * 1000 + record["family_index"]) * 1000 + \
+            record["per_family_instance_index"]
+    }
+    if (record["error_occurred"] == "true")
+        errors[name] = record["error_message"]
+    if (record["run_type"] == "iteration" && (label[name] == "" || record["label"] ~ /NOT/))
+        label[name] = record["label"]
+    what = record["run_type"] == "aggregate" ? record["aggregate_name"] : "run"
+    for (i = 1; i <= fields; i++) {
+        if (what == "median" || (what == "run" && !(name in has_median)))
+            value[name, field[i]] = record[field[i]] + 0
+        if (what == "cv" && field[i] == "real_time")
+            spread[name] = record["real_time"]
+        if (record["run_type"] == "iteration" && field[i] == "ratio")
+            note_ratio(name, record["ratio"] + 0)
+    }
+    if (what == "median")
+        has_median[name] = 1
+}
+
+function pad(s, width) {
+    return sprintf("%-" width "s", s)
+}
+
+# Cells with a | between them.
+function add_row(line,    part, i, n) {
+    rows++
+    n = split(line, part, /\|/)
+    for (i = 1; i <= n; i++) {
+        cell[rows, i] = part[i]
+        if (length(part[i]) > width[i])
+            width[i] = length(part[i])
+    }
+}
+
+# A median as text; "" if there is none.
+function show(name, counter) {
+    return (name, counter) in value ? si(value[name, counter]) : ""
+}
+
+# Rows that were added, as a table of so many columns that is also Markdown. Nothing if only the
+# head was.
+function print_table(columns,    row, i, line) {
+    if (rows < 2) {
+        rows = 0
+        return
+    }
+    for (row = 1; row <= rows; row++) {
+        line = "|"
+        for (i = 1; i <= columns; i++)
+            line = line " " pad(cell[row, i], width[i]) " |"
+        print line
+        if (row == 1) {
+            line = "|"
+            for (i = 1; i <= columns; i++) {
+                gsub(/./, "-", cell[row, i])
+                line = line pad("", width[i] + 2) "|"
+            }
+            gsub(/ /, "-", line)
+            print line
+        }
+    }
+    rows = 0
+    split("", width)
+    split("", cell)
+    print ""
+}
+
+# In the order of registration; runs may have been interleaved.
+function sort_names(    i, j, name) {
+    for (i = 2; i <= count; i++) {
+        name = names[i]
+        for (j = i; j > 1 && place[names[j - 1]] > place[name]; j--)
+            names[j] = names[j - 1]
+        names[j] = name
+    }
+}
+
+function print_medians(    i, name) {
+    sort_names()
+    add_row("benchmark|items/s|reads/s|reads/item|CPU ns/item|calls/item|reads/call|syscr/item|spread|how")
+    for (i = 1; i <= count; i++) {
+        name = names[i]
+        if (name in errors)
+            add_row(name "|||||||||" errors[name])
+        else
+            add_row(name "|" show(name, "items_per_second") "|" show(name, "reads_per_second") "|" \
+                show(name, "reads_per_item") "|" show(name, "cpu_ns_per_item") "|" \
+                show(name, "calls_per_item") "|" show(name, "reads_per_call") "|" \
+                show(name, "syscr_per_item") "|" \
+                (spread[name] == "" ? "" : sprintf("%.0f %%", 100 * spread[name])) "|" label[name])
+    }
+    print_table(10)
+}
+
+# What is made in turns: the first subject's reads a second over the other's.
+function print_ratios(    i, name) {
+    add_row("in turns|ratio|least|greatest|of CPU time")
+    for (i = 1; i <= count; i++) {
+        name = names[i]
+        if (name in least)
+            add_row(sprintf("%s|%.3f|%.3f|%.3f|%.3f", name, value[name, "ratio"], least[name],
+                            greatest[name], value[name, "cpu_ratio"]))
+    }
+    print_table(5)
+}
+
+# Counters that have no column, of the families that are about them.
+function print_counters(    i, j, name, line, n, counter, shown) {
+    n = split("probes_per_item levels call_p50_ns call_p99_ns call_max_ns index_read_p50_ns " \
+        "index_read_p99_ns record_read_p50_ns record_read_p99_ns fences index_memory " \
+        "index_memory_bound reads_per_item_batch_001 reads_per_item_batch_002 " \
+        "reads_per_item_batch_004 reads_per_item_batch_008 reads_per_item_batch_016 " \
+        "reads_per_item_batch_032 reads_per_item_batch_064 reads_per_item_batch_128 " \
+        "reads_per_item_batch_256", counter, " ")
+    for (i = 1; i <= count; i++) {
+        name = names[i]
+        line = ""
+        if (name !~ /^(probes|plain|callers|cold\/latency)/)
+            continue
+        for (j = 1; j <= n; j++)
+            if ((name, counter[j]) in value)
+                line = line " " counter[j] "=" show(name, counter[j])
+        if (line != "")
+            print name ":" line
+        shown = 1
+    }
+    if (shown)
+        print ""
+}
+
+# The value of a goal's terms; "" if one was not measured.
+function evaluate(terms,    n, word, i, result, x, key) {
+    n = split(terms, word, " ")
+    for (i = 1; i < n; i += 3) {
+        if (word[i] in errors || !((word[i], word[i + 1]) in value))
+            return ""
+        x = value[word[i], word[i + 1]]
+        if (i == 1)
+            result = x
+        else if (word[i - 1] == "*")
+            result *= x
+        else
+            result = x > 0 ? result / x : 0
+    }
+    return result
+}
+
+function verdict(x, goal,    part) {
+    if (split(goal, part, " ") < 2)
+        return ""
+    if (part[1] == ">=")
+        return x >= part[2] ? "reached" : "MISSED"
+    return x <= part[2] ? "reached" : "MISSED"
+}
+
+function print_goals(    i, x) {
+    add_row("what|value|goal|")
+    for (i = 1; i <= goals; i++) {
+        x = evaluate(terms[i])
+        if (x != "")
+            add_row(title[i] "|" (x < 100 ? sprintf("%.3f", x) : si(x)) "|" goal[i] "|" \
+                verdict(x, goal[i]))
+    }
+    print_table(4)
+}
+
+FILENAME == ARGV[1] {
+    if ($0 !~ /^#/ && split($0, part, "|") >= 3) {
+        goals++
+        title[goals] = part[1]; sub(/ +$/, "", title[goals])
+        goal[goals] = part[2]; gsub(/^ +| +$/, "", goal[goals])
+        terms[goals] = part[3]
+    }
+    next
+}
+
+FNR == 1 { in_benchmarks = 0 }
+/^  "benchmarks": \[/ { in_benchmarks = 1; files++; next }
+!in_benchmarks && files == 0 && /^    "[a-z_]+": / {
+    key = text(substr($1, 1, length($1) - 1))
+    sub(/^[^:]*: /, "")
+    if (key !~ /^(caches|type|level|size|num_sharing|executable|host_name|mhz_per_cpu|num_cpus)$/)
+        printf "%s: %s\n", key, text($0)
+    next
+}
+in_benchmarks && /^    \{/ { fields = 0; split("", record); next }
+in_benchmarks && /^      "/ {
+    key = text(substr($1, 1, length($1) - 1))
+    sub(/^ *"[^"]*": /, "")
+    record[key] = text($0)
+    field[++fields] = key
+    next
+}
+in_benchmarks && /^    \}/ { end_record() }
+
+END {
+    print ""
+    print_medians()
+    print_ratios()
+    print_counters()
+    print_goals()
+}
