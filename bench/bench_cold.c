@@ -3,9 +3,10 @@
  *
  *   cold/get_many/...   batches through one worker's ring, 256 reads in flight
  *   cold/get/pread      one key at a time
- *   cold/raw/...        plain reads of 4 KiB at some depth, rounds of some length
- *   cold/ratio/...      batches and plain reads in turns. Rounds with as many reads as a batch:
- * what the library costs. Long rounds: what is left of the device's ceiling.
+ *   cold/raw/...        plain reads of 4 KiB at some depth, in rounds of some length
+ *   cold/ratio/...      batches and rounds of plain reads in turns. Short rounds make as many reads
+ *                       as a batch has keys and pages: what the library costs. The ceiling's are
+ *                       long: what a batch makes of the device.
  */
 #include "families.h"
 #include "lookups.h"
@@ -14,7 +15,7 @@
 #define DEPTH 256
 
 /* Reads of a round so long that its beginning and end don't matter. */
-#define ROUND_LONG (40 * DEPTH)
+#define ROUND_LONG 10240
 
 static struct dataset main_set(const struct options *options)
 {

@@ -68,6 +68,17 @@ static void add_kernel(void)
 
 /* ---------------------------------------------------------------- file system, device */
 
+/* The third field of a line of /proc/self/mountinfo: MAJOR:MINOR. */
+static dev_t mounted_device(const char *line)
+{
+    char *end = NULL;
+
+    (void)strtoul(line, &end, 10); /* the mount's number, and its parent's */
+    (void)strtoul(end, &end, 10);
+    const unsigned long number = strtoul(end, &end, 10);
+    return makedev((unsigned)number, (unsigned)strtoul(*end ? end + 1 : end, NULL, 10));
+}
+
 /* Type and source of the file system on device number `device`: after the " - " in the line of
  * /proc/self/mountinfo whose third field is that number. */
 static void add_file_system(dev_t device)
@@ -81,10 +92,8 @@ static void add_file_system(dev_t device)
         const char *rest = strstr(line, " - ");
         char type[TEXT_MAX];
         char source[TEXT_MAX];
-        unsigned major;
-        unsigned minor;
-        if (!rest || sscanf(line, "%*d %*d %u:%u ", &major, &minor) != 2 ||
-            makedev(major, minor) != device || sscanf(rest, " - %255s %255s", type, source) != 2)
+        if (!rest || mounted_device(line) != device ||
+            sscanf(rest, " - %255s %255s", type, source) != 2)
             continue;
         (void)snprintf(text, sizeof text, "%s on %s", type, source);
         bench_context("file_system", text);

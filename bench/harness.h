@@ -48,7 +48,7 @@ enum {
 int bench_error_set(struct bench_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Zeroed memory, for free(). Ends the program if there is none: for what is registered. */
+/* Zeroed memory, for free(). Ends the program if there is none. */
 void *bench_new(size_t size);
 
 /* ---------------------------------------------------------------- a benchmark */

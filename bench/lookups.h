@@ -36,9 +36,9 @@ struct lookups_options {
 struct subject *lookups_new(const struct lookups_options *options);
 
 /* What the last step did. */
-const ikv_stats *lookups_last(const struct subject *lookups);
+const ikv_stats *lookups_last(const struct subject *subject);
 /* The store's file, once the subject is open. */
-const char *lookups_path(const struct subject *lookups);
+const char *lookups_path(const struct subject *subject);
 
 /* Is this what ikv_open says if what was asked for by name (a ring, O_DIRECT) can't be had here? */
 bool lookups_is_unavailable(int code);

@@ -1,7 +1,19 @@
 #include "process_io.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads the number of a line "NAME: number". */
+static int read_number(const char *line, const char *name, uint64_t *ret_number)
+{
+    const size_t length = strlen(name);
+
+    if (strncmp(line, name, length) != 0 || line[length] != ':')
+        return 0;
+    *ret_number = strtoull(line + length + 1, NULL, 10);
+    return 1;
+}
 
 void process_io_now(struct process_io *ret_io)
 {
@@ -13,8 +25,8 @@ void process_io_now(struct process_io *ret_io)
     if (!file)
         return;
     while (fgets(line, sizeof line, file)) {
-        found += sscanf(line, "read_bytes: %" SCNu64, &ret_io->read_bytes) == 1;
-        found += sscanf(line, "syscr: %" SCNu64, &ret_io->read_calls) == 1;
+        found += read_number(line, "read_bytes", &ret_io->read_bytes);
+        found += read_number(line, "syscr", &ret_io->read_calls);
     }
     ret_io->known = found == 2;
     (void)fclose(file);

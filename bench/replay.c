@@ -54,10 +54,9 @@ static int record_batch(struct replay *replay, struct read_list *list, struct be
 
 static int record_all(struct replay *replay, struct bench_error *error)
 {
-    replay->lists = calloc(replay->options.cycle, sizeof *replay->lists);
+    replay->lists = bench_new(replay->options.cycle * sizeof *replay->lists);
     replay->lookups = lookups_new(&replay->options);
-    int code = replay->lists ? replay->lookups->kind->open(replay->lookups, error)
-                             : bench_error_set(error, BENCH_FAILED, "out of memory");
+    int code = replay->lookups->kind->open(replay->lookups, error);
     if (code == BENCH_OK) {
         replay->fd = open(lookups_path(replay->lookups), O_RDONLY | O_CLOEXEC);
         if (replay->fd < 0)
@@ -81,8 +80,8 @@ static int replay_open(struct subject *subject, struct bench_error *error)
         return code;
     if (replay->options.backend == IKV_BACKEND_URING)
         return bare_ring_open(&replay->ring, DEPTH, replay->longest, replay->fd, error);
-    replay->buffer = calloc(1, replay->longest);
-    return replay->buffer ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "out of memory");
+    replay->buffer = bench_new(replay->longest);
+    return BENCH_OK;
 }
 
 static void replay_close(struct subject *subject)
