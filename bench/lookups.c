@@ -13,7 +13,7 @@
 #define INDEX_BYTES_A_PAGE 12
 
 #define PRELOAD_BATCH  4096
-#define PRELOAD_PASSES 4 /* at most, as long as each brings more pages into memory */
+#define PRELOAD_PASSES 4 /* at most; two at least, should pages be kept when they are met again */
 
 struct lookups {
     struct subject subject;
@@ -131,7 +131,7 @@ static int preload(struct lookups *lookups, struct bench_error *error)
     for (int pass = 0; pass < PRELOAD_PASSES && code == BENCH_OK; pass++) {
         code = preload_pass(lookups, fd, error);
         ikv_store_info(lookups->store, &lookups->info);
-        if (lookups->info.cached_pages == before)
+        if (pass > 0 && lookups->info.cached_pages == before)
             break;
         before = lookups->info.cached_pages;
     }
