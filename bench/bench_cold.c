@@ -36,6 +36,16 @@ static struct subject *batches(const struct options *options, enum index_budget 
                                                  .flags = flags});
 }
 
+static struct subject *single_keys(const struct options *options)
+{
+    return lookups_new(&(struct lookups_options){.data = main_set(options),
+                                                 .backend = IKV_BACKEND_PREAD,
+                                                 .direct = true,
+                                                 .index = INDEX_FENCES,
+                                                 .threads = 1,
+                                                 .batch = 1});
+}
+
 static struct subject *raw(const struct options *options, unsigned depth, unsigned wait,
                            uint64_t round)
 {
@@ -90,12 +100,7 @@ void cold_register(const struct options *options)
 
     register_index(options, fences, INDEX_FENCES, 2);
     register_index(options, resident, INDEX_ALL, 1);
-    subject_register("cold/get/pread", NULL,
-                     lookups_new(&(struct lookups_options){.data = main_set(options),
-                                                           .backend = IKV_BACKEND_PREAD,
-                                                           .direct = true,
-                                                           .index = INDEX_FENCES,
-                                                           .threads = 1,
-                                                           .batch = 1}));
+    subject_register("cold/get/pread", NULL, single_keys(options));
+    subject_register_pair("cold/ratio/get", NULL, single_keys(options), raw(options, 1, 1, 2));
     register_raw(options);
 }
