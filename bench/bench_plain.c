@@ -21,7 +21,7 @@
 #define PAGE_SIZE  4096
 
 /* Memory for a fence that was learned, and its page's number. */
-#define FENCE_SIZE 16
+#define FENCE_SIZE 32
 
 struct learning {
     struct dataset data;

@@ -1,8 +1,4 @@
-/*
- * What benchmarks need of engines. engines.c is the real thing; engines_none.c stands in for it as
- * long as the library has none: then batches run on the calling thread with 256 reads in flight,
- * which is what an engine of one worker does.
- */
+/* What benchmarks need of engines. */
 #ifndef BENCH_ENGINES_H
 #define BENCH_ENGINES_H
 
