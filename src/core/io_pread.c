@@ -65,7 +65,7 @@ static uint64_t pread_system_calls(const struct ikv_io *io)
 }
 
 const struct ikv_io_backend ikv_io_pread = {.name = "pread",
-                                            .depth = 8,
+                                            .depth = 1,
                                             .synchronous = true,
                                             .create = pread_create,
                                             .destroy = pread_destroy,
