@@ -61,7 +61,7 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
 static void feed_slot(struct ikv_run *run, const struct ikv_slot *slot)
 {
     const struct ikv_batch *batch = run->batch;
-    const uint64_t start = ikv_page_offset(batch->index, slot->first_page);
+    const uint64_t start = ikv_page_first_entry(batch->index, slot->first_page);
     struct ikv_page page = {.number = UINT64_MAX};
     bool intact = true;
 
@@ -69,7 +69,8 @@ static void feed_slot(struct ikv_run *run, const struct ikv_slot *slot)
         const uint64_t number = ikv_chunk_page(&run->search.chunks[slot->chunks[i]]);
         if (number != page.number)
             set_page(run, number,
-                     slot->data.bytes + (ikv_page_offset(batch->index, number) - start),
+                     slot->data.bytes + (ikv_page_first_entry(batch->index, number) - start) *
+                                            batch->index->stride,
                      checksum_of(run, slot, number), &page);
         intact = feed_page(run, slot->chunks[i], &page) && intact;
         if (intact && batch->cache)

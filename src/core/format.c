@@ -42,6 +42,7 @@ bool ikv_header_is_ours(const struct ikv_header *header)
 static void cut(struct ikv_geometry *geometry, uint32_t slice)
 {
     geometry->slice = slice;
+    geometry->even = slice % geometry->stride == 0 ? slice / geometry->stride : 0;
     geometry->pages = geometry->count ? ikv_page_of_entry(geometry, geometry->count - 1) + 1 : 0;
 }
 

@@ -48,6 +48,7 @@ struct ikv_geometry {
     struct ikv_key_info key;
     uint32_t stride;
     uint32_t slice; /* bytes: IKV_PAGE_SIZE or stride */
+    uint32_t even;  /* entries of each page, if the stride divides the slice; or 0 */
     uint64_t index_start;
     uint64_t count; /* entries */
     uint64_t pages;
@@ -64,7 +65,10 @@ struct ikv_geometry ikv_geometry_of_entries(const struct ikv_geometry *geometry)
 /* Number of the first entry of page p; for p == pages: count. */
 static inline uint64_t ikv_page_first_entry(const struct ikv_geometry *geometry, uint64_t page)
 {
-    uint64_t entry = (page * geometry->slice + geometry->stride - 1) / geometry->stride;
+    uint64_t entry =
+        geometry->even /* divisions are slow, and this is asked for several times a read */
+            ? page * geometry->even
+            : (page * geometry->slice + geometry->stride - 1) / geometry->stride;
     return entry < geometry->count ? entry : geometry->count;
 }
 
