@@ -16,7 +16,7 @@
  * first way that has none, and clears the bits that it passes. Under skewed access that comes close
  * to LRU, but a hit leaves one bit where LRU has to move the page in a list, under a lock; ARC and
  * its kind do that too, and remember pages they don't hold. Under uniform access over an index
- * much larger than the cache no policy helps, and copying pages in (some 300 ns each) is all loss.
+ * much larger than the cache no policy helps, and copying pages in (some 700 ns each) is all loss.
  * So a full set takes only one of EVICT_SHARE pages that are offered. A page asked for often is
  * offered often, so this costs a busy page a few more misses before it is held; it keeps pages
  * asked for once from driving out others; and of a loop over more pages than fit some stay, where
@@ -264,7 +264,7 @@ static int evict(struct set *set, unsigned ways, uint64_t tag)
         const unsigned w = set->hand % ways;
         const uint64_t word = atomic_load_explicit(&set->ways[w].word, memory_order_relaxed);
         set->hand = (uint16_t)((w + 1) % ways);
-        if (!(word & HELD) || (word & PINS))
+        if (!(word & HELD))
             continue;
         if (word & REFERENCED)
             atomic_fetch_and_explicit(&set->ways[w].word, ~REFERENCED, memory_order_relaxed);
