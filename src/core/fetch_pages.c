@@ -57,26 +57,29 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
     return false;
 }
 
-/* Feed the pages of a slot to the chunks that asked for them, and keep them. */
-static void feed_slot(struct ikv_run *run, const struct ikv_slot *slot)
+/* Feed one page of a slot to the chunks that asked for it, from the first-th on, and keep it.
+ * Returns the first chunk that asked for another. */
+static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, uint32_t first)
 {
     const struct ikv_batch *batch = run->batch;
-    const uint64_t start = ikv_page_first_entry(batch->index, slot->first_page);
-    struct ikv_page page = {.number = UINT64_MAX};
+    const struct ikv_geometry *index = batch->index;
+    const uint64_t number = ikv_chunk_page(&run->search.chunks[slot->chunks[first]]);
+    const uint64_t entries =
+        ikv_page_first_entry(index, number) - ikv_page_first_entry(index, slot->first_page);
+    struct ikv_page page;
     bool intact = true;
+    uint32_t i = first;
 
-    for (uint32_t i = 0; i < slot->chunk_count; i++) {
-        const uint64_t number = ikv_chunk_page(&run->search.chunks[slot->chunks[i]]);
-        if (number != page.number)
-            set_page(run, number,
-                     slot->data.bytes + (ikv_page_first_entry(batch->index, number) - start) *
-                                            batch->index->stride,
-                     checksum_of(run, slot, number), &page);
-        intact = feed_page(run, slot->chunks[i], &page) && intact;
-        if (intact && batch->cache)
-            (void)ikv_page_cache_put(batch->cache, number, page.entries,
-                                     page.count * batch->index->stride, page.verified);
-    }
+    set_page(run, number, slot->data.bytes + entries * index->stride,
+             checksum_of(run, slot, number), &page);
+    do {
+        intact = feed_page(run, slot->chunks[i++], &page) && intact;
+    } while (i < slot->chunk_count &&
+             ikv_chunk_page(&run->search.chunks[slot->chunks[i]]) == number);
+    if (intact && batch->cache)
+        (void)ikv_page_cache_put(batch->cache, number, page.entries, page.count * index->stride,
+                                 page.verified);
+    return i;
 }
 
 static struct ikv_level_stats *probe(struct ikv_run *run, uint32_t chunk)
@@ -201,7 +204,8 @@ void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot)
 
     run->pages_in_flight--;
     if (code == 0) {
-        feed_slot(run, slot);
+        for (uint32_t i = 0; i < slot->chunk_count;)
+            i = feed_page_of(run, slot, i);
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&run->search, slot->chunks[0], IKV_UNREADABLE);
         ikv_run_note(run, code, ikv_page_offset(run->batch->index, slot->first_page), NULL,

@@ -276,8 +276,8 @@ static int keep_what_is_read(struct ikv_store *store, uint64_t memory, ikv_error
     const bool verifiable = store->page_sums || !store->page_sums_offset;
     const uint32_t stride = store->index.stride;
     const uint32_t page_size = IKV_PAGE_SIZE + (IKV_PAGE_SIZE % stride != 0 ? stride : 0);
-    if (code == 0 && verifiable)
-        code = ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
+    if (code == 0 && verifiable) /* if there is no memory, there is no cache */
+        (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "memory for its index") : 0;
 }
 
