@@ -5,22 +5,22 @@
 #include "engines.h"
 #include "gate.h"
 #include "rng.h"
+#include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #define LARGE 500 /* keys: more than the calling thread looks up by itself */
+
+static const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
 
 static struct world {
     tmpdir directory;
@@ -32,8 +32,6 @@ static struct world {
 
 static int group_setup(void **state)
 {
-    const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
-
     (void)state;
     tmpdir_make(&world.directory);
     world.path = tmpdir_file(&world.directory, "store");
@@ -83,7 +81,6 @@ static int any_value(void *user, size_t index, const ikv_item *item)
 /* Of a new result, and of one that a batch of another store left something in. */
 static void empty_batches_complete(void **state)
 {
-    const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
     ikv_get_options each = IKV_GET_OPTIONS_INIT;
     ikv_submit_options submit_options = IKV_SUBMIT_OPTIONS_INIT;
     ikv_result *result = new_result();
@@ -125,10 +122,141 @@ static void empty_batches_complete(void **state)
     ikv_result_free(result);
 }
 
+/* ---------------------------------------------------------------- in a callback */
+
+/* A batch that is submitted again from its own callback, so often. */
+typedef struct chain {
+    test_gate end;
+    unsigned char *keys;
+    size_t count;
+    unsigned left;
+    unsigned wrong;
+    int frees; /* the last callback frees the result */
+} chain;
+
+static void next_link(void *user, ikv_result *result, int code)
+{
+    chain *c = user;
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+
+    if (code != 0 || !batch_is_right(&world.model, c->keys, c->count, IKV_EXACT, result))
+        c->wrong++;
+    /* A batch for the workers would be waited for by one of them. */
+    if (ikv_get_many(world.store, c->keys, c->count, NULL, result, NULL) != IKV_E_STATE ||
+        ikv_result_count(result) != 0 || ikv_result_code(result) != IKV_E_STATE)
+        c->wrong++;
+    if (ikv_wait(result, NULL) != IKV_E_STATE)
+        c->wrong++;
+    options.done = next_link;
+    options.user = c;
+    if (--c->left > 0) {
+        if (ikv_submit(world.store, c->keys, c->count, NULL, &options, result, NULL) == 0)
+            return;
+        c->wrong++;
+    }
+    if (c->frees)
+        ikv_result_free(result);
+    gate_pass(&c->end);
+}
+
+static void resubmitted_and_freed_in_callbacks(void **state)
+{
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+    rng_state rng = {3};
+
+    (void)state;
+    for (int frees = 0; frees <= 1; frees++) {
+        chain c = {.left = (unsigned)test_scaled(2000) + 1, .frees = frees};
+        ikv_result *result = new_result();
+
+        gate_init(&c.end);
+        c.keys = batch_keys(&world.model, &rng, BATCH_MIXED, LARGE, &c.count);
+        options.done = next_link;
+        options.user = &c;
+        submit(c.keys, c.count, &options, result);
+        gate_wait_held(&c.end, 1);
+        assert_int_equal(c.wrong, 0);
+        gate_set(&c.end, 1);
+        if (!frees)
+            ikv_result_free(result);
+        free(c.keys);
+        ikv_close(world.store); /* the last callback has returned */
+        gate_destroy(&c.end);
+        world.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
+    }
+}
+
+/* ---------------------------------------------------------------- full queues, busy results */
+
+static void expect_again(void *user, ikv_result *result, int code)
+{
+    (void)user;
+    (void)result;
+    (void)code;
+}
+
+static void full_queues(void **state)
+{
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+    ikv_result *held[2] = {new_result(), new_result()};
+    ikv_result *result = new_result();
+    const void *key = world.model.sorted[0]->key;
+    test_gate gate;
+    ikv_engine_info info;
+    ikv_error err;
+
+    (void)state;
+    gate_init(&gate);
+    const ikv_get_options get = gate_get_options(&gate);
+    options.flags = IKV_SUBMIT_TRY;
+    for (size_t i = 0; i < 2; i++)
+        assert_ok(ikv_submit(world.store, key, 1, &get, &options, held[i], &err), &err);
+    ikv_engine_get_info(world.engine, &info);
+    assert_int_equal(info.queue, 2);
+    assert_int_equal(info.batches, 2);
+    for (size_t count = 0; count <= 1; count++) {
+        assert_failed(ikv_submit(world.store, key, count, NULL, &options, result, &err), -EAGAIN,
+                      &err, world.path);
+        assert_int_equal(ikv_result_code(result), -EAGAIN);
+        assert_int_equal(ikv_result_count(result), 0);
+        assert_int_equal(ikv_wait(result, NULL), IKV_E_STATE);
+    }
+
+    /* A busy result is refused, and left alone. */
+    gate_wait_held(&gate, 1);
+    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, held[0], &err), IKV_E_STATE, &err,
+                  NULL);
+    assert_failed(ikv_get_many(world.store, key, 1, NULL, held[0], &err), IKV_E_STATE, &err, NULL);
+    ikv_result_clear(held[0]);
+    gate_set(&gate, 1);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(ikv_wait(held[i], &err), &err);
+        assert_int_equal(ikv_result_stats(held[i])->found, 1);
+        ikv_result_free(held[i]);
+    }
+    assert_ok(ikv_submit(world.store, key, 1, NULL, &options, result, &err), &err);
+    assert_ok(ikv_wait(result, &err), &err);
+    assert_item(&world.model, key, IKV_EXACT, ikv_result_items(result));
+
+    options.done = expect_again;
+    assert_ok(ikv_completions_new(&options.completions, &err), &err);
+    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, result, &err), IKV_E_INVALID,
+                  &err, NULL);
+    ikv_completions_free(options.completions);
+    options.completions = NULL;
+    options.flags = 2;
+    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, result, &err), IKV_E_INVALID,
+                  &err, NULL);
+    ikv_result_free(result);
+    gate_destroy(&gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_batches_complete),
+        cmocka_unit_test(resubmitted_and_freed_in_callbacks),
+        cmocka_unit_test(full_queues),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
