@@ -5,3 +5,7 @@ ikv_test(test_engine_rings INTERNAL TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=ikv_io_r
 ikv_test(test_engine_turns TIMEOUT 120)
 ikv_test(test_engine_values TIMEOUT 120)
 ikv_test(test_engine_answers TIMEOUT 120)
+ikv_test(test_engine_memory TIMEOUT 120)
+target_link_libraries(test_engine_memory PRIVATE test_fault_alloc)
+ikv_test(test_engine_callers_threads TIMEOUT 120)
+ikv_test(test_engine_fork TIMEOUT 120)

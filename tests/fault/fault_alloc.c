@@ -1,6 +1,7 @@
 #include "fault_alloc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@ typedef struct block {
     uintptr_t address; /* 0: free slot */
     size_t size;
 } block;
+
+/* Of all that follows. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
     bool active;
@@ -82,6 +86,7 @@ static void track(const void *memory, size_t size)
 {
     if (memory == NULL)
         return;
+    (void)pthread_mutex_lock(&lock);
     if (layer.live >= layer.slots / 2)
         grow_table();
     layer.blocks[find((uintptr_t)memory)] = (block){(uintptr_t)memory, size};
@@ -90,11 +95,11 @@ static void track(const void *memory, size_t size)
     size_t grown = layer.bytes > layer.bytes_start ? layer.bytes - layer.bytes_start : 0;
     if (layer.active && grown > layer.report.peak)
         layer.report.peak = grown;
+    (void)pthread_mutex_unlock(&lock);
 }
 
-/* Blocks that came from elsewhere (the C library's own allocations) are not known here; they are
- * left alone. Removing closes the gap, so that probing never meets a hole. Returns the size. */
-static size_t untrack(const void *memory)
+/* Removing closes the gap, so that probing never meets a hole. Returns the size. */
+static size_t remove_block(const void *memory)
 {
     if (memory == NULL || layer.slots == 0)
         return 0;
@@ -116,18 +121,30 @@ static size_t untrack(const void *memory)
     return size;
 }
 
+/* Blocks that came from elsewhere (the C library's own allocations) are not known here; they are
+ * left alone. */
+static size_t untrack(const void *memory)
+{
+    (void)pthread_mutex_lock(&lock);
+    const size_t size = remove_block(memory);
+    (void)pthread_mutex_unlock(&lock);
+    return size;
+}
+
 /* ---------------------------------------------------------------- the wrappers */
 
 static bool refuse(void)
 {
-    if (!layer.active)
-        return false;
-    uint64_t call = layer.report.calls++;
-    if (call != layer.index && !(layer.for_good && call > layer.index))
-        return false;
-    layer.report.failed++;
-    errno = ENOMEM;
-    return true;
+    (void)pthread_mutex_lock(&lock);
+    const uint64_t call = layer.report.calls;
+    const bool refused =
+        layer.active && (call == layer.index || (layer.for_good && call > layer.index));
+    layer.report.calls += layer.active;
+    layer.report.failed += refused;
+    (void)pthread_mutex_unlock(&lock);
+    if (refused)
+        errno = ENOMEM;
+    return refused;
 }
 
 void *__wrap_malloc(size_t size)
@@ -210,20 +227,28 @@ void __wrap_free(void *memory)
 
 void fault_alloc_start(uint64_t index, bool for_good)
 {
+    (void)pthread_mutex_lock(&lock);
     layer.index = index;
     layer.for_good = for_good;
     layer.report = (fault_alloc_report){0, 0, 0};
     layer.bytes_start = layer.bytes;
     layer.active = true;
+    (void)pthread_mutex_unlock(&lock);
 }
 
 fault_alloc_report fault_alloc_stop(void)
 {
+    (void)pthread_mutex_lock(&lock);
     layer.active = false;
-    return layer.report;
+    const fault_alloc_report report = layer.report;
+    (void)pthread_mutex_unlock(&lock);
+    return report;
 }
 
 size_t fault_alloc_live(void)
 {
-    return layer.live;
+    (void)pthread_mutex_lock(&lock);
+    const size_t live = layer.live;
+    (void)pthread_mutex_unlock(&lock);
+    return live;
 }

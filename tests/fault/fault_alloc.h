@@ -3,7 +3,7 @@
  * the program fails, once or for good. All blocks are tracked, so that leaks and the most memory
  * held at once can be asked for in any build, not only under a sanitizer.
  *
- * The layer serves one thread.
+ * Any thread's allocations are counted and refused.
  */
 #ifndef IKV_TESTS_FAULT_ALLOC_H
 #define IKV_TESTS_FAULT_ALLOC_H

@@ -1,0 +1,336 @@
+/*
+ * The memory of engines: none is allocated in steady state, little is held while values stream, and
+ * without it nothing crashes, leaks, or ends in two ways.
+ */
+#include "indexkv.h"
+
+#include "engines.h"
+#include "fault_alloc.h"
+#include "gate.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define KEYS 3000
+
+static struct world {
+    tmpdir directory;
+    char *path;
+    store_model model;
+    engine_way ways[ENGINE_WAYS_MAX];
+    size_t way_count;
+    unsigned char *keys;
+    size_t count;
+    unsigned char *values;
+} world;
+
+static int group_setup(void **state)
+{
+    rng_state rng = {1};
+
+    (void)state;
+    tmpdir_make(&world.directory);
+    world.path = tmpdir_file(&world.directory, "store");
+    engine_fill(world.path, IKV_KEY_U64, 0, 5000, MODEL_SIZES_EIGHT, 1, &world.model);
+    world.way_count = engine_ways(world.path, IKV_KEY_U64, world.ways);
+    world.keys = batch_keys(&world.model, &rng, BATCH_MIXED, KEYS, &world.count);
+    world.values = must_malloc(KEYS * 8);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    free(world.values);
+    free(world.keys);
+    model_free(&world.model);
+    free(world.path);
+    tmpdir_remove(&world.directory);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- steady state */
+
+static int ignore_value(void *user, size_t index, const ikv_item *item)
+{
+    (void)user;
+    (void)index;
+    (void)item;
+    return 0;
+}
+
+/* Every kind of call once, `few` keys less than the most: batches are similar, not the same. */
+static int all_calls(ikv_store *store, ikv_result *result, size_t few)
+{
+    ikv_get_options each = IKV_GET_OPTIONS_INIT;
+    ikv_get_options values = IKV_GET_OPTIONS_INIT;
+    const size_t count = world.count - few;
+    int good;
+
+    each.each = ignore_value;
+    values.values = world.values;
+    values.value_size = 8;
+    good = ikv_get_many(store, world.keys, count, NULL, result, NULL) == 0 &&
+           batch_is_right(&world.model, world.keys, count, IKV_EXACT, result);
+    good = good && ikv_submit(store, world.keys, count, NULL, NULL, result, NULL) == 0 &&
+           ikv_wait(result, NULL) == 0 &&
+           batch_is_right(&world.model, world.keys, count, IKV_EXACT, result);
+    good = good && ikv_get_many(store, world.keys, count, &each, result, NULL) == 0;
+    good = good && ikv_get_many(store, world.keys, count, &values, result, NULL) == 0;
+    good = good && ikv_get_many(store, world.keys, 16, NULL, result, NULL) == 0;
+    for (size_t i = 0; good && i < 20; i++)
+        good = ikv_get(store, world.model.sorted[i * 7]->key, NULL, result, NULL) == 0;
+    return good;
+}
+
+/* One worker is held while the other works: so both have opened their windows. */
+static void wake_both(ikv_store *store, ikv_result *result)
+{
+    ikv_result *first = NULL;
+    test_gate gate;
+
+    gate_init(&gate);
+    const ikv_get_options get = gate_get_options(&gate);
+    assert_ok(ikv_result_new(&first), NULL);
+    assert_ok(ikv_submit(store, world.model.sorted[0]->key, 1, &get, NULL, first, NULL), NULL);
+    gate_wait_held(&gate, 1);
+    assert_ok(ikv_get_many(store, world.keys, world.count, NULL, result, NULL), NULL);
+    gate_set(&gate, 1);
+    assert_ok(ikv_wait(first, NULL), NULL);
+    ikv_result_free(first);
+    gate_destroy(&gate);
+}
+
+static void steady_state(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < world.way_count; w++) {
+        ikv_engine *engine = engine_make(2, 16, 0, 0);
+        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &world.ways[w], engine);
+        ikv_result *result = NULL;
+        int good = 1;
+
+        assert_ok(ikv_result_new(&result), NULL);
+        wake_both(store, result);
+        for (size_t i = 0; i < 3; i++)
+            assert_true(all_calls(store, result, 0));
+        fault_alloc_start(FAULT_ALLOC_NONE, false);
+        for (size_t i = 0; i < 20; i++)
+            good = good && all_calls(store, result, i * 10);
+        const fault_alloc_report report = fault_alloc_stop();
+        assert_true(good);
+        if (report.calls != 0)
+            fail_msg("%s: %llu allocations", world.ways[w].name, (unsigned long long)report.calls);
+        ikv_result_free(result);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+}
+
+/* ---------------------------------------------------------------- large values on their way */
+
+#define LARGE_VALUES 150u
+#define LARGE_SIZE   400000u
+
+static void write_large(const char *path)
+{
+    ikv_writer_options options = store_options(IKV_KEY_U32);
+    unsigned char *value = must_malloc(LARGE_SIZE);
+    ikv_writer *writer = NULL;
+    ikv_error err;
+
+    assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
+    for (uint32_t key = 0; key < LARGE_VALUES; key++) {
+        memset(value, (int)key, LARGE_SIZE);
+        assert_ok(ikv_writer_add(writer, &key, value, LARGE_SIZE, &err), &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+    free(value);
+}
+
+static int check_large(void *user, size_t index, const ikv_item *item)
+{
+    const unsigned char *value = item->value;
+
+    for (size_t i = 0; i < LARGE_SIZE; i += 97)
+        if (item->size != LARGE_SIZE || value[i] != (unsigned char)index)
+            return 1;
+    atomic_fetch_add((atomic_size_t *)user, 1);
+    return 0;
+}
+
+static void large_values_take_little(void **state)
+{
+    char *path = tmpdir_file(&world.directory, "large");
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    uint32_t keys[LARGE_VALUES];
+    atomic_size_t calls;
+
+    (void)state;
+    write_large(path);
+    for (uint32_t i = 0; i < LARGE_VALUES; i++)
+        keys[i] = i;
+    options.each = check_large;
+    options.user = &calls;
+    for (size_t w = 0; w < world.way_count; w++) {
+        ikv_engine *engine = engine_make(1, 16, 0, w % 2 ? 100000 : 0);
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &world.ways[w], engine);
+        ikv_result *result = NULL;
+        ikv_error err;
+
+        assert_ok(ikv_result_new(&result), NULL);
+        atomic_store(&calls, 0);
+        fault_alloc_start(FAULT_ALLOC_NONE, false);
+        const int code = ikv_get_many(store, keys, LARGE_VALUES, &options, result, &err);
+        const fault_alloc_report report = fault_alloc_stop();
+        assert_ok(code, &err);
+        assert_int_equal(atomic_load(&calls), LARGE_VALUES);
+        /* All of them are 60 MB. */
+        assert_true(report.peak < (size_t)24 << 20);
+        ikv_result_free(result);
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+    free(path);
+}
+
+/* ---------------------------------------------------------------- no memory */
+
+struct outcome {
+    atomic_uint calls;
+    atomic_int code;
+};
+
+static void note(void *user, ikv_result *result, int code)
+{
+    struct outcome *outcome = user;
+
+    (void)result;
+    atomic_store(&outcome->code, code);
+    atomic_fetch_add(&outcome->calls, 1);
+}
+
+static int is_no_memory(int code)
+{
+    return code == -ENOMEM || code == -EAGAIN;
+}
+
+/* A code that may come with so little memory; with 0 the answers are right. */
+static int is_fair(int code, const ikv_result *result)
+{
+    if (code == 0)
+        return batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result);
+    return is_no_memory(code) && ikv_result_count(result) == 0 && ikv_result_code(result) == code;
+}
+
+static int batches(ikv_store *store, ikv_result *a, ikv_result *b, ikv_result *c,
+                   ikv_completions *completions)
+{
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+    struct outcome outcome = {0};
+    int good = is_fair(ikv_get_many(store, world.keys, world.count, NULL, a, NULL), a);
+
+    options.done = note;
+    options.user = &outcome;
+    int code = ikv_submit(store, world.keys, world.count, NULL, &options, b, NULL);
+    const int was_submitted = code == 0;
+    good = good && (was_submitted || is_no_memory(code));
+    if (completions != NULL) {
+        options.done = NULL;
+        options.completions = completions;
+        code = ikv_submit(store, world.keys, world.count, NULL, &options, c, NULL);
+        good = good && (code == 0 || is_no_memory(code));
+        while (code == 0 && ikv_completions_next(completions) == NULL)
+            ;
+        good = good && (code != 0 || is_fair(ikv_result_code(c), c));
+    }
+    while (was_submitted && atomic_load(&outcome.calls) == 0)
+        ;
+    if (was_submitted)
+        good = good && is_fair(atomic_load(&outcome.code), b);
+    ikv_close(store); /* so the callback has returned */
+    return good && atomic_load(&outcome.calls) == (unsigned)was_submitted;
+}
+
+/* From making an engine to closing it. */
+static int whole_life(const engine_way *way)
+{
+    ikv_engine_options options = IKV_ENGINE_OPTIONS_INIT;
+    ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+    ikv_completions *completions = NULL;
+    ikv_result *results[3] = {NULL, NULL, NULL};
+    ikv_store *store = NULL;
+    int good = 1;
+
+    options.threads = 2;
+    options.depth = 4;
+    open.backend = way->backend;
+    open.flags = way->flags;
+    int code = ikv_engine_new(&options, &open.engine, NULL);
+    good = code == 0 || is_no_memory(code);
+    for (size_t i = 0; i < 3 && code == 0; i++)
+        code = ikv_result_new(&results[i]);
+    if (code == 0)
+        code = ikv_open(world.path, &open, &store, NULL);
+    good = good && (code == 0 || is_no_memory(code));
+    if (code == 0) {
+        const int made = ikv_completions_new(&completions, NULL);
+        good = good && (made == 0 || is_no_memory(made));
+        good = batches(store, results[0], results[1], results[2], completions) && good;
+    }
+    ikv_completions_free(completions);
+    for (size_t i = 0; i < 3; i++)
+        ikv_result_free(results[i]);
+    ikv_engine_close(open.engine);
+    return good;
+}
+
+static void no_memory(void **state)
+{
+    const size_t descriptors = process_descriptors();
+
+    (void)state;
+    for (size_t w = 0; w < world.way_count; w++) {
+        for (int for_good = 0; for_good <= 1; for_good++) {
+            fault_alloc_report report;
+            uint64_t nth = 0;
+            do {
+                const size_t live = fault_alloc_live();
+                fault_alloc_start(nth, for_good != 0);
+                const int good = whole_life(&world.ways[w]);
+                report = fault_alloc_stop();
+                if (!good)
+                    fail_msg("%s: allocation %llu%s: a wrong outcome", world.ways[w].name,
+                             (unsigned long long)nth, for_good ? " and all that follow" : "");
+                assert_int_equal(fault_alloc_live(), live);
+                nth++;
+            } while (report.failed > 0);
+            assert_true(nth > 30);
+        }
+    }
+    assert_int_equal(process_descriptors(), descriptors);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steady_state),
+        cmocka_unit_test(large_values_take_little),
+        cmocka_unit_test(no_memory),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
