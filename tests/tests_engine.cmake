@@ -9,3 +9,17 @@ ikv_test(test_engine_memory TIMEOUT 120)
 target_link_libraries(test_engine_memory PRIVATE test_fault_alloc)
 ikv_test(test_engine_callers_threads TIMEOUT 120)
 ikv_test(test_engine_fork TIMEOUT 120)
+if(uring_found)
+  ikv_test(test_engine_refused INTERNAL TIMEOUT 120)
+  target_link_libraries(test_engine_refused PRIVATE test_contract)
+endif()
+
+# What other tests ask of one backend, once more on the others; shorter.
+set(engine_again get_many random_model boundaries scan threads)
+foreach(backend auto uring)
+  foreach(name ${engine_again})
+    add_test(NAME test_${name}_${backend} COMMAND test_${name})
+    set_tests_properties(test_${name}_${backend} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+                         ENVIRONMENT "INDEXKV_TEST_BACKEND=${backend};INDEXKV_TEST_SCALE=0.1")
+  endforeach()
+endforeach()

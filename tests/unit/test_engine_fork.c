@@ -152,7 +152,7 @@ static void forks_with_batches_in_flight(void **state)
     for (size_t w = 0; w < world.way_count; w++)
         for (int own = 0; own <= 1; own++)
             forks(&world.ways[w],
-                  test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 300 : 40), own);
+                  test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 60 : 12), own);
     assert_int_equal(process_threads_down_to(threads), threads);
     assert_int_equal(process_descriptors(), descriptors);
 }
@@ -178,7 +178,7 @@ static void threads_end_after_use(void **state)
     (void)state;
     for (size_t w = 0; w < world.way_count; w++) {
         ikv_store *store = engine_open(world.path, IKV_KEY_U64, &world.ways[w], NULL);
-        for (size_t n = test_scaled(1000); n > 0; n--) {
+        for (size_t n = test_scaled(200); n > 0; n--) {
             pthread_t thread;
             void *made = NULL;
             assert_int_equal(pthread_create(&thread, NULL, look_up_once, store), 0);

@@ -1,0 +1,241 @@
+/*
+ * Rings that the system refuses, by seccomp as container runtimes do, or by limits: "auto" gives
+ * the same answers through pread and says why; "uring" fails and says why. Each case is a process
+ * of its own, since a filter can't be taken back.
+ */
+#include "indexkv.h"
+
+#include "child.h"
+#include "engines.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+#include "variants.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static struct world {
+    tmpdir directory;
+    char *path;
+    store_model model;
+    unsigned char *keys;
+    size_t count;
+} world;
+
+/* ---------------------------------------------------------------- what refuses */
+
+/* From here on the system call fails with this error, in this thread and those that it starts. */
+static void forbid(long call, int error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+
+    CHILD_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit now;
+
+    CHILD_CHECK(getrlimit(resource, &now) == 0);
+    now.rlim_cur = most;
+    CHILD_CHECK(setrlimit(resource, &now) == 0);
+}
+
+/* ---------------------------------------------------------------- what must come of it */
+
+static ikv_store *child_open(ikv_backend backend)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+
+    options.backend = backend;
+    CHILD_CHECK(ikv_open(world.path, &options, &store, NULL) == 0);
+    return store;
+}
+
+/* *ret_stats: of a batch that was answered right. */
+static void child_batch(ikv_store *store, ikv_stats *ret_stats)
+{
+    ikv_result *result = NULL;
+
+    CHILD_CHECK(ikv_result_new(&result) == 0);
+    CHILD_CHECK(ikv_get_many(store, world.keys, world.count, NULL, result, NULL) == 0);
+    CHILD_CHECK(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result));
+    *ret_stats = *ikv_result_stats(result);
+    CHILD_CHECK(ikv_get_many(store, world.keys, 8, NULL, result, NULL) == 0);
+    CHILD_CHECK(batch_is_right(&world.model, world.keys, 8, IKV_EXACT, result));
+    ikv_result_free(result);
+}
+
+static void child_auto_falls_back(ikv_store *store, int code)
+{
+    ikv_stats stats;
+
+    child_batch(store, &stats);
+    CHILD_CHECK(strcmp(stats.backend, "pread") == 0);
+    CHILD_CHECK(stats.fallback == code);
+}
+
+/* A store that was opened when there were rings. */
+static void child_uring_fails(ikv_store *store, int code, const char *reason)
+{
+    ikv_result *result = NULL;
+    ikv_error err;
+
+    CHILD_CHECK(ikv_result_new(&result) == 0);
+    CHILD_CHECK(ikv_get_many(store, world.keys, world.count, NULL, result, &err) == code);
+    CHILD_CHECK(ikv_result_count(result) == 0);
+    CHILD_CHECK(ikv_result_code(result) == code);
+    CHILD_CHECK(err.code == code && strstr(err.message, reason) != NULL);
+    CHILD_CHECK(ikv_result_stats(result)->fallback == code);
+    ikv_result_free(result);
+}
+
+static void child_open_fails(int code, const char *reason)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    options.backend = IKV_BACKEND_URING;
+    CHILD_CHECK(ikv_open(world.path, &options, &store, &err) == code);
+    CHILD_CHECK(store == NULL && strstr(err.message, reason) != NULL);
+}
+
+static void child_behind_seccomp(void *user)
+{
+    const int error = *(const int *)user;
+    const char *reason = error == EPERM ? "EPERM" : "ENOSYS";
+    const size_t descriptors = process_descriptors();
+    ikv_store *with_ring = child_open(IKV_BACKEND_URING);
+    ikv_store *before = child_open(IKV_BACKEND_AUTO);
+
+    forbid(SYS_io_uring_setup, error);
+    ikv_store *after = child_open(IKV_BACKEND_AUTO);
+    child_auto_falls_back(before, -error);
+    child_auto_falls_back(after, -error);
+    child_uring_fails(with_ring, -error, reason);
+    child_open_fails(-error, reason);
+    ikv_close(with_ring);
+    ikv_close(before);
+    ikv_close(after);
+    CHILD_CHECK(process_descriptors() == descriptors);
+}
+
+static void seccomp_refuses(void **state)
+{
+    int errors[] = {EPERM, ENOSYS};
+
+    (void)state;
+    in_child(child_behind_seccomp, &errors[0]);
+    in_child(child_behind_seccomp, &errors[1]);
+}
+
+/* Registered buffers are locked memory, and may be refused: a ring is a ring without them. */
+static void child_without_locked_memory(void *user)
+{
+    ikv_store *store = child_open(IKV_BACKEND_AUTO);
+    ikv_stats stats;
+
+    (void)user;
+    limit(RLIMIT_MEMLOCK, 0);
+    child_batch(store, &stats);
+    CHILD_CHECK(stats.fallback != 0 ? strcmp(stats.backend, "pread") == 0
+                                    : strcmp(stats.backend, "uring") == 0);
+    ikv_close(store);
+}
+
+static void no_locked_memory(void **state)
+{
+    (void)state;
+    in_child(child_without_locked_memory, NULL);
+}
+
+static void child_without_descriptors(void *user)
+{
+    const struct timespec moment = {.tv_nsec = 50000000};
+    ikv_store *store = child_open(IKV_BACKEND_AUTO);
+    ikv_store *with_ring = child_open(IKV_BACKEND_URING);
+    struct rlimit before;
+    ikv_stats stats;
+
+    (void)user;
+    CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit(RLIMIT_NOFILE, 1);
+    child_auto_falls_back(store, -EMFILE);
+    child_uring_fails(with_ring, -EMFILE, "EMFILE");
+    limit(RLIMIT_NOFILE, before.rlim_cur);
+    stats.fallback = -EMFILE;
+    for (int tries = 0; tries < 200 && stats.fallback != 0; tries++) {
+        (void)nanosleep(&moment, NULL);
+        child_batch(store, &stats);
+    }
+    CHILD_CHECK(stats.fallback == 0);
+    child_batch(with_ring, &stats);
+    CHILD_CHECK(strcmp(stats.backend, "uring") == 0);
+    ikv_close(store);
+    ikv_close(with_ring);
+}
+
+static void no_descriptors(void **state)
+{
+    (void)state;
+    in_child(child_without_descriptors, NULL);
+}
+
+static int group_setup(void **state)
+{
+    rng_state rng = {1};
+
+    (void)state;
+    tmpdir_make(&world.directory);
+    world.path = tmpdir_file(&world.directory, "store");
+    engine_fill(world.path, IKV_KEY_U64, 0, 3000, MODEL_SIZES_SMALL, 1, &world.model);
+    world.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 1000, &world.count);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    free(world.keys);
+    model_free(&world.model);
+    free(world.path);
+    tmpdir_remove(&world.directory);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(seccomp_refuses),
+        cmocka_unit_test(no_locked_memory),
+        cmocka_unit_test(no_descriptors),
+    };
+    struct variant uring;
+
+    if (variant_find("uring", &uring))
+        variant_require(&uring);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
