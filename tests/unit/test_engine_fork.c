@@ -151,8 +151,8 @@ static void forks_with_batches_in_flight(void **state)
     (void)state;
     for (size_t w = 0; w < world.way_count; w++)
         for (int own = 0; own <= 1; own++)
-            forks(&world.ways[w],
-                  test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 60 : 12), own);
+            forks(&world.ways[w], test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 60 : 12),
+                  own);
     assert_int_equal(process_threads_down_to(threads), threads);
     assert_int_equal(process_descriptors(), descriptors);
 }

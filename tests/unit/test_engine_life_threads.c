@@ -346,6 +346,8 @@ static int group_setup(void **state)
     tmpdir_make(&world.directory);
     world.path = tmpdir_file(&world.directory, "store");
     engine_fill(world.path, IKV_KEY_U64, 0, 2000, MODEL_SIZES_SMALL, 1, &world.model);
+    ikv_engine_close(
+        engine_make(1, 0, 0, 0)); /* some thread of a sanitizer's comes with the first */
     world.way_count = engine_ways(world.path, IKV_KEY_U64, world.ways);
     unsigned char *keys = batch_keys(&world.model, &rng, BATCH_MIXED, KEYS, &count);
     memcpy(world.keys, keys, sizeof(world.keys));

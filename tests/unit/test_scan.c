@@ -257,7 +257,8 @@ static void scans_are_independent(void **state)
         const ikv_stats *stats = ikv_scan_stats(scans[i]);
 
         assert_true(stats->record_reads > 0);
-        assert_string_equal(stats->backend, "pread");
+        if (store_backend() == IKV_BACKEND_PREAD || i % 2 != 0)
+            assert_string_equal(stats->backend, "pread");
         ikv_scan_close(scans[i]);
     }
     ikv_close(store);
@@ -293,7 +294,9 @@ static void a_scan_reads_the_store_once(void **state)
         stats = ikv_scan_stats(scan);
         assert_true(stats->record_bytes >= 20000 * 1004);
         assert_true(stats->record_bytes <= 2 * file_size(path));
-        assert_true(stats->record_reads <= 400);
+        /* A ring has many small reads in flight instead of a few large ones. */
+        assert_true(stats->record_reads <=
+                    (store_backend() == IKV_BACKEND_PREAD ? 400 : 20000 * 1004 / 16384 + 400));
         assert_true(stats->index_reads <= 200);
         ikv_scan_close(scan);
         ikv_close(store);
