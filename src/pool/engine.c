@@ -5,6 +5,7 @@
 #include "platform.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #define THREADS_MAX 1024
@@ -98,16 +99,32 @@ static void release(struct ikv_engine *engine)
         destroy(engine);
 }
 
-unsigned ikv_engine_start(struct ikv_engine *engine)
+/* Signals are for the program's own threads: workers, which inherit the mask, block all but those
+ * that a thread brings upon itself. */
+static void create_threads(struct ikv_engine *engine)
 {
-    if (engine->state != IKV_ENGINE_NEW)
-        return engine->started;
+    static const int own[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigset_t all;
+    sigset_t before;
+
+    (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        (void)sigdelset(&all, own[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (engine->started < engine->options.threads) {
         struct ikv_worker *worker = &engine->workers[engine->started];
         if (pthread_create(&worker->thread, NULL, ikv_worker_main, worker) != 0)
             break;
         engine->started++;
     }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+unsigned ikv_engine_start(struct ikv_engine *engine)
+{
+    if (engine->state != IKV_ENGINE_NEW)
+        return engine->started;
+    create_threads(engine);
     if (engine->started > 0)
         engine->state = IKV_ENGINE_RUNNING;
     return engine->started;

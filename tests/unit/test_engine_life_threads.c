@@ -29,7 +29,7 @@
 #define THREADS 3
 #define BATCHES 4    /* that a thread submits in a round */
 #define KEYS    100  /* more than the calling thread looks up by itself */
-#define ROUNDS  2000 /* 10,000 take a minute: INDEXKV_TEST_SCALE=5 */
+#define ROUNDS  1000 /* 10,000 take a minute: INDEXKV_TEST_SCALE=10 */
 
 static struct world {
     tmpdir directory;

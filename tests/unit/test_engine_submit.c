@@ -11,10 +11,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -251,12 +254,35 @@ static void full_queues(void **state)
     gate_destroy(&gate);
 }
 
+/* ---------------------------------------------------------------- signals */
+
+/* A signal that the program has blocked to wait for it stays for the program: a worker that took it
+ * would end the process. */
+static void signals_are_not_for_workers(void **state)
+{
+    const struct timespec patience = {.tv_sec = 10};
+    ikv_engine *engine = engine_make(4, 0, 0, 0);
+    sigset_t user;
+    sigset_t before;
+
+    (void)state;
+    (void)sigemptyset(&user);
+    (void)sigaddset(&user, SIGUSR1);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &user, &before), 0);
+    assert_int_equal(sigismember(&before, SIGUSR1), 0); /* as it was when the workers began */
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    assert_int_equal(sigtimedwait(&user, NULL, &patience), SIGUSR1);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    ikv_engine_close(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_batches_complete),
         cmocka_unit_test(resubmitted_and_freed_in_callbacks),
         cmocka_unit_test(full_queues),
+        cmocka_unit_test(signals_are_not_for_workers),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
