@@ -395,7 +395,8 @@ IKV_API uint64_t ikv_latency_percentile(const ikv_latency *latency, double share
  * buffers if batches ran on the calling thread.
  *
  * A result is busy from ikv_submit until its batch is done. A busy one may be waited for, canceled
- * and freed (which does both); its answers must not be asked for.
+ * and, unless a callback or a queue of completions is going to be handed it, freed (which does
+ * both); its answers must not be asked for.
  */
 typedef struct ikv_result ikv_result;
 

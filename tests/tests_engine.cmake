@@ -10,8 +10,8 @@ target_link_libraries(test_engine_memory PRIVATE test_fault_alloc)
 ikv_test(test_engine_callers_threads TIMEOUT 120)
 ikv_test(test_engine_fork TIMEOUT 120)
 if(uring_found)
-  ikv_test(test_engine_refused INTERNAL TIMEOUT 120)
-  target_link_libraries(test_engine_refused PRIVATE test_contract)
+  ikv_contract_test(test_contract_engine)
+  ikv_contract_run(contract_engine test_contract_engine)
 endif()
 
 # What other tests ask of one backend, once more on others; shorter.
