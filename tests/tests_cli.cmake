@@ -9,6 +9,7 @@ if(TARGET indexkv_command)
       csv
       duplicates
       format_kept
+      get_engine
       golden
       info
       input_errors
@@ -20,6 +21,7 @@ if(TARGET indexkv_command)
       plain
       progress
       signals
+      stats
       streaming
       terminal
       tsv

@@ -103,7 +103,6 @@ static void print_counts(const struct stats_report *report)
         uint64_t count;
     } counts[] = {
         {"calls", report->calls},
-        {"shards", stats->shards},
         {"keys", stats->keys},
         {"distinct", stats->distinct},
         {"found", stats->found},
@@ -123,6 +122,8 @@ static void print_counts(const struct stats_report *report)
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         print_count(counts[i].name, counts[i].count);
+    if (stats->shards > 0)
+        print_count("shards", stats->shards);
 }
 
 static void print_rates(const struct stats_report *report)

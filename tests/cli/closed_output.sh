@@ -21,6 +21,12 @@ quiet_end "$indexkv" scan store --order storage
 quiet_end "$indexkv" get store --keys keys
 out_is '0\tvalue 0\n'
 quiet_end "$indexkv" get store --keys keys -f jsonl
+# With batches under way.
+for options in '--batch 10' '--batch 10000 --threads 4' '--batch 1000 --backend pread --barrier'; do
+    # shellcheck disable=SC2086 # several words
+    quiet_end "$indexkv" get store --keys keys $options
+    out_is '0\tvalue 0\n'
+done
 # Ignored by whoever started the command: the same.
 quiet_end sh -c 'trap "" PIPE; exec "$@"' sh "$indexkv" scan store
 
@@ -39,6 +45,7 @@ if [ -c /dev/full ]; then
     full get --help
     full get store 1
     full get store --keys keys
+    full get store --keys keys --batch 10000 --threads 4
     full scan store
     full scan store --limit 1
     full scan store --order storage -f binary

@@ -62,6 +62,17 @@ grep -Ev '^(77|1500)	' pairs >others
 same others "$out"
 err_has '77'
 err_has '1500'
+# However the batches are run: the same answers, and each damaged key is named once, in order.
+for options in '--batch 1' '--batch 10' '--batch 100 --threads 4' '--batch 1000 --backend pread' \
+    '--batch 1000 --threads 2 --barrier' '--probe entry --batch 65' '--batch 2000 --threads 1'; do
+    # shellcheck disable=SC2086 # several words
+    run 4 get store --keys keys $options
+    same others "$out"
+    grep -o "key '*[0-9]*" "$err" | tr -d "'" >named
+    printf 'key 77\nkey 1500\n' >expected
+    same expected named
+done
+rm expected named
 run 4 verify store --max-problems 1
 out_has 'corrupt, 1 problem;'
 

@@ -62,6 +62,34 @@ awk '{ print $1, $1 < 1000 ? length($1) + 1 : 40000000 }' keys | cksum >expected
 same expected actual
 rm pairs
 
+# Whoever writes keys may wait for the answers to all complete batches, in the middle of another one
+# as well.
+awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%d\t%d\n", i, i * 3 }' >pairs
+build -o store pairs
+mkfifo keys_fifo answers_fifo
+"$indexkv" get store --batch 1000 --keys keys_fifo >answers_fifo 2>"$err" &
+child=$!
+exec 9<answers_fifo 8>keys_fifo
+last='half a batch more than was answered'
+answered=0
+for sent in 1500 3000 4500; do
+    head -n $sent pairs | tail -n 1500 | cut -f 1 >&8
+    complete=$((sent / 1000 * 1000))
+    head -n $complete pairs | tail -n $((complete - answered)) >expected
+    answered=$complete
+    while IFS= read -r wanted; do
+        IFS= read -r answer <&9 || fail 'no answer'
+        [ "$answer" = "$wanted" ] || fail "answered $answer for $wanted"
+    done <expected
+done
+exec 8>&-
+head -n 4500 pairs | tail -n 500 >expected
+cat <&9 >actual
+same expected actual
+wait "$child" || fail 'the end'
+exec 9<&-
+rm keys_fifo answers_fifo
+
 # With --batch 1 every key is answered before the next is written.
 printf '1\tone\n2\ttwo\n3\tthree\n' >pairs
 build -o store pairs

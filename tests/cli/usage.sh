@@ -90,6 +90,10 @@ run 2 get store --keys pairs --keys-format csv
 err_has 'text|binary'
 run 2 get store --key-syntax octal 1
 err_has 'auto|dec|hex|ip'
+run 2 get store --probe cell 1
+err_has "--probe: expected one of page|entry, got 'cell'"
+run 2 get store --backend fast 1
+err_has "--backend: expected one of auto|pread|uring, got 'fast'"
 run 2 get store --progress sometimes 1
 err_has 'auto|always|never'
 run 2 get store --stride 16 1
@@ -117,6 +121,7 @@ done
 run 2 build -o new --memory 8191K pairs
 err_has '--memory: expected at least 8.0 MiB'
 run 2 get store --index-memory 0 1
+err_has '--index-memory: expected at least 1 B'
 for number in '' -1 x 1x 1K 18446744073709551616; do
     run 2 scan store "--limit=$number"
     err_has '--limit: expected a number'
@@ -124,6 +129,28 @@ done
 for number in 0 1073741825 x; do
     run 2 get store --batch "$number" 1
     err_has '--batch: expected a number from 1 to 1073741824'
+done
+for number in '' 0 -1 1025 x 2.5; do
+    run 2 get store --threads "$number" 1
+    err_has '--threads: expected a number from 1 to 1024'
+done
+for number in '' 0 -1 4097 x; do
+    run 2 get store --depth "$number" 1
+    err_has '--depth: expected a number from 1 to 4096'
+done
+for size in '' x -1 1KB; do
+    run 2 get store --index-memory "$size" 1
+    err_has '--index-memory: expected a size'
+done
+run 0 get store --threads 1 --depth 1 --index-memory 1 --batch 1 --probe page 1
+run 0 get store --threads 1024 --depth 4096 --index-memory 1T --batch 1073741824 --probe entry 1
+for option in threads depth batch index-memory probe backend; do
+    run 2 get store 1 "--$option"
+    err_has "option '--$option' needs an argument"
+done
+for option in barrier stats direct; do
+    run 2 get store 1 "--$option=yes"
+    err_has "option '--$option' takes no argument"
 done
 run 2 verify store --max-problems 0
 for mode in 0 8 1000 07777 x; do
