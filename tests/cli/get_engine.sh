@@ -68,7 +68,8 @@ done
 [ "$tried" -ge 96 ] || fail "tried $tried combinations only"
 
 # As many as may be asked for, and no memory for the index.
-answers_are expected --keys keys --threads 64 --depth 4096 --batch 100 --index-memory 1
+answers_are expected --keys keys --threads 1 --depth 4096 --batch 1000 --index-memory 1
+answers_are expected --keys keys --threads 64 --depth 2 --batch 100
 answers_are expected --keys keys --index-memory 1G --batch 1073741824
 answers_are expected.1 --keys keys.1 --threads 1024 --depth 1
 
