@@ -209,23 +209,28 @@ static int run(const struct get_options *options, const struct operands *operand
 }
 
 /*
- * The engine that looks up. One worker is enough for a few keys as arguments, which this thread
- * looks up by itself unless it would have to wait for the disk. If the system allows fewer threads
- * than were meant by nobody in particular, there is none here (NULL): the store's own makes do with
- * what it gets.
+ * The engine that looks up. NULL: the store's own, which starts its threads when it first needs
+ * some and makes do with as many as it gets. That is right for a few keys as arguments, which this
+ * thread looks up by itself unless it would have to wait for the disk; and where the system does
+ * not allow as many threads as nobody in particular asked for.
  */
 static int make_engine(const struct get_options *options, const struct operands *operands,
                        ikv_engine **ret_engine)
 {
+    bool few = options->keys_file == NULL && operands->count - 1 <= LOOKUP_FEW;
+    bool told = options->threads != 0 || options->depth != 0;
     ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
     engine_options.threads = (uint32_t)options->threads;
     engine_options.depth = (uint32_t)options->depth;
-    if (options->threads == 0 && options->keys_file == NULL && operands->count - 1 <= LOOKUP_FEW)
-        engine_options.threads = 1;
+    *ret_engine = NULL;
+    if (few && !told && options->store.open.backend != IKV_BACKEND_URING)
+        return STATUS_DONE;
+    if (few && options->threads == 0)
+        engine_options.threads = 1; /* there is nothing to share */
     ikv_error error;
     int code = ikv_engine_new(&engine_options, ret_engine, &error);
-    if (code == -EAGAIN && options->threads == 0 && options->depth == 0)
-        code = 0;
+    if (code == -EAGAIN && !told)
+        return STATUS_DONE;
     return code == 0 ? STATUS_DONE : library_error(&error);
 }
 
