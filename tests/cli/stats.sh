@@ -120,11 +120,13 @@ fi
 files=4
 while [ $files -lt 20 ]; do
     last="get with $files descriptors"
+    # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
     (ulimit -n $files && "$indexkv" get store --keys keys --backend pread --stats) >"$out" 2>"$err" &&
         break
     files=$((files + 1))
 done
 last="get --backend auto with $files descriptors"
+# shellcheck disable=SC3045
 (ulimit -n $files && "$indexkv" get store --keys keys --stats) >"$out" 2>"$err" || fail "failed"
 is backend pread
 is found "$found"
