@@ -34,8 +34,10 @@
  * ones are independent of each other.
  *
  * Fork: the child may go on with stores, engines and results that its parent had; it gets threads
- * and rings of its own when it first needs them. It must not use what the parent was using in other
- * threads at that moment: results that were busy, scans, writers. The parent notices nothing.
+ * and rings of its own when it first needs them. (Until it ends or execs it also holds a descriptor
+ * of each ring that its parent had.) It must not use what the parent was using in other threads at
+ * that moment: results that were busy, scans, writers; nor its parent's ikv_completions. The parent
+ * notices nothing.
  */
 #ifndef INDEXKV_H
 #define INDEXKV_H
@@ -75,7 +77,7 @@ enum {
     IKV_E_NOT_FOUND = -1002,   /* ikv_get: no such key */
     IKV_E_END = -1003,         /* ikv_scan_next: no more items */
     IKV_E_CANCELED = -1004,    /* a callback, ikv_cancel or the closing of an engine ended it */
-    IKV_E_STATE = -1005,       /* used by a thread or process that it does not belong to */
+    IKV_E_STATE = -1005,       /* not now: busy, nothing to wait for, or from a callback */
     IKV_E_UNSUPPORTED = -1006, /* valid, but this build or this file can't do it */
 
     IKV_E_KEY_SYNTAX = -1101,      /* text that is not a key of this type */
@@ -236,9 +238,8 @@ typedef struct ikv_open_options {
                               read: with room for all of them lookups come to one read a key. */
     ikv_backend backend;
     uint32_t flags;     /* IKV_OPEN_* */
-    ikv_engine *engine; /* that runs the lookups, to be closed after the store; NULL: one of the
-                           store's own with default options, whose threads are started by the first
-                           batch that needs them */
+    ikv_engine *engine; /* that runs the lookups; NULL: one of the store's own with default options,
+                           whose threads are started by the first batch that needs them */
 } ikv_open_options;
 #define IKV_OPEN_OPTIONS_INIT                                                                      \
     {                                                                                              \
@@ -350,7 +351,8 @@ typedef struct ikv_stats {
     uint64_t record_bytes;
     uint64_t merged;       /* probes and records that shared a read with a neighbour */
     uint64_t retries;      /* reads repeated for the rest after a short read or an interruption */
-    uint64_t system_calls; /* made for these reads */
+    uint64_t system_calls; /* made for these reads; those that served several batches at once are
+                              told to one of them */
     uint32_t shards;       /* pieces that the batch was cut into, each run by one thread */
     uint32_t levels;       /* entries of `level` in use */
     ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search, the first probe being 0 */
@@ -391,8 +393,9 @@ IKV_API uint64_t ikv_latency_percentile(const ikv_latency *latency, double share
  * A result holds the answers of one call and the scratch memory to find them. Reuse it: memory is
  * kept, so that a call like an earlier one allocates nothing. It belongs to one thread at a time
  * and may be used with any store. Its memory is bounded by the largest batch it saw: the values,
- * 170 bytes a key (keys of 8 bytes; about 4 * width more for wide ones), and 1.2 MiB of read
- * buffers if batches ran on the calling thread.
+ * 170 bytes a key (keys of 8 bytes; about 4 * width more for wide ones), 20 KiB for each shard
+ * (with plain v2 files, while fences are learned, up to 84 KiB), and 160 KiB of read buffers if
+ * batches ran on the calling thread.
  *
  * A result is busy from ikv_submit until its batch is done. A busy one may be waited for, canceled
  * and, unless a callback or a queue of completions is going to be handed it, freed (which does
@@ -401,7 +404,7 @@ IKV_API uint64_t ikv_latency_percentile(const ikv_latency *latency, double share
 typedef struct ikv_result ikv_result;
 
 IKV_API IKV_NODISCARD int ikv_result_new(ikv_result **ret_result);
-/* Drop the answers and give most memory back. */
+/* Drop the answers and give most memory back. Does nothing to a busy result. */
 IKV_API void ikv_result_clear(ikv_result *result);
 IKV_API void ikv_result_free(ikv_result *result); /* NULL is allowed */
 /* The answers: item i answers key i. Valid until the result is used again. */
@@ -449,7 +452,8 @@ typedef struct ikv_get_options {
     /* Where values go. By default into memory of the result's. */
     uint32_t value_size; /* with `values`: bytes of each value, > 0 */
     void *values;        /* the caller's, count * value_size bytes: value i is copied to place i.
-                            Others than found keep what they held. NULL: not this way */
+                            Places of keys that are not found keep what they held, unless the call
+                            fails. NULL: not this way */
     ikv_value_fn each;   /* streaming: every found value is handed to it and not kept, so that a
                             batch takes little memory whatever its values take; items then have
                             value NULL. Not together with `values`. NULL: not this way */
@@ -474,7 +478,8 @@ typedef struct ikv_get_options {
  *
  * Returns 0 if every key got another status than IKV_UNREADABLE. Otherwise: IKV_E_INVALID, -ENOMEM,
  * IKV_E_CANCELED (options.each asked for it, or the engine was closed), IKV_E_STATE (the result is
- * busy, or called from an engine's own callback), or what kept IKV_BACKEND_URING from having a
+ * busy; or a batch that needs the engine was given from one of its own callbacks), -EAGAIN (no
+ * thread could be started, for IKV_BACKEND_URING), or what kept IKV_BACKEND_URING from having a
  * ring: then the result is empty. Or the code of the first failed read (-EIO, IKV_E_TRUNCATED,
  * ...): then the keys that needed it are IKV_UNREADABLE and all other items are as valid as after
  * success.
@@ -507,7 +512,8 @@ typedef struct ikv_engine_options {
     uint32_t queue;           /* batches that may be waiting or running, 0: 1024 */
     uint32_t reserved;        /* 0 */
     uint64_t bytes_in_flight; /* most bytes being read at a time, all workers together; one read a
-                                 worker is always allowed. 0: no limit but depth */
+                                 worker is always allowed; counted for uring and pread each. 0: no
+                                 limit but depth */
 } ikv_engine_options;
 #define IKV_ENGINE_OPTIONS_INIT                                                                    \
     {                                                                                              \
@@ -537,7 +543,8 @@ typedef struct ikv_engine_info {
 } ikv_engine_info;
 IKV_API void ikv_engine_get_info(ikv_engine *engine, ikv_engine_info *ret_info);
 
-/* The engine that runs a store's lookups: the one it was opened with, or its own. */
+/* The engine that runs a store's lookups: the one it was opened with, or its own, which is not to
+ * be closed. In the child of a fork NULL, if there is no memory for one. */
 IKV_API ikv_engine *ikv_store_engine(const ikv_store *store);
 
 /* Called on one of the engine's threads when a batch is done, `code` being what ikv_get_many would

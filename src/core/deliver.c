@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+/* Bytes of long values on their way to the caller. */
+#define PASSING_MEMORY ((size_t)16 << 20)
+
 /* Where the caller wants values to go. The item is the caller's from then on. */
 static void place(struct ikv_run *run, uint32_t caller, struct ikv_item *item)
 {
@@ -138,25 +141,57 @@ void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end
     deliver(run, hit_begin, hit_end, record, size, record);
 }
 
-/* Only the beginning is here: what is missing is read into the arena, behind what is there. */
-static void add_tail(struct ikv_run *run, uint32_t begin, uint32_t end, const unsigned char *bytes,
-                     size_t have, uint32_t size)
+bool ikv_tail_fits(const struct ikv_run *run, uint32_t size)
 {
-    const size_t used = run->tail_count * sizeof(struct ikv_tail);
-    struct ikv_tail *tails = ikv_scratch_keep(&run->tails, used, used + sizeof *tails);
+    return !ikv_run_passes_on(run) || run->tails_unfinished == 0 ||
+           (size <= PASSING_MEMORY && run->arena.allocated <= PASSING_MEMORY - size);
+}
+
+static struct ikv_tail *append_tail(struct ikv_run *run, struct ikv_scratch *list, uint32_t *count)
+{
+    const size_t used = *count * sizeof(struct ikv_tail);
+    struct ikv_tail *tails = ikv_scratch_keep(list, used, used + sizeof *tails);
 
     if (!tails) {
         run->fatal = -ENOMEM;
+        return NULL;
+    }
+    return &tails[(*count)++];
+}
+
+/* Only the beginning is here: what is missing is read into the arena, behind what is there. */
+static void add_tail(struct ikv_run *run, struct ikv_tail tail, const unsigned char *bytes)
+{
+    struct ikv_tail *added;
+
+    if (!ikv_tail_fits(run, tail.size)) {
+        added = append_tail(run, &run->later, &run->later_count);
+        if (added)
+            *added = (struct ikv_tail){tail.hit_begin, tail.hit_end, NULL, tail.size, 0};
         return;
     }
-    unsigned char *record = ikv_arena_alloc(&run->arena, size);
-    if (!record) {
+    tail.record = ikv_arena_alloc(&run->arena, tail.size);
+    if (!tail.record) {
         run->fatal = -ENOMEM;
         return;
     }
+    if (bytes)
+        memcpy(tail.record, bytes, tail.have);
+    added = append_tail(run, &run->tails, &run->tail_count);
+    if (!added)
+        return;
+    *added = tail;
     run->tails_unfinished++;
-    memcpy(record, bytes, have);
-    tails[run->tail_count++] = (struct ikv_tail){begin, end, record, size, (uint32_t)have};
+}
+
+bool ikv_resume_later(struct ikv_run *run)
+{
+    const struct ikv_tail *later = run->later.bytes;
+
+    if (run->later_next == run->later_count || !ikv_tail_fits(run, later[run->later_next].size))
+        return false;
+    add_tail(run, later[run->later_next++], NULL);
+    return !run->fatal;
 }
 
 /* Workers look at the same time, and may each take what they see: a little more than all of it. */
@@ -201,7 +236,8 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
         } else if (record_size <= have) {
             deliver(run, begin, end, at + IKV_RECORD_HEADER_SIZE, record_size, NULL);
         } else {
-            add_tail(run, begin, end, at + IKV_RECORD_HEADER_SIZE, have, record_size);
+            add_tail(run, (struct ikv_tail){begin, end, NULL, record_size, (uint32_t)have},
+                     at + IKV_RECORD_HEADER_SIZE);
         }
         begin = end;
     }

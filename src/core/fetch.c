@@ -19,6 +19,7 @@ void ikv_run_free(struct ikv_run *run)
     ikv_scratch_free(&run->latency);
     ikv_scratch_free(&run->learning);
     ikv_scratch_free(&run->tails);
+    ikv_scratch_free(&run->later);
     ikv_scratch_free(&run->alone);
 }
 
@@ -171,6 +172,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     run->barrier_level = 0;
     run->hits_sorted = run->hits_planned = 0;
     run->tails_unfinished = run->tail_count = run->tail_next = 0;
+    run->later_count = run->later_next = 0;
     run->alone_count = run->alone_next = 0;
     run->latency_rows = 0;
     run->stats.backend = window->backend->name;

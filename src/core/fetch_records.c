@@ -6,9 +6,6 @@
  * costs, and less than a device reads anyway. */
 #define GAP_MAX 4096
 
-/* Bytes of long values on their way to the caller. */
-#define PASSING_MEMORY ((size_t)16 << 20)
-
 /* One read of a tail that goes straight to its place. */
 #define TAIL_READ_MAX ((uint32_t)1 << 30)
 
@@ -67,8 +64,7 @@ static void read_records(struct ikv_run *run, uint32_t begin, uint32_t end, uint
     ikv_launch(run, slot);
 }
 
-/* Values that are handed on at once are whole in memory only if they were too long for a slot; and
- * that memory is given back when none of them is being read. */
+/* Long records that wait for memory come first. */
 static bool is_held_up(const struct ikv_run *run)
 {
     const struct ikv_batch *batch = run->batch;
@@ -76,8 +72,7 @@ static bool is_held_up(const struct ikv_run *run)
     if ((batch->options.flags & IKV_GET_BARRIER) &&
         (run->pages_in_flight > 0 || ikv_search_peek(&run->search) != UINT64_MAX))
         return true;
-    return (batch->options.each || batch->options.values) && run->tails_unfinished > 0 &&
-           run->arena.allocated > PASSING_MEMORY;
+    return run->later_next < run->later_count;
 }
 
 /* The next record, and those behind it that fit into the same read. */
@@ -107,7 +102,9 @@ bool ikv_plan_records(struct ikv_run *run)
 void ikv_read_record_alone(struct ikv_run *run, uint32_t hit)
 {
     /* Hits of one record come one by one now, and each counts. */
-    atomic_fetch_add(&run->batch->fetched_most, run->batch->store->records_end);
+    const struct ikv_store *store = run->batch->store;
+    atomic_fetch_add(&run->batch->fetched_most,
+                     ikv_min(store->record_size_max, store->records_end));
     read_records(run, hit, hit + 1, first_read_end(run, ikv_run_hits(run)[hit].position));
 }
 
@@ -154,11 +151,9 @@ static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
 
 bool ikv_plan_tail(struct ikv_run *run)
 {
-    const struct ikv_tail *tails = run->tails.bytes;
-
-    if (run->tail_next == run->tail_count)
+    if (run->tail_next == run->tail_count && !ikv_resume_later(run))
         return false;
-    const struct ikv_tail *tail = &tails[run->tail_next++];
+    const struct ikv_tail *tail = (const struct ikv_tail *)run->tails.bytes + run->tail_next++;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_TAIL);
     slot->hit_begin = tail->hit_begin;
     slot->hit_end = tail->hit_end;
@@ -171,7 +166,7 @@ bool ikv_plan_tail(struct ikv_run *run)
 
 static void end_tail(struct ikv_run *run)
 {
-    if (--run->tails_unfinished == 0 && (run->batch->options.each || run->batch->options.values))
+    if (--run->tails_unfinished == 0 && ikv_run_passes_on(run))
         ikv_arena_reset(&run->arena);
 }
 

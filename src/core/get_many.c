@@ -159,8 +159,8 @@ static enum place choose_place(const struct ikv_result *result)
     const struct ikv_batch *batch = &result->batch;
     const struct ikv_store *store = batch->store;
     const bool in_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0;
-    const bool rings =
-        store->backend_wanted != IKV_BACKEND_PREAD && ikv_attachment_has_rings(store->attachment);
+    const bool rings = store->backend_wanted != IKV_BACKEND_PREAD &&
+                       ikv_attachment_ring_code(store->attachment) == 0;
 
     if (store->backend_wanted == IKV_BACKEND_URING)
         return IN_ENGINE;
@@ -182,16 +182,19 @@ static enum place choose_place(const struct ikv_result *result)
 static bool run_here(struct ikv_result *result, bool nowait)
 {
     const struct ikv_window_options usual = {0};
+    const struct ikv_store *store = result->batch.store;
     const uint64_t began = ikv_clock();
     int code = 0;
 
-    if (result->batch.store->backend_wanted == IKV_BACKEND_URING)
-        code = IKV_E_STATE; /* rings belong to workers, and there are none */
+    if (store->backend_wanted == IKV_BACKEND_URING)
+        code = -EAGAIN; /* rings belong to workers, and there are none */
     if (code == 0 && !result->window.backend)
         code = ikv_window_open(&result->window, &ikv_io_pread, &usual);
     if (code == 0 && result->run_count == 0)
         code = ikv_batch_cut(result, 1);
     if (code == 0) {
+        if (store->backend_wanted == IKV_BACKEND_AUTO)
+            result->runs[0]->stats.fallback = ikv_attachment_ring_code(store->attachment);
         result->window.nowait = nowait;
         ikv_run_alone(result->runs[0], &result->window);
         if (nowait && ikv_is_refused(result->runs[0]->fatal))
@@ -208,8 +211,10 @@ unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers)
     const uint64_t n = result->distinct;
     uint64_t shards = workers;
 
-    /* With entry probes every shard would begin at the top of the index again. */
-    if (n == 0 || result->batch.options.probe == IKV_PROBE_ENTRY)
+    /* With entry probes every shard would begin at the top of the index again, and a barrier is one
+     * for the whole batch. */
+    const ikv_get_options *options = &result->batch.options;
+    if (n == 0 || options->probe == IKV_PROBE_ENTRY || (options->flags & IKV_GET_BARRIER))
         return 1;
     if (workers > 1 && n / (2 * (uint64_t)workers) >= SHARD_KEYS_EVEN)
         shards *= 2;
@@ -235,19 +240,30 @@ static void run_in_engine(struct ikv_result *result)
         ikv_lookup_end(result, code);
 }
 
+/* What a first pass read before it would have had to wait was read all the same. */
+static void note_fruitless_reads(ikv_stats *total, const ikv_stats *pass)
+{
+    total->index_reads += pass->index_reads;
+    total->index_bytes += pass->index_bytes;
+    total->record_reads += pass->record_reads;
+    total->record_bytes += pass->record_bytes;
+    total->system_calls += pass->system_calls;
+}
+
 void ikv_lookup_run(struct ikv_result *result)
 {
     switch (choose_place(result)) {
     case HERE_IF_RESIDENT:
         if (run_here(result, true))
             return;
+        note_fruitless_reads(&result->stats, &result->runs[0]->stats);
+        result->run_count = 0; /* from the beginning */
         if (result->runs[0]->fatal == -EOPNOTSUPP)
             atomic_store_explicit(&result->batch.pace->blind, true, memory_order_relaxed);
         else if (result->distinct > CALLER_KEYS_COLD) {
             run_in_engine(result);
             return;
         }
-        result->run_count = 0; /* from the beginning */
         (void)run_here(result, false);
         return;
     case HERE:

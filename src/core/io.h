@@ -68,6 +68,8 @@ struct ikv_io_backend {
     uint64_t (*system_calls)(const struct ikv_io *io);
     /* What the object has of the backend's features, as ikv_stats.ring_features says it. */
     uint32_t (*features)(const struct ikv_io *io);
+    /* It will not carry out any more reads. */
+    bool (*is_broken)(const struct ikv_io *io);
     /* The file will be closed: let go of it. On the object's own thread, no request on the file
      * being in flight. Unknown files are no error. */
     void (*forget_file)(struct ikv_io *io, const struct ikv_io_file *file);

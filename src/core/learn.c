@@ -52,8 +52,6 @@ struct ikv_learner {
     uint64_t keys; /* looked up since the newest snapshot was made */
 };
 
-static const struct ikv_fences no_fences;
-
 /* ---------------------------------------------------------------- one run */
 
 static uint64_t mix(uint64_t x)
@@ -186,7 +184,7 @@ bool ikv_learner_learns(const struct ikv_learner *learner)
 const struct ikv_fences *ikv_learner_take(struct ikv_learner *learner)
 {
     if (!learner)
-        return &no_fences;
+        return &ikv_no_fences;
     struct snapshot *last = atomic_load_explicit(&learner->last, memory_order_acquire);
     if (last)
         return &last->fences;

@@ -263,22 +263,23 @@ static uint64_t fixed_memory(const struct ikv_store *store)
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
 
-/* What the trailer gave is loaded. The rest of the memory goes to what lookups will learn. */
-static int keep_what_is_read(struct ikv_store *store, uint64_t memory, ikv_error *err)
+/* What the trailer gave is loaded. The rest of the memory goes to what lookups will learn; if there
+ * is none to be had, they learn nothing. */
+static void keep_what_is_read(struct ikv_store *store, uint64_t memory)
 {
-    struct ikv_learner_info learned;
-
-    memory -= ikv_min(memory, fixed_memory(store));
-    int code = store->has_trailer ? 0 : ikv_learner_new(&store->index, memory, &store->learner);
-    ikv_learner_get_info(store->learner, &learned);
-    memory -= ikv_min(memory, learned.bytes_most);
-    /* Without its checksums at hand a page that is kept could not be verified. */
+    /* Without its checksum at hand a page that is kept could not be verified. */
     const bool verifiable = store->page_sums || !store->page_sums_offset;
     const uint32_t stride = store->index.stride;
     const uint32_t page_size = IKV_PAGE_SIZE + (IKV_PAGE_SIZE % stride != 0 ? stride : 0);
-    if (code == 0 && verifiable) /* if there is no memory, there is no cache */
+    struct ikv_learner_info learned;
+
+    memory -= ikv_min(memory, fixed_memory(store));
+    if (!store->has_trailer)
+        (void)ikv_learner_new(&store->index, memory, &store->learner);
+    ikv_learner_get_info(store->learner, &learned);
+    memory -= ikv_min(memory, learned.bytes_most);
+    if (verifiable)
         (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
-    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "memory for its index") : 0;
 }
 
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
@@ -303,9 +304,8 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     if (code < 0)
         return code;
     store->entries = ikv_geometry_of_entries(&store->index);
-    code = keep_what_is_read(store, options->index_memory, err);
-    if (code == 0)
-        code = choose_engine(store, options, err);
+    keep_what_is_read(store, options->index_memory);
+    code = choose_engine(store, options, err);
     if (code == 0)
         set_first_read(store);
     return code;

@@ -75,6 +75,9 @@ struct ikv_run {
     struct ikv_scratch tails;
     uint32_t tail_count;
     uint32_t tail_next;
+    struct ikv_scratch later; /* tails that wait for memory, if values are handed on */
+    uint32_t later_count;
+    uint32_t later_next;
     struct ikv_scratch alone;
     uint32_t alone_count;
     uint32_t alone_next;
@@ -102,7 +105,8 @@ static inline bool ikv_run_is_done(const struct ikv_run *run)
     return run->in_flight == 0 &&
            (run->fatal ||
             (run->hits_planned == run->search.hit_count && run->tail_next == run->tail_count &&
-             run->alone_next == run->alone_count && ikv_search_peek(&run->search) == UINT64_MAX));
+             run->later_next == run->later_count && run->alone_next == run->alone_count &&
+             ikv_search_peek(&run->search) == UINT64_MAX));
 }
 /* Keys without a record get their status. */
 void ikv_run_finish(struct ikv_run *run);
@@ -134,6 +138,16 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
 /* The whole content of one record lies in the arena. */
 void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
                        const unsigned char *record, uint32_t size);
+/* Whether values are not kept, but handed on to the caller. */
+static inline bool ikv_run_passes_on(const struct ikv_run *run)
+{
+    return run->batch->options.each || run->batch->options.values;
+}
+/* Whether the rest of a record of that size may be read now: values that are handed on are to take
+ * little memory, but one at a time always goes. */
+bool ikv_tail_fits(const struct ikv_run *run, uint32_t size);
+/* Make the next record that waits for memory a tail to be planned, if it may be now. */
+bool ikv_resume_later(struct ikv_run *run);
 /* The key of a hit as it is stored; `room` may be used for it. */
 const unsigned char *ikv_stored_key(const struct ikv_run *run, uint32_t key,
                                     unsigned char room[IKV_KEY_WIDTH_MAX]);

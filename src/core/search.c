@@ -110,7 +110,6 @@ void ikv_search_begin(struct ikv_search *search)
     search->hit_count = 0;
     search->queue_head = search->queue_tail = IKV_NO_CHUNK;
     search->corrupt_pages = 0;
-    search->corrupt_page = 0;
     if (search->fences->count && search->index->pages)
         cut_at_fences(search);
     else
@@ -294,12 +293,6 @@ static void divide(struct ikv_search *search, uint32_t begin, struct ikv_chunk p
     open_chunk(search, right_begin, right);
 }
 
-static void page_is_corrupt(struct ikv_search *search, const struct ikv_page *page)
-{
-    if (search->corrupt_pages++ == 0)
-        search->corrupt_page = page->number;
-}
-
 void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page *page)
 {
     const struct ikv_chunk chunk = search->chunks[begin];
@@ -312,7 +305,7 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page 
 
     if (search->match != IKV_EXACT) {
         if (!page_is_intact(search, page)) {
-            page_is_corrupt(search, page);
+            search->corrupt_pages++;
             ikv_search_fail(search, begin, IKV_CORRUPT);
             return;
         }
@@ -324,7 +317,7 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page 
     if (resolve_exact(search, page, middle_begin, middle_end) > 0)
         believed = false;
     if (!believed && !page_is_intact(search, page)) {
-        page_is_corrupt(search, page);
+        search->corrupt_pages++;
         set_status(search, begin, end, IKV_CORRUPT);
         for (uint32_t i = hits_before; i < search->hit_count; i++)
             search->status[search->hits[i].key] = IKV_FOUND; /* proven by their records */

@@ -90,7 +90,6 @@ struct ikv_search {
     uint32_t queue_head;
     uint32_t queue_tail;
     uint32_t corrupt_pages; /* pages whose checksum or order was wrong */
-    uint64_t corrupt_page;  /* the first of them */
 };
 
 /* Set up the chunks; the fields from index to matched are set. */

@@ -1,4 +1,5 @@
-/* An open store. Nothing in it changes until it is closed, so threads share it without locks. */
+/* An open store. What it is does not change until it is closed, so threads share it without locks;
+ * what it learns from lookups (pages, fences, pace) is hints, each safe for threads by itself. */
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 

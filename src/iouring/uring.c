@@ -172,6 +172,11 @@ unsigned ikv_uring_feature_bits(const struct ikv_io *io)
     return io->ring.features;
 }
 
+static bool uring_is_broken(const struct ikv_io *io)
+{
+    return io->broken != 0;
+}
+
 static uint64_t uring_system_calls(const struct ikv_io *io)
 {
     return io->system_calls;
@@ -184,5 +189,6 @@ const struct ikv_io_backend ikv_io_uring = {.name = "uring",
                                             .submit = uring_submit,
                                             .reap = uring_reap,
                                             .system_calls = uring_system_calls,
+                                            .is_broken = uring_is_broken,
                                             .features = ikv_uring_feature_bits,
                                             .forget_file = ikv_uring_forget_file};

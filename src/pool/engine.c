@@ -189,10 +189,13 @@ void ikv_engine_close(ikv_engine *engine)
 {
     if (!engine)
         return;
-    if (!ikv_process_is_forked(&engine->process)) {
-        (void)pthread_mutex_lock(&engine->lock);
-        stop(engine);
-        (void)pthread_mutex_unlock(&engine->lock);
+    struct ikv_engine *here = engine;
+    while (here && ikv_process_is_forked(&here->process))
+        here = atomic_load(&here->heir);
+    if (here) {
+        (void)pthread_mutex_lock(&here->lock);
+        stop(here);
+        (void)pthread_mutex_unlock(&here->lock);
     }
     release(engine);
 }
@@ -330,6 +333,7 @@ void ikv_detach(struct ikv_attachment *attachment)
     ikv_detach(atomic_load(&attachment->heir));
     if (!ikv_process_is_forked(&engine->process)) {
         (void)pthread_mutex_lock(&engine->lock);
+        attachment->is_closing = true; /* callbacks may submit more */
         ikv_jobs_cancel(engine, attachment);
         while (attachment->batches > 0)
             (void)pthread_cond_wait(&engine->quiet, &engine->lock);
@@ -359,10 +363,15 @@ unsigned ikv_attachment_workers(struct ikv_attachment *attachment)
     return workers;
 }
 
-bool ikv_attachment_has_rings(struct ikv_attachment *attachment)
+int ikv_attachment_ring_code(struct ikv_attachment *attachment)
 {
-    return ikv_io_ring() != NULL &&
-           atomic_load_explicit(&attachment->engine->ring_code, memory_order_relaxed) == 0;
+    struct ikv_attachment *heir = attachment;
+
+    if (!ikv_io_ring())
+        return IKV_E_UNSUPPORTED;
+    for (; heir && ikv_process_is_forked(&heir->engine->process); heir = atomic_load(&heir->heir))
+        ;
+    return heir ? atomic_load_explicit(&heir->engine->ring_code, memory_order_relaxed) : 0;
 }
 
 ikv_engine *ikv_store_engine(const ikv_store *store)

@@ -70,6 +70,7 @@ struct ikv_attachment {
     ikv_store *store;
     _Atomic(struct ikv_attachment *) heir; /* in the child of a fork; NULL: none yet */
     struct ikv_lane lane;
+    bool is_closing;       /* takes no more batches */
     unsigned batches;      /* of this store, until their completion was made known */
     atomic_bool used_ring; /* a ring may know its files */
 };

@@ -90,6 +90,8 @@ static int push(struct ikv_attachment *attachment, struct ikv_result *result, bo
         result->runs[i]->job = job;
     (void)pthread_mutex_lock(&engine->lock);
     int code = wait_for_room(engine, may_wait);
+    if (attachment->is_closing)
+        code = IKV_E_CANCELED;
     if (code == 0) {
         atomic_store_explicit(&job->busy, true, memory_order_release);
         engine->batches++;

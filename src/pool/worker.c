@@ -17,6 +17,9 @@
 /* Shards in flight in one worker; more wait in the queue. */
 #define ACTIVE_MAX 64
 
+/* Reads with pread for each time that the ring is waited for, if there are both. */
+#define PLAIN_READS 16
+
 /* A ring that could not be had is tried again after so many nanoseconds. */
 #define RING_RETRY UINT64_C(1000000000)
 
@@ -35,32 +38,44 @@ static uint64_t bytes_most(const ikv_engine_options *options)
     return options->bytes_in_flight ? ikv_max(options->bytes_in_flight / options->threads, 1) : 0;
 }
 
-/* A ring that was opened for reads through the page cache is opened anew for direct ones, when it
- * is not in use. */
-static bool is_good_ring(const struct ikv_window *ring, bool direct)
+static bool is_broken(const struct ikv_window *ring)
 {
-    return ring->backend && (ring->direct || !direct || !ikv_window_is_idle(ring));
+    return ring->backend->is_broken && ring->backend->is_broken(ring->io);
+}
+
+/* A ring that was opened for reads through the page cache is opened anew for direct ones, and one
+ * that the kernel serves no more in any case; but not while it is in use. */
+static bool is_to_be_opened(const struct ikv_window *ring, bool direct)
+{
+    if (!ring->backend)
+        return true;
+    return ikv_window_is_idle(ring) && (is_broken(ring) || (direct && !ring->direct));
 }
 
 static int open_ring(struct ikv_worker *worker, bool direct)
 {
     const ikv_engine_options *options = &worker->engine->options;
     const struct ikv_io_backend *backend = ikv_io_ring();
-    const struct ikv_window_options window = {
+    const struct ikv_window_options wanted = {
         .depth = options->depth,
         .bytes_most = bytes_most(options),
-        .direct = direct,
+        .direct = direct || worker->ring.direct,
     };
+    struct ikv_window ring;
 
-    if (is_good_ring(&worker->ring, direct))
-        return 0;
     if (!backend)
         return IKV_E_UNSUPPORTED;
+    if (!is_to_be_opened(&worker->ring, direct))
+        return is_broken(&worker->ring) ? -EIO : 0;
     if (worker->ring_code && ikv_clock() - worker->ring_tried < RING_RETRY)
         return worker->ring_code;
-    ikv_window_close(&worker->ring);
-    int code = ikv_window_open(&worker->ring, backend, &window);
+    int code = ikv_window_open(&ring, backend, &wanted);
+    if (code < 0 && worker->ring.backend && !is_broken(&worker->ring))
+        return 0; /* the one there is will do */
     set_ring_code(worker, code);
+    ikv_window_close(&worker->ring);
+    if (code == 0)
+        worker->ring = ring;
     return code;
 }
 
@@ -166,8 +181,13 @@ static void reap(struct ikv_worker *worker)
     struct ikv_window *plain = &worker->plain;
     struct ikv_window *ring = &worker->ring;
 
-    if (plain->backend && !ikv_window_is_idle(plain))
+    /* Waiting for the ring may take as long as many reads from the page cache. */
+    for (unsigned n = 0; n < PLAIN_READS && plain->backend && !ikv_window_is_idle(plain); n++) {
         ikv_run_complete(ikv_window_reap(plain));
+        if (!ring->backend || ikv_window_is_idle(ring))
+            return;
+        plan_in_turn(worker);
+    }
     if (ring->backend && !ikv_window_is_idle(ring))
         ikv_run_complete(ikv_window_reap(ring));
 }
