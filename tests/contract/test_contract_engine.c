@@ -53,15 +53,6 @@ static void forbid(long call, int error)
     CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
-static void limit(int resource, rlim_t most)
-{
-    struct rlimit now;
-
-    CHILD_CHECK(getrlimit(resource, &now) == 0);
-    now.rlim_cur = most;
-    CHILD_CHECK(setrlimit(resource, &now) == 0);
-}
-
 /* ---------------------------------------------------------------- what must come of it */
 
 static ikv_store *child_open(ikv_backend backend)
@@ -155,11 +146,12 @@ static void seccomp_refuses(void **state)
 /* Registered buffers are locked memory, and may be refused: a ring is a ring without them. */
 static void child_without_locked_memory(void *user)
 {
+    const struct rlimit none = {0, 0};
     ikv_store *store = child_open(IKV_BACKEND_AUTO);
     ikv_stats stats;
 
     (void)user;
-    limit(RLIMIT_MEMLOCK, 0);
+    CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
     child_batch(store, &stats);
     CHILD_CHECK(stats.fallback != 0 ? strcmp(stats.backend, "pread") == 0
                                     : strcmp(stats.backend, "uring") == 0);
@@ -178,14 +170,17 @@ static void child_without_descriptors(void *user)
     ikv_store *store = child_open(IKV_BACKEND_AUTO);
     ikv_store *with_ring = child_open(IKV_BACKEND_URING);
     struct rlimit before;
+    struct rlimit few;
     ikv_stats stats;
 
     (void)user;
     CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    limit(RLIMIT_NOFILE, 1);
+    few = before;
+    few.rlim_cur = 1;
+    CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
     child_auto_falls_back(store, -EMFILE);
     child_uring_fails(with_ring, -EMFILE, "EMFILE");
-    limit(RLIMIT_NOFILE, before.rlim_cur);
+    CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
     stats.fallback = -EMFILE;
     for (int tries = 0; tries < 200 && stats.fallback != 0; tries++) {
         (void)nanosleep(&moment, NULL);
