@@ -154,3 +154,21 @@ for batch in 1 499; do # the batch before ends there
     run 2 get store --keys some --missing error --batch "$batch"
     tail -n 1 "$err" | grep -q nonsense || fail 'told too early'
 done
+
+# A worker that can't have the ring that was asked for: all is well without it, or the answers end
+# there, with the reason. (The more descriptors, the more rings.)
+for files in 4 5 6 7 8 9 10; do
+    last="get --backend uring with $files descriptors"
+    # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
+    (ulimit -n "$files" && exec "$indexkv" get store --keys keys --missing empty --backend uring \
+        --threads 4 --batch 300) >"$out" 2>"$err"
+    case $? in
+        0) same expected "$out" ;;
+        5)
+            [ "$(wc -l <"$err")" -eq 1 ] || fail 'expected one message'
+            head -c "$(wc -c <"$out")" expected >answers
+            same answers "$out"
+            ;;
+        *) fail 'exit status 0 or 5 expected' ;;
+    esac
+done
