@@ -20,12 +20,12 @@
 #define PATIENCE_MIN     16
 #define PATIENCE_MAX     4096
 
-/* Keys of a shard: at least so many, or they are not worth a worker's waking; at most so many, so
- * that others have their turn; and some more shards than workers, if they are large, because
- * workers are not equally fast. */
+/* Keys of a shard: at least so many, or they are not worth a worker's waking; and no more than so
+ * many. Large shards are good: the denser the keys, the more of their records share a read. Where
+ * they are large anyway there are more of them than workers, which are not equally fast. */
 #define SHARD_KEYS_MIN  64
-#define SHARD_KEYS_MAX  16384
-#define SHARD_KEYS_EVEN 1024
+#define SHARD_KEYS_MAX  131072
+#define SHARD_KEYS_EVEN 65536
 
 /* ---------------------------------------------------------------- arguments */
 
