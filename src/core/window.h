@@ -19,7 +19,7 @@
 
 /* What is read besides, at most: of pages the beginning of the next, their checksums, and whole
  * blocks if the file is direct. */
-#define IKV_READ_SURPLUS ((uint32_t)4 * IKV_ALIGN_MAX)
+#define IKV_READ_SURPLUS ((uint64_t)4 * IKV_ALIGN_MAX)
 
 /* What was asked for, and the request that gets it. */
 struct ikv_slot_read {
