@@ -32,6 +32,7 @@ static struct {
     atomic_uint fail_from; /* creates of this number and above fail, */
     atomic_uint fail_to;   /* up to this one not included */
     atomic_int code;
+    atomic_bool broken;   /* reads are not taken any more by the objects there are */
     atomic_uint requests; /* in flight, all objects together */
     atomic_uint requests_most;
     _Atomic uint64_t bytes;
@@ -44,11 +45,20 @@ static int rings_create(const struct ikv_io_options *options, struct ikv_io **re
 
     if (number >= atomic_load(&rings.fail_from) && number < atomic_load(&rings.fail_to))
         return atomic_load(&rings.code);
+    atomic_store(&rings.broken, false);
     return ikv_io_pread.create(options, ret);
+}
+
+static bool rings_is_broken(const struct ikv_io *io)
+{
+    (void)io;
+    return atomic_load(&rings.broken);
 }
 
 static int rings_submit(struct ikv_io *io, struct ikv_io_request *request)
 {
+    if (atomic_load(&rings.broken))
+        return -EBADF;
     const unsigned requests = atomic_fetch_add(&rings.requests, 1) + 1;
     const uint64_t bytes = atomic_fetch_add(&rings.bytes, request->length) + request->length;
     unsigned most = atomic_load(&rings.requests_most);
@@ -98,6 +108,7 @@ static void rings_reset(void)
     backend.create = rings_create;
     backend.submit = rings_submit;
     backend.reap = rings_reap;
+    backend.is_broken = rings_is_broken;
 }
 
 static void rings_fail(unsigned from, unsigned to, int code)
@@ -292,13 +303,34 @@ static void explicit_uring_fails(void **state)
     }
 }
 
+/* The kernel serves a ring no more: the next batch has a new one. */
+static void a_broken_ring_is_replaced(void **state)
+{
+    static const engine_way *const ways[] = {&uring_way, &auto_way};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        rings_reset();
+        ikv_engine *engine = engine_make(1, 0, 0, 0);
+        ikv_store *store = engine_open(world.path, IKV_KEY_U64, ways[i], engine);
+        assert_all_right(store);
+        for (unsigned n = 1; n < 4; n++) {
+            atomic_store(&rings.broken, true);
+            assert_all_right(store);
+            assert_int_equal(atomic_load(&rings.creates), n + 1);
+            assert_string_equal(ikv_result_stats(world.result)->backend, "uring");
+        }
+        ikv_close(store);
+        ikv_engine_close(engine);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_in_flight_are_bounded),
-        cmocka_unit_test(one_worker_without_a_ring),
-        cmocka_unit_test(no_worker_has_a_ring),
-        cmocka_unit_test(explicit_uring_fails),
+        cmocka_unit_test(bytes_in_flight_are_bounded), cmocka_unit_test(one_worker_without_a_ring),
+        cmocka_unit_test(no_worker_has_a_ring),        cmocka_unit_test(explicit_uring_fails),
+        cmocka_unit_test(a_broken_ring_is_replaced),
     };
 
     if (argc > 1)

@@ -10,6 +10,7 @@
 #include "tmpdir.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -276,6 +277,56 @@ static void signals_are_not_for_workers(void **state)
     ikv_engine_close(engine);
 }
 
+/* ---------------------------------------------------------------- a store that is closed */
+
+struct endless {
+    ikv_store *store;
+    unsigned char *keys;
+    size_t count;
+    atomic_uint batches;
+    atomic_int last; /* what submitting once more failed with */
+};
+
+static void once_more(void *user, ikv_result *result, int code)
+{
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+    struct endless *endless = user;
+
+    atomic_fetch_add(&endless->batches, 1);
+    options.done = once_more;
+    options.user = endless;
+    code = ikv_submit(endless->store, endless->keys, endless->count, NULL, &options, result, NULL);
+    if (code < 0) {
+        atomic_store(&endless->last, code);
+        ikv_result_free(result);
+    }
+}
+
+/* Its callbacks submit another batch each time: closing must come to an end all the same. */
+static void closing_ends_what_callbacks_keep_going(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < test_scaled(40); round++) {
+        ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+        struct endless endless = {.last = 0};
+        rng_state rng = {round};
+        ikv_error err;
+
+        endless.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
+        endless.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 70, &endless.count);
+        options.done = once_more;
+        options.user = &endless;
+        assert_ok(ikv_submit(endless.store, endless.keys, endless.count, NULL, &options,
+                             new_result(), &err),
+                  &err);
+        while (atomic_load(&endless.batches) < round % 5)
+            (void)sched_yield();
+        ikv_close(endless.store);
+        assert_int_equal(atomic_load(&endless.last), IKV_E_CANCELED);
+        free(endless.keys);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +334,7 @@ int main(void)
         cmocka_unit_test(resubmitted_and_freed_in_callbacks),
         cmocka_unit_test(full_queues),
         cmocka_unit_test(signals_are_not_for_workers),
+        cmocka_unit_test(closing_ends_what_callbacks_keep_going),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -4,6 +4,7 @@
 #include "engines.h"
 #include "hostkey.h"
 #include "rng.h"
+#include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -12,8 +13,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -319,6 +324,87 @@ static void no_call_after_a_refusal(void **state)
 
 /* ---------------------------------------------------------------- what is refused */
 
+/* ---------------------------------------------------------------- memory for long values */
+
+#define LONG_VALUES 30
+#define LONG_SIZE   ((size_t)3 << 20)
+#define LONG_MEMORY ((uint64_t)64 << 20) /* all of them at once would take 90 MiB */
+
+static uint64_t peak_memory(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : UINT64_MAX;
+}
+
+static int count_long(void *user, size_t index, const ikv_item *item)
+{
+    (void)index;
+    if (item->size == LONG_SIZE)
+        atomic_fetch_add((atomic_uint *)user, 1);
+    return 0;
+}
+
+/* In a child, whose peak is not one of an earlier test. 0: all came, in little memory. */
+static int stream_long_values(const char *path, const engine_way *way)
+{
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
+    ikv_result *result = NULL;
+    ikv_store *store = NULL;
+    uint64_t keys[LONG_VALUES];
+    atomic_uint calls = 0;
+    const uint64_t before = peak_memory();
+
+    for (uint64_t i = 0; i < LONG_VALUES; i++)
+        keys[i] = i;
+    open_options.backend = way->backend;
+    open_options.flags = way->flags;
+    options.each = count_long;
+    options.user = &calls;
+    if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&result) != 0)
+        return 1;
+    int code = ikv_get_many(store, keys, LONG_VALUES, &options, result, NULL);
+    const uint64_t after = peak_memory();
+    ikv_result_free(result);
+    ikv_close(store);
+    if (code != 0 || atomic_load(&calls) != LONG_VALUES)
+        return 2;
+    return test_is_sanitized() || after - before <= LONG_MEMORY ? 0 : 3;
+}
+
+static void long_values_take_turns(void **state)
+{
+    const ikv_writer_options options = store_options(IKV_KEY_U64);
+    char *path = tmpdir_file(&world.directory, "long");
+    unsigned char *value = must_malloc(LONG_SIZE);
+    engine_way ways[ENGINE_WAYS_MAX];
+    ikv_writer *writer = NULL;
+
+    (void)state;
+    memset(value, 'v', LONG_SIZE);
+    assert_ok(ikv_writer_new(path, &options, &writer, NULL), NULL);
+    for (uint64_t key = 0; key < LONG_VALUES; key++)
+        assert_ok(ikv_writer_add(writer, &key, value, LONG_SIZE, NULL), NULL);
+    assert_ok(ikv_writer_finish(writer, NULL, NULL), NULL);
+    free(value);
+    const size_t count = engine_ways(path, IKV_KEY_U64, ways);
+    for (size_t i = 0; i < count; i++) {
+        const pid_t child = fork();
+        int status = 0;
+
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(stream_long_values(path, &ways[i]));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) != 0)
+            fail_msg("%s: %d", ways[i].name, WEXITSTATUS(status));
+    }
+    (void)remove(path);
+    free(path);
+}
+
 static void wrong_options(void **state)
 {
     char *path = tmpdir_file(&world.directory, "options");
@@ -361,9 +447,9 @@ static void wrong_options(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_into_an_array), cmocka_unit_test(one_key_of_another_size),
-        cmocka_unit_test(values_to_a_function), cmocka_unit_test(no_call_after_a_refusal),
-        cmocka_unit_test(wrong_options),
+        cmocka_unit_test(values_into_an_array),   cmocka_unit_test(one_key_of_another_size),
+        cmocka_unit_test(values_to_a_function),   cmocka_unit_test(no_call_after_a_refusal),
+        cmocka_unit_test(long_values_take_turns), cmocka_unit_test(wrong_options),
     };
 
     if (argc > 1)

@@ -1,0 +1,141 @@
+/*
+ * A batch that has to be run where it was not meant to be: what the calling thread can't read
+ * without waiting goes to the workers, and comes back if no thread can be started.
+ */
+#include "indexkv.h"
+
+#include "engines.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include <cmocka.h>
+
+/* The linker gives a wrapper no context to carry. */
+static struct {
+    bool no_threads;
+    int refuse_from; /* reads without waiting that are made before they fail */
+    int code;
+    int made;
+} machine;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument)
+{
+    return machine.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
+}
+
+/* File systems differ in this; here it goes as the test says. The second name is the same call
+ * where files may be large. */
+ssize_t __wrap_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
+{
+    return __wrap_preadv2(fd, vector, count, offset, flags);
+}
+
+ssize_t __wrap_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
+{
+    (void)flags;
+    if (machine.made++ >= machine.refuse_from) {
+        errno = machine.code;
+        return -1;
+    }
+    return preadv(fd, vector, count, offset);
+}
+
+static tmpdir directory;
+
+static int group_setup(void **state)
+{
+    (void)state;
+    tmpdir_make(&directory);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    tmpdir_remove(&directory);
+    return 0;
+}
+
+/* Values so large that each takes a read of its own. */
+static void make_store(const char *path, rng_state *rng, store_model *ret_model)
+{
+    const ikv_writer_options options = store_options(IKV_KEY_U64);
+    const size_t size = 100000;
+    unsigned char *value = must_malloc(size);
+
+    rng_fill(rng, value, size);
+    model_init(ret_model, IKV_KEY_U64);
+    for (uint64_t key = 0; key < 40; key++) {
+        const uint64_t spread = key * 1000;
+        model_add(ret_model, &spread, value + key, size - key);
+    }
+    model_sort(ret_model, MODEL_KEEP_ALL);
+    store_write(path, ret_model, &options);
+    free(value);
+}
+
+/* However far the first try came, the answers are whole, and each key counts once. */
+static void batches_begin_again(void **state)
+{
+    static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, 0};
+    static const int codes[] = {EAGAIN, EOPNOTSUPP};
+    char *path = tmpdir_file(&directory, "store");
+    ikv_result *result = NULL;
+    store_model model;
+    rng_state rng = {5};
+
+    (void)state;
+    make_store(path, &rng, &model);
+    assert_ok(ikv_result_new(&result), NULL);
+    for (int round = 0; round < 200; round++) {
+        size_t count;
+        unsigned char *keys =
+            batch_keys(&model, &rng, round % 3 ? BATCH_ALL : BATCH_MIXED, 40, &count);
+        ikv_get_options options = IKV_GET_OPTIONS_INIT;
+        ikv_error err;
+
+        machine.no_threads = round % 2 == 0;
+        machine.refuse_from = (int)rng_below(&rng, 60);
+        machine.code = codes[round / 4 % 2];
+        machine.made = 0;
+        options.match = (ikv_match)(round % 3);
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &auto_way, NULL);
+        assert_ok(ikv_get_many(store, keys, count, &options, result, &err), &err);
+        assert_true(batch_is_right(&model, keys, count, options.match, result));
+        const ikv_stats *stats = ikv_result_stats(result);
+        assert_int_equal(stats->keys, count);
+        assert_int_equal(stats->found + stats->missing, count);
+        assert_true(stats->records <= stats->found);
+        assert_null(ikv_result_problem(result));
+        ikv_close(store);
+        free(keys);
+    }
+    ikv_result_free(result);
+    model_free(&model);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(batches_begin_again)};
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
