@@ -149,6 +149,9 @@ static void forks_with_batches_in_flight(void **state)
     const size_t threads = process_threads();
 
     (void)state;
+    /* The sanitizers' allocators are not for children of processes with threads. */
+    if (test_is_sanitized())
+        skip();
     for (size_t w = 0; w < world.way_count; w++)
         for (int own = 0; own <= 1; own++)
             forks(&world.ways[w], test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 60 : 12),
