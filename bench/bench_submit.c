@@ -29,7 +29,8 @@ struct submit_run {
     const struct submitter *submitter;
     ikv_completions *completions;
     struct place places[UNDER_WAY_MAX];
-    uint64_t next; /* batch */
+    uint64_t next;      /* batch */
+    unsigned in_flight; /* batches that have not come back */
 };
 
 static int submit(struct submit_run *run, struct place *place, struct bench_error *error)
@@ -42,7 +43,10 @@ static int submit(struct submit_run *run, struct place *place, struct bench_erro
     options.completions = run->completions;
     const int code = ikv_submit(batches->store, small_batches_keys(batches, place->batch),
                                 SMALL_BATCH_KEYS, NULL, &options, place->result, &err);
-    return code == 0 ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    if (code < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    run->in_flight++;
+    return BENCH_OK;
 }
 
 static struct place *wait_for_one(struct submit_run *run)
@@ -54,6 +58,7 @@ static struct place *wait_for_one(struct submit_run *run)
         if (poll(&ready, 1, -1) < 0 && errno != EINTR)
             return NULL;
     }
+    run->in_flight--;
     for (unsigned i = 0; i < run->submitter->under_way; i++) {
         if (run->places[i].result == result)
             return &run->places[i];
@@ -90,9 +95,13 @@ static int begin(struct submit_run *run, struct bench_error *error)
     return code;
 }
 
-/* Freeing a result that is under way cancels it, and waits. */
+/* A result goes only when it has come back. */
 static void end(struct submit_run *run)
 {
+    for (unsigned i = 0; i < run->submitter->under_way; i++)
+        ikv_cancel(run->places[i].result);
+    while (run->in_flight > 0 && wait_for_one(run))
+        ;
     for (unsigned i = 0; i < run->submitter->under_way; i++)
         ikv_result_free(run->places[i].result);
     ikv_completions_free(run->completions);
