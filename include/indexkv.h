@@ -386,7 +386,8 @@ typedef struct ikv_latency {
 /* Add one duration; add all of `one` to `total` (a new one is all zero). */
 IKV_API void ikv_latency_record(ikv_latency *latency, uint64_t nanoseconds);
 IKV_API void ikv_latency_add(ikv_latency *total, const ikv_latency *one);
-/* Nanoseconds within which `share` (0..1) of the reads were done; 0 if there were none. */
+/* Nanoseconds within which `share` (0..1) of the reads were done, by nearest rank: the end of its
+ * bucket, but within min_ns and max_ns; 0 if there were none. */
 IKV_API uint64_t ikv_latency_percentile(const ikv_latency *latency, double share);
 
 /*
@@ -520,7 +521,7 @@ typedef struct ikv_engine_options {
         .size = sizeof(ikv_engine_options)                                                         \
     }
 
-/* Start an engine. Memory: about 36 KiB * depth a worker once it has a ring, 1.2 MiB once it uses
+/* Start an engine. Memory: about 36 KiB * depth a worker once it has a ring, 160 KiB once it uses
  * pread. Errors: IKV_E_INVALID, -ENOMEM, -EAGAIN (no more threads). */
 IKV_API IKV_NODISCARD int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine,
                                          ikv_error *err);

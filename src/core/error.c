@@ -32,7 +32,7 @@ const char *ikv_strerror(int code)
     case IKV_E_CANCELED:
         return "canceled";
     case IKV_E_STATE:
-        return "used by a thread or process that it does not belong to";
+        return "not possible in this state, or from this thread";
     case IKV_E_UNSUPPORTED:
         return "not supported";
     case IKV_E_KEY_SYNTAX:

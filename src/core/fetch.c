@@ -176,7 +176,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     run->alone_count = run->alone_next = 0;
     run->latency_rows = 0;
     run->stats.backend = window->backend->name;
-    window->timed = window->timed || measures_latency(run);
+    window->timed = measures_latency(run) || (window->timed && !ikv_window_is_idle(window));
     if (window->backend->features)
         run->stats.ring_features = window->backend->features(window->io);
     begin_learning(run);
