@@ -1,0 +1,123 @@
+/* The tables of docs/performance.md, in Markdown. */
+#include "theory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Keys of u64, values of 100 bytes; a device as the one of RESULTS.md, about. */
+#define STRIDE       16
+#define WORDS        1
+#define DEFAULT_KEEP (UINT64_C(64) << 20)
+#define ALL          UINT64_MAX
+#define DEPTH        256
+
+static const struct theory_records records = {108, 108, false, true};
+static const struct theory_device device = {.iops = 80000, .latency = 65e-6};
+
+/* What `memory` holds of the index; page by page, or entry by entry with nothing held. */
+static struct theory_index keep(uint64_t pairs, uint64_t memory, bool entries)
+{
+    struct theory_memory held;
+
+    theory_memory(pairs, STRIDE, WORDS, memory, &held);
+    return (struct theory_index){.pairs = pairs,
+                                 .stride = STRIDE,
+                                 .entry_probes = entries,
+                                 .fences = held.fences,
+                                 .held = held.held,
+                                 .sums_on_disk = !entries && held.sums_on_disk,
+                                 .read_most = 16 << 10};
+}
+
+static struct theory_cost cost_of(const struct theory_index *index, double keys)
+{
+    struct theory_cost cost;
+
+    theory_cost(index, &records, &(struct theory_batch){keys, 1, 1}, &cost);
+    return cost;
+}
+
+static void print_bytes(double bytes)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+    int unit = 0;
+
+    for (; bytes >= 1000 && unit < 4; unit++)
+        bytes /= 1000;
+    printf(" %.3g %s |", bytes, units[unit]);
+}
+
+static void print_shape(uint64_t pairs, int power)
+{
+    const struct theory_index entries = keep(pairs, 0, true);
+    struct theory_index none = keep(pairs, 0, false);
+    struct theory_memory all, usual;
+
+    theory_memory(pairs, STRIDE, WORDS, ALL, &all);
+    theory_memory(pairs, STRIDE, WORDS, DEFAULT_KEEP, &usual);
+    printf("| 10^%d |", power);
+    print_bytes((double)pairs * STRIDE);
+    printf(" %" PRIu64 " |", theory_pages(pairs, STRIDE));
+    print_bytes((double)all.bytes_all);
+    printf(" %.3f | %" PRIu64 " | %.0f %% |", (double)all.bytes_all / (double)pairs, usual.step,
+           100.0 * (double)usual.held / (double)theory_pages(pairs, STRIDE));
+    printf(" %u | %u |\n", theory_levels_most(&none), theory_levels_most(&entries));
+}
+
+/* Reads a key: of the index, for one key and for batches; then all with the record. */
+static void print_reads(uint64_t pairs, int power)
+{
+    const uint64_t memories[] = {0, DEFAULT_KEEP};
+    const double batches[] = {1, 1000, 100000};
+
+    printf("| 10^%d |", power);
+    for (int b = 0; b < 3; b++) {
+        const struct theory_index entries = keep(pairs, 0, true);
+        printf(" %.2f |", cost_of(&entries, batches[b]).index_reads / batches[b]);
+    }
+    for (int m = 0; m < 2; m++)
+        for (int b = 0; b < 3; b++) {
+            struct theory_index index = keep(pairs, memories[m], false);
+            index.sums_on_disk = index.sums_on_disk && m == 1;
+            printf(" %.2f |", cost_of(&index, batches[b]).index_reads / batches[b]);
+        }
+    printf("\n");
+}
+
+/* Microseconds a key for one key alone, and for batches of 1,000 and 100,000. */
+static void print_times(uint64_t pairs, int power)
+{
+    const struct theory_index ways[] = {keep(pairs, 0, true), keep(pairs, 0, false),
+                                        keep(pairs, DEFAULT_KEEP, false)};
+    struct theory_index fences = keep(pairs, ALL, false), resident = fences;
+    const double batches[] = {1, 1000, 100000};
+
+    fences.held = 0;
+    resident.held = theory_pages(pairs, STRIDE);
+    printf("| 10^%d |", power);
+    for (int way = 0; way < 5; way++) {
+        struct theory_index index = way < 3 ? ways[way] : way == 3 ? fences : resident;
+        if (way == 1)
+            index.sums_on_disk = false;
+        for (int b = 0; b < 3; b++) {
+            const struct theory_cost cost = cost_of(&index, batches[b]);
+            printf("%s%.0f", b ? " / " : " ",
+                   1e6 * theory_time(&cost, &device, DEPTH).overlapped / batches[b]);
+        }
+        printf(" |");
+    }
+    printf("\n");
+}
+
+int main(void)
+{
+    static void (*const tables[])(uint64_t, int) = {print_shape, print_reads, print_times};
+
+    for (int t = 0; t < 3; t++) {
+        uint64_t pairs = 10000;
+        for (int power = 4; power <= 10; power++, pairs *= 10)
+            tables[t](pairs, power);
+        printf("\n");
+    }
+    return 0;
+}
