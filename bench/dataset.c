@@ -13,19 +13,56 @@
 #define RECORD_HEAD_SIZE 4 /* its size field */
 #define RECORD_SUM_SIZE  4 /* its checksum, not in plain files */
 
-static void put_number(unsigned char *to, uint64_t number)
+/* ---------------------------------------------------------------- keys and values */
+
+uint32_t dataset_key_size(const struct dataset *dataset)
 {
-    for (int i = 0; i < DATASET_VALUE_MIN; i++, number >>= 8)
-        to[i] = (unsigned char)number;
+    return dataset->key_size ? dataset->key_size : (uint32_t)sizeof(uint64_t);
+}
+
+ikv_key_type dataset_key_type(const struct dataset *dataset)
+{
+    const uint32_t size = dataset_key_size(dataset);
+
+    return size == sizeof(uint64_t) ? IKV_KEY_U64 : IKV_KEY_BYTES(size);
+}
+
+void dataset_put_key(const struct dataset *dataset, uint64_t i, unsigned char *key)
+{
+    const uint64_t words[2] = {dataset_key(i), dataset_key(~i)};
+
+    memcpy(key, words, dataset_key_size(dataset));
+}
+
+/* dataset_key backwards; the factors are the inverses of its own, modulo 2^64. */
+uint64_t dataset_number(const unsigned char *key)
+{
+    uint64_t x = 0;
+
+    memcpy(&x, key, sizeof x);
+    x = (x ^ (x >> 31) ^ (x >> 62)) * 0x319642b2d24d8ec3u;
+    x = (x ^ (x >> 27) ^ (x >> 54)) * 0x96de1b173f119089u;
+    x = x ^ (x >> 30) ^ (x >> 60);
+    return x - 0x9e3779b97f4a7c15u;
+}
+
+void dataset_put_value(uint64_t i, unsigned char *value)
+{
+    for (int at = 0; at < DATASET_VALUE_MIN; at++, i >>= 8)
+        value[at] = (unsigned char)i;
+}
+
+bool dataset_is_value(const struct dataset *dataset, uint64_t i, const void *value, size_t size)
+{
+    unsigned char number[DATASET_VALUE_MIN];
+
+    dataset_put_value(i, number);
+    return size == dataset->value_size && memcmp(value, number, sizeof number) == 0;
 }
 
 bool dataset_is_answer(const struct dataset *dataset, uint64_t i, const ikv_item *item)
 {
-    unsigned char number[DATASET_VALUE_MIN];
-
-    put_number(number, i);
-    return item->status == IKV_FOUND && item->size == dataset->value_size &&
-           memcmp(item->value, number, sizeof number) == 0;
+    return item->status == IKV_FOUND && dataset_is_value(dataset, i, item->value, item->size);
 }
 
 /* ---------------------------------------------------------------- making one */
@@ -36,9 +73,10 @@ static int write_pairs(const struct dataset *dataset, ikv_writer *writer, ikv_er
     int code = value ? 0 : -ENOMEM;
 
     for (uint64_t i = 0; i < dataset->pairs && code == 0; i++) {
-        const uint64_t key = dataset_key(i);
-        put_number(value, i);
-        code = ikv_writer_add(writer, &key, value, dataset->value_size, err);
+        unsigned char key[DATASET_KEY_MAX];
+        dataset_put_key(dataset, i, key);
+        dataset_put_value(i, value);
+        code = ikv_writer_add(writer, key, value, dataset->value_size, err);
     }
     free(value);
     return code;
@@ -52,7 +90,7 @@ static int make(const struct dataset *dataset, const char *path, struct bench_er
     ikv_error err = {.message = "out of memory"};
 
     (void)fprintf(stderr, "making %s\n", path);
-    options.key_type = IKV_KEY_U64;
+    options.key_type = dataset_key_type(dataset);
     options.flags = dataset->plain ? IKV_WRITE_PLAIN : 0;
     options.store_id = dataset->plain ? NULL : id;
     options.expected_pairs = dataset->pairs;
@@ -89,7 +127,7 @@ static int check(const struct dataset *dataset, const char *path, struct bench_e
     ikv_error err;
     ikv_info info;
 
-    options.key_type = IKV_KEY_U64;
+    options.key_type = dataset_key_type(dataset);
     options.backend = IKV_BACKEND_PREAD;
     options.index_memory = 1;
     if (ikv_open(path, &options, &store, &err) < 0)
@@ -109,16 +147,24 @@ static int make_directory(const char *directory, struct bench_error *error)
     return BENCH_OK;
 }
 
-int dataset_get(const struct dataset *dataset, char *path, size_t size, struct bench_error *error)
+int dataset_path(const struct dataset *dataset, const char *suffix, char *path, size_t size,
+                 struct bench_error *error)
 {
-    const int length =
-        snprintf(path, size, "%s/u64-%" PRIu64 "x%" PRIu32 ".%s", dataset->directory,
-                 dataset->pairs, dataset->value_size, dataset->plain ? "plain" : "ikv");
-    int code = BENCH_OK;
+    char key[16];
+    const int length = snprintf(path, size, "%s/%s-%" PRIu64 "x%" PRIu32 ".%s", dataset->directory,
+                                ikv_key_type_name(dataset_key_type(dataset), key, sizeof key),
+                                dataset->pairs, dataset->value_size, suffix);
 
     if (length < 0 || (size_t)length >= size)
         return bench_error_set(error, BENCH_FAILED, "%s: too long", dataset->directory);
-    if (access(path, F_OK) != 0) {
+    return BENCH_OK;
+}
+
+int dataset_get(const struct dataset *dataset, char *path, size_t size, struct bench_error *error)
+{
+    int code = dataset_path(dataset, dataset->plain ? "plain" : "ikv", path, size, error);
+
+    if (code == BENCH_OK && access(path, F_OK) != 0) {
         code = make_directory(dataset->directory, error);
         if (code == BENCH_OK)
             code = make(dataset, path, error);
@@ -128,13 +174,15 @@ int dataset_get(const struct dataset *dataset, char *path, size_t size, struct b
 
 /* ---------------------------------------------------------------- warm */
 
-int dataset_warm(const char *path, struct bench_error *error)
+static int read_through(const char *path, bool anew, struct bench_error *error)
 {
     const size_t size = (size_t)1 << 20;
     unsigned char *buffer = malloc(size);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
 
+    if (anew && fd >= 0 && fdatasync(fd) == 0) /* only what is on the device is dropped */
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     if (buffer && fd >= 0) {
         do
             n = read(fd, buffer, size);
@@ -144,4 +192,14 @@ int dataset_warm(const char *path, struct bench_error *error)
     if (fd >= 0)
         (void)close(fd);
     return n == 0 ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "%s: can't be read", path);
+}
+
+int dataset_warm(const char *path, struct bench_error *error)
+{
+    return read_through(path, false, error);
+}
+
+int dataset_read_anew(const char *path, struct bench_error *error)
+{
+    return read_through(path, true, error);
 }

@@ -16,7 +16,9 @@ static void help(void)
     printf("indexkv_bench: benchmarks of libindexkv\n\n"
            "  --data=DIR     where data sets are kept, which are made when they are missing;\n"
            "                 default: bench-data\n"
-           "  --pairs=N      in the main data set; default: 10000000 (2 GB of disk in all)\n\n"
+           "  --pairs=N      in the main data set; default: 10000000 (2 GB of disk in all,\n"
+           "                 and as much for each other store that it is compared with)\n"
+           "  --key-size=N   of resident and single: 8, u64, or 16, byte strings; default: 8\n\n"
            "Exit status: 0; 1 if a benchmark failed; 77 if none could be run here.\n\n"
            "google-benchmark's own options:\n\n");
     bench_help();
@@ -24,16 +26,19 @@ static void help(void)
 
 static int parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.data = "bench-data", .pairs = 10000000};
+    *options = (struct options){.data = "bench-data", .pairs = 10000000, .key_size = 8};
     for (int i = 1; i < argc; i++) {
         char *end = "";
         if (strncmp(argv[i], "--data=", 7) == 0)
             options->data = argv[i] + 7;
         else if (strncmp(argv[i], "--pairs=", 8) == 0)
             options->pairs = strtoull(argv[i] + 8, &end, 10);
+        else if (strncmp(argv[i], "--key-size=", 11) == 0)
+            options->key_size = (uint32_t)strtoul(argv[i] + 11, &end, 10);
         else
             end = argv[i];
-        if (*end != '\0' || options->pairs < 10000) {
+        if (*end != '\0' || options->pairs < 10000 ||
+            (options->key_size != 8 && options->key_size != 16)) {
             (void)fprintf(stderr, "indexkv_bench: %s: no such option, or out of range\n", argv[i]);
             return -1;
         }
@@ -56,6 +61,7 @@ int main(int argc, char **argv)
     cold_register(&options);
     warm_register(&options);
     plain_register(&options);
+    resident_register(&options);
     engines_register(&options);
     bench_run(&summary);
     if (summary.failed > 0 || summary.skipped > 0)

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 struct options {
-    const char *data; /* directory of the data sets */
-    uint64_t pairs;   /* in the main one */
+    const char *data;  /* directory of the data sets */
+    uint64_t pairs;    /* in the main one */
+    uint32_t key_size; /* of resident and single: 8 or 16 */
 };
 
 #endif

@@ -148,7 +148,7 @@ function print_ratios(    i, name) {
 
 # Counters that have no column, of the families that are about them.
 function print_counters(    i, j, name, line, n, counter, shown) {
-    n = split("probes_per_item levels call_p50_ns call_p99_ns call_max_ns index_read_p50_ns " \
+    n = split("probes_per_item levels get_p50_ns get_p99_ns call_p50_ns call_p99_ns call_max_ns index_read_p50_ns " \
         "index_read_p99_ns record_read_p50_ns record_read_p99_ns fences index_memory " \
         "index_memory_bound reads_per_item_batch_001 reads_per_item_batch_002 " \
         "reads_per_item_batch_004 reads_per_item_batch_008 reads_per_item_batch_016 " \
@@ -157,7 +157,7 @@ function print_counters(    i, j, name, line, n, counter, shown) {
     for (i = 1; i <= count; i++) {
         name = names[i]
         line = ""
-        if (name !~ /^(probes|plain|callers|cold\/latency)/)
+        if (name !~ /^(probes|plain|callers|single|cold\/latency)/)
             continue
         for (j = 1; j <= n; j++)
             if ((name, counter[j]) in value)

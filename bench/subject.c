@@ -123,8 +123,10 @@ static void report(struct bench_state *state, const struct turns *turns,
     const struct step *mine = &totals[0];
 
     bench_items(state, mine->items);
-    bench_counter(state, "reads_per_second", rate(mine), BENCH_VALUE);
-    bench_counter(state, "reads_per_item", (double)mine->reads, BENCH_PER_ITEM);
+    if (mine->reads > 0) {
+        bench_counter(state, "reads_per_second", rate(mine), BENCH_VALUE);
+        bench_counter(state, "reads_per_item", (double)mine->reads, BENCH_PER_ITEM);
+    }
     bench_counter(state, "cpu_ns_per_item", mine->spent.cpu * 1e9, BENCH_PER_ITEM);
     if (mine->calls > 0) {
         bench_counter(state, "calls_per_item", (double)mine->calls, BENCH_PER_ITEM);

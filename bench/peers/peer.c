@@ -1,0 +1,133 @@
+#include "peer.h"
+#include "index_keys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- pairs to make it from */
+
+struct pair_source {
+    const struct dataset *data;
+    struct index_keys *index; /* NULL: in the order of the data set */
+    uint64_t next;
+    unsigned char key[DATASET_KEY_MAX];
+    unsigned char *value;
+};
+
+bool pair_source_next(struct pair_source *source, const unsigned char **key,
+                      const unsigned char **value)
+{
+    uint64_t number = source->next;
+
+    if (source->next == source->data->pairs)
+        return false;
+    source->next++;
+    if (source->index) {
+        index_keys_get(source->index, number, source->key);
+        number = dataset_number(source->key);
+    } else {
+        dataset_put_key(source->data, number, source->key);
+    }
+    dataset_put_value(number, source->value);
+    *key = source->key;
+    *value = source->value;
+    return true;
+}
+
+static int make_from(const struct peer *peer, const char *path, struct index_keys *index,
+                     struct bench_error *error)
+{
+    struct pair_source pairs = {.data = &peer->data, .index = index};
+
+    pairs.value = bench_new(peer->data.value_size);
+    int code = peer->kind->make(peer, path, &pairs, error);
+    free(pairs.value);
+    if (code == BENCH_OK && pairs.next != peer->data.pairs)
+        code = bench_error_set(error, BENCH_FAILED, "%s: not all pairs were taken", path);
+    return code;
+}
+
+/* It gets its name when it is whole, so what has the name is. */
+static int make(const struct peer *peer, const char *path, struct bench_error *error)
+{
+    struct index_keys index;
+    char partial[PATH_MAX + 16];
+
+    (void)fprintf(stderr, "making %s\n", path);
+    (void)snprintf(partial, sizeof partial, "%s.%ld", path, (long)getpid());
+    int code = index_keys_open(&index, &peer->data, error);
+    if (code == BENCH_OK)
+        code = make_from(peer, partial, peer->kind->in_key_order ? &index : NULL, error);
+    index_keys_close(&index);
+    if (code == BENCH_OK && rename(partial, path) != 0)
+        code = bench_error_set(error, BENCH_FAILED, "%s: %s", path, strerror(errno));
+    return code;
+}
+
+/* ---------------------------------------------------------------- life */
+
+void *peer_new(size_t size, const struct peer_kind *kind, const struct dataset *data)
+{
+    struct peer *peer = bench_new(size);
+
+    peer->kind = kind;
+    peer->data = *data;
+    return peer;
+}
+
+struct peer *peer_use(struct peer *peer)
+{
+    peer->users++;
+    return peer;
+}
+
+void peer_leave(struct peer *peer)
+{
+    if (--peer->users > 0)
+        return;
+    free(peer->answers.values);
+    free(peer->answers.sizes);
+    peer->kind->close(peer);
+}
+
+int peer_open(struct peer *peer, size_t batch, struct bench_error *error)
+{
+    const struct peer_kind *kind = peer->kind;
+    char path[PATH_MAX];
+    int code = BENCH_OK;
+
+    if (peer->is_open)
+        return BENCH_OK;
+    if (kind->suffix) {
+        code = dataset_path(&peer->data, kind->suffix, path, sizeof path, error);
+        if (code == BENCH_OK && access(path, F_OK) != 0)
+            code = make(peer, path, error);
+    } else {
+        code = dataset_get(&peer->data, path, sizeof path, error);
+    }
+    peer->answers.value_size = peer->data.value_size;
+    peer->answers.values = bench_new(batch * peer->data.value_size);
+    peer->answers.sizes = bench_new(batch * sizeof *peer->answers.sizes);
+    if (code == BENCH_OK)
+        code = kind->open(peer, path, batch, error);
+    if (code == BENCH_OK)
+        code = kind->warm(peer, error);
+    peer->is_open = code == BENCH_OK;
+    return code;
+}
+
+void peer_ordered_key(const struct peer *peer, const unsigned char *key, unsigned char *ret_key)
+{
+    uint64_t x = 0;
+
+    if (dataset_key_size(&peer->data) != sizeof x) {
+        memcpy(ret_key, key, DATASET_KEY_MAX);
+        return;
+    }
+    memcpy(&x, key, sizeof x);
+    for (int i = 7; i >= 0; i--, x >>= 8)
+        ret_key[i] = (unsigned char)x;
+}
