@@ -46,6 +46,12 @@ static int parse(int argc, char **argv, struct options *options)
     return 0;
 }
 
+static void add_context(void *user, const char *name, const char *value)
+{
+    (void)user;
+    bench_context(name, value);
+}
+
 int main(int argc, char **argv)
 {
     struct bench_summary summary;
@@ -55,7 +61,7 @@ int main(int argc, char **argv)
     bench_init(&argc, argv, help);
     if (parse(argc, argv, &options) != 0)
         return 2;
-    context_add(options.data);
+    context_find(options.data, add_context, NULL);
     (void)snprintf(pairs, sizeof pairs, "%" PRIu64, options.pairs);
     bench_context("pairs", pairs);
     cold_register(&options);

@@ -1,5 +1,5 @@
 #include "raw.h"
-#include "bare_ring.h"
+#include "open_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ static int raw_open(struct subject *subject, struct bench_error *error)
     raw->blocks = (uint64_t)st.st_size / BLOCK;
     raw->random = 88172645463325252u;
     if (raw->options.depth > 0)
-        return bare_ring_open(&raw->ring, raw->options.depth, BLOCK, raw->fd, error);
+        return open_ring(&raw->ring, raw->options.depth, BLOCK, raw->fd, error);
     if (posix_memalign(&raw->buffer, BLOCK, BLOCK) != 0)
         return bench_error_set(error, BENCH_FAILED, "out of memory");
     return BENCH_OK;
@@ -72,7 +72,7 @@ static int read_through_ring(struct raw *raw)
 
     while (finished < raw->options.round) {
         while (started < raw->options.round && raw->ring.free_count > 0) {
-            bare_ring_read(&raw->ring, next_offset(raw), BLOCK);
+            (void)bare_ring_read(&raw->ring, next_offset(raw), BLOCK);
             started++;
         }
         const unsigned in_flight = bare_ring_in_flight(&raw->ring);

@@ -1,5 +1,5 @@
 #include "replay.h"
-#include "bare_ring.h"
+#include "open_ring.h"
 #include "record.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ static int replay_open(struct subject *subject, struct bench_error *error)
     if (code != BENCH_OK)
         return code;
     if (replay->options.backend == IKV_BACKEND_URING)
-        return bare_ring_open(&replay->ring, DEPTH, replay->longest, replay->fd, error);
+        return open_ring(&replay->ring, DEPTH, replay->longest, replay->fd, error);
     replay->buffer = bench_new(replay->longest);
     return BENCH_OK;
 }
@@ -107,7 +107,8 @@ static int read_through_ring(struct replay *replay, const struct read_list *list
 
     while (finished < list->count) {
         for (int i = 0; i < CHUNK && started < list->count && replay->ring.free_count > 0; i++) {
-            bare_ring_read(&replay->ring, list->reads[started].offset, list->reads[started].length);
+            (void)bare_ring_read(&replay->ring, list->reads[started].offset,
+                                 list->reads[started].length);
             started++;
         }
         const bool is_full = started == list->count || replay->ring.free_count == 0;

@@ -40,6 +40,9 @@ enum {
     OPTION_PROGRESS,
     OPTION_STATS,
     OPTION_OUTPUT_FORMAT,
+    OPTION_REPORT_JSON,
+    OPTION_REPORT_CSV,
+    OPTION_REPORT_PLOT,
     OPTION_OWN
 };
 #define OPTION_SPEC_HELP                                                                           \

@@ -25,6 +25,16 @@ int output_open(struct output *output)
     return STATUS_DONE;
 }
 
+int output_open_file(struct output *output, int fd, const char *name)
+{
+    *output = (struct output){.fd = fd, .name = name, .terminal = isatty(fd) == 1};
+    output->buffer = malloc(BUFFER_SIZE);
+    if (output->buffer != NULL)
+        return STATUS_DONE;
+    (void)close(fd);
+    return out_of_memory();
+}
+
 static void write_all(struct output *output, const unsigned char *bytes, size_t size)
 {
     while (size > 0 && output->error == 0) {
@@ -112,6 +122,7 @@ int output_close(struct output *output)
         return STATUS_DONE;
     if (output->error == EINTR)
         return STATUS_INTERRUPTED;
-    message("write error: %s", strerror(output->error));
+    message("%s%swrite error: %s", output->name ? output->name : "", output->name ? ": " : "",
+            strerror(output->error));
     return STATUS_IO;
 }

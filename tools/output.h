@@ -1,6 +1,6 @@
 /*
- * Standard output, buffered and checked. A failure is kept: later output goes nowhere, and
- * output_close reports it. A closed pipe ends the process quietly, as killed by SIGPIPE.
+ * Standard output, or a file, buffered and checked. A failure is kept: later output goes nowhere,
+ * and output_close reports it. A closed pipe ends the process quietly, as killed by SIGPIPE.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -11,14 +11,18 @@
 
 struct output {
     int fd;
-    int error;     /* errno of the first failure, 0: none */
-    bool terminal; /* it is shown to somebody: no control bytes from stores */
+    const char *name; /* of the file, for messages; NULL: standard output */
+    int error;        /* errno of the first failure, 0: none */
+    bool terminal;    /* it is shown to somebody: no control bytes from stores */
     unsigned char *buffer;
     size_t used;
 };
 
 /* Returns STATUS_DONE, or STATUS_IO after reporting. */
 int output_open(struct output *output);
+
+/* A file that was opened for writing; output_close closes it, and so does a failure here. */
+int output_open_file(struct output *output, int fd, const char *name);
 
 void output_bytes(struct output *output, const void *bytes, size_t size);
 void output_text(struct output *output, const char *text);

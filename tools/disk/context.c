@@ -1,5 +1,5 @@
-#include "context.h"
-#include "harness.h"
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "disk/context.h"
 
 #include <indexkv.h>
 
@@ -13,9 +13,20 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX 256
+
+struct finder {
+    context_fn add;
+    void *user;
+};
+
+static void add(const struct finder *finder, const char *name, const char *text)
+{
+    finder->add(finder->user, name, text);
+}
 
 /* ---------------------------------------------------------------- processor, memory, kernel */
 
@@ -39,30 +50,30 @@ static bool find_value(const char *path, const char *name, char *value)
     return found;
 }
 
-static void add_processor(void)
+static void add_processor(const struct finder *finder)
 {
     char text[TEXT_MAX];
     cpu_set_t set;
 
     if (find_value("/proc/cpuinfo", "model name", text))
-        bench_context("cpu", text);
+        add(finder, "cpu", text);
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         (void)snprintf(text, sizeof text, "%d usable, %ld online", CPU_COUNT(&set),
                        sysconf(_SC_NPROCESSORS_ONLN));
-        bench_context("cores", text);
+        add(finder, "cores", text);
     }
     if (find_value("/proc/meminfo", "MemTotal", text))
-        bench_context("memory", text);
+        add(finder, "memory", text);
 }
 
-static void add_kernel(void)
+static void add_kernel(const struct finder *finder)
 {
     char text[sizeof(struct utsname)];
     struct utsname name;
 
     if (uname(&name) == 0) {
         (void)snprintf(text, sizeof text, "%s %s %s", name.sysname, name.release, name.machine);
-        bench_context("kernel", text);
+        add(finder, "kernel", text);
     }
 }
 
@@ -81,7 +92,7 @@ static dev_t mounted_device(const char *line)
 
 /* Type and source of the file system on device number `device`: after the " - " in the line of
  * /proc/self/mountinfo whose third field is that number. */
-static void add_file_system(dev_t device)
+static void add_file_system(const struct finder *finder, dev_t device)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     char line[4096];
@@ -96,7 +107,7 @@ static void add_file_system(dev_t device)
             sscanf(rest, " - %255s %255s", type, source) != 2)
             continue;
         (void)snprintf(text, sizeof text, "%s on %s", type, source);
-        bench_context("file_system", text);
+        add(finder, "file_system", text);
         found = true;
     }
     if (file)
@@ -121,7 +132,7 @@ static bool read_attribute(const char *directory, const char *name, char *value)
     return length > 0;
 }
 
-static void add_device(dev_t device)
+static void add_device(const struct finder *finder, dev_t device)
 {
     static const struct {
         const char *path;
@@ -142,22 +153,23 @@ static void add_device(dev_t device)
     if (!realpath(link, directory))
         return; /* not a block device: a file system in memory, on a network, ... */
     char *name = strrchr(directory, '/');
-    bench_context("device", name + 1);
+    add(finder, "device", name + 1);
     if (read_attribute(directory, "partition", value))
         *name = '\0'; /* a partition's queue is its disk's */
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
         if (read_attribute(directory, attributes[i].path, value))
-            bench_context(attributes[i].name, value);
+            add(finder, attributes[i].name, value);
     }
 }
 
-/* Of the directory, or of the nearest one above that is there already. */
-static int find_device(const char *directory, dev_t *ret_device)
+/* Of a block device itself; otherwise of what the file is on, or the nearest directory above that
+ * is there already. */
+static int find_device(const char *name, dev_t *ret_device, bool *ret_itself)
 {
     char path[PATH_MAX];
     struct stat st;
 
-    (void)snprintf(path, sizeof path, "%s", directory);
+    (void)snprintf(path, sizeof path, "%s", name);
     while (stat(path, &st) != 0) {
         char *slash = strrchr(path, '/');
         if (slash && slash != path)
@@ -167,20 +179,39 @@ static int find_device(const char *directory, dev_t *ret_device)
         else
             return -1;
     }
-    *ret_device = st.st_dev;
+    *ret_itself = S_ISBLK(st.st_mode);
+    *ret_device = *ret_itself ? st.st_rdev : st.st_dev;
     return 0;
 }
 
-void context_add(const char *directory)
+void context_find(const char *path, context_fn add_fact, void *user)
 {
+    const struct finder finder = {add_fact, user};
     dev_t device;
+    bool itself;
 
-    bench_context("indexkv", ikv_version());
-    add_kernel();
-    add_processor();
-    bench_context("data", directory);
-    if (find_device(directory, &device) == 0) {
-        add_file_system(device);
-        add_device(device);
+    add(&finder, "indexkv", ikv_version());
+    add_kernel(&finder);
+    add_processor(&finder);
+    add(&finder, "data", path);
+    if (find_device(path, &device, &itself) == 0) {
+        if (!itself)
+            add_file_system(&finder, device);
+        add_device(&finder, device);
     }
+}
+
+void context_now(context_fn add_fact, void *user, int argc, char *const *argv)
+{
+    char text[1024];
+    size_t used = 0;
+    struct tm utc;
+    const time_t now = time(NULL);
+
+    if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0)
+        add_fact(user, "date", text);
+    text[0] = '\0';
+    for (int i = 0; i < argc && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "", argv[i]);
+    add_fact(user, "command_line", text);
 }

@@ -1,6 +1,6 @@
 /* What the kernel says that this process has read: /proc/self/io. */
-#ifndef BENCH_PROCESS_IO_H
-#define BENCH_PROCESS_IO_H
+#ifndef DISK_PROCESS_IO_H
+#define DISK_PROCESS_IO_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "process_io.h"
+#include "disk/process_io.h"
 
 #include <stdio.h>
 #include <stdlib.h>

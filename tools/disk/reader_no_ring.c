@@ -1,0 +1,30 @@
+/* In builds without liburing: there are no rings. */
+#define _POSIX_C_SOURCE 200809L
+#include "disk/worker.h"
+
+#include <indexkv.h>
+
+int disk_ring_open(void **ret_ring, int fd, unsigned depth, uint32_t block, char *features,
+                   size_t size, const char **ret_what)
+{
+    (void)ret_ring, (void)fd, (void)depth, (void)block, (void)features, (void)size;
+    *ret_what = "io_uring";
+    return IKV_E_UNSUPPORTED;
+}
+
+void disk_ring_close(void *ring)
+{
+    (void)ring;
+}
+
+int disk_ring_loop(struct disk_worker *worker)
+{
+    (void)worker;
+    return IKV_E_UNSUPPORTED;
+}
+
+int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count)
+{
+    (void)lister, (void)offsets, (void)count;
+    return IKV_E_UNSUPPORTED;
+}

@@ -1,0 +1,132 @@
+/* Reports for people: facts, then tables whose columns are aligned. Also numbers as text. */
+#include "report/report.h"
+#include "report/report_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct report_text report_number_text(double number)
+{
+    struct report_text result = {""};
+    if (isfinite(number))
+        snprintf(result.text, sizeof result.text,
+                 number == rint(number) && fabs(number) < 1e15 ? "%.0f" : "%.9g", number);
+    return result;
+}
+
+struct report_text report_bytes_text(double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    struct report_text result;
+    size_t unit = 0;
+    const char *sign = bytes < 0 ? "-" : "";
+    for (bytes = fabs(bytes); bytes >= 1024 && unit + 1 < REPORT_COUNT(units); unit++)
+        bytes /= 1024;
+    snprintf(result.text, sizeof result.text, bytes == rint(bytes) ? "%s%.0f %s" : "%s%.1f %s",
+             sign, bytes, units[unit]);
+    return result;
+}
+
+struct report_text report_value_text(const struct report_column *column,
+                                     const struct report_value *value)
+{
+    struct report_text result = {"-"};
+    if (value->kind == REPORT_TEXT)
+        snprintf(result.text, sizeof result.text, "%s", value->text);
+    else if (value->kind == REPORT_NUMBER && column->decimals == REPORT_BYTES)
+        result = report_bytes_text(value->number);
+    else if (value->kind == REPORT_NUMBER && isfinite(value->number))
+        snprintf(result.text, sizeof result.text, "%.*f", column->decimals, value->number);
+    return result;
+}
+
+/* ---------------------------------------------------------------- facts */
+
+static void write_facts(const struct report *report, struct output *output)
+{
+    for (size_t i = 0; i < report->fact_count; i++) {
+        const struct report_fact *fact = &report->facts[i];
+        output_format(output, "# %s: ", fact->name);
+        if (fact->value.kind == REPORT_TEXT)
+            output_foreign(output, fact->text, strlen(fact->text), false);
+        else
+            output_text(output, report_number_text(fact->value.number).text);
+        output_text(output, "\n");
+    }
+    if (report->interrupted)
+        output_text(output, "# interrupted: what had been measured by then\n");
+}
+
+/* ---------------------------------------------------------------- tables */
+
+/* The heading's second line. Bytes name their unit in each value. */
+static const char *shown_unit(const struct report_column *column)
+{
+    return column->decimals == REPORT_BYTES ? "" : column->unit;
+}
+
+static bool is_text(const struct report_series *series, size_t column)
+{
+    for (size_t i = 0; i < series->row_count; i++)
+        if (series->rows[i]->values[column].kind == REPORT_TEXT)
+            return true;
+    return false;
+}
+
+static int width_of(const struct report_series *series, size_t column)
+{
+    const struct report_column *spec = &series->columns[column];
+    size_t width = strlen(spec->head);
+    if (width < strlen(shown_unit(spec)))
+        width = strlen(shown_unit(spec));
+    for (size_t i = 0; i < series->row_count; i++) {
+        struct report_text text = report_value_text(spec, &series->rows[i]->values[column]);
+        if (width < strlen(text.text))
+            width = strlen(text.text);
+    }
+    return (int)width;
+}
+
+/* One line. row NULL: of headings, or of their units. */
+static void write_line(const struct report_series *series, struct output *output,
+                       const struct report_row *row, bool units)
+{
+    const char *gap = "";
+    for (size_t i = 0; i < series->column_count; i++) {
+        const struct report_column *column = &series->columns[i];
+        struct report_text text;
+        if (column->head == NULL)
+            continue;
+        if (row != NULL)
+            text = report_value_text(column, &row->values[i]);
+        else
+            snprintf(text.text, sizeof text.text, "%s", units ? shown_unit(column) : column->head);
+        int width = width_of(series, i);
+        output_format(output, "%s%*s", gap, is_text(series, i) ? -width : width, text.text);
+        gap = "  ";
+    }
+    if (row != NULL && row->note[0] != '\0')
+        output_format(output, "  %s", row->note);
+    output_text(output, "\n");
+}
+
+static void write_series(const struct report_series *series, struct output *output)
+{
+    output_format(output, "\n%s\n\n", series->title);
+    if (series->row_count == 0) {
+        output_text(output, "(nothing was measured)\n");
+        return;
+    }
+    write_line(series, output, NULL, false);
+    write_line(series, output, NULL, true);
+    for (size_t i = 0; i < series->row_count; i++)
+        write_line(series, output, series->rows[i], false);
+}
+
+void report_write_table(const struct report *report, struct output *output)
+{
+    write_facts(report, output);
+    for (size_t i = 0; i < report->series_count; i++)
+        write_series(report->series[i], output);
+}
