@@ -9,6 +9,7 @@
 #include "bound.h"
 #include "families.h"
 #include "key_pool.h"
+#include "peers/peer_indexkv.h"
 #include "peers/peer_lookups.h"
 
 #include <stdio.h>

@@ -151,10 +151,14 @@ int dataset_path(const struct dataset *dataset, const char *suffix, char *path, 
                  struct bench_error *error)
 {
     char key[16];
-    const int length = snprintf(path, size, "%s/%s-%" PRIu64 "x%" PRIu32 ".%s", dataset->directory,
-                                ikv_key_type_name(dataset_key_type(dataset), key, sizeof key),
-                                dataset->pairs, dataset->value_size, suffix);
+    char copy[16] = "";
 
+    if (dataset->copy > 0)
+        (void)snprintf(copy, sizeof copy, "-%" PRIu32, dataset->copy);
+    const int length =
+        snprintf(path, size, "%s/%s-%" PRIu64 "x%" PRIu32 "%s.%s", dataset->directory,
+                 ikv_key_type_name(dataset_key_type(dataset), key, sizeof key), dataset->pairs,
+                 dataset->value_size, copy, suffix);
     if (length < 0 || (size_t)length >= size)
         return bench_error_set(error, BENCH_FAILED, "%s: too long", dataset->directory);
     return BENCH_OK;

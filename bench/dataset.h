@@ -25,6 +25,7 @@ struct dataset {
     uint64_t pairs;
     uint32_t value_size; /* DATASET_VALUE_MIN or more */
     uint32_t key_size;   /* 8, which 0 means too: u64; 16: byte strings */
+    uint32_t copy;       /* 0, or the number of a copy, whose pages can be dropped alone */
     bool plain;          /* as the Rust crate writes it, without checksums and fences */
 };
 

@@ -11,6 +11,9 @@ void cold_register(const struct options *options);
 void warm_register(const struct options *options);
 void plain_register(const struct options *options);
 void resident_register(const struct options *options);
+void sharing_register(const struct options *options);
+void mixed_register(const struct options *options);
+void recovery_register(const struct options *options);
 /* These need engines. */
 void probes_register(const struct options *options);
 void callers_register(const struct options *options);

@@ -68,6 +68,9 @@ int main(int argc, char **argv)
     warm_register(&options);
     plain_register(&options);
     resident_register(&options);
+    sharing_register(&options);
+    mixed_register(&options);
+    recovery_register(&options);
     engines_register(&options);
     bench_run(&summary);
     if (summary.failed > 0 || summary.skipped > 0)

@@ -153,11 +153,14 @@ function print_counters(    i, j, name, line, n, counter, shown) {
         "index_memory_bound reads_per_item_batch_001 reads_per_item_batch_002 " \
         "reads_per_item_batch_004 reads_per_item_batch_008 reads_per_item_batch_016 " \
         "reads_per_item_batch_032 reads_per_item_batch_064 reads_per_item_batch_128 " \
-        "reads_per_item_batch_256", counter, " ")
+        "reads_per_item_batch_256 resident_items_per_second half_items_per_second " \
+        "cold_items_per_second share_there of_perfect caller_faults_a_batch faults_a_batch " \
+        "dropped_01 dropped_02 dropped_03 dropped_04 dropped_08 dropped_16 dropped_24 " \
+        "warmed_01 warmed_02 warmed_03 warmed_04 warmed_08 warmed_16 warmed_24", counter, " ")
     for (i = 1; i <= count; i++) {
         name = names[i]
         line = ""
-        if (name !~ /^(probes|plain|callers|single|cold\/latency)/)
+        if (name !~ /^(probes|plain|callers|single|mixed|recovery|cold\/latency)/)
             continue
         for (j = 1; j <= n; j++)
             if ((name, counter[j]) in value)

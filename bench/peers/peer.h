@@ -89,10 +89,7 @@ void peer_ordered_key(const struct peer *peer, const unsigned char *key, unsigne
 
 /* ---------------------------------------------------------------- those that there are */
 
-/* indexkv itself, on an engine of so many workers. */
-struct peer *peer_indexkv_new(const struct dataset *data, ikv_backend backend, uint32_t threads);
-
-/* Others: those that were found when this was built, the last one without a name. The table is
+/* Those that were found when this was built, the last one without a name. The table is
  * made by CMakeLists.txt. */
 struct peer_maker {
     const char *name;

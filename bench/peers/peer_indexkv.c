@@ -1,7 +1,7 @@
 /* indexkv, as the others are fed. */
+#include "peer_indexkv.h"
 #include "engines.h"
 #include "lookups.h"
-#include "peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +147,11 @@ static const char *indexkv_describe(const struct peer *peer, char *text, size_t 
     const struct peer_indexkv *indexkv = (const struct peer_indexkv *)peer;
 
     return engines_describe(ikv_result_stats(indexkv->result), text, size);
+}
+
+ikv_store *peer_indexkv_store(const struct peer *peer)
+{
+    return ((const struct peer_indexkv *)peer)->store;
 }
 
 struct peer *peer_indexkv_new(const struct dataset *data, ikv_backend backend, uint32_t threads)
