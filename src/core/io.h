@@ -64,6 +64,8 @@ struct ikv_io_backend {
     struct ikv_io_request *(*reap)(struct ikv_io *io);
 
     /* The rest may be NULL. */
+    /* Whether a finished request waits to be reaped, so that reap will hardly have to wait. */
+    bool (*has_finished)(const struct ikv_io *io);
     /* System calls made so far for requests. */
     uint64_t (*system_calls)(const struct ikv_io *io);
     /* What the object has of the backend's features, as ikv_stats.ring_features says it. */

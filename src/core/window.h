@@ -122,6 +122,13 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
 void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot);
 /* The next slot whose reads are finished; the window must not be idle. */
 struct ikv_slot *ikv_window_reap(struct ikv_window *window);
+/* Whether slots are finished and wait to be reaped. Their bytes are in the processor's cache now,
+ * so they are worth reaping before more is planned. */
+static inline bool ikv_window_has_finished(const struct ikv_window *window)
+{
+    return window->backend && window->backend->has_finished &&
+           window->backend->has_finished(window->io);
+}
 /* System calls since this was last asked. */
 uint64_t ikv_window_system_calls(struct ikv_window *window);
 

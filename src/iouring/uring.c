@@ -177,6 +177,11 @@ static bool uring_is_broken(const struct ikv_io *io)
     return io->broken != 0;
 }
 
+static bool uring_has_finished(const struct ikv_io *io)
+{
+    return io->ready.count > 0 || io_uring_cq_ready(&io->ring.uring) > 0;
+}
+
 static uint64_t uring_system_calls(const struct ikv_io *io)
 {
     return io->system_calls;
@@ -188,6 +193,7 @@ const struct ikv_io_backend ikv_io_uring = {.name = "uring",
                                             .destroy = uring_destroy,
                                             .submit = uring_submit,
                                             .reap = uring_reap,
+                                            .has_finished = uring_has_finished,
                                             .system_calls = uring_system_calls,
                                             .is_broken = uring_is_broken,
                                             .features = ikv_uring_feature_bits,

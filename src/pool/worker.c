@@ -2,7 +2,7 @@
  * A worker's loop: take shards, keep their reads in flight, finish them.
  *
  *     take     shards from the queue, while there is room in the windows
- *     plan     a read of each shard in turn, until the windows are full
+ *     plan     a read of each shard in turn, until the windows are full, or reads have finished
  *     reap     one finished read, which makes the next ones possible
  *     retire   shards that have nothing left to do
  *
@@ -170,7 +170,7 @@ static void plan_in_turn(struct ikv_worker *worker)
 {
     unsigned idle = 0; /* runs one after another that had nothing to plan */
 
-    while (idle < worker->active_count) {
+    while (idle < worker->active_count && !ikv_window_has_finished(&worker->ring)) {
         idle = ikv_run_plan(worker->active) ? 0 : idle + 1;
         worker->active = worker->active->next;
     }

@@ -22,6 +22,7 @@ void nothing_to_do(void **state)
     tested.backend.destroy(NULL);
     window_open(&window, &tested.backend, 1, ROOM);
     assert_null(window.backend->reap(window.io));
+    assert_false(window_has_finished(&window));
     assert_null(window.backend->reap(window.io));
     window_close(&window);
 }

@@ -26,6 +26,7 @@ void read_one(struct window *window, const struct content *content, uint64_t off
     window_submit(window, 0);
     assert_int_equal(window_reap(window), 0);
     assert_null(window->backend->reap(window->io));
+    assert_false(window_has_finished(window));
     read_check(&window->requests[0], content, &window->rooms[0]);
 }
 

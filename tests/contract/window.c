@@ -75,6 +75,11 @@ unsigned window_reap(struct window *window)
     return i;
 }
 
+bool window_has_finished(const struct window *window)
+{
+    return window->backend->has_finished && window->backend->has_finished(window->io);
+}
+
 void window_submit_all(struct window *window, const struct content *file)
 {
     for (unsigned i = 0; i < window->depth; i++) {

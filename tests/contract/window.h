@@ -34,6 +34,9 @@ void window_submit(struct window *window, unsigned i);
  * each comes back once and only once. */
 unsigned window_reap(struct window *window);
 
+/* What the backend says of requests that wait to be reaped; false, if it says nothing. */
+bool window_has_finished(const struct window *window);
+
 /* Submit a read of one page for each request; the pages lie in the first 32 of the file. */
 void window_submit_all(struct window *window, const struct content *file);
 /* Reap so many of them; each must have succeeded. */
