@@ -1,11 +1,18 @@
 #include "arena.h"
 
+#include "platform.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_CHUNK    ((size_t)1 << 14)
 #define GREATEST_CHUNK ((size_t)1 << 22)
+
+/* What will be handed out so many bytes from now is asked for, for small pieces. */
+#define AHEAD      512
+#define AHEAD_MOST 1024
+#define LINE       64
 
 struct ikv_arena_chunk {
     unsigned char *bytes;
@@ -84,6 +91,11 @@ void *ikv_arena_alloc(struct ikv_arena *arena, size_t size)
     }
     struct ikv_arena_chunk *chunk = &arena->chunks[arena->current];
     void *bytes = chunk->bytes + chunk->used;
+    if (size <= AHEAD_MOST) {
+        const size_t end = chunk->used + AHEAD + size;
+        for (size_t at = chunk->used + AHEAD; at < end && at < chunk->size; at += LINE)
+            IKV_PREFETCH_WRITE(chunk->bytes + at);
+    }
     chunk->used += size;
     arena->allocated += size;
     return bytes;

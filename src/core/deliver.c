@@ -4,11 +4,14 @@
 
 #include <errno.h>
 
+/* So many bytes of records are told to the batch at a time: the counter is shared. */
+#define FETCHED_STEP ((uint64_t)1 << 20)
+
 /* Bytes of long values on their way to the caller. */
 #define PASSING_MEMORY ((size_t)16 << 20)
 
 /* Where the caller wants values to go. The item is the caller's from then on. */
-static void place(struct ikv_run *run, uint32_t caller, struct ikv_item *item)
+static void place(struct ikv_run *run, uint32_t caller, ikv_item *item)
 {
     struct ikv_batch *batch = run->batch;
     const ikv_get_options *options = &batch->options;
@@ -26,23 +29,24 @@ static void place(struct ikv_run *run, uint32_t caller, struct ikv_item *item)
     }
 }
 
-void ikv_deliver_item(struct ikv_run *run, uint32_t key, struct ikv_item item)
+/* The answer to a key as one caller gets it. */
+static inline void deliver_to(struct ikv_run *run, uint32_t caller, ikv_item item)
 {
     const struct ikv_batch *batch = run->batch;
-    const size_t width = batch->index->key.width;
-    const bool exact = run->search.match == IKV_EXACT;
+    const bool found = item.status == IKV_FOUND;
 
-    for (uint32_t i = run->starts[key]; i < run->starts[key + 1]; i++) {
-        const uint32_t caller = batch->callers[i];
-        struct ikv_item own = item;
-        if (exact && (item.status == IKV_FOUND || item.status == IKV_OTHER_SIZE))
-            own.key = batch->caller_keys + caller * width;
-        if (item.status == IKV_FOUND)
-            place(run, caller, &own);
-        batch->items[caller] = own;
-        if (run->fatal)
-            return; /* the caller wants no more of it */
-    }
+    if (run->search.match == IKV_EXACT && (found || item.status == IKV_OTHER_SIZE))
+        item.key = batch->caller_keys + (size_t)caller * batch->index->key.width;
+    batch->items[caller] = item;
+    if (found && ikv_run_passes_on(run))
+        place(run, caller, &batch->items[caller]);
+}
+
+void ikv_deliver_item(struct ikv_run *run, uint32_t key, struct ikv_item item)
+{
+    /* Until the caller wants no more of it. */
+    for (uint32_t i = run->starts[key]; i < run->starts[key + 1] && !run->fatal; i++)
+        deliver_to(run, run->batch->callers[i], item);
 }
 
 static void set_status(struct ikv_run *run, uint32_t begin, uint32_t end, int32_t status)
@@ -107,7 +111,7 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
 
     run->stats.records++;
     for (uint32_t i = begin; i < end && !run->fatal; i++) {
-        uint32_t key = (uint32_t)hits[i].key;
+        const uint32_t key = hits[i].key;
         const unsigned char *stored = ikv_stored_key(run, key, room);
         if (!is_intact(run, stored, record, size)) {
             run->search.status[key] = IKV_CORRUPT;
@@ -122,7 +126,8 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
         struct ikv_item item = {value, NULL, value_size, IKV_FOUND};
         if (run->batch->options.values && run->batch->options.value_size != value_size)
             item = (struct ikv_item){NULL, NULL, value_size, IKV_OTHER_SIZE};
-        run->search.status[key] = item.status;
+        if (item.status != IKV_FOUND) /* which it is since it was hit */
+            run->search.status[key] = item.status;
         if (run->search.match != IKV_EXACT) {
             unsigned char *matched = run->search.matched + (size_t)key * store->index.key.width;
             if (IKV_BIG_ENDIAN) {
@@ -131,7 +136,10 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
             }
             item.key = matched;
         }
-        ikv_deliver_item(run, key, item);
+        if (hits[i].caller != IKV_CALLERS)
+            deliver_to(run, hits[i].caller, item);
+        else
+            ikv_deliver_item(run, key, item);
     }
 }
 
@@ -194,13 +202,24 @@ bool ikv_resume_later(struct ikv_run *run)
     return !run->fatal;
 }
 
-/* Workers look at the same time, and may each take what they see: a little more than all of it. */
-static uint64_t fetched_left(struct ikv_batch *batch)
+/* Shards do not see what the others have not told yet: together they take a little more than all of
+ * it at most. */
+static uint64_t fetched_left(const struct ikv_run *run)
 {
+    struct ikv_batch *batch = run->batch;
     const uint64_t most = atomic_load_explicit(&batch->fetched_most, memory_order_relaxed);
-    const uint64_t now = atomic_load_explicit(&batch->fetched, memory_order_relaxed);
+    const uint64_t now = atomic_load_explicit(&batch->fetched, memory_order_relaxed) + run->fetched;
 
     return now < most ? most - now : 0;
+}
+
+static void note_fetched(struct ikv_run *run, uint64_t bytes)
+{
+    run->fetched += bytes;
+    if (run->fetched < FETCHED_STEP)
+        return;
+    atomic_fetch_add_explicit(&run->batch->fetched, run->fetched, memory_order_relaxed);
+    run->fetched = 0;
 }
 
 void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
@@ -208,7 +227,7 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
 {
     const struct ikv_hit *hits = ikv_run_hits(run);
     const uint64_t start = hits[hit_begin].position;
-    const uint64_t left = fetched_left(run->batch);
+    const uint64_t left = fetched_left(run);
     uint64_t fetched = 0;
 
     for (uint32_t begin = hit_begin; begin < hit_end && !run->fatal;) {
@@ -224,8 +243,7 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
             record_size > left - fetched) {
             unsigned char room[IKV_KEY_WIDTH_MAX];
             set_status(run, begin, end, IKV_CORRUPT);
-            ikv_run_note(run, IKV_E_RECORD, position,
-                         ikv_stored_key(run, (uint32_t)hits[begin].key, room),
+            ikv_run_note(run, IKV_E_RECORD, position, ikv_stored_key(run, hits[begin].key, room),
                          "its size is impossible");
             begin = end;
             continue;
@@ -241,5 +259,5 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
         }
         begin = end;
     }
-    atomic_fetch_add_explicit(&run->batch->fetched, fetched, memory_order_relaxed);
+    note_fetched(run, fetched);
 }

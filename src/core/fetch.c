@@ -171,6 +171,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     run->in_flight = run->pages_in_flight = 0;
     run->barrier_level = 0;
     run->hits_sorted = run->hits_planned = 0;
+    run->fetched = 0;
     run->tails_unfinished = run->tail_count = run->tail_next = 0;
     run->later_count = run->later_next = 0;
     run->alone_count = run->alone_next = 0;

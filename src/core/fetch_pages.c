@@ -126,6 +126,21 @@ static bool barrier_holds(struct ikv_run *run, uint64_t page)
     return false;
 }
 
+/* What the page's keys will be written to, and what the next one is planned from: get it while the
+ * read goes on. (Inlined, or gcc takes it for a function without effect.) */
+static inline __attribute__((always_inline)) void prefetch(const struct ikv_run *run,
+                                                           const struct ikv_slot *slot)
+{
+    const struct ikv_search *search = &run->search;
+
+    IKV_PREFETCH_WRITE(&search->status[slot->chunks[0]]);
+    IKV_PREFETCH_WRITE(&search->hits[search->hit_count + run->pages_in_flight]);
+    if (search->queue_head != IKV_NO_CHUNK) {
+        IKV_PREFETCH(&search->chunks[search->queue_head]);
+        IKV_PREFETCH(search->keys.entries + (size_t)search->queue_head * search->keys.stride);
+    }
+}
+
 /* Take the next page the search waits for, and its neighbours if they are waited for next. */
 static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
@@ -183,6 +198,7 @@ bool ikv_plan_pages(struct ikv_run *run)
         return true;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
     collect_pages(run, slot);
+    prefetch(run, slot);
     read_pages(run, slot);
     return true;
 }

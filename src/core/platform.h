@@ -189,6 +189,10 @@ static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, 
 }
 #endif
 
+/* Memory that will be needed soon. Any address is allowed. */
+#define IKV_PREFETCH(at)       __builtin_prefetch((at), 0)
+#define IKV_PREFETCH_WRITE(at) __builtin_prefetch((at), 1)
+
 #define IKV_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define IKV_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -18,6 +18,9 @@
 
 #include <errno.h>
 
+/* A hit's caller, if there are several. */
+#define IKV_CALLERS UINT32_MAX
+
 /* Status inside the library: not read, because value_budget was used up. */
 #define IKV_DEFERRED 100
 
@@ -71,6 +74,7 @@ struct ikv_run {
     uint32_t barrier_level;    /* with IKV_GET_BARRIER: the level that is being probed */
     uint32_t hits_sorted;      /* hits[0..hits_sorted) are in order, generation by generation */
     uint32_t hits_planned;     /* hits[0..hits_planned) are being read or done */
+    uint64_t fetched;          /* bytes of records that the batch was not told yet */
     uint32_t tails_unfinished; /* planned or waiting */
     struct ikv_scratch tails;
     uint32_t tail_count;

@@ -102,7 +102,7 @@ static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
         const unsigned char *entry = ikv_scan_entry(scan, scan->next_entry + count);
         uint32_t i = (uint32_t)count++;
         memcpy(search->matched + (size_t)i * info->width, entry, info->width);
-        search->hits[i] = (struct ikv_hit){ikv_entry_position(info, entry), i};
+        search->hits[i] = (struct ikv_hit){ikv_entry_position(info, entry), i, 0};
         search->status[i] = IKV_FOUND;
         callers[i] = starts[i] = i;
     }

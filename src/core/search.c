@@ -23,7 +23,7 @@ static void set_status(struct ikv_search *search, uint32_t begin, uint32_t end, 
 static void hit(struct ikv_search *search, uint32_t key, uint64_t position)
 {
     search->status[key] = IKV_FOUND;
-    search->hits[search->hit_count++] = (struct ikv_hit){position, key};
+    search->hits[search->hit_count++] = (struct ikv_hit){position, key, 0};
 }
 
 /* Floor, ceiling: the keys of a chunk that has no pages are answered by its neighbour, whose key
