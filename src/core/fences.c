@@ -2,26 +2,38 @@
 
 const struct ikv_fences ikv_no_fences = {0};
 
-uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
+static inline bool is_above(const uint64_t *fence, const uint64_t *key, uint32_t words)
 {
-    const uint32_t words = fences->words;
+    return words == 1 ? fence[0] > key[0] : ikv_words_compare(fence, key, words) > 0;
+}
+
+/* Written once, compiled for keys of one word and of several. */
+static inline __attribute__((always_inline)) uint64_t not_above(const struct ikv_fences *fences,
+                                                                uint32_t words, const uint64_t *key,
+                                                                uint64_t from)
+{
     uint64_t low = from; /* all below it are <= key */
     uint64_t step = 1;
 
     while (low + step <= fences->count &&
-           ikv_words_compare(ikv_fence(fences, low + step - 1), key, words) <= 0) {
+           !is_above(fences->keys + (low + step - 1) * words, key, words)) {
         low += step;
         step *= 2;
     }
-    uint64_t high = ikv_min(low + step - 1, fences->count); /* all from it on are > key */
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (ikv_words_compare(ikv_fence(fences, middle), key, words) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
+    /* All from low + left on are > key. No branch in here depends on what is compared. */
+    uint64_t left = ikv_min(step - 1, fences->count - low);
+    while (left > 0) {
+        const uint64_t half = (left + 1) / 2;
+        low += is_above(fences->keys + (low + half - 1) * words, key, words) ? 0 : half;
+        left -= half;
     }
     return low;
+}
+
+uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
+{
+    return fences->words == 1 ? not_above(fences, 1, key, from)
+                              : not_above(fences, fences->words, key, from);
 }
 
 const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page)

@@ -58,6 +58,8 @@ void ikv_key_store(const struct ikv_key_info *key, const uint64_t *words, void *
             ikv_store64_be(word, words[i]);
             memcpy(bytes + (size_t)8 * i, word, left < 8 ? left : 8);
         }
+    } else if (key->width == 8) {
+        ikv_store64(bytes, words[0] ^ flip);
     } else if (key->width == 16) {
         ikv_store64(bytes, words[1]);
         ikv_store64(bytes + 8, words[0] ^ flip);

@@ -112,4 +112,18 @@ static inline int ikv_key_compare_stored(const struct ikv_key_info *key, const u
     return 0;
 }
 
+/* Whether a key in words is greater than a stored one; for one and two words without a branch. */
+static inline bool ikv_key_is_above(const struct ikv_key_info *key, const uint64_t *words,
+                                    const unsigned char *stored)
+{
+    const uint64_t first = ikv_key_load_word(key, stored, 0);
+
+    if (key->words == 1)
+        return words[0] > first;
+    if (key->words == 2)
+        return (words[0] > first) |
+               ((words[0] == first) & (words[1] > ikv_key_load_word(key, stored, 1)));
+    return ikv_key_compare_stored(key, words, stored) > 0;
+}
+
 #endif
