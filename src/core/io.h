@@ -44,7 +44,9 @@ struct ikv_io_request {
 struct ikv_io_options {
     unsigned depth; /* most requests in flight, at least 1 */
     void *memory;   /* where most buffers of requests lie; it may be registered with the kernel. */
-    size_t memory_size; /* It outlives the backend object. 0: nothing is known. */
+    size_t memory_size;    /* It outlives the backend object. 0: nothing is known. */
+    uint32_t memory_after; /* so many requests tell that registering it is worth the time; 0: at
+                              once */
 };
 
 struct ikv_io; /* a backend's own */

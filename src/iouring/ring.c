@@ -122,17 +122,17 @@ static bool is_too_old(const struct io_uring *uring)
 /* Reads into memory that the kernel has pinned once save it the pinning each time. A ring without
  * works as well, so any refusal is taken for an answer and kept for the features' line. Usual is
  * ENOMEM: RLIMIT_MEMLOCK. */
-static void register_memory(struct ikv_ring *ring, const struct ikv_io_options *options)
+void ikv_ring_register_memory(struct ikv_ring *ring, void *memory, size_t size)
 {
     const size_t buffer_size = (size_t)1 << IKV_RING_BUFFER_BITS;
     struct iovec buffers[IKV_RING_BUFFERS_MAX];
     unsigned count = 0;
-    size_t left = options->memory_size;
+    size_t left = size;
 
-    if (!(ring->features & IKV_URING_BUFFERS))
+    if (!ring->may_register)
         return;
-    ring->features &= ~(unsigned)IKV_URING_BUFFERS;
-    for (unsigned char *at = options->memory; left > 0 && count < IKV_RING_BUFFERS_MAX; count++) {
+    ring->may_register = false;
+    for (unsigned char *at = memory; left > 0 && count < IKV_RING_BUFFERS_MAX; count++) {
         buffers[count].iov_base = at;
         buffers[count].iov_len = left < buffer_size ? left : buffer_size;
         left -= buffers[count].iov_len;
@@ -146,8 +146,8 @@ static void register_memory(struct ikv_ring *ring, const struct ikv_io_options *
         return;
     }
     ring->features |= IKV_URING_BUFFERS;
-    ring->memory = (uintptr_t)options->memory;
-    ring->memory_size = options->memory_size - left;
+    ring->memory = (uintptr_t)memory;
+    ring->memory_size = size - left;
 }
 
 /* What io_uring_queue_exit does, by calls of the C library. liburing makes its system calls without
@@ -179,7 +179,10 @@ int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
         take_down(&ring->uring);
         return -EOPNOTSUPP;
     }
-    register_memory(ring, options);
+    ring->may_register = (ring->features & IKV_URING_BUFFERS) != 0;
+    ring->features &= ~(unsigned)IKV_URING_BUFFERS;
+    if (options->memory_after == 0)
+        ikv_ring_register_memory(ring, options->memory, options->memory_size);
     return 0;
 }
 

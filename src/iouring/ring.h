@@ -7,6 +7,7 @@
 
 #include <liburing.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct ikv_ring {
     struct io_uring uring;
     unsigned features;  /* IKV_URING_* */
     unsigned refused;   /* IKV_URING_* that were asked for in vain */
+    bool may_register;  /* buffers are not among these, nor registered yet */
     int buffers_code;   /* why there are no registered buffers; 0: there are, or none wanted */
     int files_code;     /* the same of files; set by the file table */
     uintptr_t memory;   /* what is registered, as buffers of 1 GiB, the last one shorter */
@@ -27,6 +29,9 @@ struct ikv_ring {
 /* 0 or -errno; -EOPNOTSUPP: the kernel's io_uring is too old. */
 int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
                   const struct ikv_uring_options *uring);
+
+/* Tell the kernel of memory that reads will go to. That it refuses is no error. Once. */
+void ikv_ring_register_memory(struct ikv_ring *ring, void *memory, size_t size);
 
 /* Give everything back to the kernel. Nothing is in flight. */
 void ikv_ring_close(struct ikv_ring *ring);

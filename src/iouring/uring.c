@@ -71,6 +71,11 @@ int ikv_uring_create_with(const struct ikv_io_options *options,
     }
     ikv_file_table_open(&io->files, &io->ring);
     choose_window(io, uring);
+    if (options->memory_after > 0) {
+        io->memory = options->memory;
+        io->memory_size = options->memory_size;
+        io->memory_after = options->memory_after;
+    }
     *ret = io;
     return 0;
 }
@@ -102,6 +107,17 @@ static void uring_destroy(struct ikv_io *io)
 
 /* ---------------------------------------------------------------- submit, reap */
 
+/* Not with reads in flight, which old kernels wait for. */
+static void register_late(struct ikv_io *io)
+{
+    if (io->memory_after > 0) {
+        io->memory_after--;
+    } else if (io->in_ring == 0 && io->pending.count == 0) {
+        ikv_ring_register_memory(&io->ring, io->memory, io->memory_size);
+        io->memory_size = 0;
+    }
+}
+
 static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
 {
     if (is_forked(io) || io->thread != ikv_thread_number())
@@ -112,6 +128,8 @@ static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
         return -EAGAIN;
     if (request->offset > INT64_MAX) /* the last one would mean the current position */
         return -EINVAL;
+    if (io->memory_size > 0)
+        register_late(io);
     uint32_t number = ikv_op_pop(io, &io->free);
     struct ikv_op *op = &io->ops[number];
     op->request = request;

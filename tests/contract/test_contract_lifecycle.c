@@ -58,6 +58,45 @@ static void create_and_destroy(void **state)
     watchdog(0);
 }
 
+static bool has_buffers(const struct ikv_io *io)
+{
+    return (ikv_uring_feature_bits(io) & IKV_URING_BUFFERS) != 0;
+}
+
+/* Memory is registered after as many requests as asked for, and not while reads are in flight. */
+static void memory_is_registered_later(void **state)
+{
+    enum { AFTER = 3, DEPTH = 8, SIZE = 4096 };
+    unsigned char *memory = must_malloc((size_t)DEPTH * SIZE);
+    const struct ikv_io_options options = {.depth = DEPTH,
+                                           .memory = memory,
+                                           .memory_size = (size_t)DEPTH * SIZE,
+                                           .memory_after = AFTER};
+    struct ikv_io_request requests[DEPTH];
+    struct ikv_io *io;
+
+    (void)state;
+    assert_int_equal(ikv_io_uring.create(&options, &io), 0);
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < DEPTH; i++) {
+            memset(memory + i * SIZE, 0, SIZE);
+            requests[i] = (struct ikv_io_request){.file = &buffered.file,
+                                                  .offset = i,
+                                                  .length = SIZE,
+                                                  .need = SIZE,
+                                                  .buffer = memory + i * SIZE};
+            assert_int_equal(ikv_io_uring.submit(io, &requests[i]), 0);
+            assert_true(has_buffers(io) == (round > 0));
+        }
+        for (unsigned i = 0; i < DEPTH; i++)
+            assert_int_equal(ikv_io_uring.reap(io)->code, 0);
+        for (unsigned i = 0; i < DEPTH; i++)
+            assert_memory_equal(memory + i * SIZE, buffered.bytes + i, SIZE);
+    }
+    ikv_io_uring.destroy(io);
+    free(memory);
+}
+
 /* More rings on one thread than there are places for registered ones. */
 static void many_at_once(void **state)
 {
@@ -389,6 +428,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_and_destroy),
+        cmocka_unit_test(memory_is_registered_later),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(two_users),
         cmocka_unit_test(a_ring_for_each_thread),
