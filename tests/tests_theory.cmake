@@ -3,3 +3,13 @@ ikv_test(test_theory)
 target_sources(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools/theory.c)
 target_include_directories(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_theory PRIVATE m)
+
+# Keys that are drawn to be looked up.
+ikv_test(test_draws)
+foreach(file bench/draws bench/random exit_status keys message numbers signals utf8)
+  target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
+  # They define what they need of the system themselves.
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tools/${file}.c PROPERTIES COMPILE_OPTIONS -U_GNU_SOURCE)
+endforeach()
+target_include_directories(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+target_link_libraries(test_draws PRIVATE m)

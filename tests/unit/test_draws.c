@@ -1,0 +1,349 @@
+/* Keys drawn from a store for measuring: they are where they should be, present or absent as they
+ * claim, and as frequent as their distribution says. */
+#include "bench/draws.h"
+
+#include "exit_status.h"
+#include "hostkey.h"
+#include "probe_keys.h"
+#include "rng.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+/* As in test_theory.c: what chance exceeds once in millions, and seeds are fixed. */
+#define DEVIATIONS 5.0
+
+static void assert_count(double count, double expected, const char *what)
+{
+    /* Bernstein: counts of what is rare have longer tails. */
+    if (fabs(count - expected) > DEVIATIONS * sqrt(expected) + DEVIATIONS * DEVIATIONS / 3)
+        fail_msg("%s: %.0f, expected about %.1f", what, count, expected);
+}
+
+/* ---------------------------------------------------------------- numbers */
+
+static void zipf_is_as_frequent_as_defined(void **state)
+{
+    enum { COUNT = 1000, DRAWS = 300000 };
+    static const double thetas[] = {0.2, 0.99, 1, 1.000001, 2.5};
+    static uint32_t seen[COUNT + 1];
+
+    (void)state;
+    for (size_t t = 0; t < COUNT_OF(thetas); t++) {
+        struct random random = {t};
+        struct zipf zipf;
+        double sum = 0;
+
+        memset(seen, 0, sizeof seen);
+        zipf_init(&zipf, COUNT, thetas[t]);
+        for (int i = 0; i < DRAWS; i++) {
+            uint64_t number = zipf_draw(&zipf, &random);
+
+            assert_in_range(number, 1, COUNT);
+            seen[number]++;
+        }
+        for (int i = 1; i <= COUNT; i++)
+            sum += pow(i, -thetas[t]);
+        for (int i = 1; i <= COUNT; i++)
+            assert_count(seen[i], DRAWS * pow(i, -thetas[t]) / sum, "draws of a number");
+    }
+}
+
+static void zipf_of_many(void **state)
+{
+    struct random random = {1};
+    struct zipf zipf;
+    uint64_t ones = 0;
+
+    (void)state;
+    zipf_init(&zipf, 1, 0.99);
+    assert_int_equal(zipf_draw(&zipf, &random), 1);
+    zipf_init(&zipf, UINT64_C(10000000000), 2);
+    for (int i = 0; i < 10000; i++)
+        ones += zipf_draw(&zipf, &random) == 1;
+    assert_count((double)ones, 10000 * 6 / 9.8696044, "draws of 1"); /* 1 / (pi^2 / 6) */
+}
+
+static void scatter_is_a_permutation(void **state)
+{
+    static unsigned char seen[5000];
+
+    (void)state;
+    for (uint64_t count = 1; count <= 5000; count += count < 300 ? 1 : 1175) {
+        uint64_t moved = 0;
+
+        memset(seen, 0, sizeof seen);
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t to = scatter(i, count, 7);
+
+            assert_true(to < count);
+            assert_int_equal(seen[to]++, 0);
+            moved += to != i;
+        }
+        assert_true(count < 100 || moved > count / 2);
+    }
+    assert_true(scatter(UINT64_C(9999999999), UINT64_C(10000000000), 1) < UINT64_C(10000000000));
+    assert_true(scatter(0, UINT64_MAX, 1) < UINT64_MAX);
+    assert_int_not_equal(scatter(1, 1000000, 1), scatter(1, 1000000, 2));
+}
+
+static void random_numbers_are_even(void **state)
+{
+    struct random random = {3};
+    uint64_t seen[7] = {0};
+
+    (void)state;
+    for (int i = 0; i < 70000; i++)
+        seen[random_below(&random, 7)]++;
+    for (int i = 0; i < 7; i++)
+        assert_count((double)seen[i], 10000, "draws of a number below 7");
+    for (int i = 0; i < 1000; i++) {
+        double share = random_share(&random);
+
+        assert_true(share >= 0 && share < 1);
+        assert_true(random_below(&random, UINT64_MAX) < UINT64_MAX);
+        assert_int_equal(random_below(&random, 1), 0);
+    }
+}
+
+/* ---------------------------------------------------------------- stores */
+
+struct drawn_store {
+    probe_keys keys;
+    ikv_info info;
+    char *path;
+};
+
+static void setup(void **state, probe_keys keys, uint32_t flags, struct drawn_store *ret)
+{
+    ikv_writer_options options = store_options(keys.type);
+    ikv_writer *writer = NULL;
+    ikv_store *store;
+    ikv_error err;
+
+    ret->keys = keys;
+    ret->path = tmpdir_file(*state, "drawn");
+    options.flags = flags;
+    if (flags & IKV_WRITE_PLAIN)
+        options.store_id = NULL;
+    assert_ok(ikv_writer_new(ret->path, &options, &writer, &err), &err);
+    for (size_t i = 0; i < keys.count; i++) {
+        unsigned char host[IKV_KEY_WIDTH_MAX];
+
+        hostkey_from_ordered(keys.type, probe_key_at(&keys, i), host);
+        assert_ok(ikv_writer_add(writer, host, "v", 1, &err), &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+    store = store_open(ret->path, keys.type, 0, 0);
+    ikv_store_info(store, &ret->info);
+    ikv_close(store);
+}
+
+static void cleanup(struct drawn_store *s)
+{
+    probe_keys_free(&s->keys);
+    free(s->path);
+}
+
+static struct draws_options options_for(enum distribution distribution, uint64_t count)
+{
+    return (struct draws_options){.distribution = distribution,
+                                  .theta = 0.99,
+                                  .run_length = 10,
+                                  .present = 1,
+                                  .seed = 42,
+                                  .count = count,
+                                  .seconds = 1e9,
+                                  .enough = count};
+}
+
+/* Keys below the i-th draw, and whether it is one itself. */
+static size_t rank_of(const struct drawn_store *s, const struct draws *draws, uint64_t i,
+                      int *ret_there)
+{
+    unsigned char ordered[IKV_KEY_WIDTH_MAX];
+    size_t rank;
+
+    hostkey_to_ordered(s->keys.type, draws->keys + i * draws->width, ordered);
+    rank = probe_keys_rank(&s->keys, ordered, 0);
+    *ret_there = probe_keys_rank(&s->keys, ordered, 1) > rank;
+    return rank;
+}
+
+static void draws_are_what_they_claim(void **state)
+{
+    for (size_t t = 0; t < hostkey_type_count; t++)
+        for (int d = DISTRIBUTION_UNIFORM; d <= DISTRIBUTION_CLUSTERED; d++) {
+            const int few = hostkey_width(hostkey_types[t]) == 1;
+            struct draws_options options = options_for((enum distribution)d, 2000);
+            struct drawn_store s;
+            struct draws draws;
+            rng_state random = {t};
+            probe_keys keys;
+            double present = 0;
+
+            probe_keys_random(&random, hostkey_types[t], few ? 100 : 1000, MODEL_KEYS_UNIFORM, 0,
+                              &keys);
+            setup(state, keys, t % 2 ? IKV_WRITE_PLAIN : 0, &s);
+            options.present = 0.75;
+            assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+            assert_int_equal(draws.count, 2000);
+            assert_int_equal(draws.width, keys.width);
+            for (uint64_t i = 0; i < draws.count; i++) {
+                int there;
+
+                (void)rank_of(&s, &draws, i, &there);
+                assert_int_equal(draws.present[i], there);
+                present += there;
+            }
+            assert_count(present, 1500, "present keys");
+            draws_free(&draws);
+            cleanup(&s);
+        }
+}
+
+static void draws_are_as_frequent_as_they_should(void **state)
+{
+    enum { KEYS = 500, DRAWS = 50000 };
+    struct draws_options options = options_for(DISTRIBUTION_UNIFORM, DRAWS);
+    rng_state random = {1};
+    struct drawn_store s;
+    struct draws draws;
+    probe_keys keys;
+    double seen[KEYS] = {0}, sum = 0;
+    int there;
+
+    probe_keys_spread(&random, KEYS, &keys);
+    setup(state, keys, 0, &s);
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+    for (uint64_t i = 0; i < DRAWS; i++)
+        seen[rank_of(&s, &draws, i, &there)]++;
+    for (int i = 0; i < KEYS; i++)
+        assert_count(seen[i], (double)DRAWS / KEYS, "draws of a key");
+    draws_free(&draws);
+
+    /* Zipf: the most frequent key, wherever it is. */
+    options.distribution = DISTRIBUTION_ZIPF;
+    memset(seen, 0, sizeof seen);
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+    for (uint64_t i = 0; i < DRAWS; i++)
+        seen[rank_of(&s, &draws, i, &there)]++;
+    for (int i = 1; i <= KEYS; i++)
+        sum += pow(i, -0.99);
+    assert_count(seen[scatter(0, KEYS, 42)], DRAWS / sum, "draws of the most frequent key");
+    draws_free(&draws);
+    cleanup(&s);
+}
+
+static void runs_are_runs(void **state)
+{
+    enum { KEYS = 500 };
+    rng_state random = {1};
+    struct drawn_store s;
+    probe_keys keys;
+
+    probe_keys_spread(&random, KEYS, &keys);
+    setup(state, keys, 0, &s);
+    for (int d = DISTRIBUTION_SEQUENTIAL; d <= DISTRIBUTION_CLUSTERED; d++) {
+        struct draws_options options = options_for((enum distribution)d, 2000);
+        struct draws draws;
+        int breaks = 0, there;
+
+        assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+        for (uint64_t i = 1; i < draws.count; i++) {
+            size_t before = rank_of(&s, &draws, i - 1, &there);
+
+            if (rank_of(&s, &draws, i, &there) == (before + 1) % KEYS)
+                continue;
+            assert_int_equal(i % 10, 0);
+            breaks++;
+        }
+        assert_in_range(breaks, d == DISTRIBUTION_CLUSTERED ? 190 : 0,
+                        d == DISTRIBUTION_CLUSTERED ? 199 : 0);
+        draws_free(&draws);
+    }
+    cleanup(&s);
+}
+
+static void a_seed_gives_the_same_keys(void **state)
+{
+    struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
+    rng_state random = {1};
+    struct draws a, b, c;
+    struct drawn_store s;
+    probe_keys keys;
+
+    probe_keys_spread(&random, 5000, &keys);
+    setup(state, keys, 0, &s);
+    assert_int_equal(draws_make(&a, s.path, &s.info, &options), STATUS_DONE);
+    assert_int_equal(draws_make(&b, s.path, &s.info, &options), STATUS_DONE);
+    options.seed++;
+    assert_int_equal(draws_make(&c, s.path, &s.info, &options), STATUS_DONE);
+    assert_memory_equal(a.keys, b.keys, 800);
+    assert_memory_not_equal(a.keys, c.keys, 800);
+    draws_free(&a);
+    draws_free(&b);
+    draws_free(&c);
+
+    /* Time is up at once: no fewer than asked for in any case. */
+    options.seconds = 0;
+    options.count = 100000;
+    options.enough = 1000;
+    assert_int_equal(draws_make(&a, s.path, &s.info, &options), STATUS_DONE);
+    assert_in_range(a.count, 1000, 99999);
+    draws_free(&a);
+    cleanup(&s);
+}
+
+/* Where nothing can be drawn that is an error, and says so on standard error. */
+static void what_cannot_be_drawn(void **state)
+{
+    struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
+    rng_state random = {1};
+    struct drawn_store s;
+    struct draws draws;
+    probe_keys keys;
+
+    probe_keys_random(&random, IKV_KEY_U8, 5000, MODEL_KEYS_UNIFORM, 0, &keys);
+    assert_int_equal(keys.count, 256); /* all that there are */
+    setup(state, keys, 0, &s);
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+    draws_free(&draws);
+    options.present = 0;
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
+    draws_free(&draws);
+    options.present = 1;
+    s.info.file_size++;
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_IO);
+    draws_free(&draws);
+    s.info.pair_count = 0;
+    assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
+    draws_free(&draws);
+    cleanup(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zipf_is_as_frequent_as_defined),
+        cmocka_unit_test(zipf_of_many),
+        cmocka_unit_test(scatter_is_a_permutation),
+        cmocka_unit_test(random_numbers_are_even),
+        cmocka_unit_test(draws_are_what_they_claim),
+        cmocka_unit_test(draws_are_as_frequent_as_they_should),
+        cmocka_unit_test(runs_are_runs),
+        cmocka_unit_test(a_seed_gives_the_same_keys),
+        cmocka_unit_test(what_cannot_be_drawn),
+    };
+    return cmocka_run_group_tests_name("draws", tests, tmpdir_setup, tmpdir_teardown);
+}

@@ -1,0 +1,243 @@
+#define _POSIX_C_SOURCE 200809L
+#include "bench/draws.h"
+
+#include "exit_status.h"
+#include "keys.h"
+#include "message.h"
+#include "numbers.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Draws that are read ahead, so that a device serves many of them at once. */
+#define AHEAD 256
+
+/* So many gaps in a row that have no room: the store has next to none that has. */
+#define TRIES_MOST 10000
+
+#define PAGE UINT64_C(4096)
+
+struct sampler {
+    const struct draws_options *options;
+    const ikv_info *info;
+    const char *path;
+    int fd;
+    struct random random;
+    struct zipf zipf;
+    uint64_t rank, left; /* of a run: the next one, and how many are left */
+};
+
+/* ---------------------------------------------------------------- ranks */
+
+static uint64_t next_rank(struct sampler *sampler)
+{
+    const uint64_t pairs = sampler->info->pair_count;
+
+    switch (sampler->options->distribution) {
+    case DISTRIBUTION_ZIPF:
+        return scatter(zipf_draw(&sampler->zipf, &sampler->random) - 1, pairs,
+                       sampler->options->seed);
+    case DISTRIBUTION_SEQUENTIAL:
+    case DISTRIBUTION_CLUSTERED:
+        if (sampler->left == 0) {
+            sampler->rank = random_below(&sampler->random, pairs);
+            sampler->left = sampler->options->distribution == DISTRIBUTION_SEQUENTIAL
+                                ? UINT64_MAX
+                                : sampler->options->run_length;
+        }
+        sampler->left--;
+        const uint64_t rank = sampler->rank;
+        sampler->rank = rank + 1 < pairs ? rank + 1 : 0;
+        return rank;
+    case DISTRIBUTION_UNIFORM:
+        break;
+    }
+    return random_below(&sampler->random, pairs);
+}
+
+/* ---------------------------------------------------------------- keys */
+
+static int read_failed(const struct sampler *sampler, ssize_t got)
+{
+    if (got >= 0)
+        message("%s: the file is shorter than it was when it was opened", sampler->path);
+    else
+        message("%s: reading keys to look up: %s", sampler->path, strerror(errno));
+    return STATUS_IO;
+}
+
+/* Entries rank and, if `count` is 2, the one behind it: the keys as they are stored. */
+static int read_stored(const struct sampler *sampler, uint64_t rank, size_t count,
+                       unsigned char stored[2][IKV_KEY_WIDTH_MAX])
+{
+    unsigned char entries[2 * (IKV_KEY_WIDTH_MAX + 16)];
+    const size_t stride = sampler->info->stride, width = sampler->info->key_width;
+    const size_t size = (count - 1) * stride + width;
+    ssize_t got;
+
+    do
+        got =
+            pread(sampler->fd, entries, size, (off_t)(sampler->info->index_start + rank * stride));
+    while (got < 0 && errno == EINTR && signals_caught() == 0);
+    if (got < 0 && errno == EINTR)
+        return STATUS_INTERRUPTED;
+    if ((size_t)got != size)
+        return read_failed(sampler, got);
+    for (size_t i = 0; i < count; i++)
+        memcpy(stored[i], entries + i * stride, width);
+    return STATUS_DONE;
+}
+
+/* The key that follows this one among all keys of its type. Numbers are little-endian. */
+static void count_up(ikv_key_type type, unsigned char *stored)
+{
+    const size_t width = ikv_key_width(type);
+    const bool bytes = type == IKV_KEY_BYTES(width);
+
+    for (size_t i = 0; i < width; i++)
+        if (++stored[bytes ? width - 1 - i : i] != 0)
+            return;
+}
+
+/* A key that is not in the store, right behind the one at `rank`. *ret_there: whether there is one;
+ * if the one behind is the store's next, there is not. */
+static int absent_key(const struct sampler *sampler, uint64_t rank, unsigned char *ret_key,
+                      bool *ret_there)
+{
+    const ikv_key_type type = sampler->info->key_type;
+    unsigned char stored[2][IKV_KEY_WIDTH_MAX], next[IKV_KEY_WIDTH_MAX];
+
+    *ret_there = false;
+    if (rank + 1 >= sampler->info->pair_count)
+        return STATUS_DONE;
+    int status = read_stored(sampler, rank, 2, stored);
+    if (status != STATUS_DONE)
+        return status;
+    count_up(type, stored[0]);
+    key_bytes_convert(type, ret_key, stored[0]);
+    key_bytes_convert(type, next, stored[1]);
+    *ret_there = ikv_key_compare(type, ret_key, next) < 0;
+    return STATUS_DONE;
+}
+
+static int draw_absent(struct sampler *sampler, uint64_t rank, unsigned char *ret_key)
+{
+    for (int tries = 0; tries < TRIES_MOST; tries++) {
+        bool there;
+        int status = absent_key(sampler, rank, ret_key, &there);
+        if (status != STATUS_DONE || there)
+            return status;
+        rank = random_below(&sampler->random, sampler->info->pair_count);
+    }
+    message("%s: its keys follow each other without gaps: no absent ones to look up "
+            "(--hit-ratio 1 needs none)",
+            sampler->path);
+    return STATUS_USAGE;
+}
+
+/* Draws number begin..end: what will be read is announced to the kernel first. */
+static int draw_some(struct sampler *sampler, struct draws *draws, uint64_t begin, uint64_t end)
+{
+    const ikv_info *info = sampler->info;
+    uint64_t ranks[AHEAD];
+
+    for (uint64_t i = begin; i < end; i++) {
+        const uint64_t rank = next_rank(sampler);
+        const uint64_t offset = info->index_start + rank * info->stride;
+        ranks[i - begin] = rank;
+        (void)posix_fadvise(sampler->fd, (off_t)(offset / PAGE * PAGE), (off_t)PAGE,
+                            POSIX_FADV_WILLNEED);
+    }
+    for (uint64_t i = begin; i < end; i++) {
+        unsigned char *key = draws->keys + i * draws->width;
+        unsigned char stored[2][IKV_KEY_WIDTH_MAX];
+        int status;
+
+        draws->present[i] = random_share(&sampler->random) < sampler->options->present;
+        if (draws->present[i]) {
+            status = read_stored(sampler, ranks[i - begin], 1, stored);
+            key_bytes_convert(info->key_type, key, stored[0]);
+        } else {
+            status = draw_absent(sampler, ranks[i - begin], key);
+        }
+        if (status != STATUS_DONE)
+            return status;
+    }
+    return STATUS_DONE;
+}
+
+/* ---------------------------------------------------------------- all */
+
+static int open_file(struct sampler *sampler)
+{
+    struct stat st;
+
+    sampler->fd = open(sampler->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (sampler->fd < 0 || fstat(sampler->fd, &st) != 0) {
+        message("%s: %s", sampler->path, strerror(errno));
+        return STATUS_IO;
+    }
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != sampler->info->file_size) {
+        message("%s: the file was replaced while it was being measured", sampler->path);
+        return STATUS_IO;
+    }
+    (void)posix_fadvise(sampler->fd, 0, 0, POSIX_FADV_RANDOM);
+    return STATUS_DONE;
+}
+
+static int draw_all(struct sampler *sampler, struct draws *draws)
+{
+    const struct draws_options *options = sampler->options;
+    const double deadline = seconds_now() + options->seconds;
+
+    while (draws->count < options->count) {
+        const uint64_t left = options->count - draws->count;
+        const uint64_t end = draws->count + (left < AHEAD ? left : AHEAD);
+        int status = draw_some(sampler, draws, draws->count, end);
+        if (status != STATUS_DONE)
+            return status;
+        draws->count = end;
+        if (signals_caught() != 0)
+            return STATUS_INTERRUPTED;
+        if (end >= options->enough && seconds_now() > deadline)
+            break;
+    }
+    return STATUS_DONE;
+}
+
+int draws_make(struct draws *draws, const char *path, const ikv_info *info,
+               const struct draws_options *options)
+{
+    struct sampler sampler = {
+        .options = options, .info = info, .path = path, .fd = -1, .random = {options->seed}};
+
+    *draws = (struct draws){.width = info->key_width};
+    if (info->pair_count == 0) {
+        message("%s: the store is empty: there is nothing to look up", path);
+        return STATUS_USAGE;
+    }
+    draws->keys = malloc(options->count * draws->width);
+    draws->present = malloc(options->count);
+    if (draws->keys == NULL || draws->present == NULL)
+        return out_of_memory();
+    if (options->distribution == DISTRIBUTION_ZIPF)
+        zipf_init(&sampler.zipf, info->pair_count, options->theta);
+    int status = open_file(&sampler);
+    if (status == STATUS_DONE)
+        status = draw_all(&sampler, draws);
+    if (sampler.fd >= 0)
+        close(sampler.fd);
+    return status;
+}
+
+void draws_free(struct draws *draws)
+{
+    free(draws->keys);
+    free(draws->present);
+    *draws = (struct draws){0};
+}
