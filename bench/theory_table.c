@@ -33,7 +33,7 @@ static struct theory_cost cost_of(const struct theory_index *index, double keys)
 {
     struct theory_cost cost;
 
-    theory_cost(index, &records, &(struct theory_batch){keys, 1, 1}, &cost);
+    theory_cost(index, &records, &(struct theory_batch){keys, 1, 1, 1}, &cost);
     return cost;
 }
 

@@ -2,6 +2,7 @@
 if(TARGET indexkv_command)
   foreach(name
       backends
+      bench
       binary
       build_options
       closed_output

@@ -6,10 +6,16 @@ target_link_libraries(test_theory PRIVATE m)
 
 # Keys that are drawn to be looked up.
 ikv_test(test_draws)
-foreach(file bench/draws bench/random exit_status keys message numbers signals utf8)
+foreach(file bench/draws bench/random exit_status keys numbers signals)
   target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
   # They define what they need of the system themselves.
   set_source_files_properties(${CMAKE_SOURCE_DIR}/tools/${file}.c PROPERTIES COMPILE_OPTIONS -U_GNU_SOURCE)
 endforeach()
 target_include_directories(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_draws PRIVATE m)
+
+# How reports are compared.
+ikv_test(test_ratio)
+target_sources(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools/compare/ratio.c)
+target_include_directories(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+target_link_libraries(test_ratio PRIVATE m)

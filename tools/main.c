@@ -23,6 +23,7 @@ static const struct command {
     {"scan", cmd_scan, "write out all pairs, or a range of them"},
     {"info", cmd_info, "describe a store"},
     {"verify", cmd_verify, "check every byte of a store"},
+    {"bench", cmd_bench, "measure lookups in a store, and the device beside them"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -89,7 +90,7 @@ static void occupy_standard_descriptors(void)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return usage_error(NULL, "expected a command: build, get, scan, info or verify");
+        return usage_error(NULL, "expected a command: build, get, scan, info, verify or bench");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();

@@ -70,7 +70,9 @@ struct levels {
     double edge;          /* 1: an absent key beside a chunk's outer entries is looked for there */
 };
 
-/* The chance that a chunk with so many entries is probed: that some key of the batch is in it. */
+/* The chance that a chunk with so many entries is probed: that some key of the batch is in it. A
+ * cut between shards lies in it as likely as it is large; then it is probed once more, by the
+ * other. */
 static double chance_of(const struct levels *levels, double entries)
 {
     const struct theory_batch *batch = levels->batch;
@@ -79,13 +81,14 @@ static double chance_of(const struct levels *levels, double entries)
     const double in_it = batch->present * least(1, reach / pairs) +
                          (1 - batch->present) * least(1, (reach + levels->edge) / (pairs + 1));
 
-    return in_it >= 1 ? 1 : -expm1(batch->runs * log1p(-in_it));
+    const double probed = in_it >= 1 ? 1 : -expm1(batch->runs * log1p(-in_it));
+    return probed * (1 + most(0, batch->shards - 1) * least(1, entries / pairs));
 }
 
 static void add_chunks(struct levels *levels, uint32_t level, double count, double chance)
 {
     levels->cost->level[level] += count * chance;
-    levels->variance[level] += count * chance * (1 - chance);
+    levels->variance[level] += count * most(0, chance * (1 - chance));
     if (count > 0 && levels->cost->levels <= level)
         levels->cost->levels = level + 1;
 }
@@ -156,7 +159,7 @@ static void set_levels(struct levels *levels)
 
 uint32_t theory_levels_most(const struct theory_index *index)
 {
-    const struct theory_batch one = {1, 1, 1};
+    const struct theory_batch one = {1, 1, 1, 1};
     struct theory_cost cost = {0};
     struct levels levels = {.index = index, .batch = &one, .cost = &cost};
 
@@ -226,7 +229,8 @@ static void set_record_reads(const struct theory_index *index, const struct theo
 {
     const double limit = most(index->read_most, THEORY_PAGE_SIZE);
     const double single = reads_of_one(index, records);
-    const double dense = index->pairs > 0 ? least(1, cost->records / (double)index->pairs) : 0;
+    const double share = cost->records / most(1, batch->shards);
+    const double dense = index->pairs > 0 ? least(1, share / (double)index->pairs) : 0;
 
     cost->record_reads = cost->records * single;
     if (single > 1 || records->bytes <= 0 || dense <= 0)

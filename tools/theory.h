@@ -38,6 +38,7 @@ struct theory_batch {
     double runs;
     double run_length;
     double present; /* share of keys that the store has; the others lie anywhere between its keys */
+    double shards;  /* pieces that the sorted batch is cut into; 0: one */
 };
 
 /* For one batch. */

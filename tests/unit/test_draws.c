@@ -4,6 +4,7 @@
 
 #include "exit_status.h"
 #include "hostkey.h"
+#include "message.h"
 #include "probe_keys.h"
 #include "rng.h"
 #include "stores.h"
@@ -14,6 +15,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,30 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 /* As in test_theory.c: what chance exceeds once in millions, and seeds are fixed. */
 #define DEVIATIONS 5.0
+
+/* What the command would say on standard error. */
+static char said[512];
+
+void message(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(said, sizeof said, format, arguments);
+    va_end(arguments);
+}
+
+int out_of_memory(void)
+{
+    return STATUS_IO;
+}
+
+static void assert_said(const char *text)
+{
+    if (strstr(said, text) == NULL)
+        fail_msg("it was said: %s", said);
+    said[0] = '\0';
+}
 
 static void assert_count(double count, double expected, const char *what)
 {
@@ -305,7 +331,7 @@ static void a_seed_gives_the_same_keys(void **state)
     cleanup(&s);
 }
 
-/* Where nothing can be drawn that is an error, and says so on standard error. */
+/* Where nothing can be drawn that is an error, and it is said what is wrong. */
 static void what_cannot_be_drawn(void **state)
 {
     struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
@@ -321,13 +347,16 @@ static void what_cannot_be_drawn(void **state)
     draws_free(&draws);
     options.present = 0;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
+    assert_said("without gaps");
     draws_free(&draws);
     options.present = 1;
     s.info.file_size++;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_IO);
+    assert_said("was replaced");
     draws_free(&draws);
     s.info.pair_count = 0;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
+    assert_said("is empty");
     draws_free(&draws);
     cleanup(&s);
 }

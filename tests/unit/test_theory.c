@@ -133,9 +133,9 @@ static void means_of_all_batches(void **state)
                 continue;
             }
             add_all_pairs(&model, pairs);
-            assert_exact(&index, &(struct theory_batch){2, 1, 1}, pairs, "two keys, pages");
+            assert_exact(&index, &(struct theory_batch){2, 1, 1, 1}, pairs, "two keys, pages");
             add_all_singles(&model, 1, singles);
-            assert_exact(&index, &(struct theory_batch){1, 1, 1}, singles, "one key, pages");
+            assert_exact(&index, &(struct theory_batch){1, 1, 1, 1}, singles, "one key, pages");
             probe_model_free(&model);
         }
 }
@@ -155,11 +155,11 @@ static void means_of_entry_probes(void **state)
 
         probe_model_init(&model, keys, 8, count, 16, PROBE_ENTRIES, 0);
         add_all_pairs(&model, pairs);
-        assert_exact(&index, &(struct theory_batch){2, 1, 1}, pairs, "two keys, entries");
+        assert_exact(&index, &(struct theory_batch){2, 1, 1, 1}, pairs, "two keys, entries");
         add_all_singles(&model, 1, singles);
-        assert_exact(&index, &(struct theory_batch){1, 1, 1}, singles, "one key, entries");
+        assert_exact(&index, &(struct theory_batch){1, 1, 1, 1}, singles, "one key, entries");
         add_all_singles(&model, 0, absent);
-        assert_exact(&index, &(struct theory_batch){1, 1, 0}, absent, "an absent key, entries");
+        assert_exact(&index, &(struct theory_batch){1, 1, 0, 1}, absent, "an absent key, entries");
         probe_model_free(&model);
     }
 }
@@ -267,7 +267,7 @@ static void assert_probes(struct measured *m, rng_state *random, size_t batch, i
     ikv_stats total = {0};
     const double n = (double)batches;
 
-    theory_cost(&index, &small_records, &(struct theory_batch){(double)batch, 1, 1}, &cost);
+    theory_cost(&index, &small_records, &(struct theory_batch){(double)batch, 1, 1, 1}, &cost);
     for (size_t i = 0; i < batches; i++)
         ikv_stats_add(&total, look_up_some(m, random, batch, probe));
     assert_true(total.levels <= cost.levels);
@@ -349,7 +349,7 @@ static void reads_of_neighbours(void **state)
         open_measured(&m, 10000); /* fences, and next to no pages */
         index = index_of(&m, IKV_PROBE_PAGE);
         index.held = m.info.cache_pages;
-        theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1}, &cost);
+        theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1, 1}, &cost);
         for (size_t i = 0; i < (size_t)n; i++)
             ikv_stats_add(&total, look_up_some(&m, &random, batches[b], IKV_PROBE_PAGE));
         assert_near((double)total.index_reads / n, cost.index_reads, 0.05 * cost.index_reads + 1,
@@ -380,7 +380,7 @@ static void pages_in_memory(void **state)
         const uint64_t before = m.info.cached_pages;
 
         index.held = before;
-        theory_cost(&index, &small_records, &(struct theory_batch){16, 1, 1}, &cost);
+        theory_cost(&index, &small_records, &(struct theory_batch){16, 1, 1, 1}, &cost);
         stats = look_up_some(&m, &random, 16, IKV_PROBE_PAGE);
         ikv_store_info(m.store, &m.info);
         cached += (double)stats->cached;
@@ -391,6 +391,50 @@ static void pages_in_memory(void **state)
     }
     assert_near(cached, expected, DEVIATIONS * sqrt(variance) + drift, "pages found in memory");
     cleanup(&m);
+}
+
+/* Two workers cut a batch in two: the chunk that is cut is probed by both, level by level. */
+static void probes_of_shards(void **state)
+{
+    enum { BATCH = 1000, BATCHES = 60 };
+    ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    unsigned char *host = must_malloc(BATCH * 8);
+    rng_state random = {9};
+    struct theory_index index;
+    struct theory_cost cost;
+    ikv_engine *engine;
+    ikv_stats total = {0};
+    struct measured m;
+    ikv_error err;
+
+    setup(state, &random, IKV_KEY_U64, 100000, &m);
+    engine_options.threads = 2;
+    assert_ok(ikv_engine_new(&engine_options, &engine, &err), &err);
+    options.engine = engine;
+    options.index_memory = 1;
+    options.backend = IKV_BACKEND_PREAD;
+    assert_ok(ikv_open(m.path, &options, &m.store, &err), &err);
+    ikv_store_info(m.store, &m.info);
+    for (size_t i = 0; i < BATCHES; i++) {
+        for (size_t k = 0; k < BATCH; k++)
+            hostkey_from_ordered(IKV_KEY_U64,
+                                 probe_key_at(&m.keys, (size_t)rng_below(&random, m.keys.count)),
+                                 host + k * 8);
+        assert_ok(ikv_get_many(m.store, host, BATCH, NULL, m.result, &err), &err);
+        ikv_stats_add(&total, ikv_result_stats(m.result));
+    }
+    assert_int_equal(total.shards, 2 * BATCHES);
+    index = index_of(&m, IKV_PROBE_PAGE);
+    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 2}, &cost);
+    /* In the last levels, where a chunk that is cut has a key on one side only, it is less. */
+    assert_near((double)total.probes / BATCHES, cost.probes,
+                DEVIATIONS * cost.probes_deviation / sqrt(BATCHES) + 2, "probes of two shards");
+    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 1}, &cost);
+    assert_true((double)total.probes / BATCHES > cost.probes + 4); /* of nine levels */
+    free(host);
+    cleanup(&m);
+    ikv_engine_close(engine);
 }
 
 /* ---------------------------------------------------------------- numbers known otherwise */
@@ -406,7 +450,7 @@ static void known_numbers(void **state)
 
     (void)state;
     /* Issue: a correct divide and conquer takes about 9 probes for 1,000 keys of a million. */
-    theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1}, &cost);
+    theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1, 1}, &cost);
     assert_near(cost.probes / 1000, 9, 0.5, "entry probes of 1,000 keys out of a million");
     assert_int_equal(theory_levels_most(&entries), 20);
     assert_int_equal(theory_levels_most(&huge), 26); /* 39,062,500 pages */
@@ -434,7 +478,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_of_all_batches),  cmocka_unit_test(means_of_entry_probes),
         cmocka_unit_test(probes_of_real_stores), cmocka_unit_test(reads_of_neighbours),
-        cmocka_unit_test(pages_in_memory),       cmocka_unit_test(known_numbers),
+        cmocka_unit_test(probes_of_shards),      cmocka_unit_test(pages_in_memory),
+        cmocka_unit_test(known_numbers),
     };
     return cmocka_run_group_tests_name("theory", tests, tmpdir_setup, tmpdir_teardown);
 }

@@ -1,0 +1,125 @@
+#!/bin/sh
+# The benchmark of somebody's store: what it reports, what it refuses, how it ends. No test depends
+# on how fast anything is.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+
+awk 'BEGIN { for (i = 0; i < 20000; i++) print 3 * i + 5 "\tvalue number " i }' >pairs
+build -o store pairs
+quick='--time 0.01 --repeat 2 --draws 2000 --quiet'
+
+# One line for each combination.
+lines() {
+    grep -Ec '^(warm|cold|direct) ' "$out"
+}
+
+# shellcheck disable=SC2086 # options
+measure() {
+    run 0 bench store $quick "$@"
+}
+
+measure --state warm
+out_has '# store: 20.0k keys of u64'
+out_has 'Lookups of uniform keys, 100 % of them present: medians of 2'
+[ "$(lines)" -eq 4 ] || fail 'not a line for each batch size'
+err_empty
+measure --state warm --batch 1,10 --backend auto,pread --threads 1,2 --callers 1,2 --probe page,entry \
+    --keys uniform,zipf,sequential,clustered --hit-ratio 0,0.5,1 --time 0.001 --repeat 1
+[ "$(lines)" -eq $((2 * 2 * 2 * 2 * 2 * 4 * 3)) ] || fail 'not a line for each combination'
+
+# As JSON and CSV: exact counts where theory has exact ones. Without fences and with single keys, an
+# entry probe meets ceil(log2(20000)) levels at most, and theory and count agree within a tenth.
+measure --state warm --batch 1 --probe entry --time 0.05 --json out.json --csv out.csv
+grep -q '"schema":"indexkv-report"' out.json || fail 'no schema'
+grep -q '"command":"bench"' out.json || fail 'no command'
+grep -q '"complete":true' out.json || fail 'not complete'
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+    { found = 1
+      probes = $column["probes_per_key"]; theory = $column["predicted_probes_per_key"]
+      if (probes < 0.9 * theory || probes > 1.1 * theory || probes > 15) exit 1
+      if ($column["source"] != "memory" && $column["source"] != "?") exit 1
+      if (split($column["samples"], samples, " ") != 2) exit 1 }
+    END { exit !found }' out.csv || fail "odd figures: $(cat out.csv)"
+measure --state warm --batch 5 --json -
+case $(head -c 10 "$out") in '{"schema":'*) ;; *) fail 'JSON does not go to standard output' ;; esac
+
+# A seed gives the same keys: a batch of all of them takes just the same probes.
+for seed in 7 7 8; do
+    measure --state warm --batch 2000 --draws 2000 --probe entry --seed $seed --csv seeded
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+        { print $column["probes_per_key"] }' seeded >>probes
+done
+[ "$(sort -u probes | wc -l)" -eq 2 ] || fail "three runs with two seeds: $(cat probes)"
+
+# Other key types; plain stores, which have to be told theirs.
+printf '0a\tx\n0b\ty\nf0\tz\n' >few
+build -o bytes --key-type bytes1 --key-syntax hex few
+run 0 bench bytes --state warm --time 0.001 -n 1 -q --hit-ratio 0.5,1 -b 1,7
+build -o plain --plain --key-type u64 pairs
+run 3 bench plain --time 0.001 -q
+err_has '--key-type'
+run 0 bench plain --key-type u64 --state warm --time 0.001 -n 1 -q -b 1,100
+out_has 'plain'
+
+# What is not proved is not called so, whatever this file system can do.
+run 0 bench store --state cold --time 0.001 -n 1 -q -b 100
+grep -Eq '^cold .* (device|\? +not cold: see cold_proof)' "$out" || fail 'neither proved nor refused'
+
+# Nothing that can be measured.
+: >nothing
+build -o empty --key-type u64 nothing
+run 2 bench empty -q
+err_has 'the store is empty'
+awk 'BEGIN { for (i = 0; i < 256; i++) print i "\tx" }' >all
+build -o dense --key-type u8 all
+run 2 bench dense -q --state warm --hit-ratio 0.5
+err_has 'without gaps'
+run 0 bench dense -q --state warm --time 0.001 -n 1
+run 5 bench missing -q
+err_has 'missing'
+printf 'not a store, but long enough to be looked at for one\n' >text
+run 3 bench text -q
+err_has 'text'
+run 3 bench . -q
+
+# A damaged record is found by whoever looks it up, and ends it: half of the records, one bit each.
+cp store damaged
+size=$(wc -c <damaged)
+awk -v size="$size" 'BEGIN { for (i = 0; i < 200; i++) print 1000 + i * 1000 }' |
+    while read -r offset; do flip damaged "$offset"; done
+run 4 bench damaged -q --state warm -b 1000 -n 1
+err_has 'damaged'
+
+# Options.
+for list in '' ',' '1,' 0 '1,1' '1,x' 2000000; do
+    run 2 bench store --batch "$list"
+    err_has '--batch: expected'
+done
+run 2 bench store --state tepid
+err_has "--state: expected one of warm|cold|direct, got 'tepid'"
+run 2 bench store --keys uniform,uniform
+err_has '--keys: expected each value once'
+run 2 bench store --hit-ratio 1.5
+err_has '--hit-ratio: expected a number from 0 to 1'
+run 2 bench store --time 0
+err_has '--time: expected'
+run 2 bench store --theta nan
+run 2 bench store --plot plot.pdf
+run 2 bench store other
+err_has "got also 'other'"
+run 5 bench store --json no/such/directory.json
+err_has 'no/such/directory.json'
+
+# Interrupted (a shell has SIGINT ignored in the background): what was measured so far is reported, and it ends as killed by the signal.
+"$indexkv" bench store --state warm -b 1,2,4 --time 0.2 -n 1000 --json part.json --progress always \
+    >part 2>"$err" &
+pid=$!
+wait_for grep -q 'measuring.* [1-9]' "$err"
+sleep 0.5
+kill -TERM $pid
+wait $pid
+status=$?
+[ $status -eq 143 ] || fail "exit status $status after SIGTERM"
+grep -q '^# interrupted' part || fail 'it does not say that it was interrupted'
+grep -Eq '^warm ' part || fail 'what was measured is not reported'
+grep -q '"complete":false' part.json || fail 'the JSON does not say that it was interrupted'

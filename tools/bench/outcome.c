@@ -1,0 +1,483 @@
+#include "bench/outcome.h"
+
+#include "bench/predict.h"
+#include "exit_status.h"
+#include "message.h"
+#include "numbers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct report_column base_columns[] = {
+    {"state", "", REPORT_PARAMETER, 0, "state"},
+    {"backend", "", REPORT_PARAMETER, 0, "backend"},
+    {"threads", "", REPORT_PARAMETER, 0, "threads"},
+    {"depth", "", REPORT_PARAMETER, 0, "depth"},
+    {"callers", "", REPORT_PARAMETER, 0, "callers"},
+    {"probe", "", REPORT_PARAMETER, 0, "probe"},
+    {"keys", "", REPORT_PARAMETER, 0, "keys"},
+    {"hit_ratio", "", REPORT_PARAMETER, 2, "hits"},
+    {"batch", "keys", REPORT_PARAMETER, 0, "batch"},
+    {"index_memory", "bytes", REPORT_PARAMETER, REPORT_BYTES, NULL},
+    {"theta", "", REPORT_PARAMETER, 2, NULL},
+    {"run_length", "keys", REPORT_PARAMETER, 0, NULL},
+    {"lookups_per_second", "1/s", REPORT_MORE, 0, "lookups"},
+    {"spread", "%", REPORT_NEUTRAL, 0, NULL},
+    {"reads_per_key", "1/key", REPORT_LESS, 2, "reads"},
+    {"predicted_reads_per_key", "1/key", REPORT_NEUTRAL, 2, "theory"},
+    {"probes_per_key", "1/key", REPORT_LESS, 2, "probes"},
+    {"predicted_probes_per_key", "1/key", REPORT_NEUTRAL, 2, "theory"},
+    {"cached_per_key", "1/key", REPORT_NEUTRAL, 2, NULL},
+    {"bytes_per_key", "bytes", REPORT_LESS, 0, "B/key"},
+    {"cpu_us_per_key", "us/key", REPORT_LESS, 2, "CPU"},
+    {"system_calls_per_key", "1/key", REPORT_LESS, 3, "calls"},
+    REPORT_LATENCY_COLUMNS,
+    {"reads_per_second", "1/s", REPORT_MORE, 0, NULL},
+    {"ceiling_reads_per_second", "1/s", REPORT_NEUTRAL, 0, "ceiling"},
+    {"ceiling_in_flight", "reads", REPORT_NEUTRAL, 0, NULL},
+    {"share_of_ceiling", "%", REPORT_MORE, 0, "share"},
+    {"predicted_lookups_per_second", "1/s", REPORT_NEUTRAL, 0, NULL},
+    {"pages_in_memory", "%", REPORT_NEUTRAL, 0, NULL},
+    {"read_by", "", REPORT_NEUTRAL, 0, NULL},
+    {"source", "", REPORT_NEUTRAL, 0, "from"},
+};
+
+/* A point, where it was measured, and what came of it. */
+struct place {
+    struct bench_setup setup;
+    struct bench_point point;
+    const struct bench_result *result;
+};
+
+/* ---------------------------------------------------------------- results */
+
+int bench_results_new(struct bench_results *results, const struct bench_plan *plan)
+{
+    results->count = bench_setup_count(plan) * bench_point_count(plan);
+    results->items = calloc(results->count, sizeof *results->items);
+    if (results->items == NULL)
+        return out_of_memory();
+    for (size_t i = 0; i < results->count; i++) {
+        results->items[i].rates = calloc(plan->repeat, sizeof(double));
+        results->items[i].ceilings = calloc(plan->repeat, sizeof(double));
+        if (results->items[i].rates == NULL || results->items[i].ceilings == NULL)
+            return out_of_memory();
+    }
+    return STATUS_DONE;
+}
+
+void bench_results_free(struct bench_results *results)
+{
+    for (size_t i = 0; results->items != NULL && i < results->count; i++) {
+        free(results->items[i].rates);
+        free(results->items[i].ceilings);
+    }
+    free(results->items);
+    *results = (struct bench_results){0};
+}
+
+static void place_at(const struct bench_outcome *outcome, size_t number, struct place *ret_place)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    const size_t points = bench_point_count(plan);
+
+    bench_setup_at(plan, number / points, &ret_place->setup);
+    bench_point_at(plan, number % points, &ret_place->point);
+    ret_place->result = &outcome->results->items[number];
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of copies: the order of visits stays. NaN if there are none. */
+static void set_quantiles(const double *values, size_t count, double *ret_median, double *ret_range)
+{
+    double *sorted = count > 0 ? malloc(count * sizeof *sorted) : NULL;
+
+    *ret_median = *ret_range = NAN;
+    if (sorted == NULL)
+        return;
+    memcpy(sorted, values, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_size);
+    *ret_median = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+    *ret_range = sorted[count - 1] - sorted[0];
+    free(sorted);
+}
+
+/* ---------------------------------------------------------------- columns */
+
+static struct report_column *column_of(struct bench_outcome *outcome, const char *name)
+{
+    for (size_t i = 0; i < outcome->column_count; i++)
+        if (strcmp(outcome->columns[i].name, name) == 0)
+            return &outcome->columns[i];
+    return NULL;
+}
+
+static void show(struct bench_outcome *outcome, const char *name, const char *head)
+{
+    struct report_column *column = column_of(outcome, name);
+    if (column != NULL)
+        column->head = head;
+}
+
+static bool has_item(const struct bench_list *list, uint64_t item)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == item)
+            return true;
+    return false;
+}
+
+/* Of parameters the table shows those of which there are several values; of probes, what one can't
+ * foretell: with pages and all fences there is one a key. */
+static void choose_columns(struct bench_outcome *outcome)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    const struct {
+        const char *name;
+        size_t count;
+    } lists[] = {
+        {"backend", plan->backends.count},     {"threads", plan->threads.count},
+        {"depth", plan->depths.count},         {"callers", plan->callers.count},
+        {"probe", plan->probes.count},         {"keys", plan->distributions.count},
+        {"hit_ratio", plan->hit_ratios.count},
+    };
+
+    memcpy(outcome->columns, base_columns, sizeof base_columns);
+    outcome->column_count = REPORT_COUNT(base_columns);
+    for (size_t i = 0; i < REPORT_COUNT(lists); i++)
+        if (lists[i].count == 1)
+            show(outcome, lists[i].name, NULL);
+    if (!has_item(&plan->probes, IKV_PROBE_ENTRY) && outcome->subject->info.has_trailer) {
+        show(outcome, "probes_per_key", NULL);
+        show(outcome, "predicted_probes_per_key", NULL);
+    }
+    show(outcome, "latency_avg", NULL);
+    show(outcome, "latency_p90", "p90");
+    if (!has_item(&plan->states, BENCH_COLD) && !has_item(&plan->states, BENCH_DIRECT)) {
+        show(outcome, "ceiling_reads_per_second", NULL);
+        show(outcome, "share_of_ceiling", NULL);
+    }
+}
+
+/* What all rows have in common. */
+static void set_title(struct bench_outcome *outcome)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    char keys[64] = "keys", hits[32] = "";
+
+    if (plan->distributions.count == 1)
+        (void)snprintf(keys, sizeof keys, "%s keys",
+                       bench_distribution_name((enum distribution)plan->distributions.items[0]));
+    if (plan->hit_ratios.count == 1)
+        (void)snprintf(hits, sizeof hits, ", %.0f %% of them present",
+                       100 * plan->hit_ratios.items[0]);
+    (void)snprintf(outcome->title, sizeof outcome->title,
+                   "Lookups of %s%s: medians of %llu, percentiles of the time of a call", keys,
+                   hits, (unsigned long long)plan->repeat);
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static void set_parameters(const struct bench_outcome *outcome, const struct place *place,
+                           struct report_row *row)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    const struct bench_point *point = &place->point;
+
+    report_set_text(row, "state", bench_state_name(place->setup.state));
+    report_set_text(row, "backend", bench_backend_name(place->setup.backend));
+    report_set(row, "threads", place->result->threads);
+    report_set(row, "depth", place->setup.depth);
+    report_set(row, "callers", point->callers);
+    report_set_text(row, "probe", bench_probe_name(point->probe));
+    report_set_text(row, "keys", bench_distribution_name(point->distribution));
+    report_set(row, "hit_ratio", point->present);
+    report_set(row, "batch", (double)point->batch);
+    report_set(row, "index_memory", (double)outcome->subject->options->open.index_memory);
+    if (point->distribution == DISTRIBUTION_ZIPF)
+        report_set(row, "theta", plan->theta);
+    if (point->distribution == DISTRIBUTION_CLUSTERED)
+        report_set(row, "run_length", (double)plan->run_length);
+}
+
+static void set_per_key(const struct place *place, struct report_row *row)
+{
+    const struct bench_result *result = place->result;
+    const double keys = (double)result->keys;
+
+    report_set(row, "reads_per_key",
+               (double)(result->counts.index_reads + result->counts.record_reads) / keys);
+    report_set(row, "probes_per_key", (double)result->counts.probes / keys);
+    report_set(row, "cached_per_key", (double)result->counts.cached / keys);
+    report_set(row, "bytes_per_key", (double)result->counts.bytes / keys);
+    report_set(row, "cpu_us_per_key", 1e6 * result->cpu_seconds / keys);
+    report_set(row, "system_calls_per_key", (double)result->counts.system_calls / keys);
+}
+
+static void set_theory(const struct bench_outcome *outcome, const struct place *place,
+                       double ceiling, struct report_row *row)
+{
+    const ikv_info *info = &outcome->subject->info;
+    struct bench_prediction prediction;
+
+    bench_predict(outcome->subject, &place->setup, &place->point, place->result, &prediction);
+    report_set(row, "predicted_probes_per_key", prediction.probes_per_key);
+    report_set(row, "predicted_reads_per_key", prediction.reads_per_key);
+    report_set(row, "pages_in_memory",
+               100 * place->result->held /
+                   ((double)place->result->visits * (double)info->index_pages));
+    if (ceiling > 0 && prediction.reads_per_key > 0)
+        report_set(row, "predicted_lookups_per_second", ceiling / prediction.reads_per_key);
+}
+
+/* The device beside lookups. Returns its reads a second, 0: not known. */
+static double set_ceiling(const struct place *place, double rate, struct report_row *row)
+{
+    const double reads =
+        rate * (double)callers_device_reads(&place->result->counts) / (double)place->result->keys;
+    double ceiling, range;
+
+    if (place->setup.state == BENCH_WARM)
+        return 0;
+    set_quantiles(place->result->ceilings, place->result->visits, &ceiling, &range);
+    report_set(row, "reads_per_second", reads);
+    if (!(ceiling > 0))
+        return 0;
+    report_set(row, "ceiling_reads_per_second", ceiling);
+    report_set(row, "ceiling_in_flight", place->result->in_flight);
+    report_set(row, "share_of_ceiling", 100 * reads / ceiling);
+    return ceiling;
+}
+
+/* What was not proved in each visit is not called so. */
+static void set_source(const struct place *place, struct report_row *row)
+{
+    const struct bench_result *result = place->result;
+    char note[80];
+
+    report_set_text(row, "source",
+                    result->proved[BENCH_FROM_DEVICE] == result->visits   ? "device"
+                    : result->proved[BENCH_FROM_MEMORY] == result->visits ? "memory"
+                                                                          : "?");
+    report_set_text(row, "read_by", result->backend[0] ? result->backend : "none");
+    if (result->proved[BENCH_UNPROVED] == 0)
+        return;
+    (void)snprintf(note, sizeof note, "not %s: see %s_proof",
+                   place->setup.state == BENCH_WARM ? "warm" : "cold",
+                   bench_state_name(place->setup.state));
+    report_note(row, note);
+}
+
+static void add_row(const struct bench_outcome *outcome, struct report_series *series,
+                    const struct place *place)
+{
+    struct report_row *row = report_row_add(series);
+    const struct bench_result *result = place->result;
+    double median, range;
+
+    if (row == NULL)
+        return;
+    set_parameters(outcome, place, row);
+    for (size_t i = 0; i < result->visits; i++)
+        report_sample(row, result->rates[i]);
+    report_set_median(row);
+    set_quantiles(result->rates, result->visits, &median, &range);
+    report_set(row, "spread", 100 * range / median);
+    set_per_key(place, row);
+    report_set_latency(row, &result->calls);
+    set_theory(outcome, place, set_ceiling(place, median, row), row);
+    set_source(place, row);
+}
+
+/* ---------------------------------------------------------------- facts */
+
+static void add_store_facts(const struct bench_outcome *outcome)
+{
+    const ikv_info *info = &outcome->subject->info;
+    struct report *report = outcome->report;
+    char text[160], type[16], values[64] = "plain";
+
+    if (info->has_trailer)
+        (void)snprintf(values, sizeof values, "values of %u to %u bytes", info->value_size_min,
+                       info->value_size_max);
+    (void)snprintf(text, sizeof text, "%s keys of %s, %s, index %s, %s",
+                   count_for_people((double)info->pair_count).text,
+                   ikv_key_type_name(info->key_type, type, sizeof type),
+                   bytes_for_people((double)info->file_size).text,
+                   bytes_for_people((double)info->index_size).text, values);
+    report_fact(report, "store", text);
+    report_fact_number(report, "pairs", (double)info->pair_count);
+    report_fact_number(report, "file_size", (double)info->file_size);
+    report_fact_number(report, "seed", (double)outcome->subject->plan->seed);
+    report_fact_number(report, "draws", (double)outcome->subject->draws[0].count);
+}
+
+/* How it is known where answers came from: the last visit in each state. */
+static void add_proofs(const struct bench_outcome *outcome)
+{
+    static const char *const names[] = {"warm_proof", "cold_proof", "direct_proof"};
+    struct place place;
+
+    for (size_t i = 0; i < outcome->results->count; i++) {
+        place_at(outcome, i, &place);
+        if (place.result->visits > 0 && (place.result->proved[BENCH_UNPROVED] > 0 ||
+                                         i + 1 == outcome->results->count || place.point.batch > 1))
+            report_fact(outcome->report, names[place.setup.state], place.result->proof);
+    }
+}
+
+/* ---------------------------------------------------------------- plots */
+
+/* The values of a row that differ between rows, but for the batch: "uring, depth 64". */
+static void describe(const struct bench_outcome *outcome, const struct place *place, char *text,
+                     size_t size)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    const struct bench_setup *setup = &place->setup;
+    const struct bench_point *point = &place->point;
+    char parts[7][32] = {{0}};
+    size_t used = 0;
+
+    if (plan->backends.count > 1)
+        (void)snprintf(parts[0], sizeof parts[0], "%s", bench_backend_name(setup->backend));
+    if (plan->threads.count > 1)
+        (void)snprintf(parts[1], sizeof parts[1], "%u threads", setup->threads);
+    if (plan->depths.count > 1)
+        (void)snprintf(parts[2], sizeof parts[2], "depth %u", setup->depth);
+    if (plan->callers.count > 1)
+        (void)snprintf(parts[3], sizeof parts[3], "%u callers", point->callers);
+    if (plan->probes.count > 1)
+        (void)snprintf(parts[4], sizeof parts[4], "%s probes", bench_probe_name(point->probe));
+    if (plan->distributions.count > 1)
+        (void)snprintf(parts[5], sizeof parts[5], "%s",
+                       bench_distribution_name(point->distribution));
+    if (plan->hit_ratios.count > 1)
+        (void)snprintf(parts[6], sizeof parts[6], "%.0f %% present", 100 * point->present);
+    text[0] = '\0';
+    for (size_t i = 0; i < 7; i++) {
+        if (parts[i][0] == '\0' || used >= size)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", parts[i]);
+    }
+    if (text[0] == '\0')
+        (void)snprintf(text, size, "lookups");
+}
+
+/* More in one plot nobody can read. */
+#define CURVES_MOST 6
+
+/* One curve for each combination of everything but batches, which are next to each other; and,
+ * where the device is read, what it allows: its ceiling over the reads that a key takes in theory.
+ */
+static void plot_batches(const struct bench_outcome *outcome, const struct report_series *series,
+                         struct plot *plot, enum bench_state state)
+{
+    const size_t batches = outcome->subject->plan->batches.count;
+    struct plot_line *line = NULL, *bound = NULL;
+    struct place place;
+    size_t row = 0, curves = 0;
+    char title[80], bound_title[80];
+
+    for (size_t i = 0; i < outcome->results->count; i++) {
+        place_at(outcome, i, &place);
+        if (i % batches == 0 && place.setup.state == state) {
+            if (curves++ == CURVES_MOST)
+                return;
+            describe(outcome, &place, title, sizeof title);
+            line = plot_line(plot, title);
+            (void)snprintf(bound_title, sizeof bound_title, "%.60s: the device", title);
+            bound = plot_line(plot, strcmp(title, "lookups") == 0 ? "what the device allows"
+                                                                  : bound_title);
+        }
+        if (place.result->visits == 0)
+            continue;
+        const struct report_row *values = series->rows[row++];
+        if (place.setup.state != state)
+            continue;
+        plot_point(line, (double)place.point.batch, report_get(values, "lookups_per_second"));
+        if (state != BENCH_WARM)
+            plot_point(bound, (double)place.point.batch,
+                       report_get(values, "predicted_lookups_per_second"));
+    }
+}
+
+/* How long calls take: of the first combination, batch by batch. */
+static void plot_latencies(const struct bench_outcome *outcome, struct plot *plot,
+                           enum bench_state state)
+{
+    const size_t batches = outcome->subject->plan->batches.count;
+    struct place place;
+    size_t shown = 0;
+    char title[80];
+
+    for (size_t i = 0; i < outcome->results->count && shown < batches; i++) {
+        place_at(outcome, i, &place);
+        if (place.setup.state != state || place.result->visits == 0)
+            continue;
+        if (place.point.batch == 1)
+            (void)snprintf(title, sizeof title, "1 key");
+        else
+            (void)snprintf(title, sizeof title, "%llu keys", (unsigned long long)place.point.batch);
+        plot_cdf(plot, title, &place.result->calls);
+        shown++;
+    }
+}
+
+static void add_plots(const struct bench_outcome *outcome, const struct report_series *series)
+{
+    static const struct {
+        enum bench_state state;
+        const char *name, *title, *latency_name, *latency_title;
+    } all[] = {
+        {BENCH_DIRECT, "batch-direct", "Lookups against batch size, page cache bypassed",
+         "latency-direct", "How long a call takes, page cache bypassed"},
+        {BENCH_COLD, "batch-cold", "Lookups against batch size, pages dropped before",
+         "latency-cold", "How long a call takes, pages dropped before"},
+        {BENCH_WARM, "batch-warm", "Lookups against batch size, from the page cache",
+         "latency-warm", "How long a call takes, from the page cache"},
+    };
+
+    for (size_t i = 0; i < REPORT_COUNT(all); i++) {
+        if (!has_item(&outcome->subject->plan->states, all[i].state))
+            continue;
+        struct plot *plot = plot_add(outcome->plots, all[i].name, all[i].title);
+        plot_axis(plot, PLOT_X, "keys in a batch", PLOT_LOG2);
+        plot_axis(plot, PLOT_Y, "lookups a second", PLOT_LINEAR);
+        plot_batches(outcome, series, plot, all[i].state);
+        plot = plot_add(outcome->plots, all[i].latency_name, all[i].latency_title);
+        plot_axis(plot, PLOT_X, "time of a call (us)", PLOT_LOG10);
+        plot_axis(plot, PLOT_Y, "calls done (%)", PLOT_LINEAR);
+        plot_latencies(outcome, plot, all[i].state);
+    }
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+void bench_outcome(struct bench_outcome *outcome)
+{
+    struct report_series *series;
+    struct place place;
+
+    choose_columns(outcome);
+    set_title(outcome);
+    add_store_facts(outcome);
+    add_proofs(outcome);
+    series = report_series_add(outcome->report, "lookups", outcome->title, outcome->columns,
+                               outcome->column_count, "lookups_per_second");
+    if (series == NULL)
+        return;
+    for (size_t i = 0; i < outcome->results->count; i++) {
+        place_at(outcome, i, &place);
+        if (place.result->visits > 0)
+            add_row(outcome, series, &place);
+    }
+    if (!outcome->report->failed)
+        add_plots(outcome, series);
+}

@@ -1,0 +1,292 @@
+#include "bench/plan.h"
+
+#include "exit_status.h"
+#include "message.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The most that the library takes. */
+enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
+
+#define CALLERS_MAX     256
+#define POINTS_MAX      10000
+#define DRAWS_MIN       1024
+#define DRAWS_MAX       (UINT64_C(1) << 28)
+#define DRAWS_ENOUGH    16384
+#define REPEAT_MAX      1000
+#define SECONDS_MIN     0.001
+#define SECONDS_MAX     86400
+#define DRAW_SECONDS    5
+#define BACKEND_CHOICES "auto|pread|uring"
+#define PROBE_CHOICES   "page|entry"
+
+/* ---------------------------------------------------------------- lists */
+
+/* The next of the words that commas separate, into `word`. Returns what is behind it; NULL: there
+ * is none. */
+static const char *next_word(const char *list, char *word, size_t size)
+{
+    const size_t length = strcspn(list, ",");
+
+    word[0] = '\0';
+    if (length < size) {
+        memcpy(word, list, length);
+        word[length] = '\0';
+    }
+    return list[length] == ',' ? list + length + 1 : NULL;
+}
+
+static int no_list(const struct command_syntax *syntax, const char *option, const char *argument,
+                   const char *why)
+{
+    return usage_error(syntax->name, "--%s: %s, got %s", option, why,
+                       excerpt_of(argument, strlen(argument)).text);
+}
+
+static int add_item(const struct command_syntax *syntax, const char *option, const char *argument,
+                    struct bench_list *list, uint64_t item)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == item)
+            return no_list(syntax, option, argument, "expected each value once");
+    if (list->count == BENCH_LIST_MAX)
+        return no_list(syntax, option, argument, "expected at most 24 values");
+    list->items[list->count++] = item;
+    return OPTIONS_GO_ON;
+}
+
+/* Numbers from `least` to `most`; or, with `choices`, words of those. */
+static int take_list(const struct command_syntax *syntax, const char *option, const char *argument,
+                     const char *choices, uint64_t least, uint64_t most, struct bench_list *list)
+{
+    int status = OPTIONS_GO_ON;
+    char word[64];
+
+    list->count = 0;
+    for (const char *rest = argument; rest != NULL && status == OPTIONS_GO_ON;) {
+        uint64_t item = 0;
+        int choice = 0;
+
+        rest = next_word(rest, word, sizeof word);
+        if (choices != NULL) {
+            status = option_choice(syntax, option, word, choices, &choice);
+            item = (uint64_t)choice;
+        } else {
+            status = option_number(syntax, option, word, least, most, &item);
+        }
+        if (status == OPTIONS_GO_ON)
+            status = add_item(syntax, option, argument, list, item);
+    }
+    return status;
+}
+
+static int take_real(const struct command_syntax *syntax, const char *option, const char *word,
+                     double least, double most, double *ret)
+{
+    char *end;
+    const bool digits = strspn(word, "0123456789.") == strlen(word) && word[0] != '\0';
+    const double number = strtod(word, &end);
+
+    if (!digits || *end != '\0' || !(number >= least && number <= most))
+        return usage_error(syntax->name, "--%s: expected a number from %g to %g, got %s", option,
+                           least, most, excerpt_of(word, strlen(word)).text);
+    *ret = number;
+    return OPTIONS_GO_ON;
+}
+
+static int take_shares(const struct command_syntax *syntax, const char *option,
+                       const char *argument, struct bench_shares *list)
+{
+    char word[64];
+
+    list->count = 0;
+    for (const char *rest = argument; rest != NULL;) {
+        double share = 0;
+
+        rest = next_word(rest, word, sizeof word);
+        int status = take_real(syntax, option, word, 0, 1, &share);
+        if (status != OPTIONS_GO_ON)
+            return status;
+        for (size_t i = 0; i < list->count; i++)
+            if (fabs(list->items[i] - share) < 1e-9)
+                return no_list(syntax, option, argument, "expected each value once");
+        if (list->count == BENCH_LIST_MAX)
+            return no_list(syntax, option, argument, "expected at most 24 values");
+        list->items[list->count++] = share;
+    }
+    return OPTIONS_GO_ON;
+}
+
+/* ---------------------------------------------------------------- options */
+
+void bench_plan_init(struct bench_plan *plan)
+{
+    *plan = (struct bench_plan){.states = {{BENCH_DIRECT, BENCH_WARM}, 2},
+                                .backends = {{IKV_BACKEND_AUTO}, 1},
+                                .threads = {{0}, 1},
+                                .depths = {{256}, 1},
+                                .batches = {{1, 16, 256, 4096}, 4},
+                                .callers = {{1}, 1},
+                                .probes = {{IKV_PROBE_PAGE}, 1},
+                                .distributions = {{DISTRIBUTION_UNIFORM}, 1},
+                                .hit_ratios = {{1}, 1},
+                                .theta = 0.99,
+                                .run_length = 100,
+                                .seed = 1,
+                                .draws = UINT64_C(1) << 18,
+                                .repeat = 5,
+                                .seconds = 0.5};
+}
+
+static void take_state(struct bench_plan *plan, enum bench_state state)
+{
+    plan->states = (struct bench_list){{(uint64_t)state}, 1};
+    plan->states_given = true;
+}
+
+int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *syntax, int id,
+                      const char *argument)
+{
+    switch (id) {
+    case BENCH_OPTION_STATE:
+        plan->states_given = true;
+        return take_list(syntax, "state", argument, BENCH_STATE_CHOICES, 0, 0, &plan->states);
+    case BENCH_OPTION_COLD:
+        take_state(plan, BENCH_COLD);
+        return OPTIONS_GO_ON;
+    case BENCH_OPTION_DIRECT:
+        take_state(plan, BENCH_DIRECT);
+        return OPTIONS_GO_ON;
+    case BENCH_OPTION_BACKEND:
+        return take_list(syntax, "backend", argument, BACKEND_CHOICES, 0, 0, &plan->backends);
+    case BENCH_OPTION_THREADS:
+        return take_list(syntax, "threads", argument, NULL, 1, THREADS_MAX, &plan->threads);
+    case BENCH_OPTION_DEPTH:
+        return take_list(syntax, "depth", argument, NULL, 1, DEPTH_MAX, &plan->depths);
+    case BENCH_OPTION_BATCH:
+        return take_list(syntax, "batch", argument, NULL, 1, BENCH_BATCH_MAX, &plan->batches);
+    case BENCH_OPTION_CALLERS:
+        return take_list(syntax, "callers", argument, NULL, 1, CALLERS_MAX, &plan->callers);
+    case BENCH_OPTION_PROBE:
+        return take_list(syntax, "probe", argument, PROBE_CHOICES, 0, 0, &plan->probes);
+    case BENCH_OPTION_KEYS:
+        return take_list(syntax, "keys", argument, DISTRIBUTION_CHOICES, 0, 0,
+                         &plan->distributions);
+    case BENCH_OPTION_HIT_RATIO:
+        return take_shares(syntax, "hit-ratio", argument, &plan->hit_ratios);
+    case BENCH_OPTION_THETA:
+        return take_real(syntax, "theta", argument, 0.01, 10, &plan->theta);
+    case BENCH_OPTION_RUN_LENGTH:
+        return option_number(syntax, "run-length", argument, 1, BENCH_BATCH_MAX, &plan->run_length);
+    case BENCH_OPTION_SEED:
+        return option_number(syntax, "seed", argument, 0, UINT64_MAX, &plan->seed);
+    case BENCH_OPTION_DRAWS:
+        return option_number(syntax, "draws", argument, DRAWS_MIN, DRAWS_MAX, &plan->draws);
+    case BENCH_OPTION_REPEAT:
+        return option_number(syntax, "repeat", argument, 1, REPEAT_MAX, &plan->repeat);
+    default:
+        return take_real(syntax, "time", argument, SECONDS_MIN, SECONDS_MAX, &plan->seconds);
+    }
+}
+
+int bench_plan_check(const struct bench_plan *plan, const struct command_syntax *syntax)
+{
+    if (bench_setup_count(plan) * bench_point_count(plan) > POINTS_MAX)
+        return usage_error(syntax->name, "more than %d combinations", POINTS_MAX);
+    return OPTIONS_GO_ON;
+}
+
+/* ---------------------------------------------------------------- combinations */
+
+size_t bench_setup_count(const struct bench_plan *plan)
+{
+    return plan->states.count * plan->backends.count * plan->threads.count * plan->depths.count;
+}
+
+size_t bench_point_count(const struct bench_plan *plan)
+{
+    return plan->batches.count * plan->callers.count * plan->probes.count *
+           bench_stream_count(plan);
+}
+
+size_t bench_stream_count(const struct bench_plan *plan)
+{
+    return plan->distributions.count * plan->hit_ratios.count;
+}
+
+/* Take a digit off a number whose digits have so many values: the list's item that it names. */
+static uint64_t take_digit(const struct bench_list *list, size_t *number)
+{
+    const size_t digit = *number % list->count;
+
+    *number /= list->count;
+    return list->items[digit];
+}
+
+void bench_setup_at(const struct bench_plan *plan, size_t number, struct bench_setup *ret_setup)
+{
+    ret_setup->depth = (uint32_t)take_digit(&plan->depths, &number);
+    ret_setup->threads = (uint32_t)take_digit(&plan->threads, &number);
+    ret_setup->backend = (ikv_backend)take_digit(&plan->backends, &number);
+    ret_setup->state = (enum bench_state)take_digit(&plan->states, &number);
+}
+
+void bench_point_at(const struct bench_plan *plan, size_t number, struct bench_point *ret_point)
+{
+    ret_point->batch = take_digit(&plan->batches, &number);
+    ret_point->callers = (uint32_t)take_digit(&plan->callers, &number);
+    ret_point->probe = (ikv_probe)take_digit(&plan->probes, &number);
+    ret_point->stream = number;
+    ret_point->distribution = (enum distribution)take_digit(&plan->distributions, &number);
+    ret_point->present = plan->hit_ratios.items[number];
+}
+
+struct draws_options bench_stream_at(const struct bench_plan *plan, size_t number)
+{
+    struct draws_options options = {.theta = plan->theta,
+                                    .run_length = plan->run_length,
+                                    .seed = plan->seed + number,
+                                    .count = plan->draws,
+                                    .seconds = DRAW_SECONDS};
+    uint64_t largest = 0;
+
+    options.distribution = (enum distribution)take_digit(&plan->distributions, &number);
+    options.present = plan->hit_ratios.items[number];
+    for (size_t i = 0; i < plan->batches.count; i++)
+        if (largest < plan->batches.items[i])
+            largest = plan->batches.items[i];
+    options.enough = largest > DRAWS_ENOUGH ? largest : DRAWS_ENOUGH;
+    if (options.count < options.enough)
+        options.enough = options.count < largest ? largest : options.count;
+    if (options.count < largest)
+        options.count = largest;
+    return options;
+}
+
+/* ---------------------------------------------------------------- names */
+
+const char *bench_state_name(enum bench_state state)
+{
+    static const char *const names[] = {"warm", "cold", "direct"};
+    return names[state];
+}
+
+const char *bench_backend_name(ikv_backend backend)
+{
+    static const char *const names[] = {"auto", "pread", "uring"};
+    return names[backend];
+}
+
+const char *bench_probe_name(ikv_probe probe)
+{
+    static const char *const names[] = {"page", "entry"};
+    return names[probe];
+}
+
+const char *bench_distribution_name(enum distribution distribution)
+{
+    static const char *const names[] = {"uniform", "zipf", "sequential", "clustered"};
+    return names[distribution];
+}

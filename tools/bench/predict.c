@@ -1,0 +1,104 @@
+#include "bench/predict.h"
+
+#include "theory.h"
+
+#include <math.h>
+
+#define HEADER_BYTES     24
+#define SIZE_BYTES       4
+#define CHECKSUM_BYTES   4
+#define PLAIN_FIRST_MOST 16384
+#define INDEX_MEMORY     (UINT64_C(64) << 20) /* by default */
+
+/* Buffers of a worker with a ring share so much memory, between these bounds for each; pread's one
+ * has the most. As in window.c, which says why. */
+#define RING_MEMORY (UINT64_C(2) << 20)
+#define READ_LEAST  (16u << 10)
+#define READ_MOST   (128u << 10)
+
+static uint32_t read_most(const struct bench_setup *setup)
+{
+    if (setup->backend == IKV_BACKEND_PREAD)
+        return READ_MOST;
+    const uint64_t share = RING_MEMORY / setup->depth / THEORY_PAGE_SIZE * THEORY_PAGE_SIZE;
+    return share < READ_LEAST ? READ_LEAST : share > READ_MOST ? READ_MOST : (uint32_t)share;
+}
+
+static struct theory_index index_of(const struct bench_subject *subject,
+                                    const struct bench_setup *setup,
+                                    const struct bench_point *point,
+                                    const struct bench_result *result)
+{
+    const ikv_info *info = &subject->info;
+    const uint64_t asked = subject->options->open.index_memory;
+    struct theory_memory memory;
+
+    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8,
+                  asked ? asked : INDEX_MEMORY, &memory);
+    return (struct theory_index){
+        .pairs = info->pair_count,
+        .stride = info->stride,
+        .entry_probes = point->probe == IKV_PROBE_ENTRY,
+        .fences = result->fences,
+        .held = result->visits ? (uint64_t)llround(result->held / (double)result->visits) : 0,
+        .sums_on_disk = info->has_trailer && memory.sums_on_disk && point->probe == IKV_PROBE_PAGE,
+        .read_most = read_most(setup),
+    };
+}
+
+static struct theory_records records_of(const struct bench_subject *subject,
+                                        const struct bench_setup *setup)
+{
+    const ikv_info *info = &subject->info;
+    struct theory_records records = {.in_key_order = info->in_key_order != 0,
+                                     .direct = setup->state == BENCH_DIRECT};
+
+    records.bytes = (double)(info->records_end - HEADER_BYTES) / (double)info->pair_count;
+    records.first_read = info->has_trailer
+                             ? (double)info->value_size_p99 + CHECKSUM_BYTES + SIZE_BYTES
+                             : fmin(2 * records.bytes, PLAIN_FIRST_MOST) + SIZE_BYTES;
+    return records;
+}
+
+/* As runs of neighbours that begin anywhere. Zipf's frequent keys lie all over the store: what
+ * counts is how many different ones there are. */
+static struct theory_batch batch_of(const struct bench_subject *subject,
+                                    const struct bench_point *point)
+{
+    const double pairs = (double)subject->info.pair_count, keys = (double)point->batch;
+    struct theory_batch batch = {keys, 1, point->present, 1};
+
+    if (point->distribution == DISTRIBUTION_SEQUENTIAL)
+        batch = (struct theory_batch){1, keys, point->present, 1};
+    if (point->distribution == DISTRIBUTION_CLUSTERED) {
+        batch.run_length = fmin((double)subject->plan->run_length, keys);
+        batch.runs = keys / batch.run_length;
+    }
+    if (point->distribution == DISTRIBUTION_ZIPF && pairs > 1) {
+        const double distinct =
+            theory_distinct_zipf(subject->info.pair_count, subject->plan->theta, keys);
+        batch.runs = log1p(-fmin(distinct / pairs, 1 - 1e-12)) / log1p(-1 / pairs);
+    }
+    return batch;
+}
+
+void bench_predict(const struct bench_subject *subject, const struct bench_setup *setup,
+                   const struct bench_point *point, const struct bench_result *result,
+                   struct bench_prediction *ret_prediction)
+{
+    const struct theory_index index = index_of(subject, setup, point, result);
+    const struct theory_records records = records_of(subject, setup);
+    struct theory_batch batch = batch_of(subject, point);
+    const bool partly_held =
+        !index.entry_probes && index.held > 0 && index.held < subject->info.index_pages;
+    struct theory_cost cost;
+
+    if (result->keys > 0) /* how the library cut batches */
+        batch.shards = (double)result->counts.shards * (double)point->batch / (double)result->keys;
+    theory_cost(&index, &records, &batch, &cost);
+    ret_prediction->probes_per_key = cost.probes / (double)point->batch;
+    ret_prediction->reads_per_key =
+        partly_held && point->distribution != DISTRIBUTION_UNIFORM
+            ? NAN
+            : (cost.index_reads + cost.record_reads) / (double)point->batch;
+}

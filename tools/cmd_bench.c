@@ -1,0 +1,372 @@
+/* indexkv bench: measure lookups in a store, in all the ways that were asked for, beside what the
+ * device gives and what theory says. */
+#define _GNU_SOURCE /* O_DIRECT */
+#include "bench/outcome.h"
+#include "bench/visit.h"
+#include "command.h"
+#include "disk/context.h"
+#include "exit_status.h"
+#include "message.h"
+#include "numbers.h"
+#include "progress.h"
+#include "report/report_files.h"
+#include "signals.h"
+#include "store_options.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct option_spec specs[] = {
+    {BENCH_OPTION_BATCH, 'b', "batch", "LIST",
+     "keys that are looked up at once, 1 to 1048576; 1: one key\n"
+     "(default: 1,16,256,4096)"},
+    {BENCH_OPTION_STATE, 0, "state", "LIST",
+     "warm: the file is in the page cache; cold: its pages are\n"
+     "dropped before each measurement; direct: the page cache is\n"
+     "bypassed (default: direct,warm)"},
+    {BENCH_OPTION_COLD, 0, "cold", NULL, "the same as --state cold"},
+    {BENCH_OPTION_DIRECT, 0, "direct", NULL, "the same as --state direct"},
+    {BENCH_OPTION_BACKEND, 0, "backend", "LIST", "auto (default), pread, uring"},
+    {BENCH_OPTION_THREADS, 0, "threads", "LIST",
+     "threads that look up, 1 to 1024 (default: as many as there\n"
+     "are processors)"},
+    {BENCH_OPTION_DEPTH, 0, "depth", "LIST",
+     "reads in flight of each thread with uring, 1 to 4096\n"
+     "(default: 256)"},
+    {BENCH_OPTION_CALLERS, 0, "callers", "LIST",
+     "threads that ask, each with batches of its own, 1 to 256\n"
+     "(default: 1)"},
+    {BENCH_OPTION_PROBE, 0, "probe", "LIST",
+     "page (default); entry: probes read single entries, and nothing\n"
+     "kept in memory is used"},
+    {BENCH_OPTION_KEYS, 'k', "keys", "LIST",
+     "which keys are asked for: uniform (default), zipf,\n"
+     "sequential, clustered (runs of neighbours)"},
+    {BENCH_OPTION_HIT_RATIO, 0, "hit-ratio", "LIST",
+     "share of keys that the store has, 0 to 1 (default: 1)"},
+    {BENCH_OPTION_THETA, 0, "theta", "N", "of zipf, how skewed: 0.01 to 10 (default: 0.99)"},
+    {BENCH_OPTION_RUN_LENGTH, 0, "run-length", "N", "of clustered keys (default: 100)"},
+    {BENCH_OPTION_TIME, 0, "time", "SECONDS",
+     "for which each combination is measured, each time\n"
+     "(default: 0.5)"},
+    {BENCH_OPTION_REPEAT, 'n', "repeat", "N", "times that each is measured, in turns (default: 5)"},
+    {BENCH_OPTION_SEED, 0, "seed", "N", "of all random choices (default: 1)"},
+    {BENCH_OPTION_DRAWS, 0, "draws", "N",
+     "keys that are drawn from the store before, and asked for\n"
+     "again and again (default: 262144)"},
+    OPTION_SPECS_REPORT,
+    OPTION_SPECS_STORE,
+    OPTION_SPECS_PROGRESS,
+    OPTION_SPEC_HELP,
+    {0}};
+
+static const struct command_syntax syntax = {
+    "bench", "STORE [OPTION...]",
+    "Measure lookups of keys that are drawn from the store: how many a second, what each\n"
+    "reads, how long calls take; beside what the device gives to bare reads, measured in\n"
+    "turns with them, and what theory says that a key must read. The store is only read.\n"
+    "LIST is a value, or several with commas between; all combinations are measured.",
+    specs,
+    "Every answer is checked: a key of the store that is not found, or one that is and\n"
+    "should not be, ends it.\n\n"
+    "Exit status: 0, 2 usage, 3 not a store or not the right one, 4 corrupt or a wrong\n"
+    "answer, 5 I/O error."};
+
+struct bench {
+    struct store_options store;
+    struct bench_plan plan;
+    struct report_files files;
+    struct bench_subject subject;
+    struct draws *draws;
+    struct bench_results results;
+    struct progress progress;
+    struct random random;
+    size_t visited;
+};
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct bench *bench = user;
+
+    if (id >= BENCH_OPTION_STATE && id < BENCH_OPTION_END)
+        return bench_plan_accept(&bench->plan, &syntax, id, argument);
+    if (id == OPTION_REPORT_JSON || id == OPTION_REPORT_CSV || id == OPTION_REPORT_PLOT)
+        return report_files_accept(&bench->files, &syntax, id, argument);
+    return store_options_accept(&bench->store, id, argument);
+}
+
+/* ---------------------------------------------------------------- what can be measured */
+
+/* Bytes that can be had without swapping. */
+static uint64_t available_memory(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[256];
+    uint64_t bytes = 0;
+
+    while (file != NULL && bytes == 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "MemAvailable:", 13) == 0)
+            bytes = strtoull(line + 13, NULL, 10) * 1024;
+    if (file != NULL)
+        (void)fclose(file);
+    return bytes;
+}
+
+static void remove_state(struct bench_list *states, enum bench_state state)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < states->count; i++)
+        if (states->items[i] != (uint64_t)state)
+            states->items[left++] = states->items[i];
+    states->count = left;
+}
+
+static bool has_state(const struct bench_plan *plan, enum bench_state state)
+{
+    for (size_t i = 0; i < plan->states.count; i++)
+        if (plan->states.items[i] == (uint64_t)state)
+            return true;
+    return false;
+}
+
+/* A state that can't be had is left out, and that is said; or, if it was asked for, an error. */
+static int drop_state(struct bench *bench, struct report *report, enum bench_state state,
+                      const char *why)
+{
+    const char *name = bench_state_name(state);
+    char text[200];
+
+    if (bench->plan.states_given) {
+        message("%s: --state %s: %s", bench->subject.path, name, why);
+        return STATUS_USAGE;
+    }
+    (void)snprintf(text, sizeof text, "%s: %s", name, why);
+    report_fact(report, "left_out", text);
+    remove_state(&bench->plan.states, state);
+    if (bench->plan.states.count > 0)
+        return STATUS_DONE;
+    message("%s: nothing is left to be measured: %s", bench->subject.path, text);
+    return STATUS_USAGE;
+}
+
+/* O_DIRECT is tried without a message: many file systems lack it. */
+static bool opens_direct(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static int choose_states(struct bench *bench, struct report *report)
+{
+    struct bench_subject *subject = &bench->subject;
+    const uint64_t memory = available_memory();
+    char why[160];
+    int status = STATUS_DONE;
+
+    if (!subject->direct && has_state(&bench->plan, BENCH_DIRECT))
+        status = drop_state(bench, report, BENCH_DIRECT, "the file system has no O_DIRECT");
+    if (status == STATUS_DONE && memory / 2 < subject->file.size &&
+        has_state(&bench->plan, BENCH_WARM)) {
+        (void)snprintf(why, sizeof why, "the file would take more than half of the memory (%s)",
+                       bytes_for_people((double)memory).text);
+        status = drop_state(bench, report, BENCH_WARM, why);
+    }
+    return status;
+}
+
+/* ---------------------------------------------------------------- before */
+
+static int open_subject(struct bench *bench, const char *path)
+{
+    struct bench_subject *subject = &bench->subject;
+    const char *what;
+    ikv_store *store;
+
+    *subject = (struct bench_subject){
+        .options = &bench->store, .plan = &bench->plan, .path = path, .file.fd = -1, .raw.fd = -1};
+    int status = store_open(&bench->store, path, &store, &subject->info);
+    if (status != STATUS_DONE)
+        return status;
+    subject->info.metadata = NULL; /* goes with the store */
+    ikv_close(store);
+    status = disk_target_open(&subject->file, path, false, 1);
+    if (status != STATUS_DONE)
+        return status;
+    subject->direct = opens_direct(path);
+    if (!subject->direct)
+        return STATUS_DONE;
+    status = disk_target_open(&subject->raw, path, true, 1);
+    if (status == STATUS_DONE)
+        subject->best = disk_try_uring(subject->raw.fd, &what) == 0 ? DISK_URING : DISK_PREAD;
+    return status;
+}
+
+static int draw_keys(struct bench *bench)
+{
+    const size_t count = bench_stream_count(&bench->plan);
+
+    bench->draws = calloc(count, sizeof *bench->draws);
+    if (bench->draws == NULL)
+        return out_of_memory();
+    bench->subject.draws = bench->draws;
+    for (size_t i = 0; i < count; i++) {
+        const struct draws_options options = bench_stream_at(&bench->plan, i);
+        progress_update(&bench->progress,
+                        &(struct progress_point){"drawing keys", i, "lists", i, count});
+        int status =
+            draws_make(&bench->draws[i], bench->subject.path, &bench->subject.info, &options);
+        if (status != STATUS_DONE)
+            return status;
+    }
+    return STATUS_DONE;
+}
+
+/* ---------------------------------------------------------------- measuring */
+
+/* Put 0..count-1 into random order. */
+static void shuffle(struct random *random, size_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t j = (size_t)random_below(random, i + 1);
+        order[i] = order[j];
+        order[j] = i;
+    }
+}
+
+static int visit(struct bench *bench, const struct bench_opened *opened, size_t setup,
+                 size_t number)
+{
+    const size_t points = bench_point_count(&bench->plan);
+    struct bench_point point;
+
+    bench_point_at(&bench->plan, number, &point);
+    progress_update(&bench->progress,
+                    &(struct progress_point){"measuring", bench->visited, "visits", bench->visited,
+                                             bench->plan.repeat * bench->results.count});
+    bench->visited++;
+    return bench_visit(&bench->subject, opened, &point, random_next(&bench->random),
+                       &bench->results.items[setup * points + number]);
+}
+
+/* All points with one setup. Cold, each has a store that was opened anew; otherwise the store's
+ * memory for the index is filled first. */
+static int visit_setup(struct bench *bench, size_t number, size_t *order)
+{
+    const size_t points = bench_point_count(&bench->plan);
+    struct bench_opened opened = {0};
+    struct bench_setup setup;
+    int status = STATUS_DONE;
+
+    bench_setup_at(&bench->plan, number, &setup);
+    shuffle(&bench->random, order, points);
+    for (size_t i = 0; i < points && status == STATUS_DONE; i++) {
+        if (opened.store == NULL) {
+            status = bench_open(&bench->subject, &setup, &opened);
+            if (status == STATUS_DONE && setup.state != BENCH_COLD)
+                status = bench_warm_up(&bench->subject, &opened);
+        }
+        if (status == STATUS_DONE)
+            status = visit(bench, &opened, number, order[i]);
+        if (setup.state == BENCH_COLD)
+            bench_close(&opened);
+    }
+    bench_close(&opened);
+    return status;
+}
+
+static int visit_all(struct bench *bench)
+{
+    const size_t setups = bench_setup_count(&bench->plan);
+    size_t *order = calloc(setups + bench_point_count(&bench->plan), sizeof *order);
+    int status = STATUS_DONE;
+
+    if (order == NULL)
+        return out_of_memory();
+    for (uint64_t i = 0; i < bench->plan.repeat && status == STATUS_DONE; i++) {
+        shuffle(&bench->random, order, setups);
+        for (size_t s = 0; s < setups && status == STATUS_DONE; s++)
+            status = visit_setup(bench, order[s], order + setups);
+    }
+    free(order);
+    return status;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int measure(struct bench *bench, const char *path, struct report *report,
+                   struct plots *plots)
+{
+    struct bench_outcome outcome = {
+        .subject = &bench->subject, .results = &bench->results, .report = report, .plots = plots};
+    int status = open_subject(bench, path);
+
+    if (status == STATUS_DONE)
+        status = choose_states(bench, report);
+    if (status != STATUS_DONE)
+        return status;
+    progress_start(&bench->progress, (enum progress_mode)bench->store.progress, bench->store.quiet,
+                   false);
+    status = draw_keys(bench);
+    if (status == STATUS_DONE)
+        status = bench_results_new(&bench->results, &bench->plan);
+    if (status == STATUS_DONE)
+        status = visit_all(bench);
+    progress_finish(&bench->progress);
+    if (status != STATUS_DONE && status != STATUS_INTERRUPTED)
+        return status;
+    report->interrupted = status == STATUS_INTERRUPTED;
+    if (bench->results.items != NULL) {
+        bench_outcome(&outcome);
+        status = exit_status_worse(status, report_files_write(&bench->files, report, plots));
+    }
+    return status;
+}
+
+static void release(struct bench *bench)
+{
+    for (size_t i = 0; bench->draws != NULL && i < bench_stream_count(&bench->plan); i++)
+        draws_free(&bench->draws[i]);
+    free(bench->draws);
+    bench_results_free(&bench->results);
+    disk_target_close(&bench->subject.file);
+    disk_target_close(&bench->subject.raw);
+    report_files_close(&bench->files);
+}
+
+int cmd_bench(int argc, char **argv)
+{
+    struct bench bench = {.files = REPORT_FILES_INIT, .subject = {.file.fd = -1, .raw.fd = -1}};
+    struct report report;
+    struct plots plots = {0};
+    struct operands operands;
+    const char *path;
+
+    store_options_init(&bench.store, &syntax);
+    bench_plan_init(&bench.plan);
+    int status = options_parse(&syntax, argc, argv, accept, &bench, &operands);
+    if (status == OPTIONS_GO_ON)
+        status = only_operand(&syntax, &operands, &path);
+    if (status == OPTIONS_GO_ON)
+        status = bench_plan_check(&bench.plan, &syntax);
+    if (status != OPTIONS_GO_ON)
+        return status;
+    bench.random.state = bench.plan.seed;
+    signals_catch();
+    report_init(&report, "bench");
+    context_now(report_fact_added, &report, argc, argv);
+    context_find(path, report_fact_added, &report);
+    status = report_files_open(&bench.files);
+    if (status == STATUS_DONE)
+        status = measure(&bench, path, &report, &plots);
+    release(&bench);
+    plots_free(&plots);
+    report_free(&report);
+    return status;
+}
