@@ -39,7 +39,7 @@ static int drop(struct mixed *mixed, double *ret_share, struct bench_error *erro
         return code;
     *ret_share = residency_share(&mixed->cases[HALF].residency);
     const double cold = residency_share(&mixed->cases[COLD].residency);
-    if (*ret_share > 0.55 || cold > 0.05)
+    if (*ret_share < 0 || *ret_share > 0.55 || cold > 0.05)
         return bench_error_set(error, BENCH_SKIPPED, "pages can't be dropped here: %.2f, %.2f left",
                                *ret_share, cold);
     return BENCH_OK;
@@ -95,7 +95,8 @@ static void report(struct bench_state *state, const struct mixed *mixed,
     const double turns = (double)totals->turns;
     const double there = totals->share / turns;
     const double perfect = there * a_batch(totals, RESIDENT) + (1 - there) * a_batch(totals, COLD);
-    char label[256];
+    char how[256];
+    char label[sizeof how + 64];
 
     bench_items(state, totals->steps[HALF].items);
     for (int i = 0; i < CASES; i++)
@@ -106,7 +107,9 @@ static void report(struct bench_state *state, const struct mixed *mixed,
                   BENCH_VALUE);
     bench_counter(state, "faults_a_batch", (double)totals->faults.all / turns, BENCH_VALUE);
     bench_counter(state, "cpu_ns_per_item", totals->steps[HALF].spent.cpu * 1e9, BENCH_PER_ITEM);
-    bench_label(state, half->kind->describe(half, label, sizeof label));
+    (void)snprintf(label, sizeof label, "%.0f %% resident, proved; %s", 100 * there,
+                   half->kind->describe(half, how, sizeof how));
+    bench_label(state, label);
 }
 
 static void run(struct bench_state *state)

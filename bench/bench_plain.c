@@ -8,6 +8,7 @@
 #include "dataset.h"
 #include "families.h"
 #include "harness.h"
+#include "subject.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -34,6 +35,8 @@ struct learning_run {
     ikv_store *store;
     ikv_result *result;
     double seconds;
+    uint64_t bytes;        /* that were read */
+    struct process_io io;  /* before */
     double reads[BATCHES]; /* a key, in each batch */
 };
 
@@ -71,6 +74,7 @@ static int look_up(struct learning_run *run, uint64_t batch, struct bench_error 
             return bench_error_set(error, BENCH_FAILED, "a wrong answer to key %" PRIu64, keys[i]);
     }
     const ikv_stats *stats = ikv_result_stats(run->result);
+    run->bytes += stats->index_bytes + stats->record_bytes;
     run->reads[batch] = (double)(stats->index_reads + stats->record_reads) / BATCH;
     return BENCH_OK;
 }
@@ -113,6 +117,9 @@ static void report(struct bench_state *state, const struct learning_run *run)
     ikv_store_info(run->store, &info);
     bench_counter(state, "fences", (double)info.fences, BENCH_VALUE);
     bench_counter(state, "index_memory", (double)info.index_memory, BENCH_VALUE);
+    const struct process_io since = process_io_since(&run->io);
+    subject_label(state, SOURCE_PAGE_CACHE, &since, run->bytes,
+                  ikv_result_stats(run->result)->backend);
     bench_counter(state, "index_memory_bound", (double)run->learning->memory, BENCH_VALUE);
 }
 
@@ -122,6 +129,7 @@ static void run_learning(struct bench_state *state)
     struct bench_error error;
     int code = open_store(&run, &error);
 
+    process_io_now(&run.io);
     while (code == BENCH_OK && bench_keep_running(state)) {
         for (uint64_t batch = 0; batch < BATCHES && code == BENCH_OK; batch++) {
             code = look_up(&run, batch, &error);

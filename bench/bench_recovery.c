@@ -71,7 +71,8 @@ static int run_episode(struct recovery *recovery, struct episode *episode,
     int code = follow(recovery, before, &ignored, error);
     if (code == BENCH_OK)
         code = residency_drop(&recovery->dropping.residency, 1, error);
-    if (code == BENCH_OK && residency_share(&recovery->dropping.residency) > 0.05)
+    const double share = residency_share(&recovery->dropping.residency);
+    if (code == BENCH_OK && (share < 0 || share > 0.05))
         code = bench_error_set(error, BENCH_SKIPPED, "pages can't be dropped here");
     if (code == BENCH_OK)
         code = follow(recovery, episode->dropped, &episode->dropped_faults, error);

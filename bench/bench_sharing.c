@@ -7,6 +7,7 @@
  *
  * Answers are checked within the time that counts, since threads don't wait for each other.
  */
+#include "engines.h"
 #include "families.h"
 #include "key_pool.h"
 #include "lookups.h"
@@ -21,7 +22,8 @@
 struct sharing {
     struct peer *peer;
     struct key_pool *pool;
-    double cpu; /* seconds of all threads */
+    double cpu; /* of all threads, and what the process had read, before */
+    struct process_io io;
 };
 
 static int sharing_open(void *user, struct bench_error *error)
@@ -54,16 +56,27 @@ static int check(const struct dataset *data, const unsigned char *keys, const ik
     return BENCH_OK;
 }
 
+static void begin(struct sharing *sharing)
+{
+    process_io_now(&sharing->io);
+    sharing->cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /* Thread 0 tells the processor time of all. */
-static void report(struct bench_state *state, struct sharing *sharing, double cpu, uint64_t batches)
+static void report(struct bench_state *state, const struct sharing *sharing, uint64_t batches,
+                   const ikv_stats *last)
 {
     const uint64_t all = batches * bench_threads(state) * SHARING_BATCH;
+    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - sharing->cpu;
+    const struct process_io since = process_io_since(&sharing->io);
+    char how[256];
 
     bench_items(state, batches * SHARING_BATCH);
-    if (bench_thread(state) == 0 && all > 0) {
-        sharing->cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        bench_counter(state, "cpu_ns_per_item", sharing->cpu * 1e9 / (double)all, BENCH_VALUE);
-    }
+    if (bench_thread(state) > 0 || all == 0)
+        return;
+    bench_counter(state, "cpu_ns_per_item", cpu * 1e9 / (double)all, BENCH_VALUE);
+    subject_label(state, SOURCE_PAGE_CACHE, &since, all * sharing->peer->data.value_size,
+                  engines_describe(last, how, sizeof how));
 }
 
 /* ---------------------------------------------------------------- callers */
@@ -96,14 +109,15 @@ static void run_callers(struct bench_state *state)
         code = bench_error_set(&error, BENCH_FAILED, "out of memory");
     else
         code = call(sharing, next, result, &error); /* the result gets its memory */
-    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    if (bench_thread(state) == 0)
+        begin(sharing);
     while (code == BENCH_OK && bench_keep_running(state)) {
         next = (next + SHARING_BATCH) % count;
         code = call(sharing, next, result, &error);
         batches++;
     }
     if (code == BENCH_OK)
-        report(state, sharing, cpu, batches);
+        report(state, sharing, batches, ikv_result_stats(result));
     else
         bench_stop(state, code, &error);
     ikv_result_free(result);
@@ -120,7 +134,8 @@ struct submitted {
 struct submit_run {
     struct sharing *sharing;
     struct submitted places[UNDER_WAY];
-    size_t next; /* key of the pool */
+    size_t next;    /* key of the pool */
+    ikv_stats last; /* of the batch that came back */
 };
 
 static int submit(struct submit_run *run, struct submitted *place, struct bench_error *error)
@@ -145,6 +160,7 @@ static int turn_over(struct submit_run *run, struct submitted *place, struct ben
     place->is_under_way = false;
     if (ikv_wait(place->result, &err) < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    run->last = *ikv_result_stats(place->result);
     const int code = check(&run->sharing->peer->data, place->keys, place->result, error);
     return code == BENCH_OK ? submit(run, place, error) : code;
 }
@@ -173,11 +189,11 @@ static void run_submit(struct bench_state *state)
         else
             code = submit(&run, &run.places[i], &error);
     }
-    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    begin(run.sharing);
     while (code == BENCH_OK && bench_keep_running(state))
         code = turn_over(&run, &run.places[batches++ % UNDER_WAY], &error);
     if (code == BENCH_OK)
-        report(state, run.sharing, cpu, batches);
+        report(state, run.sharing, batches, &run.last);
     else
         bench_stop(state, code, &error);
     end(&run);

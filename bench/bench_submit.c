@@ -30,6 +30,8 @@ struct submit_run {
     ikv_completions *completions;
     struct place places[UNDER_WAY_MAX];
     uint64_t next;      /* batch */
+    uint64_t bytes;     /* that were read */
+    ikv_stats last;     /* batch that came back */
     unsigned in_flight; /* batches that have not come back */
 };
 
@@ -76,6 +78,8 @@ static int turn_over(struct submit_run *run, struct bench_error *error)
     int code = ikv_result_code(place->result);
     if (code < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", ikv_strerror(code));
+    run->last = *ikv_result_stats(place->result);
+    run->bytes += run->last.index_bytes + run->last.record_bytes;
     code = small_batches_check(&run->submitter->batches, place->batch, place->result, error);
     return code == BENCH_OK ? submit(run, place, error) : code;
 }
@@ -110,18 +114,23 @@ static void end(struct submit_run *run)
 static void run_submit(struct bench_state *state)
 {
     struct submit_run run = {.submitter = bench_user(state)};
+    struct process_io io;
     struct bench_error error;
     uint64_t batches = 0;
+
+    process_io_now(&io);
     int code = begin(&run, &error);
 
     while (code == BENCH_OK && bench_keep_running(state)) {
         code = turn_over(&run, &error);
         batches++;
     }
-    if (code == BENCH_OK)
+    if (code == BENCH_OK) {
         bench_items(state, batches * SMALL_BATCH_KEYS);
-    else
+        small_batches_label(&run.submitter->batches, state, &io, run.bytes, &run.last);
+    } else {
         bench_stop(state, code, &error);
+    }
     end(&run);
 }
 

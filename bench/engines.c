@@ -53,6 +53,7 @@ void engines_report_latency(const ikv_result *result, struct bench_state *state)
 
 void engines_register(const struct options *options)
 {
+    backends_register(options);
     probes_register(options);
     callers_register(options);
     submit_register(options);

@@ -14,7 +14,10 @@ void resident_register(const struct options *options);
 void sharing_register(const struct options *options);
 void mixed_register(const struct options *options);
 void recovery_register(const struct options *options);
+void build_register(const struct options *options);
+void scan_register(const struct options *options);
 /* These need engines. */
+void backends_register(const struct options *options);
 void probes_register(const struct options *options);
 void callers_register(const struct options *options);
 void submit_register(const struct options *options);

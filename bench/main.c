@@ -71,6 +71,8 @@ int main(int argc, char **argv)
     sharing_register(&options);
     mixed_register(&options);
     recovery_register(&options);
+    build_register(&options);
+    scan_register(&options);
     engines_register(&options);
     bench_run(&summary);
     if (summary.failed > 0 || summary.skipped > 0)

@@ -1,4 +1,5 @@
 #include "residency.h"
+#include "cold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,31 +12,22 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define PAGE 4096
-
 int residency_open(struct residency *residency, const char *path, struct bench_error *error)
 {
     struct stat st;
 
-    *residency = (struct residency){.fd = open(path, O_RDONLY | O_CLOEXEC), .map = MAP_FAILED};
-    if (residency->fd >= 0 && fstat(residency->fd, &st) == 0) {
-        residency->size = (size_t)st.st_size;
-        residency->pages = bench_new(residency->size / PAGE + 1);
-        residency->map = mmap(NULL, residency->size, PROT_READ, MAP_SHARED, residency->fd, 0);
-    }
-    if (residency->map == MAP_FAILED)
+    residency->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (residency->fd < 0 || fstat(residency->fd, &st) != 0)
         return bench_error_set(error, BENCH_FAILED, "%s: %s", path, strerror(errno));
+    residency->size = (uint64_t)st.st_size;
     return BENCH_OK;
 }
 
 void residency_close(struct residency *residency)
 {
-    if (residency->map && residency->map != MAP_FAILED)
-        (void)munmap(residency->map, residency->size);
-    if (residency->pages && residency->fd >= 0)
+    if (residency->fd > 0)
         (void)close(residency->fd);
-    free(residency->pages);
-    *residency = (struct residency){0};
+    residency->fd = 0;
 }
 
 /* ---------------------------------------------------------------- dropping */
@@ -100,7 +92,7 @@ int residency_drop(const struct residency *residency, unsigned nth, struct bench
 {
     if (let_go_of_all(residency, nth) != 0)
         return bench_error_set(error, BENCH_SKIPPED, "there is no /proc/self/maps");
-    for (size_t at = 0; at < residency->size; at += nth * RESIDENCY_PIECE) {
+    for (uint64_t at = 0; at < residency->size; at += nth * RESIDENCY_PIECE) {
         const int code =
             posix_fadvise(residency->fd, (off_t)at, (off_t)RESIDENCY_PIECE, POSIX_FADV_DONTNEED);
         if (code != 0)
@@ -112,12 +104,10 @@ int residency_drop(const struct residency *residency, unsigned nth, struct bench
 
 double residency_share(const struct residency *residency)
 {
-    const size_t pages = (residency->size + PAGE - 1) / PAGE;
-    size_t there = 0;
+    const char *how = NULL;
+    uint64_t bytes = 0;
 
-    if (pages == 0 || mincore(residency->map, residency->size, residency->pages) != 0)
-        return 0;
-    for (size_t i = 0; i < pages; i++)
-        there += residency->pages[i] & 1u;
-    return (double)there / (double)pages;
+    if (residency->size == 0 || !cold_resident(residency->fd, residency->size, &bytes, &how))
+        return -1;
+    return (double)bytes / (double)residency->size;
 }

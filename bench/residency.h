@@ -9,9 +9,7 @@
 
 struct residency {
     int fd;
-    size_t size;          /* of the file */
-    void *map;            /* never touched */
-    unsigned char *pages; /* one byte each, as mincore fills it */
+    uint64_t size; /* of the file */
 };
 
 /* What was opened, half opened or zeroed can be closed. */
@@ -24,7 +22,7 @@ void residency_close(struct residency *residency);
 #define RESIDENCY_PIECE ((size_t)4 << 20)
 int residency_drop(const struct residency *residency, unsigned nth, struct bench_error *error);
 
-/* The share of the file's pages that the page cache has. */
+/* The share of the file that the page cache has; less than 0: the kernel does not tell. */
 double residency_share(const struct residency *residency);
 
 #endif

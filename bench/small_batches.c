@@ -2,6 +2,7 @@
 #include "engines.h"
 #include "families.h"
 #include "lookups.h"
+#include "subject.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -78,4 +79,14 @@ int small_batches_check(const struct small_batches *batches, uint64_t batch,
                                    numbers[i]);
     }
     return BENCH_OK;
+}
+
+void small_batches_label(const struct small_batches *batches, struct bench_state *state,
+                         const struct process_io *start, uint64_t bytes, const ikv_stats *last)
+{
+    const struct process_io since = process_io_since(start);
+    char how[256];
+
+    subject_label(state, batches->cold ? SOURCE_DEVICE : SOURCE_PAGE_CACHE, &since, bytes,
+                  engines_describe(last, how, sizeof how));
 }

@@ -6,6 +6,7 @@
 #include "dataset.h"
 #include "harness.h"
 #include "options.h"
+#include "process_io.h"
 
 #include <indexkv.h>
 
@@ -34,6 +35,9 @@ void small_batches_close(void *user);
 
 /* The keys of a batch, and whether these are their answers; any number will do. */
 const uint64_t *small_batches_keys(const struct small_batches *batches, uint64_t batch);
+/* Sets the label, of `bytes` read since `start`; `last` says how. */
+void small_batches_label(const struct small_batches *batches, struct bench_state *state,
+                         const struct process_io *start, uint64_t bytes, const ikv_stats *last);
 int small_batches_check(const struct small_batches *batches, uint64_t batch,
                         const ikv_result *result, struct bench_error *error);
 

@@ -25,28 +25,26 @@ void *subject_new(size_t size, const struct subject_kind *kind, enum subject_sou
  * own that are needed now and then, to note the time of access for instance. */
 #define WARM_SHARE_MAX 0.01
 
-/* Whether the reads came from where the subject says. */
-static const char *prove_source(const struct subject *subject, const struct process_io *since,
+/* Whether the reads came from where they should. */
+static const char *prove_source(enum subject_source source, const struct process_io *since,
                                 uint64_t bytes)
 {
-    if (subject->source == SOURCE_ANY)
+    if (source == SOURCE_ANY)
         return "";
     if (!since->known)
         return "not proved: there is no /proc/self/io; ";
-    if (subject->source == SOURCE_DEVICE)
+    if (source == SOURCE_DEVICE)
         return since->read_bytes >= bytes ? "cold, proved; " : "NOT COLD; ";
     return (double)since->read_bytes <= WARM_SHARE_MAX * (double)bytes ? "warm, proved; "
                                                                        : "NOT WARM; ";
 }
 
-static void report_source(struct bench_state *state, const struct subject *subject,
-                          const struct process_io *since, uint64_t bytes)
+void subject_label(struct bench_state *state, enum subject_source source,
+                   const struct process_io *since, uint64_t bytes, const char *how)
 {
-    char how[256];
-    char label[sizeof how + 64];
+    char label[256 + 64];
 
-    (void)snprintf(label, sizeof label, "%s%s", prove_source(subject, since, bytes),
-                   subject->kind->describe(subject, how, sizeof how));
+    (void)snprintf(label, sizeof label, "%s%s", prove_source(source, since, bytes), how);
     bench_label(state, label);
     if (since->known && bytes > 0)
         bench_counter(state, "device_share", (double)since->read_bytes / (double)bytes,
@@ -121,6 +119,7 @@ static void report(struct bench_state *state, const struct turns *turns,
                    const struct step totals[2], const struct process_io *since)
 {
     const struct step *mine = &totals[0];
+    char how[256];
 
     bench_items(state, mine->items);
     if (mine->reads > 0) {
@@ -140,7 +139,8 @@ static void report(struct bench_state *state, const struct turns *turns,
     }
     if (turns->subject->kind->report)
         turns->subject->kind->report(turns->subject, state);
-    report_source(state, turns->subject, since, totals[0].bytes + totals[1].bytes);
+    subject_label(state, turns->subject->source, since, totals[0].bytes + totals[1].bytes,
+                  turns->subject->kind->describe(turns->subject, how, sizeof how));
 }
 
 static void run(struct bench_state *state)

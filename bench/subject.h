@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "harness.h"
+#include "process_io.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,11 @@ enum subject_source {
     SOURCE_DEVICE,    /* cold: at least as many bytes came from the device as the steps read */
     SOURCE_PAGE_CACHE /* warm: next to none did */
 };
+
+/* Sets the label: whether `bytes` that were read came from where they should, and how they were
+ * read. */
+void subject_label(struct bench_state *state, enum subject_source source,
+                   const struct process_io *since, uint64_t bytes, const char *how);
 
 struct subject;
 

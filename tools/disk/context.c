@@ -184,6 +184,15 @@ static int find_device(const char *name, dev_t *ret_device, bool *ret_itself)
     return 0;
 }
 
+/* What of a file is mapped by huge pages, and memory of our own. */
+static void add_huge_pages(const struct finder *finder)
+{
+    char value[TEXT_MAX];
+
+    if (read_attribute("/sys/kernel/mm/transparent_hugepage", "enabled", value))
+        add(finder, "huge_pages", value);
+}
+
 void context_find(const char *path, context_fn add_fact, void *user)
 {
     const struct finder finder = {add_fact, user};
@@ -193,6 +202,7 @@ void context_find(const char *path, context_fn add_fact, void *user)
     add(&finder, "indexkv", ikv_version());
     add_kernel(&finder);
     add_processor(&finder);
+    add_huge_pages(&finder);
     add(&finder, "data", path);
     if (find_device(path, &device, &itself) == 0) {
         if (!itself)

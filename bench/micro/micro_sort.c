@@ -1,0 +1,91 @@
+/*
+ *   sort/words:W/count:N   entries of W words, random; what a batch and what a run of a build sorts
+ */
+#include "harness.h"
+#include "micro.h"
+#include "sort.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sort {
+    size_t count;
+    uint32_t words;
+    uint64_t *random;
+    uint64_t *entries;
+    uint64_t *scratch;
+};
+
+static int set_up(void *user, struct bench_error *error)
+{
+    struct sort *sort = user;
+    const size_t words = sort->count * sort->words;
+    uint64_t state = 0;
+
+    (void)error;
+    sort->random = bench_new(words * sizeof(uint64_t));
+    sort->entries = bench_new(words * sizeof(uint64_t));
+    sort->scratch = bench_new(words * sizeof(uint64_t));
+    for (size_t i = 0; i < words; i++)
+        sort->random[i] = micro_random(&state);
+    return BENCH_OK;
+}
+
+static void tear_down(void *user)
+{
+    struct sort *sort = user;
+
+    free(sort->random);
+    free(sort->entries);
+    free(sort->scratch);
+    free(sort);
+}
+
+static bool is_sorted(const struct sort *sort)
+{
+    for (size_t i = 1; i < sort->count; i++) {
+        if (sort->entries[(i - 1) * sort->words] > sort->entries[i * sort->words])
+            return false;
+    }
+    return true;
+}
+
+/* Copying the input counts: it is a hundredth of the sorting, and pausing takes a microsecond. */
+static void run(struct bench_state *state)
+{
+    const struct sort *sort = bench_user(state);
+    struct bench_error error;
+    uint64_t rounds = 0;
+
+    for (; bench_keep_running(state); rounds++) {
+        memcpy(sort->entries, sort->random, sort->count * sort->words * sizeof(uint64_t));
+        ikv_sort_entries(sort->entries, sort->scratch, sort->count, sort->words);
+    }
+    if (!is_sorted(sort)) {
+        (void)bench_error_set(&error, BENCH_FAILED, "not sorted");
+        bench_stop(state, BENCH_FAILED, &error);
+        return;
+    }
+    bench_items(state, rounds * sort->count);
+}
+
+void sort_register(void)
+{
+    static const struct {
+        uint32_t words;
+        size_t count;
+    } cases[] = {{2, 16}, {2, 1000}, {2, 10000}, {2, 1000000}, {3, 1000}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sort *sort = bench_new(sizeof *sort);
+        sort->words = cases[i].words;
+        sort->count = cases[i].count;
+        bench_register(
+            &(struct bench){.name = "sort",
+                            .args = {{"words", cases[i].words}, {"count", (int64_t)cases[i].count}},
+                            .run = run,
+                            .set_up = set_up,
+                            .tear_down = tear_down,
+                            .user = sort});
+    }
+}
