@@ -1,17 +1,11 @@
 #include "key_pool.h"
+#include "draws.h"
 #include "index_keys.h"
-#include "zipf.h"
 
 #include <stdlib.h>
 
 /* Enough that what is looked up does not fit into a processor's caches, some of which are huge. */
 #define POOL_KEYS 4000000
-
-/* A stream of random numbers: the same one in every run. */
-static uint64_t next_random(uint64_t *state)
-{
-    return dataset_key((*state)++ ^ 0x706f6f6cu);
-}
 
 struct key_pool *key_pool_new(const struct dataset *data, enum key_choice choice, size_t batch)
 {
@@ -44,43 +38,45 @@ static unsigned char *place(struct key_pool *pool, size_t number)
     return pool->keys + number * dataset_key_size(&pool->data);
 }
 
+/* The same ones in every run. */
+#define SEED 1
+
 static void choose_any(struct key_pool *pool)
 {
-    uint64_t state = 0;
+    struct random random = {SEED};
 
     for (size_t i = 0; i < pool->count; i++) {
-        uint64_t number = next_random(&state) % pool->data.pairs;
-        if (pool->choice == KEYS_HALF_ABSENT && next_random(&state) % 2 == 0)
+        uint64_t number = random_below(&random, pool->data.pairs);
+        if (pool->choice == KEYS_HALF_ABSENT && random_below(&random, 2) == 0)
             number += pool->data.pairs;
         dataset_put_key(&pool->data, number, place(pool, i));
     }
 }
 
+/* Which ones are popular is chance. */
 static void choose_popular(struct key_pool *pool)
 {
-    const struct zipf zipf = zipf_of(pool->data.pairs, 0.99);
-    uint64_t state = 0;
+    struct random random = {SEED};
+    struct zipf zipf;
 
+    zipf_init(&zipf, pool->data.pairs, 0.99);
     for (size_t i = 0; i < pool->count; i++) {
-        uint64_t rank = 0;
-        while (!zipf_try(&zipf, (double)(next_random(&state) >> 11) * 0x1p-53, &rank))
-            ;
-        dataset_put_key(&pool->data, dataset_key(rank) % pool->data.pairs, place(pool, i));
+        const uint64_t rank = zipf_draw(&zipf, &random) - 1;
+        dataset_put_key(&pool->data, scatter(rank, pool->data.pairs, SEED), place(pool, i));
     }
 }
 
 static int choose_neighbours(struct key_pool *pool, size_t run, struct bench_error *error)
 {
+    struct random random = {SEED};
     struct index_keys index;
-    const int code = index_keys_open(&index, &pool->data, error);
-    uint64_t state = 0;
     uint64_t number = 0;
 
+    const int code = index_keys_open(&index, &pool->data, error);
     for (size_t i = 0; i < pool->count && code == BENCH_OK; i++, number++) {
         if (i % run == 0)
-            number = next_random(&state);
-        number %= index.info.pair_count;
-        index_keys_get(&index, number, place(pool, i));
+            number = random_below(&random, index.info.pair_count);
+        index_keys_get(&index, number % index.info.pair_count, place(pool, i));
     }
     index_keys_close(&index);
     return code;
