@@ -67,7 +67,7 @@ void resident_register(const struct options *options)
 {
     struct resident resident = {.data = {.directory = options->data,
                                          .pairs = options->pairs,
-                                         .value_size = MAIN_VALUE_SIZE,
+                                         .value_size = options->value_size,
                                          .key_size = options->key_size}};
     const struct dataset *data = &resident.data;
 

@@ -205,7 +205,7 @@ void sharing_register(const struct options *options)
 {
     const struct dataset data = {.directory = options->data,
                                  .pairs = options->pairs,
-                                 .value_size = MAIN_VALUE_SIZE,
+                                 .value_size = options->value_size,
                                  .key_size = options->key_size};
     struct key_pool *pool = key_pool_new(&data, KEYS_UNIFORM, SHARING_BATCH);
 

@@ -1,5 +1,6 @@
 /* The benchmark program: options, head of the report, families. */
 #include "context.h"
+#include "dataset.h"
 #include "engines.h"
 #include "families.h"
 #include "harness.h"
@@ -18,15 +19,23 @@ static void help(void)
            "                 default: bench-data\n"
            "  --pairs=N      in the main data set; default: 10000000 (2 GB of disk in all,\n"
            "                 and as much for each other store that it is compared with)\n"
-           "  --key-size=N   of resident and single: 8, u64, or 16, byte strings; default: 8\n\n"
+           "  --key-size=N   of resident and single: 8, u64, or 16, byte strings; default: 8\n"
+           "  --value-size=N of these, from 8 on; default: 100\n\n"
            "Exit status: 0; 1 if a benchmark failed; 77 if none could be run here.\n\n"
            "google-benchmark's own options:\n\n");
     bench_help();
 }
 
+static bool are_in_range(const struct options *options)
+{
+    return options->pairs >= 10000 && (options->key_size == 8 || options->key_size == 16) &&
+           options->value_size >= DATASET_VALUE_MIN && options->value_size <= 1000000;
+}
+
 static int parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.data = "bench-data", .pairs = 10000000, .key_size = 8};
+    *options = (struct options){
+        .data = "bench-data", .pairs = 10000000, .key_size = 8, .value_size = MAIN_VALUE_SIZE};
     for (int i = 1; i < argc; i++) {
         char *end = "";
         if (strncmp(argv[i], "--data=", 7) == 0)
@@ -35,10 +44,11 @@ static int parse(int argc, char **argv, struct options *options)
             options->pairs = strtoull(argv[i] + 8, &end, 10);
         else if (strncmp(argv[i], "--key-size=", 11) == 0)
             options->key_size = (uint32_t)strtoul(argv[i] + 11, &end, 10);
+        else if (strncmp(argv[i], "--value-size=", 13) == 0)
+            options->value_size = (uint32_t)strtoul(argv[i] + 13, &end, 10);
         else
             end = argv[i];
-        if (*end != '\0' || options->pairs < 10000 ||
-            (options->key_size != 8 && options->key_size != 16)) {
+        if (*end != '\0' || !are_in_range(options)) {
             (void)fprintf(stderr, "indexkv_bench: %s: no such option, or out of range\n", argv[i]);
             return -1;
         }
