@@ -6,6 +6,7 @@ if(TARGET indexkv_command)
       binary
       build_options
       closed_output
+      compare
       corrupt
       csv
       duplicates

@@ -24,6 +24,7 @@ static const struct command {
     {"info", cmd_info, "describe a store"},
     {"verify", cmd_verify, "check every byte of a store"},
     {"bench", cmd_bench, "measure lookups in a store, and the device beside them"},
+    {"compare", cmd_compare, "what changed between two reports beyond noise"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -90,7 +91,8 @@ static void occupy_standard_descriptors(void)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return usage_error(NULL, "expected a command: build, get, scan, info, verify or bench");
+        return usage_error(NULL,
+                           "expected a command: build, get, scan, info, verify, bench or compare");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();

@@ -20,7 +20,7 @@ run 0 --version
 grep -Eqx 'indexkv [0-9]+\.[0-9]+\.[0-9]+' "$out" || fail 'odd version'
 run 0 -V
 run 0 --help
-for command in build get scan info verify bench; do
+for command in build get scan info verify bench compare; do
     out_has "$command"
 done
 cp "$out" "$directory/help"
@@ -29,7 +29,7 @@ same "$directory/help" "$out"
 run 0 help
 same "$directory/help" "$out"
 
-for command in build get scan info verify bench; do
+for command in build get scan info verify bench compare; do
     run 0 "$command" --help
     err_empty
     out_has "usage: indexkv $command"
