@@ -57,8 +57,11 @@ static const struct option_spec specs[] = {
     {BENCH_OPTION_DRAWS, 0, "draws", "N",
      "keys that are drawn from the store before, and asked for\n"
      "again and again (default: 262144)"},
+    {OPTION_INDEX_MEMORY, 0, "index-memory", "LIST",
+     "most memory for what is kept of the index, at least 1 byte;\n"
+     "K, M, G or T may follow (default: 64M)"},
     OPTION_SPECS_REPORT,
-    OPTION_SPECS_STORE,
+    OPTION_SPECS_PLAIN,
     OPTION_SPECS_PROGRESS,
     OPTION_SPEC_HELP,
     {0}};
@@ -91,7 +94,7 @@ static int accept(void *user, int id, const char *argument)
 {
     struct bench *bench = user;
 
-    if (id >= BENCH_OPTION_STATE && id < BENCH_OPTION_END)
+    if ((id >= BENCH_OPTION_STATE && id < BENCH_OPTION_END) || id == OPTION_INDEX_MEMORY)
         return bench_plan_accept(&bench->plan, &syntax, id, argument);
     if (id == OPTION_REPORT_JSON || id == OPTION_REPORT_CSV || id == OPTION_REPORT_PLOT)
         return report_files_accept(&bench->files, &syntax, id, argument);

@@ -7,14 +7,18 @@
 #include <indexkv.h>
 
 /* Rows of the option tables. */
-#define OPTION_SPECS_STORE                                                                         \
+#define OPTION_SPECS_PLAIN                                                                         \
     {OPTION_KEY_TYPE, 't', "key-type", "T",                                                        \
      "type of the keys: u8, u16, u32, u64, u128, i8, i16, i32, i64,\n"                             \
      "i128, or bytes1 ... bytes128; needed for plain stores, which\n"                              \
      "do not record it, and checked in others"},                                                   \
-        {OPTION_STRIDE, 0, "stride", "N",                                                          \
-         "bytes an index entry takes in a plain store with 128-bit\n"                              \
-         "keys, 24 or 32, where the file leaves it open"},                                         \
+    {                                                                                              \
+        OPTION_STRIDE, 0, "stride", "N",                                                           \
+            "bytes an index entry takes in a plain store with 128-bit\n"                           \
+            "keys, 24 or 32, where the file leaves it open"                                        \
+    }
+#define OPTION_SPECS_STORE                                                                         \
+    OPTION_SPECS_PLAIN,                                                                            \
     {                                                                                              \
         OPTION_INDEX_MEMORY, 0, "index-memory", "SIZE",                                            \
             "most memory for what is kept of the index, at least 1 byte;\n"                        \

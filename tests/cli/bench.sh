@@ -51,6 +51,15 @@ for seed in 7 7 8; do
 done
 [ "$(sort -u probes | wc -l)" -eq 2 ] || fail "three runs with two seeds: $(cat probes)"
 
+# Less memory for the index, more reads; and theory knows how many, within a fifth.
+measure --state warm --backend pread --batch 1 --index-memory 1,600,1M --time 0.05 --csv memory
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+    { reads = $column["reads_per_key"]; theory = $column["predicted_reads_per_key"]
+      if (reads < 0.8 * theory || reads > 1.2 * theory) exit 1
+      if (NR > 2 && reads >= before) exit 1
+      before = reads }
+    END { exit NR != 4 || before != 1 }' memory || fail "odd reads: $(cat memory)"
+
 # Other key types; plain stores, which have to be told theirs.
 printf '0a\tx\n0b\ty\nf0\tz\n' >few
 build -o bytes --key-type bytes1 --key-syntax hex few
@@ -99,6 +108,8 @@ run 2 bench store --state tepid
 err_has "--state: expected one of warm|cold|direct, got 'tepid'"
 run 2 bench store --keys uniform,uniform
 err_has '--keys: expected each value once'
+run 2 bench store --index-memory 1M,0
+err_has '--index-memory: expected at least 1 B'
 run 2 bench store --hit-ratio 1.5
 err_has '--hit-ratio: expected a number from 0 to 1'
 run 2 bench store --time 0

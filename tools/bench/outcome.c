@@ -20,7 +20,7 @@ static const struct report_column base_columns[] = {
     {"keys", "", REPORT_PARAMETER, 0, "keys"},
     {"hit_ratio", "", REPORT_PARAMETER, 2, "hits"},
     {"batch", "keys", REPORT_PARAMETER, 0, "batch"},
-    {"index_memory", "bytes", REPORT_PARAMETER, REPORT_BYTES, NULL},
+    {"index_memory", "bytes", REPORT_PARAMETER, REPORT_BYTES, "memory"},
     {"theta", "", REPORT_PARAMETER, 2, NULL},
     {"run_length", "keys", REPORT_PARAMETER, 0, NULL},
     {"lookups_per_second", "1/s", REPORT_MORE, 0, "lookups"},
@@ -146,7 +146,7 @@ static void choose_columns(struct bench_outcome *outcome)
         {"backend", plan->backends.count},     {"threads", plan->threads.count},
         {"depth", plan->depths.count},         {"callers", plan->callers.count},
         {"probe", plan->probes.count},         {"keys", plan->distributions.count},
-        {"hit_ratio", plan->hit_ratios.count},
+        {"hit_ratio", plan->hit_ratios.count}, {"index_memory", plan->memories.count},
     };
 
     memcpy(outcome->columns, base_columns, sizeof base_columns);
@@ -154,7 +154,8 @@ static void choose_columns(struct bench_outcome *outcome)
     for (size_t i = 0; i < REPORT_COUNT(lists); i++)
         if (lists[i].count == 1)
             show(outcome, lists[i].name, NULL);
-    if (!has_item(&plan->probes, IKV_PROBE_ENTRY) && outcome->subject->info.has_trailer) {
+    if (!has_item(&plan->probes, IKV_PROBE_ENTRY) && plan->memories.count == 1 &&
+        outcome->subject->info.has_trailer) {
         show(outcome, "probes_per_key", NULL);
         show(outcome, "predicted_probes_per_key", NULL);
     }
@@ -200,7 +201,7 @@ static void set_parameters(const struct bench_outcome *outcome, const struct pla
     report_set_text(row, "keys", bench_distribution_name(point->distribution));
     report_set(row, "hit_ratio", point->present);
     report_set(row, "batch", (double)point->batch);
-    report_set(row, "index_memory", (double)outcome->subject->options->open.index_memory);
+    report_set(row, "index_memory", (double)place->setup.memory);
     if (point->distribution == DISTRIBUTION_ZIPF)
         report_set(row, "theta", plan->theta);
     if (point->distribution == DISTRIBUTION_CLUSTERED)
@@ -342,7 +343,7 @@ static void describe(const struct bench_outcome *outcome, const struct place *pl
     const struct bench_plan *plan = outcome->subject->plan;
     const struct bench_setup *setup = &place->setup;
     const struct bench_point *point = &place->point;
-    char parts[7][32] = {{0}};
+    char parts[8][64] = {{0}};
     size_t used = 0;
 
     if (plan->backends.count > 1)
@@ -360,8 +361,11 @@ static void describe(const struct bench_outcome *outcome, const struct place *pl
                        bench_distribution_name(point->distribution));
     if (plan->hit_ratios.count > 1)
         (void)snprintf(parts[6], sizeof parts[6], "%.0f %% present", 100 * point->present);
+    if (plan->memories.count > 1)
+        (void)snprintf(parts[7], sizeof parts[7], "%s for the index",
+                       bytes_for_people((double)setup->memory).text);
     text[0] = '\0';
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 8; i++) {
         if (parts[i][0] == '\0' || used >= size)
             continue;
         used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", parts[i]);

@@ -57,9 +57,29 @@ static int add_item(const struct command_syntax *syntax, const char *option, con
     return OPTIONS_GO_ON;
 }
 
-/* Numbers from `least` to `most`; or, with `choices`, words of those. */
+/* What a list may consist of. */
+struct items {
+    const char *choices; /* words of these; NULL: numbers from `least` to `most` */
+    uint64_t least, most;
+    bool sizes; /* numbers of bytes, at least `least` */
+};
+
+static int take_item(const struct command_syntax *syntax, const char *option, const char *word,
+                     const struct items *items, uint64_t *ret_item)
+{
+    int choice = 0;
+
+    if (items->sizes)
+        return option_size(syntax, option, word, items->least, ret_item);
+    if (items->choices == NULL)
+        return option_number(syntax, option, word, items->least, items->most, ret_item);
+    const int status = option_choice(syntax, option, word, items->choices, &choice);
+    *ret_item = (uint64_t)choice;
+    return status;
+}
+
 static int take_list(const struct command_syntax *syntax, const char *option, const char *argument,
-                     const char *choices, uint64_t least, uint64_t most, struct bench_list *list)
+                     struct items items, struct bench_list *list)
 {
     int status = OPTIONS_GO_ON;
     char word[64];
@@ -67,15 +87,9 @@ static int take_list(const struct command_syntax *syntax, const char *option, co
     list->count = 0;
     for (const char *rest = argument; rest != NULL && status == OPTIONS_GO_ON;) {
         uint64_t item = 0;
-        int choice = 0;
 
         rest = next_word(rest, word, sizeof word);
-        if (choices != NULL) {
-            status = option_choice(syntax, option, word, choices, &choice);
-            item = (uint64_t)choice;
-        } else {
-            status = option_number(syntax, option, word, least, most, &item);
-        }
+        status = take_item(syntax, option, word, &items, &item);
         if (status == OPTIONS_GO_ON)
             status = add_item(syntax, option, argument, list, item);
     }
@@ -127,6 +141,7 @@ void bench_plan_init(struct bench_plan *plan)
                                 .backends = {{IKV_BACKEND_AUTO}, 1},
                                 .threads = {{0}, 1},
                                 .depths = {{256}, 1},
+                                .memories = {{UINT64_C(64) << 20}, 1},
                                 .batches = {{1, 16, 256, 4096}, 4},
                                 .callers = {{1}, 1},
                                 .probes = {{IKV_PROBE_PAGE}, 1},
@@ -152,7 +167,8 @@ int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *synt
     switch (id) {
     case BENCH_OPTION_STATE:
         plan->states_given = true;
-        return take_list(syntax, "state", argument, BENCH_STATE_CHOICES, 0, 0, &plan->states);
+        return take_list(syntax, "state", argument, (struct items){.choices = BENCH_STATE_CHOICES},
+                         &plan->states);
     case BENCH_OPTION_COLD:
         take_state(plan, BENCH_COLD);
         return OPTIONS_GO_ON;
@@ -160,19 +176,28 @@ int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *synt
         take_state(plan, BENCH_DIRECT);
         return OPTIONS_GO_ON;
     case BENCH_OPTION_BACKEND:
-        return take_list(syntax, "backend", argument, BACKEND_CHOICES, 0, 0, &plan->backends);
+        return take_list(syntax, "backend", argument, (struct items){.choices = BACKEND_CHOICES},
+                         &plan->backends);
     case BENCH_OPTION_THREADS:
-        return take_list(syntax, "threads", argument, NULL, 1, THREADS_MAX, &plan->threads);
+        return take_list(syntax, "threads", argument, (struct items){NULL, 1, THREADS_MAX, false},
+                         &plan->threads);
+    case OPTION_INDEX_MEMORY:
+        return take_list(syntax, "index-memory", argument, (struct items){NULL, 1, 0, true},
+                         &plan->memories);
     case BENCH_OPTION_DEPTH:
-        return take_list(syntax, "depth", argument, NULL, 1, DEPTH_MAX, &plan->depths);
+        return take_list(syntax, "depth", argument, (struct items){NULL, 1, DEPTH_MAX, false},
+                         &plan->depths);
     case BENCH_OPTION_BATCH:
-        return take_list(syntax, "batch", argument, NULL, 1, BENCH_BATCH_MAX, &plan->batches);
+        return take_list(syntax, "batch", argument, (struct items){NULL, 1, BENCH_BATCH_MAX, false},
+                         &plan->batches);
     case BENCH_OPTION_CALLERS:
-        return take_list(syntax, "callers", argument, NULL, 1, CALLERS_MAX, &plan->callers);
+        return take_list(syntax, "callers", argument, (struct items){NULL, 1, CALLERS_MAX, false},
+                         &plan->callers);
     case BENCH_OPTION_PROBE:
-        return take_list(syntax, "probe", argument, PROBE_CHOICES, 0, 0, &plan->probes);
+        return take_list(syntax, "probe", argument, (struct items){.choices = PROBE_CHOICES},
+                         &plan->probes);
     case BENCH_OPTION_KEYS:
-        return take_list(syntax, "keys", argument, DISTRIBUTION_CHOICES, 0, 0,
+        return take_list(syntax, "keys", argument, (struct items){.choices = DISTRIBUTION_CHOICES},
                          &plan->distributions);
     case BENCH_OPTION_HIT_RATIO:
         return take_shares(syntax, "hit-ratio", argument, &plan->hit_ratios);
@@ -202,7 +227,8 @@ int bench_plan_check(const struct bench_plan *plan, const struct command_syntax 
 
 size_t bench_setup_count(const struct bench_plan *plan)
 {
-    return plan->states.count * plan->backends.count * plan->threads.count * plan->depths.count;
+    return plan->states.count * plan->backends.count * plan->threads.count * plan->depths.count *
+           plan->memories.count;
 }
 
 size_t bench_point_count(const struct bench_plan *plan)
@@ -227,6 +253,7 @@ static uint64_t take_digit(const struct bench_list *list, size_t *number)
 
 void bench_setup_at(const struct bench_plan *plan, size_t number, struct bench_setup *ret_setup)
 {
+    ret_setup->memory = take_digit(&plan->memories, &number);
     ret_setup->depth = (uint32_t)take_digit(&plan->depths, &number);
     ret_setup->threads = (uint32_t)take_digit(&plan->threads, &number);
     ret_setup->backend = (ikv_backend)take_digit(&plan->backends, &number);

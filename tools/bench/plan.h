@@ -35,7 +35,7 @@ struct bench_shares {
 
 struct bench_plan {
     /* Setups: */
-    struct bench_list states, backends, threads, depths;
+    struct bench_list states, backends, threads, depths, memories;
     /* Points: */
     struct bench_list batches, callers, probes, distributions;
     struct bench_shares hit_ratios;
@@ -52,6 +52,7 @@ struct bench_setup {
     ikv_backend backend;
     uint32_t threads; /* 0: as many as the library chooses */
     uint32_t depth;
+    uint64_t memory; /* ikv_open_options.index_memory */
 };
 
 struct bench_point {
@@ -65,7 +66,7 @@ struct bench_point {
 
 void bench_plan_init(struct bench_plan *plan);
 
-/* The options that fill a plan. */
+/* The options that fill a plan; and OPTION_INDEX_MEMORY. */
 enum {
     BENCH_OPTION_STATE = OPTION_OWN,
     BENCH_OPTION_COLD,

@@ -8,7 +8,6 @@
 #define SIZE_BYTES       4
 #define CHECKSUM_BYTES   4
 #define PLAIN_FIRST_MOST 16384
-#define INDEX_MEMORY     (UINT64_C(64) << 20) /* by default */
 
 /* Buffers of a worker with a ring share so much memory, between these bounds for each; pread's one
  * has the most. As in window.c, which says why. */
@@ -30,11 +29,10 @@ static struct theory_index index_of(const struct bench_subject *subject,
                                     const struct bench_result *result)
 {
     const ikv_info *info = &subject->info;
-    const uint64_t asked = subject->options->open.index_memory;
     struct theory_memory memory;
 
-    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8,
-                  asked ? asked : INDEX_MEMORY, &memory);
+    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8, setup->memory,
+                  &memory);
     return (struct theory_index){
         .pairs = info->pair_count,
         .stride = info->stride,

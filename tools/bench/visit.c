@@ -94,6 +94,7 @@ int bench_open(const struct bench_subject *subject, const struct bench_setup *se
     ret_opened->threads = engine_info.threads;
     options.engine = ret_opened->engine;
     options.backend = setup->backend;
+    options.index_memory = setup->memory;
     options.flags = setup->state == BENCH_DIRECT ? IKV_OPEN_DIRECT : 0;
     if (ikv_open(subject->path, &options, &ret_opened->store, &error) != 0)
         return store_open_error(&error);
