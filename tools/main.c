@@ -1,4 +1,4 @@
-/* indexkv: build stores, look keys up in them, scan, describe and check them. */
+/* indexkv: build stores, look keys up in them, scan, describe and check them; measure disks. */
 #define _POSIX_C_SOURCE 200809L
 #include "command.h"
 #include "exit_status.h"
@@ -25,6 +25,7 @@ static const struct command {
     {"verify", cmd_verify, "check every byte of a store"},
     {"bench", cmd_bench, "measure lookups in a store, and the device beside them"},
     {"compare", cmd_compare, "what changed between two reports beyond noise"},
+    {"seek", cmd_seek, "measure how a disk answers reads"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -91,8 +92,8 @@ static void occupy_standard_descriptors(void)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return usage_error(NULL,
-                           "expected a command: build, get, scan, info, verify, bench or compare");
+        return usage_error(
+            NULL, "expected a command: build, get, scan, info, verify, bench, compare or seek");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();

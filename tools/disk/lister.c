@@ -26,16 +26,17 @@ void disk_lister_close(struct disk_lister *lister)
     *lister = (struct disk_lister){.fd = -1};
 }
 
-int disk_lister_read(struct disk_lister *lister, const uint64_t *offsets, size_t count)
+int disk_lister_read(struct disk_lister *lister, const uint64_t *offsets, size_t count,
+                     uint32_t length)
 {
     if (lister->ring != NULL)
-        return disk_ring_list(lister, offsets, count);
+        return disk_ring_list(lister, offsets, count, length);
     for (size_t i = 0; i < count; i++) {
-        const ssize_t got = pread(lister->fd, lister->buffer, lister->block, (off_t)offsets[i]);
+        const ssize_t got = pread(lister->fd, lister->buffer, length, (off_t)offsets[i]);
         lister->system_calls++;
         if (signals_caught())
             return -EINTR;
-        if (got != (ssize_t)lister->block)
+        if (got != (ssize_t)length)
             return got < 0 ? -errno : -EIO;
         lister->reads++;
     }

@@ -92,17 +92,18 @@ const char *disk_backend_name(enum disk_backend backend);
 /* One thread's reads of lists of offsets, up to `depth` of them in flight. */
 struct disk_lister {
     int fd;
-    uint32_t block;
-    void *ring;   /* NULL: pread */
-    void *buffer; /* pread's */
+    uint32_t block; /* most bytes of a read */
+    void *ring;     /* NULL: pread */
+    void *buffer;   /* pread's */
     uint64_t reads, system_calls;
 };
 
 int disk_lister_open(struct disk_lister *lister, int fd, enum disk_backend backend, unsigned depth,
                      uint32_t block, const char **ret_what);
-/* Returns when all have been read: 0, or -errno of one that failed. -EINTR after a caught signal.
- */
-int disk_lister_read(struct disk_lister *lister, const uint64_t *offsets, size_t count);
+/* `length` bytes at each offset. Returns when all have been read: 0, or -errno of one that failed;
+ * -EINTR after a caught signal. */
+int disk_lister_read(struct disk_lister *lister, const uint64_t *offsets, size_t count,
+                     uint32_t length);
 void disk_lister_close(struct disk_lister *lister);
 
 #endif

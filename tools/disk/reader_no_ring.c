@@ -23,8 +23,9 @@ int disk_ring_loop(struct disk_worker *worker)
     return IKV_E_UNSUPPORTED;
 }
 
-int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count)
+int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count,
+                   uint32_t length)
 {
-    (void)lister, (void)offsets, (void)count;
+    (void)lister, (void)offsets, (void)count, (void)length;
     return IKV_E_UNSUPPORTED;
 }

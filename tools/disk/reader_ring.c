@@ -107,7 +107,8 @@ int disk_ring_loop(struct disk_worker *worker)
     return 0;
 }
 
-int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count)
+int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count,
+                   uint32_t length)
 {
     struct bare_ring *ring = lister->ring;
     const uint64_t calls = ring->calls;
@@ -115,8 +116,8 @@ int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t c
     int code = 0;
     while (finished < count && code == 0) {
         while (started < count && ring->free_count > 0)
-            bare_ring_read(ring, offsets[started++], lister->block);
-        const int got = bare_ring_reap(ring, 1, lister->block);
+            bare_ring_read(ring, offsets[started++], length);
+        const int got = bare_ring_reap(ring, 1, length);
         if (got > 0)
             finished += (size_t)got;
         code = got < 0 ? got : signals_caught() ? -EINTR : 0;

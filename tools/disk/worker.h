@@ -53,6 +53,7 @@ int disk_ring_open(void **ret_ring, int fd, unsigned depth, uint32_t block, char
                    size_t size, const char **ret_what);
 void disk_ring_close(void *ring); /* NULL is allowed */
 int disk_ring_loop(struct disk_worker *worker);
-int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count);
+int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count,
+                   uint32_t length);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 900, HEIGHT = 540 };
+enum { WIDTH = 900, HEIGHT = 600 };
 
 /* Told apart also by those who do not see all colours (Okabe and Ito's). */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -72,7 +72,7 @@ static struct range range_of(const struct plot *plot, enum plot_side side)
 static void binary_tics(FILE *script, char axis, enum plot_scale scale, struct range range)
 {
     const int first = (int)floor(log2(range.low)), last = (int)ceil(log2(range.high));
-    const int step = (last - first) / 12 + 1;
+    const int step = (last - first) / 14 + 1;
     const char *gap = "";
     fprintf(script, "set %ctics (", axis);
     for (int power = first; power <= last; power++) {
@@ -106,9 +106,9 @@ static void write_axis(FILE *script, const struct plot *plot, enum plot_side sid
         fprintf(script,
                 "set logscale %c 10\nset %crange [%.9g:%.9g]\nset %ctics autofreq nomirror\n",
                 letter, letter, range.low / 1.1, range.high * 1.1, letter);
-        fprintf(script, "set format %c '%%g'\n", letter);
+        fprintf(script, "set format %c '%%%s'\n", letter, range.low >= 1 ? ".0f" : "g");
         /* Within little more than a decade its powers alone say too little. */
-        if (range.high < 50 * range.low)
+        if (range.high < 30 * range.low)
             fprintf(script, "set %ctics add (2, 5, 20, 50, 200, 500, 2000, 5000, 20000, 50000)\n",
                     letter);
     } else {
@@ -165,6 +165,7 @@ static void write_line(FILE *script, const struct plot_line *line, size_t number
     quote(script, line->title);
 }
 
+/* Marks come last in the legend, and lie over the curves. */
 static void write_lines(FILE *script, const struct plot *plot, size_t number)
 {
     const char *gap = "plot ";
@@ -172,17 +173,18 @@ static void write_lines(FILE *script, const struct plot *plot, size_t number)
     write_axis(script, plot, PLOT_X);
     write_axis(script, plot, PLOT_Y);
     fputs("set border 3\nset grid lc rgb '#dddddd' lw 1\n"
-          "set key outside right top vertical Left reverse samplen 2 spacing 1.2\n",
+          "set key below center Left reverse samplen 2 spacing 1.2 maxcols 3 title ' '\n",
           script);
     write_data(script, plot, number);
-    for (size_t i = 0; i < plot->line_count; i++) {
-        if (plot->lines[i]->count == 0)
-            continue;
-        fputs(gap, script);
-        write_line(script, plot->lines[i], number, i, colours[colour % COLOURS]);
-        colour += plot->lines[i]->style != PLOT_MARK;
-        gap = ", \\\n  ";
-    }
+    for (int marks = 0; marks <= 1; marks++)
+        for (size_t i = 0; i < plot->line_count; i++) {
+            if (plot->lines[i]->count == 0 || (plot->lines[i]->style == PLOT_MARK) != marks)
+                continue;
+            fputs(gap, script);
+            write_line(script, plot->lines[i], number, i, colours[colour % COLOURS]);
+            colour += !marks;
+            gap = ", \\\n  ";
+        }
     fputc('\n', script);
 }
 
@@ -195,7 +197,7 @@ static void write_bars(FILE *script, const struct plot *plot, size_t number)
     write_axis(script, plot, PLOT_X);
     /* Room at the right for the value of the longest bar. */
     fprintf(script, "set xrange [%.9g:%.9g]\nset yrange [-%zu.7:-0.3]\nset ytics (", low,
-            log ? range.high * 8 : range.high * 1.2, plot->bar_count);
+            log ? range.high * 5 : range.high * 1.2, plot->bar_count);
     for (size_t i = 0; i < plot->bar_count; i++) {
         fputs(i ? ", " : "", script);
         quote(script, plot->bars[i]);
@@ -256,15 +258,16 @@ static void write_cells(FILE *script, const struct plot *plot, size_t number)
         fputc('\n', script);
     }
     fputs("set autoscale xfix\nset autoscale yfix\nset offsets 0.5, 0.5, 0.5, 0.5\n"
-          "set palette defined (0 '#f7fbff', 1 '#6baed6', 2 '#08519c')\nset format cb '%.0f'\n"
-          "set cblabel ",
+          "set palette defined (0 '#f7fbff', 1 '#6baed6', 2 '#08519c')\nunset colorbox\n"
+          "set label 1 ",
           script);
     quote(script, plot->cell_label);
-    /* White on the dark half of the palette. */
+    /* White on the dark half of the palette. Thousands, where numbers are too long for a cell. */
     fprintf(script,
-            "\nset cbrange [0:*]\nstats $d%zu using 3 nooutput\n"
+            " at graph 1, 1.03 right\nset cbrange [0:*]\nstats $d%zu using 3 nooutput\n"
             "plot $d%zu using 1:2:(0.5):(0.5):3 with boxxyerror fs solid 1 noborder lc palette, "
-            "$d%zu using 1:2:(sprintf('%%.0f', $3)):"
+            "$d%zu using 1:2:(STATS_max < 10000 ? sprintf('%%.0f', $3) : "
+            "sprintf($3 < 10000 ? '%%.1fk' : '%%.0fk', $3/1000)):"
             "($3 > 0.6*STATS_max ? 0xffffff : 0x000000) with labels tc rgb variable\n",
             number, number, number);
 }

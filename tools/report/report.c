@@ -216,6 +216,35 @@ void report_set_median(struct report_row *row)
         (struct report_value){.kind = REPORT_NUMBER, .number = median};
 }
 
+/* The longest duration that belongs into a bucket. */
+static uint64_t bucket_last(size_t bucket)
+{
+    ikv_latency one = {.count = 1, .max_ns = UINT64_MAX};
+    one.bucket[bucket] = 1;
+    return ikv_latency_percentile(&one, 1);
+}
+
+/*
+ * As ikv_latency_percentile, but within a bucket durations are taken to be spread evenly, where
+ * that function gives the end of it: buckets are 12 % wide.
+ */
+double report_percentile(const ikv_latency *latency, double share)
+{
+    const double rank = share * (double)latency->count;
+    double seen = 0;
+    for (size_t i = 0; i < IKV_LATENCY_BUCKETS; i++) {
+        const double here = (double)latency->bucket[i];
+        if (here > 0 && seen + here >= rank) {
+            const double first = i > 0 ? (double)bucket_last(i - 1) + 1 : 0;
+            const double low = fmax(first, (double)latency->min_ns);
+            const double high = fmin((double)bucket_last(i) + 1, (double)latency->max_ns);
+            return low + (high - low) * fmin((rank - seen) / here, 1);
+        }
+        seen += here;
+    }
+    return (double)latency->max_ns;
+}
+
 void report_set_latency(struct report_row *row, const ikv_latency *latency)
 {
     static const struct {
@@ -233,7 +262,7 @@ void report_set_latency(struct report_row *row, const ikv_latency *latency)
     report_set(row, "latency_max", (double)latency->max_ns * 1e-3);
     for (size_t i = 0; i < REPORT_COUNT(percentiles); i++)
         report_set(row, percentiles[i].column,
-                   (double)ikv_latency_percentile(latency, percentiles[i].share) * 1e-3);
+                   report_percentile(latency, percentiles[i].share) * 1e-3);
     if (row->latency == NULL)
         row->latency = malloc(sizeof *row->latency);
     if (row->latency == NULL)

@@ -143,6 +143,8 @@ void report_set_median(struct report_row *row);
 /* Sets the columns of REPORT_LATENCY_COLUMNS and keeps a copy of the histogram. One without reads
  * is left out. */
 void report_set_latency(struct report_row *row, const ikv_latency *latency);
+/* Nanoseconds within which `share` of the reads were done, interpolated within a bucket. */
+double report_percentile(const ikv_latency *latency, double share);
 void report_note(struct report_row *row, const char *note);
 
 /* NaN if it has no number there. */

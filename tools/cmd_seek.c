@@ -1,0 +1,409 @@
+/* indexkv seek: how a file, a device or the disk under a directory answers reads. */
+#define _POSIX_C_SOURCE 200809L
+#include "command.h"
+#include "disk/context.h"
+#include "exit_status.h"
+#include "message.h"
+#include "report/report_files.h"
+#include "seek/seek.h"
+#include "seek/test_file.h"
+#include "signals.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    OPTION_TEST = OPTION_OWN,
+    OPTION_DEPTH,
+    OPTION_BLOCK,
+    OPTION_THREADS,
+    OPTION_BACKEND,
+    OPTION_RATE,
+    OPTION_TIME,
+    OPTION_COUNT,
+    OPTION_REPEAT,
+    OPTION_WARM_UP,
+    OPTION_SEED,
+    OPTION_OFFSET,
+    OPTION_WORKING_SET,
+    OPTION_FILE_SIZE,
+    OPTION_KEEP,
+    OPTION_CACHED,
+    OPTION_COLD,
+    OPTION_DROP_CACHES,
+    OPTION_BATCH
+};
+
+static const struct option_spec specs[] = {
+    {OPTION_TEST, 't', "test", "LIST",
+     "what to measure: depth (random reads by depth), distance\n"
+     "(latency by distance), order (sequential against random),\n"
+     "probes (ways of searching an index), rate (see --rate);\n"
+     "default: the first four"},
+    {OPTION_DEPTH, 'd', "depth", "LIST",
+     "reads in flight of each thread, 1 to 4096: numbers, or\n"
+     "FROM..TO for doubling, such as 1..1024 (see --block)"},
+    {OPTION_BLOCK, 'b', "block", "LIST",
+     "bytes of a read. If --depth, --block, --threads or --backend\n"
+     "is given, the depth test measures all combinations"},
+    {OPTION_THREADS, 0, "threads", "LIST", "threads that read, 1 to 1024"},
+    {OPTION_BACKEND, 0, "backend", "LIST",
+     "how to read: uring, pread (one read of each thread at a time)"},
+    {OPTION_RATE, 'r', "rate", "LIST",
+     "reads a second that come whether earlier ones have ended or\n"
+     "not, latency counted from when each was to start; without\n"
+     "--test, nothing else is measured"},
+    {OPTION_TIME, 0, "time", "SECONDS",
+     "of measuring for each row (default: 0.3; 2 with --rate; no\n"
+     "bound if --count is given)"},
+    {OPTION_COUNT, 'n', "count", "N", "most reads for each row"},
+    {OPTION_REPEAT, 0, "repeat", "N",
+     "repetitions that a row is measured in, in turns with other\n"
+     "rows, 1 to 1000 (default: 3)"},
+    {OPTION_WARM_UP, 0, "warm-up", "SECONDS",
+     "of reading before each repetition that do not count\n"
+     "(default: 0.03)"},
+    {OPTION_SEED, 0, "seed", "N", "where random reads go (default: 1)"},
+    {OPTION_OFFSET, 0, "offset", "SIZE", "read nothing before it (default: 0)"},
+    {OPTION_WORKING_SET, 'w', "working-set", "SIZE",
+     "read only so much, from the offset on (default: all)"},
+    {OPTION_FILE_SIZE, 's', "file-size", "SIZE",
+     "of the test file made in a DIRECTORY (default: 1G)"},
+    {OPTION_KEEP, 0, "keep", NULL, "keep the test file, as DIRECTORY/indexkv-seek.data"},
+    {OPTION_CACHED, 0, "cached", NULL,
+     "read through the page cache (default: bypass it, O_DIRECT)"},
+    {OPTION_COLD, 0, "cold", NULL,
+     "with --cached: drop the file's pages before each repetition,\n"
+     "and find out whether reads came from the device"},
+    {OPTION_DROP_CACHES, 0, "drop-caches", NULL,
+     "with --cold: drop all pages of the machine (root only)"},
+    {OPTION_BATCH, 0, "batch", "N",
+     "keys of a batch in the probes test, 2 to 1048576 (default:\n"
+     "1000)"},
+    OPTION_SPECS_REPORT,
+    {OPTION_QUIET, 'q', "quiet", NULL, "no progress on standard error"},
+    {OPTION_PROGRESS, 0, "progress", "WHEN",
+     "show progress on standard error: auto (default: when that\n"
+     "is a terminal), always, never"},
+    OPTION_SPEC_HELP,
+    {0}};
+
+static const struct command_syntax syntax = {
+    "seek", "FILE|DEVICE|DIRECTORY [OPTION...]",
+    "Measure how a file or block device answers reads. It is only read; in a\n"
+    "directory a test file is made, and removed at the end. Takes about a minute.",
+    specs,
+    "SIZE: bytes; K, M, G or T may follow. SIGINT ends it and prints what was measured\n"
+    "so far. Exit status: 0 done, 2 usage or too small a file, 5 I/O error."};
+
+struct command_options {
+    struct seek_options seek;
+    struct report_files files;
+    int progress;
+    bool quiet;
+};
+
+/* ---------------------------------------------------------------- options */
+
+/* A list of words separated by commas: the set of their places in `choices`. */
+static int option_set(const char *option, const char *argument, const char *choices,
+                      unsigned *ret_set)
+{
+    char word[32];
+    *ret_set = 0;
+    for (;;) {
+        size_t length = strcspn(argument, ",");
+        int choice = 0;
+        snprintf(word, sizeof word, "%.*s", length < sizeof word ? (int)length : 0, argument);
+        int status = option_choice(&syntax, option, word, choices, &choice);
+        if (status != OPTIONS_GO_ON)
+            return status;
+        *ret_set |= 1U << choice;
+        if (argument[length] == '\0')
+            return OPTIONS_GO_ON;
+        argument += length + 1;
+    }
+}
+
+static int accept_list(struct seek_options *options, int id, const char *argument)
+{
+    static const uint64_t depths[] = {1, DISK_DEPTH_MAX}, threads[] = {1, DISK_THREADS_MAX},
+                          blocks[] = {1, 64 << 20}, rates[] = {1, 1000000000};
+    switch (id) {
+    case OPTION_DEPTH:
+        return option_number_list(&syntax, "depth", argument, depths, false, &options->depths);
+    case OPTION_BLOCK:
+        return option_number_list(&syntax, "block", argument, blocks, true, &options->blocks);
+    case OPTION_THREADS:
+        return option_number_list(&syntax, "threads", argument, threads, false, &options->threads);
+    case OPTION_RATE:
+        return option_number_list(&syntax, "rate", argument, rates, false, &options->rates);
+    case OPTION_BACKEND:
+        return option_set("backend", argument, "pread|uring", &options->backends);
+    default:
+        return option_set("test", argument, "depth|distance|order|probes|rate", &options->tests);
+    }
+}
+
+static int accept_bound(struct seek_options *options, int id, const char *argument)
+{
+    switch (id) {
+    case OPTION_TIME:
+        options->time_given = true;
+        return option_seconds(&syntax, "time", argument, 0.001, &options->seconds);
+    case OPTION_WARM_UP:
+        return option_seconds(&syntax, "warm-up", argument, 0, &options->warm_up);
+    case OPTION_COUNT:
+        return option_number(&syntax, "count", argument, 1, UINT32_MAX, &options->count);
+    case OPTION_REPEAT:
+        return option_number(&syntax, "repeat", argument, 1, 1000, &options->repeat);
+    case OPTION_SEED:
+        return option_number(&syntax, "seed", argument, 0, UINT64_MAX, &options->seed);
+    case OPTION_BATCH:
+        return option_number(&syntax, "batch", argument, 2, 1 << 20, &options->batch);
+    case OPTION_OFFSET:
+        return option_size(&syntax, "offset", argument, 0, &options->offset);
+    case OPTION_WORKING_SET:
+        return option_size(&syntax, "working-set", argument, 1, &options->working_set);
+    default:
+        return option_size(&syntax, "file-size", argument, 1 << 20, &options->file_size);
+    }
+}
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct command_options *options = user;
+    switch (id) {
+    case OPTION_TEST:
+    case OPTION_DEPTH:
+    case OPTION_BLOCK:
+    case OPTION_THREADS:
+    case OPTION_BACKEND:
+    case OPTION_RATE:
+        return accept_list(&options->seek, id, argument);
+    case OPTION_REPORT_JSON:
+    case OPTION_REPORT_CSV:
+    case OPTION_REPORT_PLOT:
+        return report_files_accept(&options->files, &syntax, id, argument);
+    case OPTION_KEEP:
+        options->seek.keep = true;
+        return OPTIONS_GO_ON;
+    case OPTION_CACHED:
+        options->seek.cached = true;
+        return OPTIONS_GO_ON;
+    case OPTION_COLD:
+        options->seek.cold = true;
+        return OPTIONS_GO_ON;
+    case OPTION_DROP_CACHES:
+        options->seek.drop_all = true;
+        return OPTIONS_GO_ON;
+    case OPTION_QUIET:
+        options->quiet = true;
+        return OPTIONS_GO_ON;
+    case OPTION_PROGRESS:
+        return option_choice(&syntax, "progress", argument, "auto|always|never",
+                             &options->progress);
+    default:
+        return accept_bound(&options->seek, id, argument);
+    }
+}
+
+static int complete_options(struct seek_options *options)
+{
+    if (options->cold && !options->cached)
+        return usage_error(syntax.name, "--cold: only with --cached; without it the page cache is "
+                                        "bypassed anyway");
+    if (options->drop_all && !options->cold)
+        return usage_error(syntax.name, "--drop-caches: only with --cold");
+    if (options->tests == 0)
+        options->tests = options->rates.count ? SEEK_RATE : SEEK_DEFAULT;
+    if ((options->tests & SEEK_RATE) != 0 && options->rates.count == 0)
+        return usage_error(syntax.name, "--test rate: needs --rate");
+    if (!options->time_given)
+        options->seconds = options->count > 0 ? 0 : options->rates.count ? 2 : 0.3;
+    return OPTIONS_GO_ON;
+}
+
+/* ---------------------------------------------------------------- the target */
+
+/* What is smaller can't hold an index of a few pages, or reads that are far from each other. */
+enum { LEAST_SIZE = 256 * 1024 };
+
+static int open_target(struct seek *seek, const char *path)
+{
+    const struct seek_options *options = seek->options;
+    const uint64_t least = options->offset + LEAST_SIZE;
+    struct stat st;
+    int fd;
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        if (options->keep)
+            return usage_error(syntax.name, "--keep: only with a directory");
+        return disk_target_open(&seek->target, path, !options->cached, least);
+    }
+    struct test_file file = {.directory = path,
+                             .size = options->file_size,
+                             .seed = options->seed,
+                             .keep = options->keep};
+    int status = test_file_make(&file, !options->cached, seek->progress, &fd);
+    if (status == STATUS_DONE)
+        status = disk_target_adopt(&seek->target, fd, path, !options->cached, least);
+    return status;
+}
+
+static int find_area(struct seek *seek)
+{
+    const struct seek_options *options = seek->options;
+    const uint64_t rest = seek->target.size - options->offset;
+    uint64_t length = options->working_set ? options->working_set : rest;
+    if (options->offset % 4096 != 0)
+        return usage_error(syntax.name, "--offset: expected a multiple of 4096");
+    if (length > rest || length < LEAST_SIZE)
+        return usage_error(
+            syntax.name, "--working-set: expected 262144 to %llu bytes (%s is so large), got %llu",
+            (unsigned long long)rest, seek->target.path, (unsigned long long)length);
+    seek->area = (struct disk_area){options->offset, length / 4096 * 4096};
+    return STATUS_DONE;
+}
+
+/* A backend that was asked for by name must be there; otherwise its lack is noted. */
+static int find_backends(struct seek *seek)
+{
+    const char *what;
+    const int code = disk_try_uring(seek->target.fd, &what);
+    seek->uring = code == 0;
+    if (code == 0)
+        return STATUS_DONE;
+    const char *why = code <= -1000 ? "this build has no io_uring" : strerror(-code);
+    if ((seek->options->backends & 1U << DISK_URING) != 0) {
+        message("--backend uring: %s%s%s", code <= -1000 ? "" : what, code <= -1000 ? "" : ": ",
+                why);
+        return STATUS_IO;
+    }
+    char text[160];
+    snprintf(text, sizeof text, "none (%s): only pread was measured", why);
+    report_fact(seek->report, "ring", text);
+    return STATUS_DONE;
+}
+
+/* ---------------------------------------------------------------- running */
+
+static const struct {
+    unsigned test;
+    int (*run)(struct seek *seek);
+    size_t (*rows)(const struct seek *seek);
+} tests[] = {
+    {SEEK_DEPTH, seek_depth, seek_depth_rows}, {SEEK_DISTANCE, seek_distance, seek_distance_rows},
+    {SEEK_ORDER, seek_order, seek_order_rows}, {SEEK_PROBES, seek_probes, seek_probes_rows},
+    {SEEK_RATE, seek_rate, seek_rate_rows},
+};
+
+static void add_facts(struct seek *seek, const char *path)
+{
+    const struct seek_options *options = seek->options;
+    context_find(path, report_fact_added, seek->report);
+    report_fact_number(seek->report, "size", (double)seek->target.size);
+    report_fact_number(seek->report, "offset", (double)seek->area.start);
+    report_fact_number(seek->report, "working_set", (double)seek->area.length);
+    report_fact(seek->report, "reads", seek->target.direct ? "direct (O_DIRECT)" : "cached");
+    report_fact_number(seek->report, "sector", seek->target.sector);
+    report_fact_number(seek->report, "seed", (double)options->seed);
+    report_fact_number(seek->report, "repetitions", (double)options->repeat);
+    report_fact_number(seek->report, "seconds", options->seconds);
+}
+
+/* The word cold stands in the report only for what was proved. */
+static void add_cold(struct seek *seek)
+{
+    const struct seek_options *options = seek->options;
+    char text[256];
+    if (seek->target.direct) {
+        cold_end(&seek->cold, seek->bytes, text, sizeof text);
+    } else if (!options->cold) {
+        snprintf(text, sizeof text, "no: pages are read from the page cache if they are there");
+    } else if (seek->not_proved == 0 && seek->proved > 0) {
+        snprintf(text, sizeof text,
+                 "proved: pages dropped before each of %u repetitions, none left, "
+                 "and all bytes came from the device",
+                 seek->proved);
+    } else {
+        snprintf(text, sizeof text, "%u of %u repetitions %s", seek->not_proved,
+                 seek->proved + seek->not_proved, seek->doubt);
+        message("cold: %s", text);
+    }
+    report_fact(seek->report, "cold", text);
+}
+
+static int run_tests(struct seek *seek)
+{
+    const size_t count = sizeof tests / sizeof tests[0];
+    int status = STATUS_DONE;
+    for (size_t i = 0; i < count; i++)
+        if (seek->options->tests & tests[i].test)
+            seek->watch.total += seek_expected(seek, tests[i].rows(seek));
+    cold_begin(&seek->cold, seek->target.fd, seek->target.size, seek->target.direct);
+    for (size_t i = 0; i < count && status == STATUS_DONE; i++)
+        if (seek->options->tests & tests[i].test)
+            status = tests[i].run(seek);
+    add_cold(seek);
+    return status;
+}
+
+/* With the target open: measure and write. */
+static int measure(struct seek *seek, const char *path, struct report_files *files)
+{
+    int status = find_area(seek);
+    if (status == STATUS_DONE)
+        status = find_backends(seek);
+    if (status != STATUS_DONE)
+        return status;
+    add_facts(seek, path);
+    status = run_tests(seek);
+    progress_finish(seek->progress);
+    if (status == STATUS_INTERRUPTED)
+        seek->report->interrupted = true;
+    else if (status != STATUS_DONE && status != STATUS_IO)
+        return status;
+    return exit_status_worse(status, report_files_write(files, seek->report, seek->plots));
+}
+
+int cmd_seek(int argc, char **argv)
+{
+    struct command_options options = {.seek = {.repeat = 3,
+                                               .warm_up = 0.03,
+                                               .seed = 1,
+                                               .batch = 1000,
+                                               .file_size = UINT64_C(1) << 30},
+                                      .files = REPORT_FILES_INIT};
+    struct report report;
+    struct plots plots = {0};
+    struct progress progress;
+    struct seek seek = {
+        .options = &options.seek, .report = &report, .plots = &plots, .progress = &progress};
+    struct operands operands;
+    seek.watch.progress = &progress;
+    seek.target.fd = -1;
+    report_init(&report, "seek");
+    context_now(report_fact_added, &report, argc, argv);
+    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    if (status == OPTIONS_GO_ON && operands.count != 1)
+        status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");
+    if (status == OPTIONS_GO_ON)
+        status = complete_options(&options.seek);
+    if (status == OPTIONS_GO_ON)
+        status = report_files_open(&options.files);
+    if (status == STATUS_DONE) {
+        signals_catch();
+        progress_start(&progress, (enum progress_mode)options.progress, options.quiet, false);
+        status = open_target(&seek, operands.items[0]);
+        if (status == STATUS_DONE)
+            status = measure(&seek, operands.items[0], &options.files);
+        progress_finish(&progress);
+        disk_target_close(&seek.target);
+    }
+    report_files_close(&options.files);
+    plots_free(&plots);
+    report_free(&report);
+    return status;
+}
