@@ -22,6 +22,9 @@ if(TARGET indexkv_command)
       output_formats
       plain
       progress
+      seek
+      seek_errors
+      seek_plots
       signals
       stats
       streaming

@@ -363,7 +363,7 @@ int cmd_bench(int argc, char **argv)
     bench.random.state = bench.plan.seed;
     signals_catch();
     report_init(&report, "bench");
-    context_now(report_fact_added, &report, argc, argv);
+    context_now(report_fact_added, &report, "bench", argc, argv);
     context_find(path, report_fact_added, &report);
     status = report_files_open(&bench.files);
     if (status == STATUS_DONE)

@@ -385,7 +385,7 @@ int cmd_seek(int argc, char **argv)
     seek.watch.progress = &progress;
     seek.target.fd = -1;
     report_init(&report, "seek");
-    context_now(report_fact_added, &report, argc, argv);
+    context_now(report_fact_added, &report, "seek", argc, argv);
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
     if (status == OPTIONS_GO_ON && operands.count != 1)
         status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");

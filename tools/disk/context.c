@@ -211,17 +211,17 @@ void context_find(const char *path, context_fn add_fact, void *user)
     }
 }
 
-void context_now(context_fn add_fact, void *user, int argc, char *const *argv)
+void context_now(context_fn add_fact, void *user, const char *command, int argc, char *const *argv)
 {
     char text[1024];
-    size_t used = 0;
+    size_t used;
     struct tm utc;
     const time_t now = time(NULL);
 
     if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0)
         add_fact(user, "date", text);
-    text[0] = '\0';
+    used = (size_t)snprintf(text, sizeof text, "indexkv %s", command);
     for (int i = 0; i < argc && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "", argv[i]);
+        used += (size_t)snprintf(text + used, sizeof text - used, " %s", argv[i]);
     add_fact(user, "command_line", text);
 }

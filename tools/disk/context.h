@@ -8,7 +8,7 @@ typedef void (*context_fn)(void *user, const char *name, const char *text);
  * on, or is. What the system does not tell is left out. */
 void context_find(const char *path, context_fn add_fact, void *user);
 
-/* Tells of date and command line. */
-void context_now(context_fn add_fact, void *user, int argc, char *const *argv);
+/* Tells of date and command line: what follows the name of the subcommand is in argv. */
+void context_now(context_fn add_fact, void *user, const char *command, int argc, char *const *argv);
 
 #endif

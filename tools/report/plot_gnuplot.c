@@ -37,7 +37,6 @@ void plot_script_begin(FILE *script, const char *path, size_t columns, size_t ro
     const char *terminal = plot_format_of(path) == PLOT_PNG ? "pngcairo noenhanced font 'sans,13'"
                                                             : "svg noenhanced font 'sans-serif,14'";
     fprintf(script,
-            "set encoding utf8\n"
             "set terminal %s size %zu,%zu background rgb 'white'\n"
             "set output ",
             terminal, columns * WIDTH, rows * HEIGHT);

@@ -45,7 +45,7 @@ static void add_default(struct combinations *all)
 {
     static const uint64_t blocks[] = {512, 4096, 16384, 65536};
     for (size_t i = 0; i < REPORT_COUNT(blocks); i++) {
-        if (blocks[i] % all->seek->target.sector != 0 || blocks[i] > all->seek->area.length)
+        if (!seek_block_fits(all->seek, blocks[i], false))
             continue; /* nobody asked for it by name */
         for (uint64_t depth = 1; depth <= 1024; depth *= 2)
             add(all, DISK_URING, blocks[i], 1, depth);
@@ -73,8 +73,7 @@ static void add_combinations(struct combinations *all, bool say)
         if (!(backends & 1U << backend))
             continue;
         for (size_t b = 0; b < blocks->count; b++) {
-            if (say ? !seek_block_fits(all->seek, blocks->numbers[b])
-                    : blocks->numbers[b] % all->seek->target.sector != 0)
+            if (!seek_block_fits(all->seek, blocks->numbers[b], say))
                 continue;
             for (size_t t = 0; t < threads->count; t++)
                 for (size_t d = 0; d < (backend == DISK_PREAD ? 1 : depth->count); d++)

@@ -23,7 +23,7 @@ static uint64_t block_of(const struct seek *seek)
 {
     const struct number_list *blocks = &seek->options->blocks;
     const uint64_t block = blocks->count ? blocks->numbers[0] : 4096;
-    return block < seek->target.sector ? seek->target.sector : block;
+    return (block + seek->target.sector - 1) / seek->target.sector * seek->target.sector;
 }
 
 size_t seek_distance_rows(const struct seek *seek)

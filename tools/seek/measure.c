@@ -5,6 +5,7 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,13 +26,14 @@ struct disk_load seek_load(const struct seek *seek, enum disk_backend backend, u
         .pattern = {.order = DISK_RANDOM, .area = seek->area, .block = (uint32_t)block}};
 }
 
-bool seek_block_fits(const struct seek *seek, uint64_t block)
+bool seek_block_fits(const struct seek *seek, uint64_t block, bool say)
 {
-    if (block % seek->target.sector == 0 && block <= seek->area.length)
+    const bool large = block > seek->area.length;
+    if (block % seek->target.sector == 0 && !large)
         return true;
-    message("blocks of %llu bytes are left out: %s", (unsigned long long)block,
-            block > seek->area.length ? "what is read is smaller"
-                                      : "the device reads whole sectors, which are larger");
+    if (say)
+        message("blocks of %" PRIu64 " bytes are left out: %s", block,
+                large ? "what is read is smaller" : "the device reads whole sectors");
     return false;
 }
 

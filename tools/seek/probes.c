@@ -29,11 +29,10 @@ static const char *const way_titles[PROBE_WAYS] = {"probes of entries", "probes 
 struct probe_point {
     struct probe_walk walk;
     struct disk_lister lister;
-    uint64_t batch;
-    unsigned depth;
-    uint64_t lookups, bytes;
+    uint64_t batch, lookups, bytes;
     double seconds;
     struct report_row *row;
+    unsigned depth;
     bool open;
 };
 enum { POINTS = 2 * PROBE_WAYS };
@@ -110,8 +109,8 @@ static int look_up(struct seek *seek, struct probe_point *point, uint64_t repeti
     const uint64_t reads_from = point->lister.reads, lookups_from = point->lookups;
     const double start = seconds_now();
     uint64_t seed = options->seed * 1000003 + repetition * 65537;
-    double now = start, ended = start;
-    int code = 0;
+    double now, ended = start;
+    int code;
     do {
         code = look_up_batch(point, seed++);
         now = seconds_now();

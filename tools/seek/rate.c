@@ -76,7 +76,7 @@ int seek_rate(struct seek *seek)
     const uint64_t threads = options->threads.count ? options->threads.numbers[0] : 1;
     const uint64_t block = options->blocks.count ? options->blocks.numbers[0] : 4096;
     const bool pread = !seek->uring || options->backends == 1U << DISK_PREAD;
-    if (!seek_block_fits(seek, block))
+    if (!seek_block_fits(seek, block, true))
         return STATUS_DONE;
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)

@@ -87,8 +87,8 @@ struct disk_load seek_load(const struct seek *seek, enum disk_backend backend, u
 int seek_cold_begin(struct seek *seek, struct cold *cold);
 void seek_cold_end(struct seek *seek, const struct cold *cold, uint64_t bytes);
 
-/* Says that a block can't be read with O_DIRECT and returns false, or true. */
-bool seek_block_fits(const struct seek *seek, uint64_t block);
+/* Whether blocks of this size can be read: whole sectors if O_DIRECT, and in the area. */
+bool seek_block_fits(const struct seek *seek, uint64_t block, bool say);
 
 int seek_failed(const struct seek *seek, const char *what, int code);
 
