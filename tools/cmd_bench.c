@@ -128,14 +128,6 @@ static void remove_state(struct bench_list *states, enum bench_state state)
     states->count = left;
 }
 
-static bool has_state(const struct bench_plan *plan, enum bench_state state)
-{
-    for (size_t i = 0; i < plan->states.count; i++)
-        if (plan->states.items[i] == (uint64_t)state)
-            return true;
-    return false;
-}
-
 /* A state that can't be had is left out, and that is said; or, if it was asked for, an error. */
 static int drop_state(struct bench *bench, struct report *report, enum bench_state state,
                       const char *why)
@@ -173,10 +165,10 @@ static int choose_states(struct bench *bench, struct report *report)
     char why[160];
     int status = STATUS_DONE;
 
-    if (!subject->direct && has_state(&bench->plan, BENCH_DIRECT))
+    if (!subject->direct && bench_list_has(&bench->plan.states, BENCH_DIRECT))
         status = drop_state(bench, report, BENCH_DIRECT, "the file system has no O_DIRECT");
     if (status == STATUS_DONE && memory / 2 < subject->file.size &&
-        has_state(&bench->plan, BENCH_WARM)) {
+        bench_list_has(&bench->plan.states, BENCH_WARM)) {
         (void)snprintf(why, sizeof why, "the file would take more than half of the memory (%s)",
                        bytes_for_people((double)memory).text);
         status = drop_state(bench, report, BENCH_WARM, why);

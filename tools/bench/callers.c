@@ -155,13 +155,6 @@ void callers_counts_add(struct callers_counts *total, const struct callers_count
         total->levels = one->levels;
 }
 
-uint64_t callers_device_reads(const struct callers_counts *counts)
-{
-    const uint64_t reads = counts->index_reads + counts->record_reads;
-    const uint64_t needed = counts->probes - counts->cached + counts->records;
-    return reads < needed ? reads : needed;
-}
-
 /* Whether the time is up, or whatever else ends it. */
 static bool is_over(const struct caller *caller, uint64_t now, uint64_t deadline)
 {

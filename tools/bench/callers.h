@@ -30,10 +30,6 @@ struct callers_counts {
 
 void callers_counts_add(struct callers_counts *total, const struct callers_counts *one);
 
-/* Reads, not counting those that were tried with what is in memory first, and made once more by a
- * worker. */
-uint64_t callers_device_reads(const struct callers_counts *counts);
-
 struct callers_result {
     uint64_t keys;
     double rate; /* keys a second of all callers together */

@@ -44,13 +44,6 @@ static const struct report_column base_columns[] = {
     {"source", "", REPORT_NEUTRAL, 0, "from"},
 };
 
-/* A point, where it was measured, and what came of it. */
-struct place {
-    struct bench_setup setup;
-    struct bench_point point;
-    const struct bench_result *result;
-};
-
 /* ---------------------------------------------------------------- results */
 
 int bench_results_new(struct bench_results *results, const struct bench_plan *plan)
@@ -78,7 +71,8 @@ void bench_results_free(struct bench_results *results)
     *results = (struct bench_results){0};
 }
 
-static void place_at(const struct bench_outcome *outcome, size_t number, struct place *ret_place)
+void bench_place_at(const struct bench_outcome *outcome, size_t number,
+                    struct bench_place *ret_place)
 {
     const struct bench_plan *plan = outcome->subject->plan;
     const size_t points = bench_point_count(plan);
@@ -126,14 +120,6 @@ static void show(struct bench_outcome *outcome, const char *name, const char *he
         column->head = head;
 }
 
-static bool has_item(const struct bench_list *list, uint64_t item)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i] == item)
-            return true;
-    return false;
-}
-
 /* Of parameters the table shows those of which there are several values; of probes, what one can't
  * foretell: with pages and all fences there is one a key. */
 static void choose_columns(struct bench_outcome *outcome)
@@ -154,14 +140,15 @@ static void choose_columns(struct bench_outcome *outcome)
     for (size_t i = 0; i < REPORT_COUNT(lists); i++)
         if (lists[i].count == 1)
             show(outcome, lists[i].name, NULL);
-    if (!has_item(&plan->probes, IKV_PROBE_ENTRY) && plan->memories.count == 1 &&
+    if (!bench_list_has(&plan->probes, IKV_PROBE_ENTRY) && plan->memories.count == 1 &&
         outcome->subject->info.has_trailer) {
         show(outcome, "probes_per_key", NULL);
         show(outcome, "predicted_probes_per_key", NULL);
     }
     show(outcome, "latency_avg", NULL);
     show(outcome, "latency_p90", "p90");
-    if (!has_item(&plan->states, BENCH_COLD) && !has_item(&plan->states, BENCH_DIRECT)) {
+    if (!bench_list_has(&plan->states, BENCH_COLD) &&
+        !bench_list_has(&plan->states, BENCH_DIRECT)) {
         show(outcome, "ceiling_reads_per_second", NULL);
         show(outcome, "share_of_ceiling", NULL);
     }
@@ -186,7 +173,7 @@ static void set_title(struct bench_outcome *outcome)
 
 /* ---------------------------------------------------------------- rows */
 
-static void set_parameters(const struct bench_outcome *outcome, const struct place *place,
+static void set_parameters(const struct bench_outcome *outcome, const struct bench_place *place,
                            struct report_row *row)
 {
     const struct bench_plan *plan = outcome->subject->plan;
@@ -208,7 +195,7 @@ static void set_parameters(const struct bench_outcome *outcome, const struct pla
         report_set(row, "run_length", (double)plan->run_length);
 }
 
-static void set_per_key(const struct place *place, struct report_row *row)
+static void set_per_key(const struct bench_place *place, struct report_row *row)
 {
     const struct bench_result *result = place->result;
     const double keys = (double)result->keys;
@@ -222,7 +209,7 @@ static void set_per_key(const struct place *place, struct report_row *row)
     report_set(row, "system_calls_per_key", (double)result->counts.system_calls / keys);
 }
 
-static void set_theory(const struct bench_outcome *outcome, const struct place *place,
+static void set_theory(const struct bench_outcome *outcome, const struct bench_place *place,
                        double ceiling, struct report_row *row)
 {
     const ikv_info *info = &outcome->subject->info;
@@ -239,10 +226,13 @@ static void set_theory(const struct bench_outcome *outcome, const struct place *
 }
 
 /* The device beside lookups. Returns its reads a second, 0: not known. */
-static double set_ceiling(const struct place *place, double rate, struct report_row *row)
+static double set_ceiling(const struct bench_outcome *outcome, const struct bench_place *place,
+                          double rate, struct report_row *row)
 {
-    const double reads =
-        rate * (double)callers_device_reads(&place->result->counts) / (double)place->result->keys;
+    const double reads = rate *
+                         (double)bench_device_reads(outcome->subject, &place->setup, &place->point,
+                                                    &place->result->counts) /
+                         (double)place->result->keys;
     double ceiling, range;
 
     if (place->setup.state == BENCH_WARM)
@@ -258,7 +248,7 @@ static double set_ceiling(const struct place *place, double rate, struct report_
 }
 
 /* What was not proved in each visit is not called so. */
-static void set_source(const struct place *place, struct report_row *row)
+static void set_source(const struct bench_place *place, struct report_row *row)
 {
     const struct bench_result *result = place->result;
     char note[80];
@@ -277,7 +267,7 @@ static void set_source(const struct place *place, struct report_row *row)
 }
 
 static void add_row(const struct bench_outcome *outcome, struct report_series *series,
-                    const struct place *place)
+                    const struct bench_place *place)
 {
     struct report_row *row = report_row_add(series);
     const struct bench_result *result = place->result;
@@ -293,7 +283,7 @@ static void add_row(const struct bench_outcome *outcome, struct report_series *s
     report_set(row, "spread", 100 * range / median);
     set_per_key(place, row);
     report_set_latency(row, &result->calls);
-    set_theory(outcome, place, set_ceiling(place, median, row), row);
+    set_theory(outcome, place, set_ceiling(outcome, place, median, row), row);
     set_source(place, row);
 }
 
@@ -306,8 +296,10 @@ static void add_store_facts(const struct bench_outcome *outcome)
     char text[160], type[16], values[64] = "plain";
 
     if (info->has_trailer)
-        (void)snprintf(values, sizeof values, "values of %u to %u bytes", info->value_size_min,
-                       info->value_size_max);
+        (void)snprintf(values, sizeof values,
+                       info->value_size_min == info->value_size_max ? "values of %u bytes"
+                                                                    : "values of %u to %u bytes",
+                       info->value_size_min, info->value_size_max);
     (void)snprintf(text, sizeof text, "%s keys of %s, %s, index %s, %s",
                    count_for_people((double)info->pair_count).text,
                    ikv_key_type_name(info->key_type, type, sizeof type),
@@ -324,141 +316,13 @@ static void add_store_facts(const struct bench_outcome *outcome)
 static void add_proofs(const struct bench_outcome *outcome)
 {
     static const char *const names[] = {"warm_proof", "cold_proof", "direct_proof"};
-    struct place place;
+    struct bench_place place;
 
     for (size_t i = 0; i < outcome->results->count; i++) {
-        place_at(outcome, i, &place);
+        bench_place_at(outcome, i, &place);
         if (place.result->visits > 0 && (place.result->proved[BENCH_UNPROVED] > 0 ||
                                          i + 1 == outcome->results->count || place.point.batch > 1))
             report_fact(outcome->report, names[place.setup.state], place.result->proof);
-    }
-}
-
-/* ---------------------------------------------------------------- plots */
-
-/* The values of a row that differ between rows, but for the batch: "uring, depth 64". */
-static void describe(const struct bench_outcome *outcome, const struct place *place, char *text,
-                     size_t size)
-{
-    const struct bench_plan *plan = outcome->subject->plan;
-    const struct bench_setup *setup = &place->setup;
-    const struct bench_point *point = &place->point;
-    char parts[8][64] = {{0}};
-    size_t used = 0;
-
-    if (plan->backends.count > 1)
-        (void)snprintf(parts[0], sizeof parts[0], "%s", bench_backend_name(setup->backend));
-    if (plan->threads.count > 1)
-        (void)snprintf(parts[1], sizeof parts[1], "%u threads", setup->threads);
-    if (plan->depths.count > 1)
-        (void)snprintf(parts[2], sizeof parts[2], "depth %u", setup->depth);
-    if (plan->callers.count > 1)
-        (void)snprintf(parts[3], sizeof parts[3], "%u callers", point->callers);
-    if (plan->probes.count > 1)
-        (void)snprintf(parts[4], sizeof parts[4], "%s probes", bench_probe_name(point->probe));
-    if (plan->distributions.count > 1)
-        (void)snprintf(parts[5], sizeof parts[5], "%s",
-                       bench_distribution_name(point->distribution));
-    if (plan->hit_ratios.count > 1)
-        (void)snprintf(parts[6], sizeof parts[6], "%.0f %% present", 100 * point->present);
-    if (plan->memories.count > 1)
-        (void)snprintf(parts[7], sizeof parts[7], "%s for the index",
-                       bytes_for_people((double)setup->memory).text);
-    text[0] = '\0';
-    for (size_t i = 0; i < 8; i++) {
-        if (parts[i][0] == '\0' || used >= size)
-            continue;
-        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", parts[i]);
-    }
-    if (text[0] == '\0')
-        (void)snprintf(text, size, "lookups");
-}
-
-/* More in one plot nobody can read. */
-#define CURVES_MOST 6
-
-/* One curve for each combination of everything but batches, which are next to each other; and,
- * where the device is read, what it allows: its ceiling over the reads that a key takes in theory.
- */
-static void plot_batches(const struct bench_outcome *outcome, const struct report_series *series,
-                         struct plot *plot, enum bench_state state)
-{
-    const size_t batches = outcome->subject->plan->batches.count;
-    struct plot_line *line = NULL, *bound = NULL;
-    struct place place;
-    size_t row = 0, curves = 0;
-    char title[80], bound_title[80];
-
-    for (size_t i = 0; i < outcome->results->count; i++) {
-        place_at(outcome, i, &place);
-        if (i % batches == 0 && place.setup.state == state) {
-            if (curves++ == CURVES_MOST)
-                return;
-            describe(outcome, &place, title, sizeof title);
-            line = plot_line(plot, title);
-            (void)snprintf(bound_title, sizeof bound_title, "%.60s: the device", title);
-            bound = plot_line(plot, strcmp(title, "lookups") == 0 ? "what the device allows"
-                                                                  : bound_title);
-        }
-        if (place.result->visits == 0)
-            continue;
-        const struct report_row *values = series->rows[row++];
-        if (place.setup.state != state)
-            continue;
-        plot_point(line, (double)place.point.batch, report_get(values, "lookups_per_second"));
-        if (state != BENCH_WARM)
-            plot_point(bound, (double)place.point.batch,
-                       report_get(values, "predicted_lookups_per_second"));
-    }
-}
-
-/* How long calls take: of the first combination, batch by batch. */
-static void plot_latencies(const struct bench_outcome *outcome, struct plot *plot,
-                           enum bench_state state)
-{
-    const size_t batches = outcome->subject->plan->batches.count;
-    struct place place;
-    size_t shown = 0;
-    char title[80];
-
-    for (size_t i = 0; i < outcome->results->count && shown < batches; i++) {
-        place_at(outcome, i, &place);
-        if (place.setup.state != state || place.result->visits == 0)
-            continue;
-        if (place.point.batch == 1)
-            (void)snprintf(title, sizeof title, "1 key");
-        else
-            (void)snprintf(title, sizeof title, "%llu keys", (unsigned long long)place.point.batch);
-        plot_cdf(plot, title, &place.result->calls);
-        shown++;
-    }
-}
-
-static void add_plots(const struct bench_outcome *outcome, const struct report_series *series)
-{
-    static const struct {
-        enum bench_state state;
-        const char *name, *title, *latency_name, *latency_title;
-    } all[] = {
-        {BENCH_DIRECT, "batch-direct", "Lookups against batch size, page cache bypassed",
-         "latency-direct", "How long a call takes, page cache bypassed"},
-        {BENCH_COLD, "batch-cold", "Lookups against batch size, pages dropped before",
-         "latency-cold", "How long a call takes, pages dropped before"},
-        {BENCH_WARM, "batch-warm", "Lookups against batch size, from the page cache",
-         "latency-warm", "How long a call takes, from the page cache"},
-    };
-
-    for (size_t i = 0; i < REPORT_COUNT(all); i++) {
-        if (!has_item(&outcome->subject->plan->states, all[i].state))
-            continue;
-        struct plot *plot = plot_add(outcome->plots, all[i].name, all[i].title);
-        plot_axis(plot, PLOT_X, "keys in a batch", PLOT_LOG2);
-        plot_axis(plot, PLOT_Y, "lookups a second", PLOT_LINEAR);
-        plot_batches(outcome, series, plot, all[i].state);
-        plot = plot_add(outcome->plots, all[i].latency_name, all[i].latency_title);
-        plot_axis(plot, PLOT_X, "time of a call (us)", PLOT_LOG10);
-        plot_axis(plot, PLOT_Y, "calls done (%)", PLOT_LINEAR);
-        plot_latencies(outcome, plot, all[i].state);
     }
 }
 
@@ -467,7 +331,7 @@ static void add_plots(const struct bench_outcome *outcome, const struct report_s
 void bench_outcome(struct bench_outcome *outcome)
 {
     struct report_series *series;
-    struct place place;
+    struct bench_place place;
 
     choose_columns(outcome);
     set_title(outcome);
@@ -478,10 +342,10 @@ void bench_outcome(struct bench_outcome *outcome)
     if (series == NULL)
         return;
     for (size_t i = 0; i < outcome->results->count; i++) {
-        place_at(outcome, i, &place);
+        bench_place_at(outcome, i, &place);
         if (place.result->visits > 0)
             add_row(outcome, series, &place);
     }
     if (!outcome->report->failed)
-        add_plots(outcome, series);
+        bench_plots(outcome, series);
 }

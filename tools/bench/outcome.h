@@ -31,4 +31,16 @@ struct bench_outcome {
  * the report. Points that were never visited are left out. */
 void bench_outcome(struct bench_outcome *outcome);
 
+/* A point, where it was measured, and what came of it. */
+struct bench_place {
+    struct bench_setup setup;
+    struct bench_point point;
+    const struct bench_result *result;
+};
+void bench_place_at(const struct bench_outcome *outcome, size_t number,
+                    struct bench_place *ret_place);
+
+/* Draw the series' rows, which are the results that were visited, in their order. */
+void bench_plots(const struct bench_outcome *outcome, const struct report_series *series);
+
 #endif

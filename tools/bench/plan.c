@@ -225,6 +225,14 @@ int bench_plan_check(const struct bench_plan *plan, const struct command_syntax 
 
 /* ---------------------------------------------------------------- combinations */
 
+bool bench_list_has(const struct bench_list *list, uint64_t item)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == item)
+            return true;
+    return false;
+}
+
 size_t bench_setup_count(const struct bench_plan *plan)
 {
     return plan->states.count * plan->backends.count * plan->threads.count * plan->depths.count *

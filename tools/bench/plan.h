@@ -94,6 +94,8 @@ int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *synt
 /* What goes together only with something else; too much. */
 int bench_plan_check(const struct bench_plan *plan, const struct command_syntax *syntax);
 
+bool bench_list_has(const struct bench_list *list, uint64_t item);
+
 size_t bench_setup_count(const struct bench_plan *plan);
 size_t bench_point_count(const struct bench_plan *plan);
 size_t bench_stream_count(const struct bench_plan *plan);

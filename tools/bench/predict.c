@@ -29,17 +29,14 @@ static struct theory_index index_of(const struct bench_subject *subject,
                                     const struct bench_result *result)
 {
     const ikv_info *info = &subject->info;
-    struct theory_memory memory;
 
-    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8, setup->memory,
-                  &memory);
     return (struct theory_index){
         .pairs = info->pair_count,
         .stride = info->stride,
         .entry_probes = point->probe == IKV_PROBE_ENTRY,
         .fences = result->fences,
         .held = result->visits ? (uint64_t)llround(result->held / (double)result->visits) : 0,
-        .sums_on_disk = info->has_trailer && memory.sums_on_disk && point->probe == IKV_PROBE_PAGE,
+        .sums_on_disk = bench_sums_on_disk(subject, setup, point),
         .read_most = read_most(setup),
     };
 }

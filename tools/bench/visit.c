@@ -4,6 +4,7 @@
 #include "exit_status.h"
 #include "message.h"
 #include "signals.h"
+#include "theory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -136,14 +137,38 @@ int bench_warm_up(const struct bench_subject *subject, const struct bench_opened
 
 /* ---------------------------------------------------------------- proof */
 
-/* What was proved about the visit that just ended. */
-static enum bench_source prove(const struct bench_subject *subject, enum bench_state state,
-                               const struct cold *cold, const struct callers_result *called,
-                               char *text, size_t size)
+bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
+                        const struct bench_point *point)
 {
+    const ikv_info *info = &subject->info;
+    struct theory_memory memory;
+
+    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8, setup->memory,
+                  &memory);
+    return info->has_trailer && memory.sums_on_disk && point->probe == IKV_PROBE_PAGE;
+}
+
+uint64_t bench_device_reads(const struct bench_subject *subject, const struct bench_setup *setup,
+                            const struct bench_point *point, const struct callers_counts *counts)
+{
+    const uint64_t reads = counts->index_reads + counts->record_reads;
+    const uint64_t each = bench_sums_on_disk(subject, setup, point) ? 2 : 1;
+    const uint64_t needed = (counts->probes - counts->cached) * each + counts->records;
+
+    return setup->state == BENCH_COLD && needed < reads ? needed : reads;
+}
+
+/* What was proved about the visit that just ended. */
+static enum bench_source prove(const struct bench_subject *subject, const struct bench_setup *setup,
+                               const struct bench_point *point, const struct cold *cold,
+                               const struct callers_result *called, char *text, size_t size)
+{
+    const enum bench_state state = setup->state;
+
     if (state != BENCH_WARM) {
         /* Through the page cache, the device gives whole pages. */
-        const uint64_t pages = CEILING_BLOCK * callers_device_reads(&called->counts);
+        const uint64_t pages =
+            CEILING_BLOCK * bench_device_reads(subject, setup, point, &called->counts);
         return cold_end(cold, state == BENCH_COLD ? pages : called->counts.bytes, text, size)
                    ? BENCH_FROM_DEVICE
                    : BENCH_UNPROVED;
@@ -269,7 +294,8 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
     if (status != STATUS_DONE)
         return status;
     ikv_store_info(opened->store, &after);
-    result->proved[prove(subject, state, &cold, &called, result->proof, sizeof result->proof)]++;
+    result->proved[prove(subject, opened->setup, point, &cold, &called, result->proof,
+                         sizeof result->proof)]++;
     result->threads = opened->threads;
     result->fences = after.fences;
     add_visit(result, &called, ceiling,
