@@ -106,6 +106,10 @@ int key_pool_open(struct key_pool *pool, struct bench_error *error)
         code = choose_neighbours(pool, pool->count, error);
         break;
     }
+    if (code != BENCH_OK) {
+        free(pool->keys);
+        pool->keys = NULL;
+    }
     return code;
 }
 

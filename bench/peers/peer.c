@@ -93,14 +93,12 @@ void peer_leave(struct peer *peer)
     peer->kind->close(peer);
 }
 
-int peer_open(struct peer *peer, size_t batch, struct bench_error *error)
+static int open_and_warm(struct peer *peer, size_t batch, struct bench_error *error)
 {
     const struct peer_kind *kind = peer->kind;
     char path[PATH_MAX];
     int code = BENCH_OK;
 
-    if (peer->is_open)
-        return BENCH_OK;
     if (kind->suffix) {
         code = dataset_path(&peer->data, kind->suffix, path, sizeof path, error);
         if (code == BENCH_OK && access(path, F_OK) != 0)
@@ -113,10 +111,18 @@ int peer_open(struct peer *peer, size_t batch, struct bench_error *error)
     peer->answers.sizes = bench_new(batch * sizeof *peer->answers.sizes);
     if (code == BENCH_OK)
         code = kind->open(peer, path, batch, error);
-    if (code == BENCH_OK)
-        code = kind->warm(peer, error);
-    peer->is_open = code == BENCH_OK;
-    return code;
+    return code == BENCH_OK ? kind->warm(peer, error) : code;
+}
+
+int peer_open(struct peer *peer, size_t batch, struct bench_error *error)
+{
+    if (!peer->was_opened) {
+        peer->was_opened = true;
+        peer->code = open_and_warm(peer, batch, &peer->error);
+    }
+    if (peer->code != BENCH_OK)
+        *error = peer->error;
+    return peer->code;
 }
 
 void peer_ordered_key(const struct peer *peer, const unsigned char *key, unsigned char *ret_key)

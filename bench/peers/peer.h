@@ -69,7 +69,9 @@ struct peer {
     const struct peer_kind *kind;
     struct dataset data;
     struct answers answers; /* there is room for a batch once it is being opened */
-    bool is_open;
+    bool was_opened;
+    int code; /* how that ended, for all who share it */
+    struct bench_error error;
     unsigned users;
 };
 
