@@ -211,7 +211,8 @@ typedef struct ikv_engine ikv_engine; /* see section 5 */
  *
  * - AUTO: uring for batches, where it can be had; otherwise, and for a few keys, pread. Where uring
  *   was refused, ikv_stats.fallback says why.
- * - PREAD: one read after another.
+ * - PREAD: one read after another. Each of an engine's workers but the first takes a descriptor of
+ *   its own for the file, if it can be had: a shared one is slower.
  * - URING: io_uring, up to 256 reads in flight for each of the engine's workers; by far the fastest
  *   where a device has to be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED
  *   (not built in) or with the errno that says why; and so does a lookup, if the worker can't have

@@ -166,6 +166,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     struct ikv_batch *batch = run->batch;
 
     run->window = window;
+    run->file = batch->store->reads;
     run->next = NULL;
     run->fatal = 0;
     run->in_flight = run->pages_in_flight = 0;

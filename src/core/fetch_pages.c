@@ -165,17 +165,16 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
     const struct ikv_batch *batch = run->batch;
-    const struct ikv_store *store = batch->store;
     const uint64_t end_page = slot->first_page + slot->page_count;
     const uint64_t offset = ikv_page_offset(run->batch->index, slot->first_page);
     const uint32_t size = (uint32_t)(ikv_page_offset(run->batch->index, end_page) - offset);
     uint32_t sums_size = 0;
 
-    ikv_window_read(run->window, slot, &slot->data, store->reads, slot->data_buffer, offset, size);
+    ikv_window_read(run->window, slot, &slot->data, run->file, slot->data_buffer, offset, size);
     run->pages_in_flight++;
     if (batch->page_sums_offset && !batch->page_sums) {
         sums_size = slot->page_count * IKV_PAGE_CHECKSUM_SIZE;
-        ikv_window_read(run->window, slot, &slot->sums, store->reads, slot->sums_buffer,
+        ikv_window_read(run->window, slot, &slot->sums, run->file, slot->sums_buffer,
                         batch->page_sums_offset + slot->first_page * IKV_PAGE_CHECKSUM_SIZE,
                         sums_size);
     }

@@ -71,8 +71,8 @@ static void read_records(struct ikv_run *run, uint32_t begin, uint32_t end, uint
     slot->hit_end = end;
     run->stats.record_reads++;
     run->stats.record_bytes += read_end - start;
-    ikv_window_read(run->window, slot, &slot->data, run->batch->store->reads, slot->data_buffer,
-                    start, (uint32_t)(read_end - start));
+    ikv_window_read(run->window, slot, &slot->data, run->file, slot->data_buffer, start,
+                    (uint32_t)(read_end - start));
     ikv_launch(run, slot);
 }
 
@@ -167,7 +167,7 @@ static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
 {
     const uint64_t position = ikv_run_hits(run)[slot->hit_begin].position;
     const uint64_t offset = position + IKV_RECORD_HEADER_SIZE + slot->record_have;
-    const struct ikv_io_file *file = run->batch->store->reads;
+    const struct ikv_io_file *file = run->file;
     const bool by_slots = file->direct || ikv_window_is_bounded(run->window);
     const uint32_t most = by_slots ? run->window->slot_size : TAIL_READ_MAX;
     const uint32_t size = (uint32_t)ikv_min(slot->record_size - slot->record_have, most);

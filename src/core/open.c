@@ -348,6 +348,7 @@ void ikv_close(ikv_store *store)
     if (!store)
         return;
     ikv_detach(store->attachment);
+    ikv_own_files_close(&store->own_files);
     if (store->file.fd >= 0)
         (void)close(store->file.fd);
     if (store->direct.fd >= 0)

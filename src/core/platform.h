@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -185,6 +186,23 @@ static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, 
     (void)size;
     (void)offset;
     errno = EOPNOTSUPP;
+    return -1;
+}
+#endif
+
+/* The file behind a descriptor, opened once more for reading; negative: that can't be had. */
+#if defined(__linux__) && defined(O_CLOEXEC)
+static inline int ikv_platform_reopen(int fd)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+#else
+static inline int ikv_platform_reopen(int fd)
+{
+    (void)fd;
     return -1;
 }
 #endif

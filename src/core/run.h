@@ -68,6 +68,7 @@ struct ikv_run {
 
     /* Reading */
     struct ikv_window *window;
+    const struct ikv_io_file *file;
     struct ikv_run *next;      /* in the worker's ring of runs */
     unsigned in_flight;        /* slots */
     unsigned pages_in_flight;  /* those among them that read pages */

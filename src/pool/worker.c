@@ -138,6 +138,12 @@ static struct ikv_run *deactivate(struct ikv_worker *worker, struct ikv_run *bef
     return run;
 }
 
+static const struct ikv_io_file *own_file(const struct ikv_worker *worker, ikv_store *store)
+{
+    return ikv_own_file(&store->own_files, store->reads,
+                        (unsigned)(worker - worker->engine->workers));
+}
+
 static void begin(struct ikv_worker *worker, struct ikv_run *run)
 {
     struct ikv_window *window = NULL;
@@ -152,6 +158,8 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
         return;
     }
     ikv_run_begin(run, window);
+    if (window == &worker->plain)
+        run->file = own_file(worker, run->job->attachment->store);
     activate(worker, run);
 }
 

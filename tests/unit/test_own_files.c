@@ -1,0 +1,164 @@
+/* Descriptors of their own for threads that read one file at the same time. */
+#include "own_files.h"
+
+#include "engines.h"
+#include "stores.h"
+#include "tmpdir.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    tmpdir dir;
+    char *path;
+    struct ikv_io_file shared;
+};
+
+static int make_file(void **state)
+{
+    struct fixture *fixture = must_malloc(sizeof *fixture);
+
+    tmpdir_make(&fixture->dir);
+    fixture->path = tmpdir_file(&fixture->dir, "file");
+    file_write(fixture->path, "0123456789", 10);
+    fixture->shared =
+        (struct ikv_io_file){.fd = open(fixture->path, O_RDONLY | O_CLOEXEC), .serial = 5};
+    *state = fixture;
+    return fixture->shared.fd < 0;
+}
+
+static int remove_file(void **state)
+{
+    struct fixture *fixture = *state;
+
+    (void)close(fixture->shared.fd);
+    tmpdir_remove(&fixture->dir);
+    free(fixture->path);
+    free(fixture);
+    return 0;
+}
+
+static ino_t inode_of(int fd)
+{
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    return st.st_ino;
+}
+
+/* What moves one's place in the file does not move the other's. */
+static bool share_a_place(int a, int b)
+{
+    assert_int_equal(lseek(a, 0, SEEK_SET), 0);
+    assert_int_equal(lseek(b, 7, SEEK_SET), 7);
+    return lseek(a, 0, SEEK_CUR) == 7;
+}
+
+/* Also when the path has another file by now, or none. */
+static void each_thread_opens_the_same_file(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ikv_io_file *shared = &fixture->shared;
+    const size_t before = process_descriptors();
+    struct ikv_own_files own = {0};
+
+    assert_ptr_equal(ikv_own_file(&own, shared, 0), shared);
+    assert_int_equal(process_descriptors(), before);
+    assert_int_equal(unlink(fixture->path), 0);
+    file_write(fixture->path, "another", 7);
+    for (unsigned number = 1; number <= IKV_OWN_FILES; number++) {
+        const struct ikv_io_file *file = ikv_own_file(&own, shared, number);
+        if (file == shared) { /* where that can't be had */
+            ikv_own_files_close(&own);
+            skip();
+        }
+        assert_int_equal(inode_of(file->fd), inode_of(shared->fd));
+        assert_int_equal(file->serial, shared->serial);
+        assert_false(share_a_place(file->fd, shared->fd));
+        assert_int_not_equal(fcntl(file->fd, F_GETFD) & FD_CLOEXEC, 0);
+        assert_ptr_equal(ikv_own_file(&own, shared, number), file);
+        assert_ptr_equal(ikv_own_file(&own, shared, number + IKV_OWN_FILES), file);
+    }
+    assert_int_equal(process_descriptors(), before + IKV_OWN_FILES);
+    ikv_own_files_close(&own);
+    assert_int_equal(process_descriptors(), before);
+}
+
+static void direct_files_are_shared(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ikv_io_file direct = fixture->shared;
+    struct ikv_own_files own = {0};
+
+    direct.direct = true;
+    assert_ptr_equal(ikv_own_file(&own, &direct, 3), &direct);
+    ikv_own_files_close(&own);
+}
+
+static void without_descriptors_it_is_shared(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ikv_own_files own = {0};
+    struct rlimit usual;
+    struct rlimit none;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const struct ikv_io_file *file = ikv_own_file(&own, &fixture->shared, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_ptr_equal(file, &fixture->shared);
+    ikv_own_files_close(&own);
+}
+
+/* A store's are closed with it. */
+static void a_store_closes_them(void **state)
+{
+    const struct fixture *fixture = *state;
+    const engine_way way = {"pread", IKV_BACKEND_PREAD, 0};
+    char *path = tmpdir_file(&fixture->dir, "store");
+    ikv_engine *engine = engine_make(3, 0, 0, 0);
+    rng_state rng = {3};
+    store_model model;
+    ikv_result *result = NULL;
+    size_t count = 0;
+
+    engine_fill(path, IKV_KEY_U64, 0, 3000, MODEL_SIZES_SMALL, 1, &model);
+    unsigned char *keys = batch_keys(&model, &rng, BATCH_ALL, 3000, &count);
+    assert_int_equal(ikv_result_new(&result), 0);
+    for (int round = 0; round < 3; round++) {
+        const size_t before = process_descriptors();
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &way, engine);
+        for (int i = 0; i < 10; i++)
+            assert_batch(store, &model, keys, count, IKV_EXACT, result);
+        assert_in_range(process_descriptors(), before + 1, before + 3);
+        ikv_close(store);
+        assert_int_equal(process_descriptors(), before);
+    }
+    ikv_result_free(result);
+    ikv_engine_close(engine);
+    model_free(&model);
+    free(keys);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_thread_opens_the_same_file, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(direct_files_are_shared, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(without_descriptors_it_is_shared, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(a_store_closes_them, make_file, remove_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
