@@ -4,9 +4,10 @@
 
 #include <stdbool.h>
 
-#define SMALL   32
-#define DIGITS  8
-#define BUCKETS 256
+#define SMALL          32
+#define DIGITS         8 /* of a word */
+#define BUCKETS        256
+#define DIGITS_AT_ONCE 5 /* at most */
 
 /* The entry size is a constant in every caller, so the copies become a few moves. */
 static inline __attribute__((always_inline)) void copy_entry(uint64_t *to, const uint64_t *from,
@@ -63,31 +64,42 @@ static void scatter_entries(const uint64_t *from, uint64_t *to, size_t n, uint32
         scatter(from, to, n, words, word, shift, start);
 }
 
-/* Stable sort by one word. */
-static void radix_sort_word(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words,
-                            uint32_t word)
+/* The highest digit of a word in which entries differ; DIGITS: none does. */
+static unsigned top_digit(const uint64_t *entries, size_t n, uint32_t words, uint32_t word)
 {
-    size_t count[DIGITS][BUCKETS];
+    uint64_t differ = 0;
+
+    for (size_t i = 1; i < n; i++)
+        differ |= entries[i * words + word] ^ entries[word];
+    return differ ? (63u - (unsigned)__builtin_clzll(differ)) / 8 : DIGITS;
+}
+
+/* Stable sort by the digits [low, high] of a word. */
+static void radix_sort(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words,
+                       uint32_t word, unsigned low, unsigned high)
+{
+    size_t count[DIGITS_AT_ONCE][BUCKETS];
     uint64_t *from = entries;
     uint64_t *to = scratch;
 
     memset(count, 0, sizeof count);
     for (size_t i = 0; i < n; i++) {
-        uint64_t value = entries[i * words + word];
-        for (unsigned digit = 0; digit < DIGITS; digit++)
+        const uint64_t value = entries[i * words + word] >> (8 * low);
+        for (unsigned digit = 0; digit < DIGITS_AT_ONCE; digit++)
             count[digit][(value >> (8 * digit)) & (BUCKETS - 1)]++;
     }
-    for (unsigned digit = 0; digit < DIGITS; digit++) {
-        unsigned shift = 8 * digit;
+    for (unsigned digit = low; digit <= high; digit++) {
+        size_t *start = count[digit - low];
+        const unsigned shift = 8 * digit;
         size_t total = 0;
-        if (count[digit][(from[word] >> shift) & (BUCKETS - 1)] == n)
+        if (start[(from[word] >> shift) & (BUCKETS - 1)] == n)
             continue;
         for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
-            size_t here = count[digit][bucket];
-            count[digit][bucket] = total;
+            size_t here = start[bucket];
+            start[bucket] = total;
             total += here;
         }
-        scatter_entries(from, to, n, words, word, shift, count[digit]);
+        scatter_entries(from, to, n, words, word, shift, start);
         uint64_t *swap = from;
         from = to;
         to = swap;
@@ -96,7 +108,17 @@ static void radix_sort_word(uint64_t *entries, uint64_t *scratch, size_t n, uint
         memcpy(entries, from, n * words * sizeof *entries);
 }
 
-/* Sort by the words from `from` on. Recursion is at most `words` deep. */
+/* The lowest digit to sort n entries by that differ in the digit `high` first: the fewer digits,
+ * the more entries agree in them and have to be sorted again; the more, the more passes change
+ * little. */
+static unsigned low_digit(size_t n, unsigned high)
+{
+    const unsigned digits = n <= 512 ? 2 : n <= (size_t)1 << 20 ? 3 : 4;
+
+    return high <= digits ? 0 : high + 1 - digits;
+}
+
+/* Sort by the words from `from` on. Recursion is at most 4 * `words` deep. */
 static void sort_from(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words, uint32_t from)
 {
     if (n <= SMALL) {
@@ -105,16 +127,20 @@ static void sort_from(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t w
     }
     if (is_sorted(entries, n, words, from))
         return;
-    radix_sort_word(entries, scratch, n, words, from);
-    if (from + 1 == words)
+    unsigned high = top_digit(entries, n, words, from);
+    while (high == DIGITS) /* all agree in this word; they would be sorted if in all */
+        high = top_digit(entries, n, words, ++from);
+    const unsigned low = low_digit(n, high);
+    radix_sort(entries, scratch, n, words, from, low, high);
+    if (low == 0 && from + 1 == words)
         return;
     for (size_t begin = 0; begin < n;) {
         size_t end = begin + 1;
-        uint64_t value = entries[begin * words + from];
-        while (end < n && entries[end * words + from] == value)
+        const uint64_t value = entries[begin * words + from] >> (8 * low);
+        while (end < n && entries[end * words + from] >> (8 * low) == value)
             end++;
         if (end - begin > 1)
-            sort_from(entries + begin * words, scratch, end - begin, words, from + 1);
+            sort_from(entries + begin * words, scratch, end - begin, words, from);
         begin = end;
     }
 }

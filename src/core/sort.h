@@ -11,9 +11,10 @@
  * Sort n entries of `words` words each, in place, comparing word after word. `scratch` has room for
  * as many. Entries with equal words are interchangeable, so the order is unique.
  *
- * Word by word from the first: a least-significant-digit radix sort of 8-bit digits (Knuth, The Art
- * of Computer Programming, vol. 3, section 5.2.5), digits in which all entries agree skipped; then
- * every group of equal words is sorted by the next word. Small groups by insertion.
+ * From the first word on: a least-significant-digit radix sort (Knuth, The Art of Computer
+ * Programming, vol. 3, section 5.2.5) by the highest two to five of the 8-bit digits in which
+ * entries differ; then every group that agrees in these is sorted by what follows. Small groups by
+ * insertion.
  */
 void ikv_sort_entries(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words);
 
