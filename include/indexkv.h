@@ -209,23 +209,49 @@ typedef struct ikv_engine ikv_engine; /* see section 5 */
  * How lookups read. What was used is told by ikv_stats; a backend that was asked for by name is
  * never replaced by another. Opening, scans in storage order and ikv_verify always read with pread.
  *
- * - AUTO: uring for batches, where it can be had; otherwise, and for a few keys, pread. Where uring
- *   was refused, ikv_stats.fallback says why.
+ * - AUTO: what is in the page cache is taken from there, through a mapping of the file; the rest is
+ *   read with uring, where it can be had, and otherwise with pread. Where uring was refused,
+ *   ikv_stats.fallback says why.
  * - PREAD: one read after another. Each of an engine's workers but the first takes a descriptor of
  *   its own for the file, if it can be had: a shared one is slower.
  * - URING: io_uring, up to 256 reads in flight for each of the engine's workers; by far the fastest
  *   where a device has to be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED
  *   (not built in) or with the errno that says why; and so does a lookup, if the worker can't have
  *   a ring of its own.
+ * - MMAP: everything is taken through the mapping: a page that is not in memory is waited for where
+ *   it is touched, and one that can't be read from the disk ends the process (SIGBUS). For files
+ *   that are known to stay in memory (tmpfs, or see IKV_OPEN_LOCK).
+ *
+ * The mapping (AUTO, MMAP): before each batch it is made sure that the file is as long as it was
+ * (in a loop of single keys, every few microseconds): what was cut off a file is told by an error,
+ * as with all backends. What no program can exclude is that another one cuts the file between that
+ * and the touch, or, with AUTO, that the kernel drops a page just then that the disk can't give
+ * back any more: then the process gets SIGBUS. Files that others may truncate while they are open
+ * are better opened with IKV_OPEN_NO_MAP. (Replacing a file by rename, as writers of this library
+ * do, is always safe.)
  */
 typedef enum ikv_backend {
     IKV_BACKEND_AUTO = 0,
     IKV_BACKEND_PREAD = 1,
-    IKV_BACKEND_URING = 2
+    IKV_BACKEND_URING = 2,
+    IKV_BACKEND_MMAP = 3
 } ikv_backend;
 
-/* Lookups bypass the page cache (O_DIRECT). Opening fails where the file system can't do that. */
+/* Lookups bypass the page cache (O_DIRECT); there is no mapping then. Opening fails where the file
+ * system can't do that. */
 #define IKV_OPEN_DIRECT 1u
+/* With AUTO: do without the mapping. */
+#define IKV_OPEN_NO_MAP 2u
+/* With AUTO: ask the kernel about all pages now (50 ns each), instead of page by page as lookups
+ * come to them. */
+#define IKV_OPEN_PRIME 4u
+/* With AUTO or MMAP: read the index, or all of the file, into memory now; where the kernel has huge
+ * pages for files, into these, which makes lookups faster by a third. (What is in the page cache
+ * already stays in the pages that it has.) */
+#define IKV_OPEN_PRELOAD_INDEX 8u
+#define IKV_OPEN_PRELOAD       16u
+/* And keep it there, with mlock; opening fails if RLIMIT_MEMLOCK does not allow it. */
+#define IKV_OPEN_LOCK 32u
 
 typedef struct ikv_open_options {
     size_t size;
@@ -294,8 +320,11 @@ typedef struct ikv_info {
     uint64_t index_memory; /* bytes held in memory for the index now */
     uint64_t open_reads;   /* what opening cost */
     uint64_t open_bytes;
-    const char *backend; /* how lookups read: "auto", "pread", "uring" */
+    const char *backend; /* how lookups read: "auto", "pread", "uring", "mmap" */
     int direct;          /* 1: with O_DIRECT */
+    int locked;          /* 1: IKV_OPEN_LOCK */
+    uint64_t mapped;     /* bytes of the file that are mapped; 0: there is no mapping */
+    uint64_t resident; /* bytes among them that lookups believe to be in memory (not for "mmap") */
 } ikv_info;
 
 /* Facts about an open store. Never fails. */
@@ -321,7 +350,7 @@ typedef enum ikv_status {
  * IKV_EXACT `key` points into the caller's own array of keys. */
 typedef struct ikv_item {
     const void *value; /* `size` bytes, aligned to 8; never NULL if found (but see
-                          ikv_get_options.each), NULL otherwise */
+                          ikv_get_options.each and IKV_GET_IN_PLACE), NULL otherwise */
     const void *key;   /* the key that matched, host byte order; NULL unless a key matched */
     uint32_t size;
     int32_t status; /* an ikv_status */
@@ -338,13 +367,15 @@ typedef struct ikv_level_stats {
 /* What a call did. May grow with a later soname. */
 typedef struct ikv_stats {
     uint64_t keys;     /* keys asked for */
-    uint64_t distinct; /* different keys among them */
+    uint64_t distinct; /* different keys among them; those that were answered from the mapping
+                          alone count as different */
     uint64_t found;    /* the next four count keys, and sum up to `keys` */
     uint64_t missing;
     uint64_t corrupt;
     uint64_t unreadable;
     uint64_t probes;      /* index pages (or entries) asked for, all levels */
     uint64_t cached;      /* probes among them answered by a page held in memory */
+    uint64_t mapped;      /* probes and records taken from the mapping of the file */
     uint64_t index_reads; /* reads of the index (including page checksums not held in memory) */
     uint64_t index_bytes;
     uint64_t records;      /* records fetched (a record asked for twice in a batch counts once) */
@@ -357,10 +388,11 @@ typedef struct ikv_stats {
     uint32_t shards;       /* pieces that the batch was cut into, each run by one thread */
     uint32_t levels;       /* entries of `level` in use */
     ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search, the first probe being 0 */
-    const char *backend; /* how the reads were carried out: "pread", "uring", "uring+pread", "none";
-                            static storage */
+    const char *backend;    /* where the bytes came from: "pread", "uring", "mmap", several of them
+                               ("mmap+uring"), or "none"; static storage */
     uint32_t ring_features; /* of the rings used, see ikv_ring_features */
     int fallback;           /* why IKV_BACKEND_AUTO could not use uring: a code; 0: it could */
+    uint64_t major_faults;  /* times that touching the mapping had to wait for the disk */
 } ikv_stats;
 
 /* Add the counters of `one` to `total` (both valid; zero-initialise a new total). */
@@ -436,6 +468,12 @@ typedef enum ikv_probe { IKV_PROBE_PAGE = 0, IKV_PROBE_ENTRY = 1 } ikv_probe;
 #define IKV_GET_BARRIER 1u
 /* Measure how long reads take, see ikv_result_latency. Costs about 50 ns a read. */
 #define IKV_GET_LATENCY 2u
+/* Do not copy values that can be had from the mapping: item.value points into it. Such a value
+ * stays in place, whatever becomes of the result, until the store is closed; it is not aligned; and
+ * who touches it after the file was cut short, or after the page was dropped from memory, has the
+ * risks of IKV_BACKEND_MMAP. Its checksum was verified when it was looked up. Values that were read
+ * in another way are in the result as usual. Not together with `values` or `each`. */
+#define IKV_GET_IN_PLACE 4u
 
 /*
  * Called with an answer as soon as it is there; `index` is the key's number in the batch. Calls for
@@ -469,7 +507,7 @@ typedef struct ikv_get_options {
 /*
  * Look up `count` keys, given in any order, repeats allowed. Item i of the result answers keys[i]
  * and has a status of its own: a damaged or unreadable record fails no other key. Repeated keys
- * share one value. count 0 gives an empty result; in an empty store every key is missing. If a
+ * may share one value. count 0 gives an empty result; in an empty store every key is missing. If a
  * crate's file holds a key twice, one of its records is returned.
  *
  * `keys` must stay in place while the result is in use if match is IKV_EXACT (item.key points

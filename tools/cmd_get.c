@@ -23,6 +23,9 @@ enum {
     OPTION_DEPTH,
     OPTION_BACKEND,
     OPTION_DIRECT,
+    OPTION_NO_MAP,
+    OPTION_PRELOAD,
+    OPTION_LOCK,
     OPTION_PROBE,
     OPTION_BARRIER
 };
@@ -49,13 +52,19 @@ static const struct option_spec specs[] = {
      "threads that look up, 1 to 1024 (default: as many as there\n"
      "are processors)"},
     {OPTION_BACKEND, 0, "backend", "B",
-     "how to read: uring (io_uring, many reads in flight), pread\n"
-     "(one after another), auto (default: uring where it can be\n"
-     "had and helps, otherwise pread)"},
+     "how to read: auto (default: what is in the page cache through\n"
+     "a mapping of the file, the rest with uring where it can be\n"
+     "had, otherwise pread), uring (io_uring, many reads in flight),\n"
+     "pread (one after another), mmap (the mapping alone)"},
     {OPTION_DEPTH, 0, "depth", "N",
      "reads in flight of each thread with uring, 1 to 4096\n"
      "(default: 256)"},
     {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
+    {OPTION_NO_MAP, 0, "no-map", NULL, "with auto: do without the mapping"},
+    {OPTION_PRELOAD, 0, "preload", "WHAT",
+     "with auto or mmap: read the index, or all of the file, into\n"
+     "memory first: index, all"},
+    {OPTION_LOCK, 0, "lock", NULL, "keep there what was preloaded (mlock)"},
     {OPTION_PROBE, 0, "probe", "P",
      "what a step of the search reads: page (default), a whole page\n"
      "of the index; entry, one entry and nothing kept in memory;\n"
@@ -86,6 +95,33 @@ struct get_options {
     bool keys_binary, keys_format_given;
     bool stats;
 };
+
+/* How the store is read. */
+static int accept_backend(struct store_options *options, int id, const char *argument)
+{
+    int choice = 0, status;
+    switch (id) {
+    case OPTION_BACKEND:
+        status = option_choice(&syntax, "backend", argument, "auto|pread|uring|mmap", &choice);
+        options->open.backend = (ikv_backend)choice;
+        return status;
+    case OPTION_DIRECT:
+        options->open.flags |= IKV_OPEN_DIRECT;
+        return OPTIONS_GO_ON;
+    case OPTION_NO_MAP:
+        options->open.flags |= IKV_OPEN_NO_MAP;
+        return OPTIONS_GO_ON;
+    case OPTION_PRELOAD:
+        status = option_choice(&syntax, "preload", argument, "index|all", &choice);
+        options->open.flags |= choice == 0 ? IKV_OPEN_PRELOAD_INDEX : IKV_OPEN_PRELOAD;
+        return status;
+    case OPTION_LOCK:
+        options->open.flags |= IKV_OPEN_LOCK;
+        return OPTIONS_GO_ON;
+    default:
+        return store_options_accept(options, id, argument);
+    }
+}
 
 static int accept(void *user, int id, const char *argument)
 {
@@ -122,13 +158,6 @@ static int accept(void *user, int id, const char *argument)
     case OPTION_BARRIER:
         options->lookup.get.flags |= IKV_GET_BARRIER;
         return OPTIONS_GO_ON;
-    case OPTION_BACKEND:
-        status = option_choice(&syntax, "backend", argument, "auto|pread|uring", &choice);
-        options->store.open.backend = (ikv_backend)choice;
-        return status;
-    case OPTION_DIRECT:
-        options->store.open.flags |= IKV_OPEN_DIRECT;
-        return OPTIONS_GO_ON;
     case OPTION_OUTPUT_FORMAT:
         return option_output_format(&syntax, argument, &options->lookup.output_format);
     case OPTION_STATS:
@@ -136,7 +165,7 @@ static int accept(void *user, int id, const char *argument)
         options->lookup.get.flags |= IKV_GET_LATENCY;
         return OPTIONS_GO_ON;
     default:
-        return store_options_accept(&options->store, id, argument);
+        return accept_backend(&options->store, id, argument);
     }
 }
 

@@ -118,6 +118,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
     number_line(output, "reads to open", info->open_reads);
     bytes_line(output, "bytes to open", info->open_bytes);
     text_line(output, "backend", info->backend);
+    bytes_line(output, "mapped", info->mapped);
 }
 
 static void number_member(struct output *output, const char *name, uint64_t number)
@@ -171,6 +172,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     number_member(output, "open_reads", info->open_reads);
     number_member(output, "open_bytes", info->open_bytes);
     text_member(output, "backend", info->backend);
+    number_member(output, "mapped", info->mapped);
     output_text(output, "}\n");
 }
 

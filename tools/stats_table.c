@@ -111,6 +111,7 @@ static void print_counts(const struct stats_report *report)
         {"unreadable", stats->unreadable},
         {"probes", stats->probes},
         {"cached", stats->cached},
+        {"mapped", stats->mapped},
         {"index_reads", stats->index_reads},
         {"index_bytes", stats->index_bytes},
         {"records", stats->records},
@@ -119,6 +120,7 @@ static void print_counts(const struct stats_report *report)
         {"merged", stats->merged},
         {"retries", stats->retries},
         {"system_calls", stats->system_calls},
+        {"major_faults", stats->major_faults},
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         print_count(counts[i].name, counts[i].count);

@@ -2,23 +2,30 @@
 #include "result.h"
 #include "sort.h"
 
+#include "resident.h"
+
 #include <errno.h>
 
-/* Fill the sort entries. Returns whether the keys came in order. */
-static bool load_keys(const struct ikv_key_info *info, const unsigned char *keys, uint32_t count,
-                      uint64_t *entries)
+/* Fill the sort entries with the keys that are still to be answered. Returns whether they came in
+ * order. */
+static bool load_keys(const struct ikv_batch *batch, const struct ikv_key_info *info,
+                      uint32_t count, bool pending_only, uint64_t *entries)
 {
     const uint32_t words = info->words;
     unsigned char stored[IKV_KEY_WIDTH_MAX];
+    const uint64_t *last = NULL;
     bool sorted = true;
 
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t *entry = entries + (size_t)i * (words + 1);
-        ikv_key_swap_host(info, keys + (size_t)i * info->width, stored);
-        ikv_key_load(info, stored, entry);
-        entry[words] = i;
-        if (i > 0 && ikv_words_compare(entry - (words + 1), entry, words) > 0)
+        if (pending_only && batch->items[i].status != IKV_PENDING)
+            continue;
+        ikv_key_swap_host(info, batch->caller_keys + (size_t)i * info->width, stored);
+        ikv_key_load(info, stored, entries);
+        entries[words] = i;
+        if (last && ikv_words_compare(last, entries, words) > 0)
             sorted = false;
+        last = entries;
+        entries += words + 1;
     }
     return sorted;
 }
@@ -64,6 +71,38 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
     return 0;
 }
 
+void ikv_batch_map(struct ikv_batch *batch)
+{
+    batch->map = batch->store->map;
+    batch->present = batch->map ? ikv_map_present(batch->map) : 0;
+    /* What is missing is told by reading it, where there is something else to read with. */
+    if (batch->map && !batch->map->believes_all && batch->present < batch->map->size)
+        batch->map = NULL;
+}
+
+/*
+ * A single key may take less than to see how long the file is. That is left out in a loop of such
+ * keys that does nothing else: if the last one ended so shortly before that this thread can't have
+ * made a system call since, and the last look is not long ago either.
+ */
+static void look_at_map(struct ikv_result *result, size_t count)
+{
+    struct ikv_batch *batch = &result->batch;
+    const struct ikv_map *map = batch->store->map;
+    const uint64_t now = count == 1 ? ikv_platform_ticks() : 0;
+
+    /* cppcheck-suppress knownConditionTrueFalse ; on other processors */
+    if (now > 0 && result->looked_at == map && now - result->ended < IKV_TICKS_SHORT &&
+        now - result->looked < IKV_TICKS_LONG) {
+        batch->map = batch->store->map;
+        batch->present = map->size;
+        return;
+    }
+    ikv_batch_map(batch);
+    result->looked_at = batch->present == map->size ? map : NULL;
+    result->looked = now;
+}
+
 /* What is kept of the index in memory is for probes of whole pages. */
 static void use_pages(struct ikv_batch *batch)
 {
@@ -77,22 +116,12 @@ static void use_pages(struct ikv_batch *batch)
     batch->fences = store->learner ? ikv_learner_take(store->learner) : &store->fences;
 }
 
-int ikv_batch_prepare(struct ikv_result *result, struct ikv_store *store, const void *keys,
-                      size_t count, const ikv_get_options *options)
+void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
+                     size_t count, const ikv_get_options *options)
 {
-    const struct ikv_key_info *info = &store->index.key;
-    const uint32_t n = (uint32_t)count;
-
-    int code = get_scratch(result, info, count, options->match);
-    if (code < 0)
-        return code;
-    uint64_t *entries = result->entries.bytes;
-    if (!load_keys(info, keys, n, entries))
-        ikv_sort_entries(entries, result->sorting.bytes, count, info->words + 1);
-    result->distinct = fold(entries, n, info->words, result->callers.bytes, result->starts.bytes);
     result->count = count;
+    result->distinct = 0;
     result->stats.keys = count;
-    result->stats.distinct = result->distinct;
     result->batch = (struct ikv_batch){
         .store = store,
         .index = &store->entries,
@@ -100,11 +129,30 @@ int ikv_batch_prepare(struct ikv_result *result, struct ikv_store *store, const 
         .pace = &store->pace,
         .caller_keys = keys,
         .items = result->items.bytes,
-        .callers = result->callers.bytes,
         .options = *options,
     };
-    if (options->probe == IKV_PROBE_PAGE)
-        use_pages(&result->batch);
+    if (store->map)
+        look_at_map(result, count);
+}
+
+int ikv_batch_prepare(struct ikv_result *result, size_t pending)
+{
+    struct ikv_batch *batch = &result->batch;
+    const struct ikv_key_info *info = &batch->store->index.key;
+    const bool pending_only = pending < result->count || result->run_count > 0;
+
+    int code = get_scratch(result, info, pending, batch->options.match);
+    if (code < 0)
+        return code;
+    uint64_t *entries = result->entries.bytes;
+    if (!load_keys(batch, info, (uint32_t)result->count, pending_only, entries))
+        ikv_sort_entries(entries, result->sorting.bytes, pending, info->words + 1);
+    result->distinct =
+        fold(entries, (uint32_t)pending, info->words, result->callers.bytes, result->starts.bytes);
+    result->stats.distinct = result->count - pending + result->distinct;
+    batch->callers = result->callers.bytes;
+    if (batch->options.probe == IKV_PROBE_PAGE)
+        use_pages(batch);
     return 0;
 }
 
@@ -160,6 +208,22 @@ static uint64_t fetched_most(const struct ikv_batch *batch, unsigned shards)
     return 2 * store->records_end + (shards - 1) * largest;
 }
 
+int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards)
+{
+    const uint64_t n = result->count;
+    int code = ikv_result_runs(result, shards);
+
+    if (code < 0)
+        return code;
+    for (unsigned i = 0; i < shards; i++) {
+        struct ikv_run *run = result->runs[result->run_first + i];
+        run->is_resident = true;
+        run->begin = (uint32_t)(n * i / shards);
+        run->end = (uint32_t)(n * (i + 1) / shards);
+    }
+    return 0;
+}
+
 int ikv_batch_cut(struct ikv_result *result, unsigned shards)
 {
     int code = ikv_result_runs(result, shards);
@@ -171,7 +235,7 @@ int ikv_batch_cut(struct ikv_result *result, unsigned shards)
                           memory_order_relaxed);
     for (unsigned i = 0; i < shards; i++) {
         const uint64_t n = result->distinct;
-        set_run(result, result->runs[i], (uint32_t)(n * i / shards),
+        set_run(result, result->runs[result->run_first + i], (uint32_t)(n * i / shards),
                 (uint32_t)(n * (i + 1) / shards));
     }
     return 0;

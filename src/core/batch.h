@@ -25,6 +25,10 @@ struct ikv_batch {
     struct ikv_page_cache *cache; /* NULL: none */
     struct ikv_pace *pace;        /* the store's */
     bool records_only;            /* there is no search: the hits are given */
+
+    struct ikv_map *map; /* through which what is resident is read; NULL: nothing is */
+    uint64_t present;    /* bytes of the file that the mapping may be touched in */
+
     size_t value_budget; /* when a shard's values take more, further ones are IKV_DEFERRED; 0: no
                             bound */
     atomic_bool canceled;

@@ -62,6 +62,26 @@ static void measure(struct ikv_run *run, const struct ikv_slot *slot)
 
 /* ---------------------------------------------------------------- planning */
 
+/* With IKV_BACKEND_MMAP all is read from the mapping, as far as the file goes. */
+bool ikv_read(struct ikv_run *run, struct ikv_slot *slot, struct ikv_slot_read *read, void *buffer,
+              uint64_t offset, uint32_t size)
+{
+    const struct ikv_batch *batch = run->batch;
+    struct ikv_map *map = batch->map;
+
+    if (!map || (!map->believes_all && !ikv_map_ask(map, offset, size))) {
+        ikv_window_read(run->window, slot, read, run->file, buffer, offset, size);
+        return false;
+    }
+    if (size > batch->present || offset > batch->present - size) {
+        ikv_window_answer(slot, read, NULL, size, IKV_E_TRUNCATED);
+        return true;
+    }
+    ikv_window_answer(slot, read, map->bytes + offset, size, 0);
+    IKV_PREFETCH(map->bytes + offset);
+    return true;
+}
+
 void ikv_launch(struct ikv_run *run, struct ikv_slot *slot)
 {
     run->in_flight++;
@@ -122,7 +142,7 @@ void ikv_run_complete(struct ikv_slot *slot)
     run->stats.retries += slot->data.request.retries;
     run->stats.retries += slot->sums.request.retries;
     run->stats.system_calls += ikv_window_system_calls(window);
-    if (measures_latency(run))
+    if (measures_latency(run) && !slot->is_mapped)
         measure(run, slot);
     if (window->nowait && !run->fatal) { /* it would have to wait: not here */
         if (ikv_is_refused(slot->data.request.code))
@@ -212,6 +232,9 @@ void ikv_run_finish(struct ikv_run *run)
         }
         ikv_deliver_item(run, key, (struct ikv_item){NULL, NULL, 0, status});
     }
+    if (stats->mapped > 0)
+        stats->backend = ikv_backends_name(
+            true, stats->index_reads + stats->record_reads > 0 ? run->window->backend->name : NULL);
 }
 
 void ikv_run_alone(struct ikv_run *run, struct ikv_window *window)

@@ -21,6 +21,11 @@ void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot);
 /* Whether the slot is in flight again, with the next piece. */
 bool ikv_complete_tail(struct ikv_run *run, struct ikv_slot *slot);
 
+/* One of a slot's reads of the store's file: from the mapping, if all of it is in memory (or there
+ * is no other way), else with the window's backend. Returns whether it is read from the mapping. */
+bool ikv_read(struct ikv_run *run, struct ikv_slot *slot, struct ikv_slot_read *read, void *buffer,
+              uint64_t offset, uint32_t size);
+
 /* All reads of the slot are submitted: it is in flight. */
 void ikv_launch(struct ikv_run *run, struct ikv_slot *slot);
 

@@ -76,7 +76,9 @@ static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, u
         intact = feed_page(run, slot->chunks[i++], &page) && intact;
     } while (i < slot->chunk_count &&
              ikv_chunk_page(&run->search.chunks[slot->chunks[i]]) == number);
-    if (intact && batch->cache)
+    /* What is in the kernel's cache need not be in ours, but for the knowledge that it is intact.
+     */
+    if (intact && batch->cache && (!slot->is_mapped || page.verified))
         (void)ikv_page_cache_put(batch->cache, number, page.entries, page.count * index->stride,
                                  page.verified);
     return i;
@@ -170,15 +172,21 @@ static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
     const uint32_t size = (uint32_t)(ikv_page_offset(run->batch->index, end_page) - offset);
     uint32_t sums_size = 0;
 
-    ikv_window_read(run->window, slot, &slot->data, run->file, slot->data_buffer, offset, size);
+    bool mapped = ikv_read(run, slot, &slot->data, slot->data_buffer, offset, size);
     run->pages_in_flight++;
     if (batch->page_sums_offset && !batch->page_sums) {
         sums_size = slot->page_count * IKV_PAGE_CHECKSUM_SIZE;
-        ikv_window_read(run->window, slot, &slot->sums, run->file, slot->sums_buffer,
-                        batch->page_sums_offset + slot->first_page * IKV_PAGE_CHECKSUM_SIZE,
-                        sums_size);
+        mapped = ikv_read(run, slot, &slot->sums, slot->sums_buffer,
+                          batch->page_sums_offset + slot->first_page * IKV_PAGE_CHECKSUM_SIZE,
+                          sums_size) &&
+                 mapped;
     }
+    slot->is_mapped = mapped;
     ikv_launch(run, slot);
+    if (mapped) {
+        run->stats.mapped += slot->chunk_count;
+        return;
+    }
 
     struct ikv_level_stats *level = level_of(run, slot->chunks[0]);
     level->reads++;

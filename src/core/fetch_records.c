@@ -69,10 +69,12 @@ static void read_records(struct ikv_run *run, uint32_t begin, uint32_t end, uint
 
     slot->hit_begin = begin;
     slot->hit_end = end;
-    run->stats.record_reads++;
-    run->stats.record_bytes += read_end - start;
-    ikv_window_read(run->window, slot, &slot->data, run->file, slot->data_buffer, start,
-                    (uint32_t)(read_end - start));
+    slot->is_mapped =
+        ikv_read(run, slot, &slot->data, slot->data_buffer, start, (uint32_t)(read_end - start));
+    if (!slot->is_mapped) {
+        run->stats.record_reads++;
+        run->stats.record_bytes += read_end - start;
+    }
     ikv_launch(run, slot);
 }
 
@@ -149,6 +151,7 @@ static void fail_hits(struct ikv_run *run, uint32_t begin, uint32_t end, int cod
 void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot)
 {
     const uint64_t start = ikv_run_hits(run)[slot->hit_begin].position;
+    const uint64_t before = run->stats.records;
     const int code = slot->data.request.code;
 
     if (code == 0)
@@ -158,6 +161,8 @@ void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot)
     else
         for (uint32_t i = slot->hit_begin; i < slot->hit_end; i++)
             ikv_read_alone(run, IKV_SLOT_RECORDS, i);
+    if (slot->is_mapped)
+        run->stats.mapped += run->stats.records - before;
 }
 
 /* ---------------------------------------------------------------- rests of long records */
@@ -172,11 +177,13 @@ static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
     const uint32_t most = by_slots ? run->window->slot_size : TAIL_READ_MAX;
     const uint32_t size = (uint32_t)ikv_min(slot->record_size - slot->record_have, most);
 
-    run->stats.record_reads++;
-    run->stats.record_bytes += size;
-    ikv_window_read(run->window, slot, &slot->data, file,
-                    file->direct ? slot->data_buffer : slot->record + slot->record_have, offset,
-                    size);
+    slot->is_mapped =
+        ikv_read(run, slot, &slot->data,
+                 file->direct ? slot->data_buffer : slot->record + slot->record_have, offset, size);
+    if (!slot->is_mapped) {
+        run->stats.record_reads++;
+        run->stats.record_bytes += size;
+    }
     ikv_launch(run, slot);
 }
 
@@ -220,6 +227,7 @@ bool ikv_complete_tail(struct ikv_run *run, struct ikv_slot *slot)
         return true;
     }
     ikv_deliver_whole(run, slot->hit_begin, slot->hit_end, slot->record, slot->record_size);
+    run->stats.mapped += slot->is_mapped;
     end_tail(run);
     return false;
 }

@@ -1,4 +1,5 @@
 /* Looking up: the two public calls that wait, and where a batch is run. */
+#include "resident.h"
 #include "result.h"
 
 #include <errno.h>
@@ -27,6 +28,11 @@
 #define SHARD_KEYS_MAX  131072
 #define SHARD_KEYS_EVEN 65536
 
+/* Keys that are looked up in memory: so many take about a millisecond, the calling thread's if that
+ * is all; and shards are not larger than to let other batches of the same worker wait 3 ms. */
+#define RESIDENT_KEYS_HERE 4096
+#define RESIDENT_KEYS_MAX  16384
+
 /* ---------------------------------------------------------------- arguments */
 
 static int check_options(const ikv_get_options *options, size_t count, ikv_error *err)
@@ -37,8 +43,10 @@ static int check_options(const ikv_get_options *options, size_t count, ikv_error
         wrong = "no such match";
     else if ((unsigned)options->probe > IKV_PROBE_ENTRY)
         wrong = "no such probe";
-    else if (options->flags & ~(IKV_GET_BARRIER | IKV_GET_LATENCY))
+    else if (options->flags & ~(IKV_GET_BARRIER | IKV_GET_LATENCY | IKV_GET_IN_PLACE))
         wrong = "unknown flags";
+    else if ((options->flags & IKV_GET_IN_PLACE) && (options->values || options->each))
+        wrong = "values in place exclude both values and each";
     else if (options->values && options->each)
         wrong = "values and each exclude each other";
     else if ((options->values != NULL) != (options->value_size > 0))
@@ -87,8 +95,11 @@ int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
         return code;
     }
     code = ikv_result_begin(result, count);
-    if (code == 0)
-        code = ikv_batch_prepare(result, store, keys, count, &known);
+    if (code == 0) {
+        ikv_batch_begin(result, store, keys, count, &known);
+        if (!ikv_resident_suits(&result->batch))
+            code = ikv_batch_prepare(result, count);
+    }
     if (code < 0) {
         void_answers(result, code);
         return ikv_fail(err, code, IKV_AT_FILE(store->path), "looking up %zu keys", count);
@@ -159,8 +170,9 @@ static enum place choose_place(const struct ikv_result *result)
     const struct ikv_batch *batch = &result->batch;
     const struct ikv_store *store = batch->store;
     const bool in_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0;
-    const bool rings = store->backend_wanted != IKV_BACKEND_PREAD &&
-                       ikv_attachment_ring_code(store->attachment) == 0;
+    const bool rings =
+        (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) &&
+        ikv_attachment_ring_code(store->attachment) == 0;
 
     if (store->backend_wanted == IKV_BACKEND_URING)
         return IN_ENGINE;
@@ -190,23 +202,25 @@ static bool run_here(struct ikv_result *result, bool nowait)
         code = -EAGAIN; /* rings belong to workers, and there are none */
     if (code == 0 && !result->window.backend)
         code = ikv_window_open(&result->window, &ikv_io_pread, &usual);
-    if (code == 0 && result->run_count == 0)
+    if (code == 0 && result->run_count == result->run_first)
         code = ikv_batch_cut(result, 1);
     if (code == 0) {
+        struct ikv_run *run = result->runs[result->run_first];
         if (store->backend_wanted == IKV_BACKEND_AUTO)
-            result->runs[0]->stats.fallback = ikv_attachment_ring_code(store->attachment);
+            run->stats.fallback = ikv_attachment_ring_code(store->attachment);
         result->window.nowait = nowait;
-        ikv_run_alone(result->runs[0], &result->window);
-        if (nowait && ikv_is_refused(result->runs[0]->fatal))
+        ikv_run_alone(run, &result->window);
+        if (nowait && ikv_is_refused(run->fatal))
             return false;
         if (!result->batch.records_only)
-            note_pace(result->batch.pace, began, &result->runs[0]->stats);
+            note_pace(result->batch.pace, began, &run->stats);
     }
     ikv_lookup_end(result, code);
     return true;
 }
 
-unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers)
+/* Into how many shards so many workers would cut what is to be searched. */
+static unsigned count_shards(const struct ikv_result *result, unsigned workers)
 {
     const uint64_t n = result->distinct;
     uint64_t shards = workers;
@@ -222,6 +236,55 @@ unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers)
     return (unsigned)ikv_max(shards, (n - 1) / SHARD_KEYS_MAX + 1);
 }
 
+/* Whether its keys are to be looked up in memory, before anything else. */
+static bool is_resident(const struct ikv_result *result)
+{
+    return result->distinct == 0 && result->count > 0 && !result->batch.records_only;
+}
+
+int ikv_lookup_cut(struct ikv_result *result, unsigned workers)
+{
+    const uint64_t n = result->count;
+    uint64_t shards = 1;
+
+    if (!is_resident(result))
+        return ikv_batch_cut(result, count_shards(result, workers));
+    if (n > RESIDENT_KEYS_HERE)
+        shards = ikv_max(workers, (n - 1) / RESIDENT_KEYS_MAX + 1);
+    return ikv_batch_cut_resident(result, (unsigned)shards);
+}
+
+/* What the runs in memory have left is sorted. Returns how many keys there are; or a code. */
+static int64_t prepare_rest(struct ikv_result *result)
+{
+    int64_t pending = 0;
+
+    if (result->run_count == result->run_first || !result->runs[result->run_first]->is_resident)
+        return 0;
+    for (unsigned i = result->run_first; i < result->run_count; i++) {
+        if (result->runs[i]->fatal)
+            return 0;
+        pending += result->runs[i]->pending;
+    }
+    result->stats.distinct = result->count;
+    if (pending == 0)
+        return 0;
+    int code = ikv_batch_prepare(result, (size_t)pending);
+    result->run_first = result->run_count;
+    return code < 0 ? code : pending;
+}
+
+bool ikv_lookup_goes_on(struct ikv_result *result, unsigned workers, int *ret_code)
+{
+    const int64_t rest = prepare_rest(result);
+
+    *ret_code = rest < 0 ? (int)rest : 0;
+    if (rest <= 0)
+        return false;
+    *ret_code = ikv_lookup_cut(result, workers);
+    return *ret_code == 0;
+}
+
 static void run_in_engine(struct ikv_result *result)
 {
     struct ikv_attachment *attachment = result->batch.store->attachment;
@@ -233,7 +296,7 @@ static void run_in_engine(struct ikv_result *result)
         return;
     }
     if (!result->batch.records_only)
-        code = ikv_batch_cut(result, ikv_lookup_shards(result, workers));
+        code = ikv_lookup_cut(result, workers);
     if (code == 0)
         code = ikv_execute(attachment, result);
     if (code < 0)
@@ -250,15 +313,39 @@ static void note_fruitless_reads(ikv_stats *total, const ikv_stats *pass)
     total->system_calls += pass->system_calls;
 }
 
+/* Look the keys up in memory, on the calling thread. False: the batch is at its end. */
+static bool run_resident(struct ikv_result *result)
+{
+    int64_t rest = ikv_batch_cut_resident(result, 1);
+
+    if (rest == 0) {
+        ikv_resident_run(result->runs[result->run_first]);
+        rest = prepare_rest(result);
+    }
+    if (rest > 0)
+        return true;
+    ikv_lookup_end(result, (int)rest);
+    return false;
+}
+
 void ikv_lookup_run(struct ikv_result *result)
 {
+    if (is_resident(result)) {
+        if (result->count > RESIDENT_KEYS_HERE &&
+            ikv_attachment_workers(result->batch.store->attachment) > 1) {
+            run_in_engine(result);
+            return;
+        }
+        if (!run_resident(result))
+            return;
+    }
     switch (choose_place(result)) {
     case HERE_IF_RESIDENT:
         if (run_here(result, true))
             return;
-        note_fruitless_reads(&result->stats, &result->runs[0]->stats);
-        result->run_count = 0; /* from the beginning */
-        if (result->runs[0]->fatal == -EOPNOTSUPP)
+        note_fruitless_reads(&result->stats, &result->runs[result->run_first]->stats);
+        result->run_count = result->run_first; /* from the beginning */
+        if (result->runs[result->run_first]->fatal == -EOPNOTSUPP)
             atomic_store_explicit(&result->batch.pace->blind, true, memory_order_relaxed);
         else if (result->distinct > CALLER_KEYS_COLD) {
             run_in_engine(result);
@@ -299,6 +386,7 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
     int code = ikv_get_many(store, key, 1, options, result, err);
     if (code < 0)
         return code;
+    result->ended = ikv_platform_ticks();
     switch (ikv_result_items(result)[0].status) {
     case IKV_FOUND:
         return 0;

@@ -235,15 +235,79 @@ static void set_first_read(struct ikv_store *store)
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
 }
 
+/* ---------------------------------------------------------------- the mapping */
+
+#define MAP_FLAGS     (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_PRIME)
+#define PRELOAD_FLAGS (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX)
+
+static int check_backend(const ikv_open_options *options, ikv_error *err)
+{
+    const uint32_t flags = options->flags;
+    const bool mapped =
+        options->backend == IKV_BACKEND_AUTO || options->backend == IKV_BACKEND_MMAP;
+    const bool direct = (flags & IKV_OPEN_DIRECT) != 0;
+    const char *wrong = NULL;
+
+    if ((unsigned)options->backend > IKV_BACKEND_MMAP)
+        wrong = "no such backend";
+    else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | MAP_FLAGS))
+        wrong = "unknown flags";
+    else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
+        wrong = "backend mmap can neither read directly nor do without a mapping";
+    else if ((flags & MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
+        wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
+    else if ((flags & IKV_OPEN_LOCK) && !(flags & PRELOAD_FLAGS))
+        wrong = "lock needs preload";
+    return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: %s", wrong) : 0;
+}
+
+static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
+{
+    const uint64_t start = flags & IKV_OPEN_PRELOAD ? 0 : store->index.index_start;
+    const uint64_t end = flags & IKV_OPEN_PRELOAD
+                             ? store->file_size
+                             : start + store->index.count * store->index.stride;
+    const bool lock = (flags & IKV_OPEN_LOCK) != 0;
+
+    if (end == start)
+        return 0;
+    int code = ikv_map_preload(store->map, start, end - start, lock);
+    if (code < 0)
+        return ikv_fail(err, code, IKV_AT_FILE(store->path),
+                        lock ? "reading it into memory, to be locked there (see RLIMIT_MEMLOCK)"
+                             : "reading it into memory");
+    store->locked = lock;
+    return 0;
+}
+
+/* Where there is no room for a mapping, `auto` does without. */
+static int map_file(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+{
+    const bool all = options->backend == IKV_BACKEND_MMAP;
+
+    if (!all && (options->backend != IKV_BACKEND_AUTO || store->reads->direct ||
+                 (options->flags & IKV_OPEN_NO_MAP)))
+        return 0;
+    int code = ikv_map_new(store->file.fd, store->file_size, all, &store->map);
+    if (code < 0 && (all || (options->flags & MAP_FLAGS)))
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "mapping it");
+    if (code < 0)
+        return 0;
+    if (options->flags & PRELOAD_FLAGS) {
+        code = preload(store, options->flags, err);
+        if (code < 0)
+            return code;
+    }
+    if ((options->flags & (PRELOAD_FLAGS | IKV_OPEN_PRIME)) && !all)
+        ikv_map_prime(store->map);
+    return 0;
+}
+
 static int choose_engine(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(store->path);
     char reason[200] = "";
 
-    if ((unsigned)options->backend > IKV_BACKEND_URING)
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such backend");
-    if (options->flags & ~(uint32_t)IKV_OPEN_DIRECT)
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown flags");
     store->backend_wanted = options->backend;
     if (options->backend == IKV_BACKEND_URING) {
         int code = ikv_io_ring_probe(reason, sizeof reason);
@@ -251,6 +315,8 @@ static int choose_engine(struct ikv_store *store, const ikv_open_options *option
             return ikv_fail(err, code, at, "%s", reason);
     }
     int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
+    if (code == 0)
+        code = map_file(store, options, err);
     if (code < 0)
         return code;
     code = ikv_attach(options->engine, store, &store->attachment);
@@ -259,7 +325,7 @@ static int choose_engine(struct ikv_store *store, const ikv_open_options *option
 
 static uint64_t fixed_memory(const struct ikv_store *store)
 {
-    return store->fences.count * store->fences.words * sizeof(uint64_t) +
+    return store->fences.count * store->fences.words * sizeof(uint64_t) + store->tree.memory +
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
 
@@ -282,6 +348,18 @@ static void keep_what_is_read(struct ikv_store *store, uint64_t memory)
         (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
 }
 
+/* With all fences in memory, and memory left for their tree, keys can be looked up in memory. */
+static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
+{
+    const struct ikv_fences *fences = &store->fences;
+
+    if (!store->map || fences->count == 0 || fences->count != store->index.pages ||
+        fixed_memory(store) + ikv_fence_tree_memory(fences->count) > memory)
+        return 0;
+    int code = ikv_fence_tree_build(&store->tree, fences);
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "its fences") : 0;
+}
+
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     struct first_look first = {0};
@@ -290,7 +368,9 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
 
     if (options->key_type && !ikv_key_describe(options->key_type, &key))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such key type");
-    int code = open_file(store, err);
+    int code = check_backend(options, err);
+    if (code == 0)
+        code = open_file(store, err);
     if (code == 0)
         code = look(store, &first, err);
     if (code == 0)
@@ -304,11 +384,14 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     if (code < 0)
         return code;
     store->entries = ikv_geometry_of_entries(&store->index);
-    keep_what_is_read(store, options->index_memory);
     code = choose_engine(store, options, err);
     if (code == 0)
-        set_first_read(store);
-    return code;
+        code = plant_tree(store, options->index_memory, err);
+    if (code < 0)
+        return code;
+    keep_what_is_read(store, options->index_memory);
+    set_first_read(store);
+    return 0;
 }
 
 int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,
@@ -356,6 +439,8 @@ void ikv_close(ikv_store *store)
     free(store->path);
     free(store->metadata);
     free(store->fences.keys);
+    ikv_fence_tree_free(&store->tree);
+    ikv_map_free(store->map);
     ikv_learner_free(store->learner);
     ikv_page_cache_free(store->cache);
     free(store->page_sums);
@@ -367,7 +452,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     const struct ikv_geometry *index = &store->index;
     struct ikv_page_cache_info cached;
     struct ikv_learner_info learned;
-    static const char *const backends[] = {"auto", "pread", "uring"};
+    static const char *const backends[] = {"auto", "pread", "uring", "mmap"};
 
     ikv_learner_get_info(store->learner, &learned);
     ikv_page_cache_info(store->cache, &cached);
@@ -398,6 +483,9 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .open_bytes = store->open_bytes,
         .backend = backends[store->backend_wanted],
         .direct = store->reads->direct,
+        .locked = store->locked,
+        .mapped = store->map ? store->map->size : 0,
+        .resident = store->map ? ikv_map_count(store->map) << store->map->shift : 0,
     };
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
 }

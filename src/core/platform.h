@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -96,6 +97,142 @@ static inline unsigned ikv_platform_cores(void)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 && online <= 1024 ? (unsigned)online : 1;
+}
+#endif
+
+/* Whether some pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. The
+ * system tells only those who may write the file (to others it says yes). 0 or -1. */
+#if defined(_GNU_SOURCE) && defined(__linux__)
+#define IKV_HAVE_MINCORE 1
+static inline int ikv_platform_in_core(const void *start, size_t size, unsigned char *vector)
+{
+    return mincore((void *)(uintptr_t)start, size, vector);
+}
+#else
+#define IKV_HAVE_MINCORE 0
+static inline int ikv_platform_in_core(const void *start, size_t size,
+                                       unsigned char *vector) /* NOLINT(*-non-const-parameter) */
+{
+    (void)start;
+    (void)size;
+    (void)vector;
+    return -1;
+}
+#endif
+
+/* Times that the calling thread had to wait for a disk because it touched memory; 0: not told. */
+#if defined(_GNU_SOURCE) && defined(RUSAGE_THREAD)
+static inline uint64_t ikv_platform_major_faults(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_majflt : 0;
+}
+#else
+static inline uint64_t ikv_platform_major_faults(void)
+{
+    return 0;
+}
+#endif
+
+/* Where an address space is large and the system has them, a mapping begins at a multiple of this,
+ * so that it can be made of huge pages. */
+#define IKV_HUGE_PAGE ((size_t)2 << 20)
+
+/* A file mapped for reading, read at random; NULL: -errno in *ret_code. */
+static inline unsigned char *ikv_platform_map(int fd, size_t size, int *ret_code)
+{
+    unsigned char *bytes = NULL;
+#if defined(MAP_ANONYMOUS) && defined(MAP_NORESERVE)
+    if (size >= IKV_HUGE_PAGE && size <= SIZE_MAX - IKV_HUGE_PAGE) {
+        /* Reserve more than is needed, and give back what lies around the aligned part. */
+        unsigned char *room = mmap(NULL, size + IKV_HUGE_PAGE, PROT_NONE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (room != MAP_FAILED) {
+            const size_t before = (IKV_HUGE_PAGE - (uintptr_t)room % IKV_HUGE_PAGE) % IKV_HUGE_PAGE;
+            const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+            const size_t used = (size + page - 1) / page * page;
+            bytes = mmap(room + before, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+            if (bytes == MAP_FAILED) {
+                *ret_code = -errno;
+                (void)munmap(room, size + IKV_HUGE_PAGE);
+                return NULL;
+            }
+            if (before > 0)
+                (void)munmap(room, before);
+            (void)munmap(bytes + used, size + IKV_HUGE_PAGE - before - used);
+        }
+    }
+#endif
+    /* cppcheck-suppress knownConditionTrueFalse ; where a system has no such mappings */
+    if (!bytes)
+        bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED) {
+        *ret_code = -errno;
+        return NULL;
+    }
+#if defined(_GNU_SOURCE) && defined(MADV_RANDOM)
+    (void)madvise(bytes, size, MADV_RANDOM);
+#endif
+    return bytes;
+}
+
+/* Let a mapping, or memory of our own, be made of huge pages where the system has them. */
+static inline void ikv_platform_advise_huge(void *start, size_t size)
+{
+#if defined(_GNU_SOURCE) && defined(MADV_HUGEPAGE)
+    (void)madvise(start, size, MADV_HUGEPAGE);
+#else
+    (void)start;
+    (void)size;
+#endif
+}
+
+/* Read part of a mapping into memory. -errno; -EOPNOTSUPP: the system has no such call. A read
+ * error is -EFAULT, not a signal. */
+static inline int ikv_platform_populate(void *start, size_t size)
+{
+#if defined(_GNU_SOURCE) && defined(__linux__)
+    /* MADV_POPULATE_READ, Linux 5.14 */
+    if (madvise(start, size, 22) == 0)
+        return 0;
+    return errno == EINVAL ? -EOPNOTSUPP : -errno;
+#else
+    (void)start;
+    (void)size;
+    return -EOPNOTSUPP;
+#endif
+}
+
+/* A cheap clock that counts about 1 to 5 a nanosecond, or 0: there is none. */
+static inline uint64_t ikv_platform_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
+/* Less than a system call that changes a file takes: 0.3 us or so. */
+#define IKV_TICKS_SHORT 1000u
+/* Longer than any few touches of memory take, even if none is in a cache: 10 us or so. */
+#define IKV_TICKS_LONG 25000u
+
+/* Code that uses AVX2, and whether the processor has it. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define IKV_HAVE_AVX2   1
+#define IKV_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
+static inline bool ikv_platform_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+}
+#else
+#define IKV_HAVE_AVX2 0
+static inline bool ikv_platform_has_avx2(void)
+{
+    return false;
 }
 #endif
 

@@ -56,12 +56,23 @@ void ikv_result_free(ikv_result *result)
     free(result);
 }
 
+/* All levels beyond those in use are zero already. */
+static void clear_stats(struct ikv_stats *stats)
+{
+    const size_t levels = ikv_min(stats->levels, IKV_LEVELS_MAX);
+    const size_t head = offsetof(struct ikv_stats, level);
+    const size_t tail = offsetof(struct ikv_stats, backend);
+
+    memset(stats, 0, head + levels * sizeof stats->level[0]);
+    memset((unsigned char *)stats + tail, 0, sizeof *stats - tail);
+}
+
 int ikv_result_begin(struct ikv_result *result, size_t count)
 {
-    memset(&result->stats, 0, sizeof result->stats);
+    clear_stats(&result->stats);
     result->stats.backend = "none";
     result->count = 0;
-    result->run_count = 0;
+    result->run_count = result->run_first = 0;
     result->latency_rows = 0;
     result->problem.any = false;
     result->problem.read_code = 0;
@@ -73,6 +84,7 @@ int ikv_result_begin(struct ikv_result *result, size_t count)
 
 int ikv_result_runs(struct ikv_result *result, unsigned count)
 {
+    count += result->run_first;
     if (count > result->runs_made) {
         struct ikv_run **runs = realloc(result->runs, count * sizeof *runs);
         if (!runs)
@@ -85,10 +97,12 @@ int ikv_result_runs(struct ikv_result *result, unsigned count)
             return -ENOMEM;
         result->runs[result->runs_made++] = run;
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = result->run_first; i < count; i++) {
         struct ikv_run *run = result->runs[i];
         ikv_arena_reset(&run->arena);
-        memset(&run->stats, 0, sizeof run->stats);
+        clear_stats(&run->stats);
+        run->is_resident = false;
+        run->pending = 0;
         run->problem.any = false;
         run->problem.read_code = 0;
         run->batch = &result->batch;
@@ -212,18 +226,31 @@ const ikv_latency *ikv_result_latency(const ikv_result *result, uint32_t level)
     return row < result->latency_rows && rows[row].count ? rows + row : NULL;
 }
 
-/* The names of what carried reads out, in a sum of stats. */
+/* The names of what bytes came from, one bit each. */
+static const char *const backend_names[] = {
+    "none",  "mmap",       "uring",       "mmap+uring",
+    "pread", "mmap+pread", "uring+pread", "mmap+uring+pread"};
+
+static unsigned backend_set(const char *name)
+{
+    unsigned set = (unsigned)(sizeof backend_names / sizeof backend_names[0]);
+
+    while (--set > 0 && strcmp(backend_names[set], name) != 0)
+        ;
+    return set;
+}
+
+/* In a sum of stats. NULL: a new total; a shard that found no way to read. */
 static const char *both_backends(const char *a, const char *b)
 {
-    static const char mixed[] = "uring+pread";
-
-    if (!a || !b) /* a new total; a shard that found no way to read */
+    if (!a || !b || a == b)
         return a ? a : b;
-    if (strcmp(a, "none") == 0)
-        return b;
-    if (strcmp(b, "none") == 0 || strcmp(a, b) == 0)
-        return a;
-    return mixed;
+    return backend_names[backend_set(a) | backend_set(b)];
+}
+
+const char *ikv_backends_name(bool mapped, const char *reads)
+{
+    return mapped ? both_backends("mmap", reads) : reads;
 }
 
 void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
@@ -236,6 +263,7 @@ void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
     total->unreadable += one->unreadable;
     total->probes += one->probes;
     total->cached += one->cached;
+    total->mapped += one->mapped;
     total->index_reads += one->index_reads;
     total->index_bytes += one->index_bytes;
     total->records += one->records;
@@ -256,4 +284,5 @@ void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
     total->ring_features |= one->ring_features;
     if (total->fallback == 0)
         total->fallback = one->fallback;
+    total->major_faults += one->major_faults;
 }

@@ -52,7 +52,8 @@ struct ikv_result {
     /* The batch at hand */
     struct ikv_batch batch;
     struct ikv_run **runs;
-    unsigned run_count; /* shards of this batch */
+    unsigned run_count; /* shards of this batch; the first of those that are being run now is */
+    unsigned run_first; /* this: before it are those that looked its keys up in memory */
     unsigned runs_made;
     uint32_t distinct;
     struct ikv_scratch entries; /* sorted keys: words, then place in the caller's array */
@@ -65,20 +66,31 @@ struct ikv_result {
     struct ikv_scratch status;
     struct ikv_scratch matched;
 
+    /* When a mapping was last seen to be as long as its file was. */
+    const struct ikv_map *looked_at;
+    uint64_t looked; /* on ikv_platform_ticks */
+    uint64_t ended;  /* when the last lookup of a single key ended */
+
     struct ikv_window window; /* for what runs on the caller's thread */
     struct ikv_job job;
 };
 
 /* result.c: void the answers, make room for `count`. */
 int ikv_result_begin(struct ikv_result *result, size_t count);
-/* Make `count` runs. -ENOMEM. */
+/* Make `count` runs, beside those that there are in [0, run_first). -ENOMEM. */
 int ikv_result_runs(struct ikv_result *result, unsigned count);
 /* Put together what came of the runs. 0, or what was fatal. */
 int ikv_result_collect(struct ikv_result *result);
 
-/* batch.c: sort, fold. */
-int ikv_batch_prepare(struct ikv_result *result, struct ikv_store *store, const void *keys,
-                      size_t count, const ikv_get_options *options);
+/* batch.c: set what all ways of looking a batch up share. */
+void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
+                     size_t count, const ikv_get_options *options);
+/* Whether, and how far, the mapping may be used now. */
+void ikv_batch_map(struct ikv_batch *batch);
+/* Cut the caller's keys into shards to be looked up in memory. -ENOMEM. */
+int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards);
+/* Sort and fold the keys that are not answered yet, so many. -ENOMEM. */
+int ikv_batch_prepare(struct ikv_result *result, size_t pending);
 /* Give back what a batch that was prepared had taken of its store. Once more does no harm. */
 void ikv_batch_end(struct ikv_result *result);
 /* Cut the sorted keys into `shards` runs. -ENOMEM. */
@@ -93,7 +105,11 @@ int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
 void ikv_lookup_end(struct ikv_result *result, int code);
 /* Run a batch that began, here or by the store's engine, and wait for its end. */
 void ikv_lookup_run(struct ikv_result *result);
-/* Into how many shards so many workers would cut it. */
-unsigned ikv_lookup_shards(const struct ikv_result *result, unsigned workers);
+/* Cut a batch that began into shards for so many workers. -ENOMEM. */
+int ikv_lookup_cut(struct ikv_result *result, unsigned workers);
+/* All shards are finished. If they looked keys up in memory, and could not answer all, cut the rest
+ * into more shards, and return true: these are to be run, from run_first on. Otherwise the batch is
+ * at its end; *ret_code: why it could not be gone on with. */
+bool ikv_lookup_goes_on(struct ikv_result *result, unsigned workers, int *ret_code);
 
 #endif

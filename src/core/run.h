@@ -51,7 +51,16 @@ struct ikv_job;
 
 struct ikv_run {
     struct ikv_batch *batch;
-    struct ikv_job *job;      /* that it is a shard of, in an engine */
+    struct ikv_job *job; /* that it is a shard of, in an engine */
+
+    /* A shard of the caller's keys, to be looked up in memory (resident.h), */
+    bool is_resident;
+    uint32_t begin;
+    uint32_t end;
+    uint32_t pending;     /* that it could not answer */
+    uint64_t faults_seen; /* major faults of the thread when last looked at, and 1; 0: never */
+
+    /* or of the sorted ones. */
     struct ikv_search search; /* its arrays are slices of the batch's */
     const uint32_t *starts;   /* where key i begins in batch->callers; one more at the end */
     uint64_t *sorting;        /* as large as two words a key */
@@ -124,6 +133,10 @@ void ikv_problem_note(struct ikv_problem *problem, const struct ikv_store *store
                       uint64_t offset, const unsigned char *stored_key, const char *what);
 /* Take over what another shard met. */
 void ikv_problem_merge(struct ikv_problem *problem, const struct ikv_problem *other);
+
+/* The name of what bytes came from, given what reads were carried out with; NULL: there were none.
+ */
+const char *ikv_backends_name(bool mapped, const char *reads);
 
 static inline void ikv_run_note(struct ikv_run *run, int code, uint64_t offset,
                                 const unsigned char *stored_key, const char *what)

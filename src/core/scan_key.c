@@ -82,6 +82,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
         .records_only = true,
         .value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX),
     };
+    ikv_batch_map(&window->batch);
     if (ikv_batch_cut(window, 1) < 0)
         return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
     return 0;
@@ -162,6 +163,7 @@ static int fetch_window(struct ikv_scan *scan)
         scan->stats.records += window->stats.records;
         scan->stats.record_reads += window->stats.record_reads;
         scan->stats.record_bytes += window->stats.record_bytes;
+        scan->stats.mapped += window->stats.mapped;
         scan->stats.merged += window->stats.merged;
         scan->stats.retries += window->stats.retries;
         scan->stats.system_calls += window->stats.system_calls;

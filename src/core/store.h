@@ -5,9 +5,11 @@
 
 #include "dispatch.h"
 #include "error.h"
+#include "fence_tree.h"
 #include "fences.h"
 #include "io.h"
 #include "learn.h"
+#include "map.h"
 #include "own_files.h"
 #include "page_cache.h"
 #include "trailer.h"
@@ -51,7 +53,11 @@ struct ikv_store {
     uint64_t page_sums_offset;  /* 0: none */
     uint64_t block_sums_offset; /* 0: none */
 
+    struct ikv_map *map; /* of the file; NULL: there is none */
+    bool locked;         /* what was preloaded stays in memory */
+
     struct ikv_fences fences;
+    struct ikv_fence_tree tree;   /* of all fences; no nodes: they are not all known */
     struct ikv_learner *learner;  /* instead of fences, in plain v2; NULL: nothing is learned */
     struct ikv_page_cache *cache; /* of index pages; NULL: no memory for it */
     unsigned char *page_sums;     /* all of them, as in the file; NULL: read when needed */

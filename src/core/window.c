@@ -35,10 +35,10 @@ static int allocate(struct ikv_window *window, unsigned count)
     const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
     window->slots = calloc(count, sizeof *window->slots);
     window->free = malloc(count * sizeof *window->free);
-    window->refused = malloc(count * sizeof *window->refused);
+    window->ready = malloc(count * sizeof *window->ready);
     if (posix_memalign(&window->memory, IKV_ALIGN_MAX, count * bytes) != 0)
         window->memory = NULL;
-    if (!window->slots || !window->free || !window->refused || !window->memory)
+    if (!window->slots || !window->free || !window->ready || !window->memory)
         return -ENOMEM;
     for (unsigned i = 0; i < count; i++) {
         window->free[i] = i;
@@ -82,7 +82,7 @@ void ikv_window_close(struct ikv_window *window)
         window->backend->destroy(window->io);
     free(window->slots);
     free(window->free);
-    free(window->refused);
+    free(window->ready);
     free(window->memory);
     *window = (struct ikv_window){0};
 }
@@ -95,6 +95,7 @@ struct ikv_slot *ikv_window_take(struct ikv_window *window, struct ikv_run *run,
     slot->run = run;
     slot->use = use;
     slot->waiting = 0;
+    slot->is_mapped = false;
     slot->sums.size = 0;
     slot->sums.request.code = 0;
     slot->sums.request.retries = 0;
@@ -131,16 +132,30 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
     }
 }
 
+void ikv_window_answer(struct ikv_slot *slot, struct ikv_slot_read *read,
+                       const unsigned char *bytes, uint32_t size, int code)
+{
+    read->bytes = bytes;
+    read->size = size;
+    read->request = (struct ikv_io_request){.owner = slot, .code = code};
+}
+
 void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot)
 {
-    if (slot->waiting == 0)
-        window->refused[window->refused_count++] = (uint32_t)(slot - window->slots);
+    if (slot->waiting > 0)
+        return;
+    const unsigned last = (window->ready_head + window->ready_count++) % window->slot_count;
+    window->ready[last] = (uint32_t)(slot - window->slots);
 }
 
 struct ikv_slot *ikv_window_reap(struct ikv_window *window)
 {
-    if (window->refused_count > 0)
-        return &window->slots[window->refused[--window->refused_count]];
+    if (window->ready_count > 0) {
+        struct ikv_slot *slot = &window->slots[window->ready[window->ready_head]];
+        window->ready_head = (window->ready_head + 1) % window->slot_count;
+        window->ready_count--;
+        return slot;
+    }
     if (window->timed && window->backend->synchronous)
         window->reap_began = ikv_clock();
     for (;;) {

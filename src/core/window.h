@@ -40,6 +40,7 @@ struct ikv_slot {
     unsigned char *data_buffer;
     unsigned char *sums_buffer;
     enum ikv_slot_use use;
+    bool is_mapped;   /* its reads are answered from a mapping */
     uint64_t started; /* nanoseconds of the monotonic clock, if the run measures latency */
 
     /* Pages: the chunks that asked for them, in order of pages, neighbours or the same. */
@@ -65,8 +66,10 @@ struct ikv_window {
     unsigned slot_count;
     uint32_t *free; /* stack of slots: the one that is still in the processor's cache comes first */
     unsigned free_count;
-    uint32_t *refused; /* stack of slots whose reads were refused when they were submitted */
-    unsigned refused_count;
+    uint32_t *ready; /* queue, a ring, of slots whose reads are finished as soon as they are
+                        launched: they were refused, or are answered from a mapping */
+    unsigned ready_head;
+    unsigned ready_count;
     uint64_t bytes; /* of the reads in flight */
     uint64_t bytes_most;
     uint64_t system_calls; /* of the backend object, as far as they were told to a run */
@@ -118,6 +121,10 @@ void ikv_window_release(struct ikv_window *window, const struct ikv_slot *slot);
  * sides if the file is direct. */
 void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ikv_slot_read *read,
                      const struct ikv_io_file *file, void *buffer, uint64_t offset, uint32_t size);
+/* The same, answered at once by bytes that stay in place until the slot is released; or with a code
+ * that says why not, and no bytes. */
+void ikv_window_answer(struct ikv_slot *slot, struct ikv_slot_read *read,
+                       const unsigned char *bytes, uint32_t size, int code);
 /* All reads of the slot are submitted. */
 void ikv_window_launch(struct ikv_window *window, struct ikv_slot *slot);
 /* The next slot whose reads are finished; the window must not be idle. */

@@ -77,6 +77,27 @@ static void unlink_job(struct ikv_engine *engine, struct ikv_job *job)
         job->next->prev = job->prev;
 }
 
+/* The runs that are to be run now. */
+static void set_runs(struct ikv_job *job)
+{
+    struct ikv_result *result = job->result;
+
+    job->next_run = result->run_first;
+    atomic_store_explicit(&job->left, result->run_count - result->run_first, memory_order_relaxed);
+    for (unsigned i = result->run_first; i < result->run_count; i++)
+        result->runs[i]->job = job;
+}
+
+/* The lock is held. */
+static void push_runs(struct ikv_engine *engine, struct ikv_job *job)
+{
+    ikv_schedule_push(&engine->schedule, &job->attachment->lane, job);
+    if (job->result->run_count - job->result->run_first == 1)
+        (void)pthread_cond_signal(&engine->work);
+    else
+        (void)pthread_cond_broadcast(&engine->work);
+}
+
 /* Hand a batch over to the workers. From here on it is theirs. */
 static int push(struct ikv_attachment *attachment, struct ikv_result *result, bool may_wait)
 {
@@ -84,10 +105,7 @@ static int push(struct ikv_attachment *attachment, struct ikv_result *result, bo
     struct ikv_job *job = &result->job;
 
     job->attachment = attachment;
-    job->next_run = 0;
-    atomic_store_explicit(&job->left, result->run_count, memory_order_relaxed);
-    for (unsigned i = 0; i < result->run_count; i++)
-        result->runs[i]->job = job;
+    set_runs(job);
     (void)pthread_mutex_lock(&engine->lock);
     int code = wait_for_room(engine, may_wait);
     if (attachment->is_closing)
@@ -97,11 +115,7 @@ static int push(struct ikv_attachment *attachment, struct ikv_result *result, bo
         engine->batches++;
         attachment->batches++;
         link_job(engine, job);
-        ikv_schedule_push(&engine->schedule, &attachment->lane, job);
-        if (result->run_count == 1)
-            (void)pthread_cond_signal(&engine->work);
-        else
-            (void)pthread_cond_broadcast(&engine->work);
+        push_runs(engine, job);
     }
     (void)pthread_mutex_unlock(&engine->lock);
     return code;
@@ -139,11 +153,19 @@ void ikv_job_run_finished(struct ikv_job *job)
 {
     struct ikv_attachment *attachment = job->attachment;
     struct ikv_engine *engine = attachment->engine;
+    int code = 0;
 
     /* Release what this shard's worker wrote, acquire what the others' did. */
     if (atomic_fetch_sub_explicit(&job->left, 1, memory_order_acq_rel) != 1)
         return;
-    ikv_lookup_end(job->result, 0);
+    if (ikv_lookup_goes_on(job->result, engine->started, &code)) {
+        set_runs(job);
+        (void)pthread_mutex_lock(&engine->lock);
+        push_runs(engine, job);
+        (void)pthread_mutex_unlock(&engine->lock);
+        return;
+    }
+    ikv_lookup_end(job->result, code);
 
     (void)pthread_mutex_lock(&engine->lock);
     unlink_job(engine, job);
@@ -214,7 +236,7 @@ int ikv_submit(ikv_store *store, const void *keys, size_t count, const ikv_get_o
     if (workers == 0)
         code = attachment ? -EAGAIN : -ENOMEM;
     else
-        code = ikv_batch_cut(result, ikv_lookup_shards(result, workers));
+        code = ikv_lookup_cut(result, workers);
     job->done = known.done;
     job->user = known.user;
     job->completions = known.completions;

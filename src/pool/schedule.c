@@ -53,7 +53,8 @@ void ikv_schedule_push(struct ikv_schedule *schedule, struct ikv_lane *lane, str
     append(&lane->fresh, job);
     enter_ring(schedule, lane);
     atomic_fetch_add_explicit(&schedule->fresh, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&schedule->shards, job->result->run_count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&schedule->shards, job->result->run_count - job->result->run_first,
+                              memory_order_relaxed);
 }
 
 /* The lane whose turn it is, or the next that has a fresh batch. */

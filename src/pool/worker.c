@@ -11,6 +11,7 @@
  * taken beside those in flight.
  */
 #include "engine.h"
+#include "resident.h"
 
 #include <errno.h>
 
@@ -93,7 +94,7 @@ static int choose_window(struct ikv_worker *worker, const struct ikv_run *run,
     const struct ikv_store *store = run->batch->store;
 
     *ret_fallback = 0;
-    if (store->backend_wanted != IKV_BACKEND_PREAD) {
+    if (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) {
         int code = open_ring(worker, store->reads->direct);
         if (code == 0) {
             *ret_window = &worker->ring;
@@ -149,6 +150,13 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
     struct ikv_window *window = NULL;
     int fallback = 0;
 
+    if (run->is_resident) {
+        ikv_resident_run(run);
+        if (run->fatal)
+            atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
+        ikv_job_run_finished(run->job);
+        return;
+    }
     int code = choose_window(worker, run, &window, &fallback);
     run->stats.fallback = fallback;
     if (code < 0) {

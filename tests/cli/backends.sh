@@ -17,23 +17,27 @@ awk -F '\t' '{ print $1; print $1 + 1 }' pairs >keys
 awk -F '\t' 'NR == FNR { value[$1] = $2; next } $1 in value { print $1 "\t" value[$1] }' \
     pairs keys >expected
 
-for backend in auto pread uring; do
-    for direct in '' --direct; do
-        # shellcheck disable=SC2086 # $direct is one word or none
+for backend in auto pread uring mmap; do
+    for direct in '' --direct --no-map '--preload index' '--preload all'; do
+        # shellcheck disable=SC2086 # $direct is words
         "$indexkv" get store --keys keys --quiet --stats --backend "$backend" $direct >got 2>stats
         status=$?
         if [ "$status" -ne 0 ]; then
             # Kernels, containers and file systems may refuse, but then they are named.
+            case "$backend $direct" in
+                'mmap --direct' | 'mmap --no-map' | pread*--preload* | uring*--preload*)
+                    grep -q 'open options: .*mapping' stats || fail "$backend $direct: $(head -n 1 stats)"
+                    continue
+                    ;;
+                'pread ' | 'auto ' | 'mmap ') fail "$backend refused" ;;
+            esac
             grep -q 'store: .*\(io_uring\|O_DIRECT\)' stats ||
                 fail "$backend $direct: $(head -n 1 stats)"
-            case $backend$direct in
-                pread | auto) fail "$backend refused" ;;
-            esac
             continue
         fi
         cmp -s expected got || fail "$backend $direct: answers"
         named=$backend
-        [ "$backend" != auto ] || named='\(uring\|pread\)'
+        [ "$backend" != auto ] || named='\(uring\|pread\|mmap\)'
         grep -q "backend.*$named" stats || fail "$backend $direct: statistics name another backend"
     done
 done

@@ -73,8 +73,8 @@ for batch in 1 100 1000 65536; do
         END { print keys, distinct, found, records, int((keys + batch - 1) / batch) }' \
         pairs keys >counts
     read -r keys distinct found records calls <counts
-    for more in '--backend pread' '--backend auto' '--backend pread --threads 1' \
-        '--probe entry --backend pread' '--barrier' '--index-memory 1'; do
+    for more in '--backend pread' '--backend auto --no-map' '--backend pread --threads 1' \
+        '--probe entry --backend pread' '--barrier --no-map' '--index-memory 1 --no-map'; do
         # shellcheck disable=SC2086 # $more is several words
         run 0 get store --keys keys --stats --batch $batch $more
         is keys "$keys"
@@ -102,9 +102,18 @@ is retries 0
 run 0 get store --keys keys --stats --probe entry --backend pread
 [ "$(value index_bytes)" -le $((16 * $(value probes))) ] || fail 'entry probes that read more'
 [ "$(grep -c '^[0-9]' "$err")" -le 14 ] || fail 'more levels than a search of 6000 entries has'
-run 0 get store --stats 0
+run 0 get store --stats --no-map 0
 is probes 1
 is index_bytes 4096
+
+# Through the mapping nothing is read; repeats may be looked up twice.
+run 0 get store --keys keys --stats --backend mmap
+is found "$found"
+is backend mmap
+is index_reads 0
+is record_reads 0
+[ "$(value distinct)" -ge "$distinct" ] || fail 'fewer distinct keys than there are'
+[ "$(value mapped)" -ge "$found" ] || fail 'records from elsewhere'
 
 # Rings, and what kept auto from having some.
 if "$indexkv" get store --keys keys --backend uring --stats >"$out" 2>"$err"; then
@@ -127,7 +136,8 @@ while [ $files -lt 20 ]; do
 done
 last="get --backend auto with $files descriptors"
 # shellcheck disable=SC3045
-(ulimit -n $files && "$indexkv" get store --keys keys --stats) >"$out" 2>"$err" || fail "failed"
+(ulimit -n $files && "$indexkv" get store --keys keys --no-map --stats) >"$out" 2>"$err" ||
+    fail "failed"
 is backend pread
 is found "$found"
 grep -q '^fallback  *[A-Za-z]' "$err" || fail 'no reason for the fallback'

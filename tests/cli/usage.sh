@@ -93,7 +93,7 @@ err_has 'auto|dec|hex|ip'
 run 2 get store --probe cell 1
 err_has "--probe: expected one of page|entry, got 'cell'"
 run 2 get store --backend fast 1
-err_has "--backend: expected one of auto|pread|uring, got 'fast'"
+err_has "--backend: expected one of auto|pread|uring|mmap, got 'fast'"
 run 2 get store --progress sometimes 1
 err_has 'auto|always|never'
 run 2 get store --stride 16 1

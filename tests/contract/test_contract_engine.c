@@ -61,6 +61,7 @@ static ikv_store *child_open(ikv_backend backend)
     ikv_store *store = NULL;
 
     options.backend = backend;
+    options.flags = backend == IKV_BACKEND_AUTO ? IKV_OPEN_NO_MAP : 0;
     CHILD_CHECK(ikv_open(world.path, &options, &store, NULL) == 0);
     return store;
 }

@@ -44,6 +44,8 @@ size_t engine_ways(const char *path, ikv_key_type type, engine_way ret_ways[ENGI
 {
     static const engine_way ways[] = {{"pread", IKV_BACKEND_PREAD, 0},
                                       {"auto", IKV_BACKEND_AUTO, 0},
+                                      {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP},
+                                      {"mmap", IKV_BACKEND_MMAP, 0},
                                       {"uring", IKV_BACKEND_URING, 0},
                                       {"uring, direct", IKV_BACKEND_URING, IKV_OPEN_DIRECT}};
     size_t count = 0;

@@ -25,7 +25,7 @@ typedef struct engine_way {
 
 /* pread, auto, uring, and uring with O_DIRECT; the last two only where `path` can be read so.
  * Returns how many, at most ENGINE_WAYS_MAX. */
-#define ENGINE_WAYS_MAX 4
+#define ENGINE_WAYS_MAX 6
 size_t engine_ways(const char *path, ikv_key_type type, engine_way ret_ways[ENGINE_WAYS_MAX]);
 
 /* `engine` NULL: the store has one of its own. */

@@ -32,6 +32,8 @@ struct way {
 
 static const struct way ways[] = {
     {IKV_BACKEND_AUTO, 0, "auto"},
+    {IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP, "auto"},
+    {IKV_BACKEND_MMAP, 0, "mmap"},
     {IKV_BACKEND_PREAD, 0, "pread"},
     {IKV_BACKEND_PREAD, IKV_OPEN_DIRECT, "pread"},
     {IKV_BACKEND_URING, 0, "uring"},
@@ -237,11 +239,25 @@ static void unknown_ways_are_refused(void **state)
     model_init(&model, IKV_KEY_U64);
     (void)model_sort(&model, MODEL_KEEP_ALL);
     store_write(path, &model, &writing);
-    options.backend = (ikv_backend)3;
-    assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
-    options.backend = IKV_BACKEND_PREAD;
-    options.flags = 2;
-    assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
+    const struct {
+        int backend;
+        uint32_t flags;
+    } wrong[] = {
+        {4, 0},
+        {IKV_BACKEND_PREAD, 64},
+        {IKV_BACKEND_PREAD, IKV_OPEN_PRELOAD},
+        {IKV_BACKEND_URING, IKV_OPEN_PRIME},
+        {IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP | IKV_OPEN_PRELOAD_INDEX},
+        {IKV_BACKEND_AUTO, IKV_OPEN_DIRECT | IKV_OPEN_PRIME},
+        {IKV_BACKEND_AUTO, IKV_OPEN_LOCK},
+        {IKV_BACKEND_MMAP, IKV_OPEN_DIRECT},
+        {IKV_BACKEND_MMAP, IKV_OPEN_NO_MAP},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        options.backend = (ikv_backend)wrong[i].backend;
+        options.flags = wrong[i].flags;
+        assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
+    }
     model_free(&model);
     free(path);
 }

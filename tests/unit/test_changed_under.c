@@ -159,13 +159,16 @@ static void a_cut_leaves_the_records_before_it(void **state)
         file_truncate(path, 24 + CUT * (8 + sizes[s]));
         assert_failed(ikv_get_many(store, keys, FEW, NULL, result, &err), IKV_E_TRUNCATED, &err,
                       path);
-        assert_int_equal(ikv_result_stats(result)->cached, 1);
+        /* A mapping has no copy of the page: it is cut off, too. */
+        if (store_backend() == IKV_BACKEND_PREAD || store_backend() == IKV_BACKEND_URING)
+            assert_int_equal(ikv_result_stats(result)->cached, 1);
         for (size_t i = 0; i < FEW; i++) {
             const ikv_item *item = &ikv_result_items(result)[i];
 
             if (i >= CUT)
                 assert_int_equal(item->status, IKV_UNREADABLE);
-            else if (item->status != IKV_UNREADABLE || i + 1 < CUT)
+            else if (item->status != IKV_UNREADABLE ||
+                     (i + 1 < CUT && ikv_result_stats(result)->cached > 0))
                 assert_item(&model, &keys[i], IKV_EXACT, item);
         }
         ikv_result_free(result);

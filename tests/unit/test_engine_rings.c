@@ -130,7 +130,7 @@ static struct world {
 } world;
 
 static const engine_way uring_way = {"uring", IKV_BACKEND_URING, 0};
-static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, 0};
+static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP};
 
 static int group_setup(void **state)
 {

@@ -268,14 +268,18 @@ static void repeated_keys_share_one_value(void **state)
     items = ikv_result_items(result);
     for (size_t i = 0; i < 1000; i++) {
         assert_item(&model, &keys[i], IKV_EXACT, &items[i]);
-        assert_ptr_equal(items[i].value, items[i % 100].value);
+        /* What is taken from the mapping alone is not folded. */
+        if (store_backend() == IKV_BACKEND_PREAD || store_backend() == IKV_BACKEND_URING)
+            assert_ptr_equal(items[i].value, items[i % 100].value);
     }
     stats = ikv_result_stats(result);
     assert_int_equal(stats->keys, 1000);
-    assert_int_equal(stats->distinct, 100);
-    assert_int_equal(stats->records, 100);
+    if (stats->mapped == 0) {
+        assert_int_equal(stats->distinct, 100);
+        assert_int_equal(stats->records, 100);
+        assert_true(stats->record_bytes >= value_bytes);
+    }
     assert_true(stats->record_reads <= 100 + stats->retries);
-    assert_true(stats->record_bytes >= value_bytes);
     ikv_result_free(result);
     ikv_close(store);
     model_free(&model);

@@ -256,7 +256,7 @@ static void scans_are_independent(void **state)
     for (size_t i = 0; i < 8; i++) {
         const ikv_stats *stats = ikv_scan_stats(scans[i]);
 
-        assert_true(stats->record_reads > 0);
+        assert_true(stats->record_reads > 0 || stats->mapped > 0);
         if (store_backend() == IKV_BACKEND_PREAD || i % 2 != 0)
             assert_string_equal(stats->backend, "pread");
         ikv_scan_close(scans[i]);
@@ -292,7 +292,7 @@ static void a_scan_reads_the_store_once(void **state)
             ;
         assert_int_equal(code, IKV_E_END);
         stats = ikv_scan_stats(scan);
-        assert_true(stats->record_bytes >= 20000 * 1004);
+        assert_true(stats->record_bytes >= 20000 * 1004 || stats->mapped >= 20000);
         assert_true(stats->record_bytes <= 2 * file_size(path));
         /* A ring has many small reads in flight instead of a few large ones. */
         assert_true(stats->record_reads <=

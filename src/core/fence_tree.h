@@ -1,0 +1,56 @@
+/*
+ * All fences of an index once more, laid out for searching in memory: a static B+-tree whose nodes
+ * are one cache line, 8 numbers, and have no pointers; the leaves are the fences in order.
+ * (The layout is the S+-tree of S. Slotin, "Static B-Trees", Algorithms for Modern Hardware, 2022.)
+ *
+ *     root    [ s1 s2 ... s8 ]             s(j): first number of the j-th subtree, j from 1
+ *     ...     9 children each
+ *     leaves  [ f0 .. f7 ] [ f8 .. f15 ] ...
+ *
+ * It holds one word of each fence: the first in which the first and the last fence differ, since
+ * the words before it are the same in all. Whoever needs the others compares them afterwards.
+ */
+#ifndef IKV_FENCE_TREE_H
+#define IKV_FENCE_TREE_H
+
+#include "fences.h"
+
+#include <stdbool.h>
+
+#define IKV_NODE_KEYS        8
+#define IKV_FENCE_LEVELS_MAX 24
+
+struct ikv_fence_tree {
+    uint64_t *nodes; /* the lowest level, the leaves, first */
+    uint64_t count;  /* fences */
+    uint32_t word;   /* number of the word that it holds */
+    uint32_t levels;
+    uint64_t level_at[IKV_FENCE_LEVELS_MAX]; /* where a level begins in `nodes`, in numbers */
+    size_t memory;                           /* bytes */
+};
+
+/* Bytes that the tree of so many fences takes. */
+uint64_t ikv_fence_tree_memory(uint64_t count);
+
+/* The tree of fences of all pages (step 1). -ENOMEM. */
+int ikv_fence_tree_build(struct ikv_fence_tree *tree, const struct ikv_fences *fences);
+void ikv_fence_tree_free(struct ikv_fence_tree *tree);
+
+/* How many of a node's numbers are <= key. Without branches: what the key is can't be foreseen. */
+static inline __attribute__((always_inline)) unsigned ikv_node_rank(const uint64_t *node,
+                                                                    uint64_t key)
+{
+    unsigned rank = 0;
+
+    for (unsigned i = 0; i < IKV_NODE_KEYS; i++)
+        rank += node[i] <= key;
+    return rank;
+}
+
+/* Leaf number of fence i. */
+static inline uint64_t ikv_fence_tree_leaf(const struct ikv_fence_tree *tree, uint64_t i)
+{
+    return tree->nodes[tree->level_at[0] + i];
+}
+
+#endif

@@ -1,0 +1,35 @@
+#define _GNU_SOURCE
+#include "huge.h"
+
+#include "bytes.h"
+
+#include <stdlib.h>
+
+#define CACHE_LINE 64u
+
+/* From here on a table is rounded up to whole huge pages: at most an eighth is lost. */
+#define HUGE_FROM (8 * (uint64_t)IKV_HUGE_PAGE)
+
+uint64_t ikv_huge_size(uint64_t size)
+{
+    return ikv_round_up(size, size < HUGE_FROM ? CACHE_LINE : IKV_HUGE_PAGE);
+}
+
+void *ikv_huge_alloc(size_t size)
+{
+    void *table = NULL;
+
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    const size_t whole = (size_t)ikv_huge_size(size ? size : 1);
+    if (posix_memalign(&table, whole < HUGE_FROM ? CACHE_LINE : IKV_HUGE_PAGE, whole) != 0)
+        return NULL;
+    if (whole >= HUGE_FROM)
+        ikv_platform_advise_huge(table, whole);
+    return table;
+}
+
+void ikv_huge_free(void *table)
+{
+    free(table);
+}

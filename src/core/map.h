@@ -1,0 +1,78 @@
+/*
+ * A store's file in memory: a mapping, and what is believed of its pages. Implemented in src/mmap.
+ *
+ * The mapping is touched where a page is believed to be resident, that is in the page cache; all
+ * else is read through a backend. So no lookup waits for a page fault, and a read error is an error
+ * and not a signal. Belief is a bit a page. It is set when the kernel was asked and said so, one
+ * system call for up to 64 pages; it is cleared when faults show that it was wrong. It is a hint: a
+ * wrong one costs time. (A finished read does not set it: that the page is still there when it is
+ * wanted next is known only by asking then.)
+ *
+ * With IKV_BACKEND_MMAP everything is believed: the caller has said that the mapping is to be used.
+ */
+#ifndef IKV_MAP_H
+#define IKV_MAP_H
+
+#include "platform.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+struct ikv_map {
+    const unsigned char *bytes; /* the file, from its beginning; never changes, as the next three */
+    uint64_t size;              /* as it was when it was opened */
+    int fd;
+    bool believes_all;
+    bool may_ask_for_many; /* the kernel tells this process about pages of a mapping */
+    unsigned shift;        /* a page is 1 << shift bytes */
+    uint64_t words;        /* of `resident` */
+    _Atomic uint64_t *resident;
+    atomic_uint absent;         /* answers in a row that a page is not resident */
+    _Atomic uint64_t asked;     /* system calls made to ask */
+    _Atomic uint64_t forgotten; /* times that all belief was given up */
+};
+
+/* Map a file that is open for reading. -errno. */
+int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret);
+void ikv_map_free(struct ikv_map *map); /* NULL is allowed */
+
+/* How much of the mapping may be touched now: the file's size, if it was not cut since. One system
+ * call. */
+uint64_t ikv_map_present(const struct ikv_map *map);
+
+/* The pages from one to another one, both included. */
+static inline bool ikv_map_believes_pages(const struct ikv_map *map, uint64_t first, uint64_t last)
+{
+    for (uint64_t page = first; page <= last; page++) {
+        const uint64_t word = atomic_load_explicit(&map->resident[page / 64], memory_order_relaxed);
+        if (!(word >> (page % 64) & 1))
+            return false;
+    }
+    return true;
+}
+
+/* Whether all of a range, which lies inside the file and is not empty, is believed to be resident.
+ * Never waits. */
+static inline bool ikv_map_believes(const struct ikv_map *map, uint64_t offset, uint64_t size)
+{
+    return map->believes_all ||
+           ikv_map_believes_pages(map, offset >> map->shift, (offset + size - 1) >> map->shift);
+}
+
+/* The same, but ask the kernel about pages that are not believed to be. While nothing turns out to
+ * be resident it asks ever less often. */
+bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size);
+
+/* What `faults` times of waiting for a disk, in `touches` touches of the mapping, say about what is
+ * believed. */
+void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches);
+
+/* Ask about every page of the file. */
+void ikv_map_prime(struct ikv_map *map);
+/* Read a range of the file into memory, in huge pages where the system has them for files; with
+ * `lock` it stays there until the map is freed. -errno. */
+int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock);
+/* Pages that are believed to be resident. */
+uint64_t ikv_map_count(const struct ikv_map *map);
+
+#endif

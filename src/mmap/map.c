@@ -1,0 +1,140 @@
+/* The mapping of a store's file: made, checked, read in. */
+#define _GNU_SOURCE
+#include "map.h"
+#include "bytes.h"
+#include "file_io.h"
+#include "indexkv.h"
+
+#include <stdlib.h>
+
+/* Of a file that is read in. A multiple of every size of huge pages in use. */
+#define PIECE ((uint64_t)64 << 20)
+
+static int allocate(struct ikv_map *map)
+{
+    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
+
+    map->words = (pages - 1) / 64 + 1;
+    if (map->words > SIZE_MAX / sizeof *map->resident)
+        return -ENOMEM;
+    map->resident = calloc((size_t)map->words, sizeof *map->resident);
+    return map->resident ? 0 : -ENOMEM;
+}
+
+static unsigned page_shift(void)
+{
+    const long size = sysconf(_SC_PAGESIZE);
+    unsigned shift = 12;
+
+    while (shift < 30 && (1L << shift) < size)
+        shift++;
+    return shift;
+}
+
+/* The system answers truly to those who may write the file; who owns it can. */
+static bool may_ask_for_many(int fd)
+{
+    struct stat st;
+
+    return IKV_HAVE_MINCORE && fstat(fd, &st) == 0 && (st.st_uid == geteuid() || geteuid() == 0);
+}
+
+int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret)
+{
+    int code = 0;
+
+    if (size == 0 || size > SIZE_MAX / 2)
+        return -ENOMEM;
+    struct ikv_map *map = calloc(1, sizeof *map);
+    if (!map)
+        return -ENOMEM;
+    map->fd = fd;
+    map->size = size;
+    map->believes_all = believes_all;
+    map->shift = page_shift();
+    map->may_ask_for_many = may_ask_for_many(fd);
+    code = allocate(map);
+    if (code == 0)
+        map->bytes = ikv_platform_map(fd, (size_t)size, &code);
+    if (code < 0) {
+        free((void *)map->resident);
+        free(map);
+        return code;
+    }
+    *ret = map;
+    return 0;
+}
+
+void ikv_map_free(struct ikv_map *map)
+{
+    if (!map)
+        return;
+    (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
+    free((void *)map->resident);
+    free(map);
+}
+
+uint64_t ikv_map_present(const struct ikv_map *map)
+{
+    struct stat st;
+
+    if (fstat(map->fd, &st) != 0 || st.st_size < 0)
+        return 0;
+    return ikv_min(map->size, (uint64_t)st.st_size);
+}
+
+/* ---------------------------------------------------------------- reading it in */
+
+/* Where the system can't do it in one call. */
+static int read_through(int fd, uint64_t offset, uint64_t size)
+{
+    const size_t most = (size_t)1 << 20;
+    unsigned char *buffer = malloc(most);
+    int code = buffer ? 0 : -ENOMEM;
+
+    while (code == 0 && size > 0) {
+        const size_t n = (size_t)ikv_min(size, most);
+        code = ikv_pread_all(fd, buffer, n, offset, NULL);
+        offset += n;
+        size -= n;
+    }
+    free(buffer);
+    return code;
+}
+
+/* Huge pages first: what is already in the page cache in small ones stays as it is. */
+static int read_in(struct ikv_map *map, uint64_t offset, uint64_t size)
+{
+    unsigned char *start = (unsigned char *)(uintptr_t)map->bytes + offset;
+
+    ikv_platform_advise_huge(start, (size_t)size);
+    while (size > 0) {
+        const uint64_t n = ikv_min(size, PIECE);
+        int code = ikv_platform_populate(start, (size_t)n);
+        if (code < 0) { /* it can't, or a page can't be read: which one, and why, reading tells */
+            code = read_through(map->fd, (uint64_t)(start - map->bytes), n);
+            if (code < 0)
+                return code;
+        }
+        start += n;
+        size -= n;
+    }
+    return 0;
+}
+
+int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock)
+{
+    const uint64_t page = (uint64_t)1 << map->shift;
+
+    if (size == 0)
+        return 0;
+    size = ikv_min(ikv_round_up(offset + size, page), map->size);
+    offset &= ~(page - 1);
+    size -= offset;
+    if (ikv_map_present(map) < offset + size)
+        return IKV_E_TRUNCATED;
+    int code = read_in(map, offset, size);
+    if (code == 0 && lock && mlock(map->bytes + offset, (size_t)size) != 0)
+        code = -errno;
+    return code;
+}

@@ -1,0 +1,347 @@
+/* Looking up what is in memory: lanes of keys, each a step further while the others' lines arrive.
+ */
+#define _GNU_SOURCE
+#include "resident.h"
+
+#include "checksum.h"
+#include "lane.h"
+
+/* Groups on their way: while one enters, the one before aims, and so on. */
+#define STEPS 4u
+
+/* Records up to this size are copied here; larger ones are shared by repeated keys in the usual
+ * way. */
+#define COPIED_MAX ((uint32_t)64 << 10)
+
+/* Repeated keys are not folded, so their records are copied as often as they are asked for; but in
+ * sum no more than this beyond what the file holds: in a forged one all keys may have one record.
+ */
+#define REPEATS_MAX ((uint64_t)64 << 20)
+
+/* Bytes of a record that are prefetched, at most. */
+#define AHEAD_MAX 512u
+
+bool ikv_resident_suits(const struct ikv_batch *batch)
+{
+    const struct ikv_store *store = batch->store;
+    /* Keys are compared as they are stored: little-endian. */
+    return !IKV_BIG_ENDIAN && batch->map && store->tree.nodes &&
+           batch->present == store->map->size && batch->options.match == IKV_EXACT &&
+           batch->options.probe == IKV_PROBE_PAGE && !(batch->options.flags & IKV_GET_BARRIER);
+}
+
+/* ---------------------------------------------------------------- records */
+
+/* The record lies in memory and is intact. Its value goes where the caller wants it. */
+INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char *value,
+                  uint32_t size, ikv_item *item)
+{
+    const ikv_get_options *options = &x->batch->options;
+
+    *item = (ikv_item){value, lane->key, size, IKV_FOUND};
+    if (options->values) {
+        unsigned char *to = (unsigned char *)options->values +
+                            (size_t)(item - x->batch->items) * options->value_size;
+        if (size == options->value_size)
+            item->value = memcpy(to, value, size);
+        else
+            *item = (ikv_item){NULL, lane->key, size, IKV_OTHER_SIZE};
+    } else if (options->each) {
+        if (options->each(options->user, (size_t)(item - x->batch->items), item) != 0) {
+            x->run->fatal = IKV_E_CANCELED;
+            return false;
+        }
+        item->value = NULL;
+    } else if (!x->in_place) {
+        unsigned char *copy = ikv_arena_alloc(&x->run->arena, size);
+        if (!copy) {
+            x->run->fatal = -ENOMEM;
+            return false;
+        }
+        item->value = memcpy(copy, value, size);
+    }
+    return true;
+}
+
+/* False: not to be answered here. */
+INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
+{
+    const struct ikv_store *store = x->store;
+    const uint64_t position = lane->position;
+    const unsigned char *record = x->map->bytes + position;
+
+    if (!ikv_map_believes(x->map, position, IKV_RECORD_HEADER_SIZE))
+        return false;
+    const uint32_t size = ikv_load32(record);
+    if (!ikv_record_size_possible(store, position, size) || size > COPIED_MAX || size > x->budget ||
+        !ikv_map_believes(x->map, position, (uint64_t)IKV_RECORD_HEADER_SIZE + size))
+        return false;
+    const uint32_t value_size = size - store->surplus;
+    record += IKV_RECORD_HEADER_SIZE;
+    if (store->surplus &&
+        ikv_load32(record + value_size) !=
+            ikv_record_checksum(store->record_seed, lane->key, x->key->width, record, value_size))
+        return false;
+    if (!x->in_place)
+        x->budget -= size;
+    return place(x, lane, record, value_size, item);
+}
+
+/* ---------------------------------------------------------------- absent keys */
+
+static bool page_is_intact(const struct lanes *x, const struct lane *lane)
+{
+    const struct ikv_store *store = x->store;
+    const uint64_t *fence = ikv_fence(&store->fences, lane->page);
+    const struct ikv_page page = {
+        .number = lane->page, .entries = lane->entries, .count = lane->count};
+
+    if (ikv_key_compare_stored(x->key, fence, lane->entries) != 0)
+        return false;
+    if (store->page_sums)
+        return (uint32_t)ikv_checksum(lane->entries, (size_t)lane->count * x->stride) ==
+               ikv_load32(store->page_sums + lane->page * IKV_PAGE_CHECKSUM_SIZE);
+    return store->page_sums_offset == 0 && ikv_page_is_in_order(&store->index, &page);
+}
+
+/* A key's absence depends on its whole page: on the copy that was verified once, or on the mapping,
+ * which is verified each time, since what the kernel holds today may come from the disk tomorrow.
+ */
+static bool is_absent(const struct lanes *x, const struct lane *lane)
+{
+    struct ikv_page_cache *cache = x->store->cache;
+    struct ikv_page_pin pin;
+    bool absent = false;
+
+    const unsigned char *copy = ikv_page_cache_get(cache, lane->page, &pin);
+    if (copy && pin.verified) {
+        absent = lane_is_between(x, lane, copy, lane->guess);
+        x->run->stats.cached++;
+    } else if (page_is_intact(x, lane)) {
+        absent = lane_is_between(x, lane, lane->entries, lane->guess);
+        if (!copy && absent)
+            (void)ikv_page_cache_put(cache, lane->page, lane->entries, lane->count * x->stride,
+                                     true);
+    }
+    if (copy)
+        ikv_page_cache_release(&pin);
+    return absent;
+}
+
+/* An item whose key is not in its page, if that is intact, says so until all keys are through:
+ * `value` is where the page begins, `size` is 1 and where in it the key would be. */
+static void mark_unproven(const struct lane *lane, ikv_item *item)
+{
+    *item = (ikv_item){lane->entries, lane->key, 1 + lane->guess, IKV_PENDING};
+}
+
+static bool is_unproven(const ikv_item *item)
+{
+    return item->status == IKV_PENDING && item->size > 0;
+}
+
+static struct lane lane_of_unproven(const struct lanes *x, const ikv_item *item)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const unsigned char *entries = item->value;
+    const uint64_t first =
+        ((uint64_t)(entries - x->map->bytes) - index->index_start) / index->stride;
+    const uint64_t page = ikv_page_of_entry(index, first);
+
+    return (struct lane){.key = item->key,
+                         .entries = entries,
+                         .page = page,
+                         .count = (uint32_t)(ikv_page_first_entry(index, page + 1) - first),
+                         .guess = item->size - 1};
+}
+
+INLINE void lane_leave(struct lanes *x, const struct lane *lane, ikv_item *item)
+{
+    if (IKV_LIKELY(lane->state == LANE_FOUND)) {
+        if (IKV_UNLIKELY(!lane_take(x, lane, item)))
+            *item = (ikv_item){NULL, NULL, 0, IKV_PENDING};
+        return;
+    }
+    if (lane->state == LANE_UNPROVEN)
+        mark_unproven(lane, item);
+    else
+        *item = (ikv_item){NULL, NULL, 0, lane->state == LANE_MISSING ? IKV_MISSING : IKV_PENDING};
+}
+
+/* Is the key really missing? */
+static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
+{
+    uint32_t next = begin;
+
+    for (uint32_t i = begin; i < end; i++) {
+        ikv_item *item = &x->batch->items[i];
+        if (!is_unproven(item))
+            continue;
+        /* The lines of the next such page may arrive while this one is verified. */
+        next = next > i ? next : i + 1;
+        while (next < end && !is_unproven(&x->batch->items[next]))
+            next++;
+        if (next < end)
+            for (size_t line = 0; line < IKV_PAGE_SIZE; line += 64)
+                IKV_PREFETCH((const unsigned char *)x->batch->items[next].value + line);
+        const struct lane lane = lane_of_unproven(x, item);
+        *item = (ikv_item){NULL, NULL, 0, is_absent(x, &lane) ? IKV_MISSING : IKV_PENDING};
+    }
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+/* The keys of group g; 0: it does not exist. */
+INLINE unsigned group_size(uint32_t g, uint32_t n)
+{
+    return (uint64_t)g * GROUP < n ? (unsigned)ikv_min(GROUP, n - g * GROUP) : 0;
+}
+
+INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t end)
+{
+    const unsigned char *keys = x->batch->caller_keys + (size_t)begin * x->key->width;
+    ikv_item *items = x->batch->items + begin;
+    struct lane lanes[STEPS][GROUP];
+    const uint32_t n = end - begin;
+    const uint32_t groups = (n + GROUP - 1) / GROUP;
+
+    for (uint32_t g = 0; g < groups + STEPS - 1; g++) {
+        if (g < groups)
+            lanes_enter(x, shape, keys + (size_t)g * GROUP * x->key->width, group_size(g, n),
+                        lanes[g % STEPS]);
+        if (n == 1 && g == 0)
+            lane_fetch_around(&lanes[0][0]);
+        if (g >= 1 && g - 1 < groups)
+            lanes_aim(x, shape, group_size(g - 1, n), lanes[(g - 1) % STEPS]);
+        if (g >= 2 && g - 2 < groups)
+            lanes_find(x, shape, group_size(g - 2, n), lanes[(g - 2) % STEPS]);
+        for (unsigned i = 0; g >= 3 && i < group_size(g - 3, n); i++) {
+            lane_leave(x, &lanes[(g - 3) % STEPS][i], &items[(g - 3) * GROUP + i]);
+            if (IKV_UNLIKELY(x->run->fatal))
+                return;
+        }
+        if (atomic_load_explicit(&x->run->batch->canceled, memory_order_relaxed)) {
+            x->run->fatal = IKV_E_CANCELED;
+            return;
+        }
+    }
+}
+
+/* The loop for one shape of keys, compiled for a processor. */
+#define DRIVE(name, target, shape)                                                                 \
+    static target /* NOLINT(bugprone-macro-parentheses) */ void name(struct lanes *x,              \
+                                                                     uint32_t begin, uint32_t end) \
+    {                                                                                              \
+        drive(x, shape, begin, end);                                                               \
+    }
+
+typedef void (*drive_fn)(struct lanes *x, uint32_t begin, uint32_t end);
+
+DRIVE(drive_4_plain, , SHAPE_4)
+DRIVE(drive_8_plain, , SHAPE_8)
+DRIVE(drive_16_plain, , SHAPE_16)
+DRIVE(drive_text_plain, , SHAPE_TEXT)
+DRIVE(drive_any_plain, , SHAPE_ANY)
+static const drive_fn plain[] = {drive_4_plain, drive_8_plain, drive_16_plain, drive_text_plain,
+                                 drive_any_plain};
+#if IKV_HAVE_AVX2
+DRIVE(drive_4_avx2, IKV_TARGET_AVX2, SHAPE_4)
+DRIVE(drive_8_avx2, IKV_TARGET_AVX2, SHAPE_8)
+DRIVE(drive_16_avx2, IKV_TARGET_AVX2, SHAPE_16)
+DRIVE(drive_text_avx2, IKV_TARGET_AVX2, SHAPE_TEXT)
+DRIVE(drive_any_avx2, IKV_TARGET_AVX2, SHAPE_ANY)
+static const drive_fn avx2[] = {drive_4_avx2, drive_8_avx2, drive_16_avx2, drive_text_avx2,
+                                drive_any_avx2};
+#else
+static const drive_fn *const avx2 = plain;
+#endif
+
+static enum shape shape_of(const struct ikv_key_info *key, uint32_t word)
+{
+    if (key->kind == IKV_KIND_BYTES)
+        return key->width >= 8 * (word + 1) ? SHAPE_TEXT : SHAPE_ANY;
+    switch (key->width) {
+    case 4:
+        return SHAPE_4;
+    case 8:
+        return SHAPE_8;
+    case 16:
+        return SHAPE_16;
+    default:
+        return SHAPE_ANY;
+    }
+}
+
+static struct lanes lanes_of(struct ikv_run *run)
+{
+    const struct ikv_store *store = run->batch->store;
+    const struct ikv_key_info *key = &store->index.key;
+
+    return (struct lanes){
+        .run = run,
+        .batch = run->batch,
+        .store = store,
+        .map = store->map,
+        .tree = &store->tree,
+        .key = key,
+        .flip = key->kind == IKV_KIND_SIGNED ? (uint64_t)1 << 63 : 0,
+        .word = store->tree.word,
+        .stride = store->index.stride,
+        .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
+        .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
+        .budget = store->records_end + REPEATS_MAX,
+    };
+}
+
+/* ---------------------------------------------------------------- what came of it */
+
+static void count_answers(struct ikv_run *run)
+{
+    struct ikv_stats *stats = &run->stats;
+    const ikv_item *items = run->batch->items;
+
+    run->pending = 0;
+    for (uint32_t i = run->begin; i < run->end; i++) {
+        stats->found += items[i].status == IKV_FOUND || items[i].status == IKV_OTHER_SIZE;
+        stats->missing += items[i].status == IKV_MISSING;
+        run->pending += items[i].status == IKV_PENDING;
+    }
+    stats->probes = stats->found + stats->missing;
+    stats->records = stats->found;
+    stats->mapped = stats->probes + stats->records;
+    stats->level[0].probes = stats->probes;
+    stats->levels = stats->probes > 0;
+    stats->shards = 1;
+    stats->backend = stats->probes ? "mmap" : "none";
+}
+
+/* Whether belief was wrong. For a few keys the system is asked only if they took long. */
+static void note_faults(struct ikv_run *run, uint64_t began)
+{
+    struct ikv_map *map = run->batch->store->map;
+    const uint64_t before = run->faults_seen;
+
+    if (run->end - run->begin <= IKV_FEW_KEYS && ikv_platform_ticks() - began < IKV_TICKS_LONG)
+        return;
+    run->faults_seen = 1 + ikv_platform_major_faults();
+    if (before == 0) /* this is the first look */
+        return;
+    run->stats.major_faults = run->faults_seen - before;
+    ikv_map_faulted(map, run->stats.major_faults, run->stats.mapped);
+}
+
+void ikv_resident_run(struct ikv_run *run)
+{
+    struct lanes x = lanes_of(run);
+    const enum shape shape = shape_of(x.key, x.word);
+    const uint64_t began = ikv_platform_ticks();
+
+    if (run->end - run->begin > IKV_FEW_KEYS)
+        run->faults_seen = 1 + ikv_platform_major_faults();
+    (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
+    if (run->fatal)
+        return;
+    prove_absence(&x, run->begin, run->end);
+    count_answers(run);
+    note_faults(run, began);
+}
