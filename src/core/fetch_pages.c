@@ -137,6 +137,8 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
 
     IKV_PREFETCH_WRITE(&search->status[slot->chunks[0]]);
     IKV_PREFETCH_WRITE(&search->hits[search->hit_count + run->pages_in_flight]);
+    if (run->batch->page_sums)
+        IKV_PREFETCH(run->batch->page_sums + slot->first_page * IKV_PAGE_CHECKSUM_SIZE);
     if (search->queue_head != IKV_NO_CHUNK) {
         IKV_PREFETCH(&search->chunks[search->queue_head]);
         IKV_PREFETCH(search->keys.entries + (size_t)search->queue_head * search->keys.stride);
