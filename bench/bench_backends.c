@@ -12,7 +12,9 @@
  */
 #include "engines.h"
 #include "families.h"
-#include "lookups.h"
+#include "key_pool.h"
+#include "peers/peer_indexkv.h"
+#include "peers/peer_lookups.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -24,16 +26,14 @@
 static void register_backend(const struct options *options, const char *name, ikv_backend backend)
 {
     static const size_t sizes[] = {1, 16, 1000};
+    const struct dataset data = {
+        .directory = options->data, .pairs = options->pairs, .value_size = MAIN_VALUE_SIZE};
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         const struct bench_arg args[BENCH_ARGS_MAX] = {{"batch", (int64_t)sizes[i]}};
-        const struct lookups_options lookups = {.data = {.directory = options->data,
-                                                         .pairs = options->pairs,
-                                                         .value_size = MAIN_VALUE_SIZE},
-                                                .backend = backend,
-                                                .threads = 1,
-                                                .batch = sizes[i]};
-        subject_register(name, args, lookups_new(&lookups));
+        subject_register(name, args,
+                         peer_batches_new(peer_indexkv_new(&data, backend, 1),
+                                          key_pool_new(&data, KEYS_UNIFORM, sizes[i]), sizes[i]));
     }
 }
 
@@ -160,6 +160,7 @@ static void register_engine(const struct options *options, const char *name, uns
 void backends_register(const struct options *options)
 {
     register_backend(options, "backends/auto", IKV_BACKEND_AUTO);
+    register_backend(options, "backends/mmap", IKV_BACKEND_MMAP);
     register_backend(options, "backends/pread", IKV_BACKEND_PREAD);
     register_backend(options, "backends/uring", IKV_BACKEND_URING);
     register_engine(options, "engine/here", 0);

@@ -36,10 +36,7 @@ static int indexkv_open(struct peer *peer, const char *path, size_t batch,
     options.engine = indexkv->engine;
     const int code = ikv_open(path, &options, &indexkv->store, &err);
     if (code < 0)
-        return bench_error_set(error,
-                               lookups_is_unavailable(code) || code == IKV_E_INVALID
-                                   ? BENCH_SKIPPED /* a backend of a later version */
-                                   : BENCH_FAILED,
+        return bench_error_set(error, lookups_is_unavailable(code) ? BENCH_SKIPPED : BENCH_FAILED,
                                "%s", err.message);
     return dataset_read_anew(path, error);
 }
