@@ -209,7 +209,7 @@ static void write_bars(FILE *script, const struct plot *plot, size_t number)
     fprintf(script,
             "set style fill solid 0.8 noborder\n"
             "plot $d%zu_0 using (%.9g):2:(%.9g):1:($2-0.35):($2+0.35) with boxxyerror lc rgb '%s', "
-            "$d%zu_0 using 1:2:(sprintf(' %%.%df', $1)) with labels left\n",
+            "$d%zu_0 using 1:2:(sprintf('%%.%df', $1)) with labels left offset 0.6,0\n",
             number, low, low, colours[0], number, line->count && range.high < 100 ? 1 : 0);
 }
 

@@ -88,12 +88,13 @@ static int width_of(const struct report_series *series, size_t column)
     return (int)width;
 }
 
-/* One line. row NULL: of headings, or of their units. */
+/* One line, without blanks at its end. row NULL: of headings, or of their units. */
 static void write_line(const struct report_series *series, struct output *output,
                        const struct report_row *row, bool units)
 {
-    const char *gap = "";
-    for (size_t i = 0; i < series->column_count; i++) {
+    char line[2048] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < series->column_count && used < sizeof line; i++) {
         const struct report_column *column = &series->columns[i];
         struct report_text text;
         if (column->head == NULL)
@@ -102,12 +103,16 @@ static void write_line(const struct report_series *series, struct output *output
             text = report_value_text(column, &row->values[i]);
         else
             snprintf(text.text, sizeof text.text, "%s", units ? shown_unit(column) : column->head);
-        int width = width_of(series, i);
-        output_format(output, "%s%*s", gap, is_text(series, i) ? -width : width, text.text);
-        gap = "  ";
+        const int width = width_of(series, i);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%*s", used ? "  " : "",
+                                 is_text(series, i) ? -width : width, text.text);
     }
-    if (row != NULL && row->note[0] != '\0')
-        output_format(output, "  %s", row->note);
+    if (row != NULL && row->note[0] != '\0' && used < sizeof line)
+        used += (size_t)snprintf(line + used, sizeof line - used, "  %s", row->note);
+    used = used < sizeof line ? used : sizeof line - 1; /* cut */
+    while (used > 0 && line[used - 1] == ' ')
+        used--;
+    output_bytes(output, line, used);
     output_text(output, "\n");
 }
 
