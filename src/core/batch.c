@@ -88,13 +88,13 @@ void ikv_batch_map(struct ikv_batch *batch)
 static void look_at_map(struct ikv_result *result, size_t count)
 {
     struct ikv_batch *batch = &result->batch;
-    const struct ikv_map *map = batch->store->map;
+    struct ikv_map *map = batch->store->map;
     const uint64_t now = count == 1 ? ikv_platform_ticks() : 0;
 
     /* cppcheck-suppress knownConditionTrueFalse ; on other processors */
     if (now > 0 && result->looked_at == map && now - result->ended < IKV_TICKS_SHORT &&
         now - result->looked < IKV_TICKS_LONG) {
-        batch->map = batch->store->map;
+        batch->map = map;
         batch->present = map->size;
         return;
     }

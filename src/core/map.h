@@ -27,6 +27,14 @@ struct ikv_map {
     unsigned shift;        /* a page is 1 << shift bytes */
     uint64_t words;        /* of `resident` */
     _Atomic uint64_t *resident;
+
+    /* Pages of the index whose checksums were found right, a bit each; NULL: none is noted. */
+    _Atomic uint64_t *verified;
+    uint64_t verified_words;
+    _Atomic uint64_t verified_since; /* when they were last all dropped, on ikv_clock */
+    int64_t changed[2];              /* when the file was last changed: it was opened so */
+    atomic_bool is_changed;          /* since then */
+
     atomic_uint absent;         /* answers in a row that a page is not resident */
     _Atomic uint64_t asked;     /* system calls made to ask */
     _Atomic uint64_t forgotten; /* times that all belief was given up */
@@ -37,8 +45,35 @@ int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret);
 void ikv_map_free(struct ikv_map *map); /* NULL is allowed */
 
 /* How much of the mapping may be touched now: the file's size, if it was not cut since. One system
- * call. */
-uint64_t ikv_map_present(const struct ikv_map *map);
+ * call. Also drops what is known of verified pages, if that is old or the file was written to. */
+uint64_t ikv_map_present(struct ikv_map *map);
+
+/*
+ * Pages of the index that were verified need not be again for some seconds. A copy of our own, once
+ * verified, stays so; but what the page cache has today it may have read anew tomorrow. So all
+ * pages are verified again after 10 seconds, and as soon as belief is given up; and if the file's
+ * time of change says that somebody has written to it, each time.
+ *
+ * Without memory nothing is noted.
+ */
+void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages);
+
+static inline bool ikv_map_is_verified(const struct ikv_map *map, uint64_t index_page)
+{
+    return map->verified &&
+           (atomic_load_explicit(&map->verified[index_page / 64], memory_order_relaxed) >>
+                (index_page % 64) &
+            1);
+}
+
+static inline void ikv_map_set_verified(struct ikv_map *map, uint64_t index_page)
+{
+    if (map->verified && !atomic_load_explicit(&map->is_changed, memory_order_relaxed))
+        atomic_fetch_or_explicit(&map->verified[index_page / 64], (uint64_t)1 << (index_page % 64),
+                                 memory_order_relaxed);
+}
+/* All are to be verified again. */
+void ikv_map_drop_verified(struct ikv_map *map);
 
 /* The pages from one to another one, both included. */
 static inline bool ikv_map_believes_pages(const struct ikv_map *map, uint64_t first, uint64_t last)

@@ -357,6 +357,8 @@ static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
         fixed_memory(store) + ikv_fence_tree_memory(fences->count) > memory)
         return 0;
     int code = ikv_fence_tree_build(&store->tree, fences);
+    if (code == 0)
+        ikv_map_note_pages(store->map, store->index.pages);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "its fences") : 0;
 }
 

@@ -40,7 +40,7 @@ enum shape {
 enum lane_state {
     LANE_SEARCHED, /* its page is known and believed resident */
     LANE_FOUND,    /* its entry is known */
-    LANE_MISSING,  /* it is before the first fence: proven */
+    LANE_MISSING,  /* it is before the first fence, or not in its page, which is intact: proven */
     LANE_UNPROVEN, /* it is not in its page, if the page is intact */
     LANE_PENDING   /* not to be answered here */
 };
@@ -248,14 +248,11 @@ INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struc
 /* By bisection: first entry of [low, high) of the page that is not below the key; `entries` may be
  * a copy. */
 static inline uint32_t lane_bisect(const struct lanes *x, const struct lane *lane,
-                                   const unsigned char *entries, uint32_t low, uint32_t high)
+                                   const uint64_t *words, uint32_t low, uint32_t high)
 {
-    uint64_t words[IKV_KEY_WORDS_MAX];
-
-    ikv_key_load(x->key, lane->key, words);
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        if (ikv_key_compare_stored(x->key, words, entries + (size_t)middle * x->stride) > 0)
+        if (ikv_key_compare_stored(x->key, words, lane->entries + (size_t)middle * x->stride) > 0)
             low = middle + 1;
         else
             high = middle;
@@ -263,13 +260,12 @@ static inline uint32_t lane_bisect(const struct lanes *x, const struct lane *lan
     return low;
 }
 
-/* Whether `entries` of its page, which may be a copy, have no such key: entry i - 1 is below it,
- * and entry i above. */
-static inline bool lane_is_between(const struct lanes *x, const struct lane *lane,
-                                   const unsigned char *entries, uint32_t i)
+/* Whether its page has no such key: the entry before its place is below it, that at it is above. */
+static inline bool lane_is_between(const struct lanes *x, const struct lane *lane)
 {
     uint64_t words[IKV_KEY_WORDS_MAX];
-    const unsigned char *entry = entries + (size_t)i * x->stride;
+    const uint32_t i = lane->guess;
+    const unsigned char *entry = lane->entries + (size_t)i * x->stride;
 
     ikv_key_load(x->key, lane->key, words);
     return i <= lane->count &&
@@ -307,7 +303,7 @@ static inline const unsigned char *lane_stray(const struct lanes *x, struct lane
     ikv_key_load(x->key, lane->key, words);
     if (lane->count >= WINDOW)
         lane_gallop(x, lane, words, &low, &high);
-    lane->guess = lane_bisect(x, lane, lane->entries, low, high);
+    lane->guess = lane_bisect(x, lane, words, low, high);
     const unsigned char *entry = lane->entries + (size_t)lane->guess * x->stride;
     return lane->guess < lane->count && memcmp(entry, lane->key, x->key->width) == 0 ? entry : NULL;
 }
@@ -337,7 +333,10 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
             entry = lane_stray(x, lane);
         }
     }
-    lane->state = entry ? LANE_FOUND : LANE_UNPROVEN;
+    if (!entry)
+        lane->state = ikv_map_is_verified(x->map, lane->page) ? LANE_MISSING : LANE_UNPROVEN;
+    else
+        lane->state = LANE_FOUND;
     if (entry)
         lane->position = ikv_load64(entry + x->key->width);
 }

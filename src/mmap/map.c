@@ -4,11 +4,15 @@
 #include "bytes.h"
 #include "file_io.h"
 #include "indexkv.h"
+#include "window.h"
 
 #include <stdlib.h>
 
 /* Of a file that is read in. A multiple of every size of huge pages in use. */
 #define PIECE ((uint64_t)64 << 20)
+
+/* A page of the index that was verified is believed to be intact for so long. */
+#define VERIFIED_NS (10 * UINT64_C(1000000000))
 
 static int allocate(struct ikv_map *map)
 {
@@ -71,15 +75,51 @@ void ikv_map_free(struct ikv_map *map)
         return;
     (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
     free((void *)map->resident);
+    free((void *)map->verified);
     free(map);
 }
 
-uint64_t ikv_map_present(const struct ikv_map *map)
+void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages)
+{
+    struct stat st;
+
+    if (index_pages == 0 || fstat(map->fd, &st) != 0)
+        return;
+    map->changed[0] = (int64_t)st.st_ctim.tv_sec;
+    map->changed[1] = (int64_t)st.st_ctim.tv_nsec;
+    map->verified_words = (index_pages - 1) / 64 + 1;
+    map->verified = calloc((size_t)map->verified_words, sizeof *map->verified);
+}
+
+void ikv_map_drop_verified(struct ikv_map *map)
+{
+    for (uint64_t i = 0; map->verified && i < map->verified_words; i++)
+        atomic_store_explicit(&map->verified[i], 0, memory_order_relaxed);
+}
+
+/* Is what was verified still so? */
+static void look_at_changes(struct ikv_map *map, const struct stat *st)
+{
+    const uint64_t now = ikv_clock();
+    uint64_t since = atomic_load_explicit(&map->verified_since, memory_order_relaxed);
+
+    if (now - since > VERIFIED_NS &&
+        atomic_compare_exchange_strong_explicit(&map->verified_since, &since, now,
+                                                memory_order_relaxed, memory_order_relaxed))
+        ikv_map_drop_verified(map);
+    if ((st->st_ctim.tv_sec != map->changed[0] || st->st_ctim.tv_nsec != map->changed[1]) &&
+        !atomic_exchange_explicit(&map->is_changed, true, memory_order_relaxed))
+        ikv_map_drop_verified(map);
+}
+
+uint64_t ikv_map_present(struct ikv_map *map)
 {
     struct stat st;
 
     if (fstat(map->fd, &st) != 0 || st.st_size < 0)
         return 0;
+    if (map->verified)
+        look_at_changes(map, &st);
     return ikv_min(map->size, (uint64_t)st.st_size);
 }
 

@@ -91,6 +91,7 @@ static void forget(struct ikv_map *map)
 {
     for (uint64_t i = 0; i < map->words; i++)
         atomic_store_explicit(&map->resident[i], 0, memory_order_relaxed);
+    ikv_map_drop_verified(map);
     atomic_fetch_add_explicit(&map->forgotten, 1, memory_order_relaxed);
 }
 

@@ -104,28 +104,13 @@ static bool page_is_intact(const struct lanes *x, const struct lane *lane)
     return store->page_sums_offset == 0 && ikv_page_is_in_order(&store->index, &page);
 }
 
-/* A key's absence depends on its whole page: on the copy that was verified once, or on the mapping,
- * which is verified each time, since what the kernel holds today may come from the disk tomorrow.
- */
+/* A key's absence depends on its whole page. */
 static bool is_absent(const struct lanes *x, const struct lane *lane)
 {
-    struct ikv_page_cache *cache = x->store->cache;
-    struct ikv_page_pin pin;
-    bool absent = false;
-
-    const unsigned char *copy = ikv_page_cache_get(cache, lane->page, &pin);
-    if (copy && pin.verified) {
-        absent = lane_is_between(x, lane, copy, lane->guess);
-        x->run->stats.cached++;
-    } else if (page_is_intact(x, lane)) {
-        absent = lane_is_between(x, lane, lane->entries, lane->guess);
-        if (!copy && absent)
-            (void)ikv_page_cache_put(cache, lane->page, lane->entries, lane->count * x->stride,
-                                     true);
-    }
-    if (copy)
-        ikv_page_cache_release(&pin);
-    return absent;
+    if (!page_is_intact(x, lane) || !lane_is_between(x, lane))
+        return false;
+    ikv_map_set_verified(x->store->map, lane->page);
+    return true;
 }
 
 /* An item whose key is not in its page, if that is intact, says so until all keys are through:
