@@ -245,6 +245,8 @@ static const char *both_backends(const char *a, const char *b)
 {
     if (!a || !b || a == b)
         return a ? a : b;
+    if (strcmp(a, backend_names[0]) == 0)
+        return b;
     return backend_names[backend_set(a) | backend_set(b)];
 }
 
