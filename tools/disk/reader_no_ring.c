@@ -7,7 +7,9 @@
 int disk_ring_open(void **ret_ring, int fd, unsigned depth, uint32_t block, char *features,
                    size_t size, const char **ret_what)
 {
-    (void)ret_ring, (void)fd, (void)depth, (void)block, (void)features, (void)size;
+    (void)ret_ring, (void)fd, (void)depth, (void)block;
+    if (size > 0)
+        features[0] = '\0';
     *ret_what = "io_uring";
     return IKV_E_UNSUPPORTED;
 }
