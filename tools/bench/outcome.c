@@ -312,17 +312,22 @@ static void add_store_facts(const struct bench_outcome *outcome)
     report_fact_number(report, "draws", (double)outcome->subject->draws[0].count);
 }
 
-/* How it is known where answers came from: the last visit in each state. */
+/* How it is known where answers came from: the last visit in each state, or one that was not
+ * proved.
+ */
 static void add_proofs(const struct bench_outcome *outcome)
 {
     static const char *const names[] = {"warm_proof", "cold_proof", "direct_proof"};
+    bool failed[3] = {false};
     struct bench_place place;
 
     for (size_t i = 0; i < outcome->results->count; i++) {
         bench_place_at(outcome, i, &place);
-        if (place.result->visits > 0 && (place.result->proved[BENCH_UNPROVED] > 0 ||
-                                         i + 1 == outcome->results->count || place.point.batch > 1))
-            report_fact(outcome->report, names[place.setup.state], place.result->proof);
+        const bool fails = place.result->proved[BENCH_UNPROVED] > 0;
+        if (place.result->visits == 0 || (failed[place.setup.state] && !fails))
+            continue;
+        failed[place.setup.state] = fails;
+        report_fact(outcome->report, names[place.setup.state], place.result->proof);
     }
 }
 

@@ -272,6 +272,7 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
     struct callers_result called;
     struct cold cold;
     ikv_info before, after;
+    char proof[sizeof result->proof];
     double ceiling = 0;
     int status = STATUS_DONE;
 
@@ -294,8 +295,12 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
     if (status != STATUS_DONE)
         return status;
     ikv_store_info(opened->store, &after);
-    result->proved[prove(subject, opened->setup, point, &cold, &called, result->proof,
-                         sizeof result->proof)]++;
+    const enum bench_source source =
+        prove(subject, opened->setup, point, &cold, &called, proof, sizeof proof);
+    /* What failed is remembered. */
+    if (source == BENCH_UNPROVED || result->proved[BENCH_UNPROVED] == 0)
+        memcpy(result->proof, proof, sizeof proof);
+    result->proved[source]++;
     result->threads = opened->threads;
     result->fences = after.fences;
     add_visit(result, &called, ceiling,
