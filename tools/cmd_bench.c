@@ -29,7 +29,7 @@ static const struct option_spec specs[] = {
      "bypassed (default: direct,warm)"},
     {BENCH_OPTION_COLD, 0, "cold", NULL, "the same as --state cold"},
     {BENCH_OPTION_DIRECT, 0, "direct", NULL, "the same as --state direct"},
-    {BENCH_OPTION_BACKEND, 0, "backend", "LIST", "auto (default), pread, uring"},
+    {BENCH_OPTION_BACKEND, 0, "backend", "LIST", "auto (default), pread, uring, mmap"},
     {BENCH_OPTION_THREADS, 0, "threads", "LIST",
      "threads that look up, 1 to 1024 (default: as many as there\n"
      "are processors)"},
@@ -260,6 +260,8 @@ static int visit_setup(struct bench *bench, size_t number, size_t *order)
     int status = STATUS_DONE;
 
     bench_setup_at(&bench->plan, number, &setup);
+    if (setup.state == BENCH_DIRECT && setup.backend == IKV_BACKEND_MMAP)
+        return STATUS_DONE; /* there is no such thing */
     shuffle(&bench->random, order, points);
     for (size_t i = 0; i < points && status == STATUS_DONE; i++) {
         if (opened.store == NULL) {

@@ -23,7 +23,7 @@ out_has '# store: 20.0k keys of u64'
 out_has 'Lookups of uniform keys, 100 % of them present: medians of 2'
 [ "$(lines)" -eq 4 ] || fail 'not a line for each batch size'
 err_empty
-measure --state warm --batch 1,10 --backend auto,pread --threads 1,2 --callers 1,2 --probe page,entry \
+measure --state warm --batch 1,10 --backend auto,mmap --threads 1,2 --callers 1,2 --probe page,entry \
     --keys uniform,zipf,sequential,clustered --hit-ratio 0,0.5,1 --time 0.001 --repeat 1
 [ "$(lines)" -eq $((2 * 2 * 2 * 2 * 2 * 4 * 3)) ] || fail 'not a line for each combination'
 

@@ -137,6 +137,8 @@ static void note_stats(struct callers_counts *counts, const ikv_stats *stats)
     counts->bytes += stats->index_bytes + stats->record_bytes;
     counts->system_calls += stats->system_calls;
     counts->shards += stats->shards;
+    counts->mapped += stats->mapped;
+    counts->major_faults += stats->major_faults;
     if (counts->levels < stats->levels)
         counts->levels = stats->levels;
 }
@@ -151,6 +153,8 @@ void callers_counts_add(struct callers_counts *total, const struct callers_count
     total->bytes += one->bytes;
     total->system_calls += one->system_calls;
     total->shards += one->shards;
+    total->mapped += one->mapped;
+    total->major_faults += one->major_faults;
     if (total->levels < one->levels)
         total->levels = one->levels;
 }

@@ -25,6 +25,7 @@ struct callers_options {
  * take as long as a call. */
 struct callers_counts {
     uint64_t probes, cached, index_reads, records, record_reads, bytes, system_calls, shards;
+    uint64_t mapped, major_faults;
     uint32_t levels;
 };
 

@@ -30,6 +30,8 @@ static const struct report_column base_columns[] = {
     {"probes_per_key", "1/key", REPORT_LESS, 2, "probes"},
     {"predicted_probes_per_key", "1/key", REPORT_NEUTRAL, 2, "theory"},
     {"cached_per_key", "1/key", REPORT_NEUTRAL, 2, NULL},
+    {"mapped_per_key", "1/key", REPORT_NEUTRAL, 2, NULL},
+    {"major_faults_per_key", "1/key", REPORT_LESS, 4, NULL},
     {"bytes_per_key", "bytes", REPORT_LESS, 0, "B/key"},
     {"cpu_us_per_key", "us/key", REPORT_LESS, 2, "CPU"},
     {"system_calls_per_key", "1/key", REPORT_LESS, 3, "calls"},
@@ -200,8 +202,12 @@ static void set_per_key(const struct bench_place *place, struct report_row *row)
     const struct bench_result *result = place->result;
     const double keys = (double)result->keys;
 
-    report_set(row, "reads_per_key",
-               (double)(result->counts.index_reads + result->counts.record_reads) / keys);
+    report_set(
+        row, "reads_per_key",
+        (double)(result->counts.index_reads + result->counts.record_reads + result->counts.mapped) /
+            keys);
+    report_set(row, "mapped_per_key", (double)result->counts.mapped / keys);
+    report_set(row, "major_faults_per_key", (double)result->counts.major_faults / keys);
     report_set(row, "probes_per_key", (double)result->counts.probes / keys);
     report_set(row, "cached_per_key", (double)result->counts.cached / keys);
     report_set(row, "bytes_per_key", (double)result->counts.bytes / keys);

@@ -19,7 +19,7 @@ enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 #define SECONDS_MIN     0.001
 #define SECONDS_MAX     86400
 #define DRAW_SECONDS    5
-#define BACKEND_CHOICES "auto|pread|uring"
+#define BACKEND_CHOICES "auto|pread|uring|mmap"
 #define PROBE_CHOICES   "page|entry"
 
 /* ---------------------------------------------------------------- lists */
@@ -310,7 +310,7 @@ const char *bench_state_name(enum bench_state state)
 
 const char *bench_backend_name(ikv_backend backend)
 {
-    static const char *const names[] = {"auto", "pread", "uring"};
+    static const char *const names[] = {"auto", "pread", "uring", "mmap"};
     return names[backend];
 }
 

@@ -77,11 +77,28 @@ static struct theory_batch batch_of(const struct bench_subject *subject,
     return batch;
 }
 
+/* Through the mapping nothing is merged, no checksum is read beside its page, and no page is held
+ * besides. With all fences each key goes its own way: a page, and a record if it is present. */
+static void predict_mapped(struct theory_index *index, const struct theory_records *records,
+                           const struct theory_batch *batch, struct bench_prediction *prediction)
+{
+    struct theory_cost cost;
+
+    index->sums_on_disk = false;
+    theory_cost(index, records, batch, &cost);
+    prediction->probes_per_key = cost.probes / cost.keys;
+    prediction->reads_per_key = (cost.probes + cost.records) / cost.keys;
+    if (index->entry_probes || index->fences < theory_pages(index->pairs, index->stride))
+        return;
+    prediction->probes_per_key = 1;
+    prediction->reads_per_key = 1 + batch->present;
+}
+
 void bench_predict(const struct bench_subject *subject, const struct bench_setup *setup,
                    const struct bench_point *point, const struct bench_result *result,
                    struct bench_prediction *ret_prediction)
 {
-    const struct theory_index index = index_of(subject, setup, point, result);
+    struct theory_index index = index_of(subject, setup, point, result);
     const struct theory_records records = records_of(subject, setup);
     struct theory_batch batch = batch_of(subject, point);
     const bool partly_held =
@@ -90,6 +107,10 @@ void bench_predict(const struct bench_subject *subject, const struct bench_setup
 
     if (result->keys > 0) /* how the library cut batches */
         batch.shards = (double)result->counts.shards * (double)point->batch / (double)result->keys;
+    if (result->counts.mapped > result->counts.index_reads + result->counts.record_reads) {
+        predict_mapped(&index, &records, &batch, ret_prediction);
+        return;
+    }
     theory_cost(&index, &records, &batch, &cost);
     ret_prediction->probes_per_key = cost.probes / (double)point->batch;
     ret_prediction->reads_per_key =

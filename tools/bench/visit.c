@@ -151,7 +151,7 @@ bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_
 uint64_t bench_device_reads(const struct bench_subject *subject, const struct bench_setup *setup,
                             const struct bench_point *point, const struct callers_counts *counts)
 {
-    const uint64_t reads = counts->index_reads + counts->record_reads;
+    const uint64_t reads = counts->index_reads + counts->record_reads + counts->major_faults;
     const uint64_t each = bench_sums_on_disk(subject, setup, point) ? 2 : 1;
     const uint64_t needed = (counts->probes - counts->cached) * each + counts->records;
 

@@ -73,8 +73,8 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
 /* Whether a page's checksum is read beside it. */
 bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
                         const struct bench_point *point);
-/* Reads that the device saw. Cold, those do not count that were tried with what is in memory first,
- * and made once more by a worker. */
+/* Reads that the device saw, page faults included. Cold, those do not count that were tried with
+ * what is in memory first, and made once more by a worker. */
 uint64_t bench_device_reads(const struct bench_subject *subject, const struct bench_setup *setup,
                             const struct bench_point *point, const struct callers_counts *counts);
 
