@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* One subject, or two that take turns. */
 struct turns {
@@ -115,6 +116,19 @@ static void report_ratios(struct bench_state *state, const struct step *mine,
                   BENCH_VALUE);
 }
 
+/* Of the process. Minor ones map what the page cache has, major ones wait for the device. */
+static void report_faults(struct bench_state *state, const struct rusage *before)
+{
+    struct rusage now;
+
+    if (getrusage(RUSAGE_SELF, &now) != 0)
+        return;
+    bench_counter(state, "minor_faults_per_item", (double)(now.ru_minflt - before->ru_minflt),
+                  BENCH_PER_ITEM);
+    bench_counter(state, "major_faults_per_item", (double)(now.ru_majflt - before->ru_majflt),
+                  BENCH_PER_ITEM);
+}
+
 static void report(struct bench_state *state, const struct turns *turns,
                    const struct step totals[2], const struct process_io *since)
 {
@@ -148,12 +162,14 @@ static void run(struct bench_state *state)
     const struct turns *turns = bench_user(state);
     struct step totals[2] = {{0}};
     struct process_io start;
+    struct rusage before = {0};
     struct bench_error error;
     bool other_first = false;
 
     if (turns->subject->kind->report)
         turns->subject->kind->report(turns->subject, NULL);
     process_io_now(&start);
+    (void)getrusage(RUSAGE_SELF, &before);
     while (bench_keep_running(state)) {
         double seconds = 0;
         const int code = make_turn(turns, other_first, totals, &seconds, &error);
@@ -166,6 +182,7 @@ static void run(struct bench_state *state)
     }
     const struct process_io since = process_io_since(&start);
     report(state, turns, totals, &since);
+    report_faults(state, &before);
 }
 
 /* ---------------------------------------------------------------- registering */
