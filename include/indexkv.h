@@ -228,7 +228,10 @@ typedef struct ikv_engine ikv_engine; /* see section 5 */
  * and the touch, or, with AUTO, that the kernel drops a page just then that the disk can't give
  * back any more: then the process gets SIGBUS. Files that others may truncate while they are open
  * are better opened with IKV_OPEN_NO_MAP. (Replacing a file by rename, as writers of this library
- * do, is always safe.)
+ * do, is always safe.) A page of the index that was found intact is not verified again for 10
+ * seconds, unless the file was written to: a page that the disk gives back otherwise within that
+ * time can hide a key. The mapping takes address space, and a bit of memory for each page of the
+ * file.
  */
 typedef enum ikv_backend {
     IKV_BACKEND_AUTO = 0,
@@ -261,7 +264,8 @@ typedef struct ikv_open_options {
                               nothing. Fences and page checksums come first: with all of them a
                               lookup takes one read of the index and one of the record, with fewer
                               it takes more. (Plain v2 files have no fences: they are learned from
-                              what lookups read.) What is left holds pages of the index that were
+                              what lookups read.) Then a tree of the fences, for lookups in memory,
+                              9 bytes a page. What is left holds pages of the index that were
                               read: with room for all of them lookups come to one read a key. */
     ikv_backend backend;
     uint32_t flags;     /* IKV_OPEN_* */
@@ -513,8 +517,10 @@ typedef struct ikv_get_options {
  * `keys` must stay in place while the result is in use if match is IKV_EXACT (item.key points
  * there).
  *
- * A batch of more than a few keys is cut into shards and run by the workers of the store's engine,
- * while the calling thread waits; if the engine's queue is full, it waits for that, too.
+ * Keys that can be looked up in memory are, by the calling thread, if they are not very many. Of
+ * the rest, or if they are, a batch of more than a few keys is cut into shards and run by the
+ * workers of the store's engine, while the calling thread waits; if the engine's queue is full, it
+ * waits for that, too.
  *
  * Returns 0 if every key got another status than IKV_UNREADABLE. Otherwise: IKV_E_INVALID, -ENOMEM,
  * IKV_E_CANCELED (options.each asked for it, or the engine was closed), IKV_E_STATE (the result is
