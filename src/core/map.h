@@ -27,6 +27,7 @@ struct ikv_map {
     unsigned shift;        /* a page is 1 << shift bytes */
     uint64_t words;        /* of `resident` */
     _Atomic uint64_t *resident;
+    _Atomic uint64_t *seen; /* pages that were found resident once, without all their neighbours */
 
     /* Pages of the index whose checksums were found right, a bit each; NULL: none is noted. */
     _Atomic uint64_t *verified;
@@ -35,6 +36,7 @@ struct ikv_map {
     int64_t changed[2];              /* when the file was last changed: it was opened so */
     atomic_bool is_changed;          /* since then */
 
+    atomic_uint present;        /* answers in a row that a page is resident, up to some */
     atomic_uint absent;         /* answers in a row that a page is not resident */
     _Atomic uint64_t asked;     /* system calls made to ask */
     _Atomic uint64_t forgotten; /* times that all belief was given up */

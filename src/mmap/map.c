@@ -22,7 +22,8 @@ static int allocate(struct ikv_map *map)
     if (map->words > SIZE_MAX / sizeof *map->resident)
         return -ENOMEM;
     map->resident = calloc((size_t)map->words, sizeof *map->resident);
-    return map->resident ? 0 : -ENOMEM;
+    map->seen = calloc((size_t)map->words, sizeof *map->seen);
+    return map->resident && map->seen ? 0 : -ENOMEM;
 }
 
 static unsigned page_shift(void)
@@ -62,6 +63,7 @@ int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret)
         map->bytes = ikv_platform_map(fd, (size_t)size, &code);
     if (code < 0) {
         free((void *)map->resident);
+        free((void *)map->seen);
         free(map);
         return code;
     }
@@ -75,6 +77,7 @@ void ikv_map_free(struct ikv_map *map)
         return;
     (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
     free((void *)map->resident);
+    free((void *)map->seen);
     free((void *)map->verified);
     free(map);
 }
