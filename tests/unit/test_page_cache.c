@@ -22,7 +22,7 @@ static unsigned char scratch[PAGE_SIZE_MAX];
 
 static void too_little_memory_for_a_cache(void **state)
 {
-    const uint64_t memories[] = {0, 1, 64, 4096, 4 * 4096};
+    const uint64_t memories[] = {0, 1, 64, 4096, (uint64_t)4 * 4096};
     const uint64_t counts[] = {7, 1000, MANY};
     struct ikv_page_pin pin;
 
