@@ -2,7 +2,6 @@
 #include "queue.h"
 
 #include "indexkv.h"
-#include "platform.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -301,10 +300,10 @@ static inline __attribute__((always_inline)) void prefetch_next(const struct ikv
         return;
     const struct ikv_io_request *request = io->ops[number].request;
     const unsigned char *bytes = request->buffer;
-    IKV_PREFETCH(request->owner);
-    IKV_PREFETCH(bytes + PREFETCH_LINE);
+    __builtin_prefetch(request->owner);
+    __builtin_prefetch(bytes + PREFETCH_LINE);
     for (uint32_t at = 0; at < PREFETCH_MOST && at < request->length; at += PREFETCH_STEP)
-        IKV_PREFETCH(bytes + at);
+        __builtin_prefetch(bytes + at);
 }
 
 void ikv_queue_take(struct ikv_io *io)
