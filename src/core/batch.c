@@ -131,7 +131,8 @@ void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const v
         .items = result->items.bytes,
         .options = *options,
     };
-    if (store->map)
+    /* Single entries are probed to find out what reads cost. */
+    if (store->map && (options->probe == IKV_PROBE_PAGE || store->map->believes_all))
         look_at_map(result, count);
 }
 

@@ -97,7 +97,7 @@ int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
     code = ikv_result_begin(result, count);
     if (code == 0) {
         ikv_batch_begin(result, store, keys, count, &known);
-        if (!ikv_resident_suits(&result->batch))
+        if (count == 0 || !ikv_resident_suits(&result->batch))
             code = ikv_batch_prepare(result, count);
     }
     if (code < 0) {
