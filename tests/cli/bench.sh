@@ -43,6 +43,18 @@ awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
 measure --state warm --batch 5 --json -
 case $(head -c 10 "$out") in '{"schema":'*) ;; *) fail 'JSON does not go to standard output' ;; esac
 
+# Plots: a curve by batch, one by depth, and bars, whose names have signs in them that gnuplot knows.
+if command -v gnuplot >/dev/null; then
+    measure --state warm --batch 1,10 --plot 'by-%s.svg'
+    measure --state warm --batch 10 --depth 1,2 --plot depth.svg
+    measure --state warm --batch 10 --hit-ratio 0.5,1 --plot bars.svg
+    for plot in by-lookups-warm by-latency-warm depth bars; do
+        grep -q '</svg>' "$plot.svg" || fail "no plot: $plot"
+    done
+    grep -q '50 % present' bars.svg || fail 'a bar has another name'
+    err_empty
+fi
+
 # A seed gives the same keys: a batch of all of them takes just the same probes.
 for seed in 7 7 8; do
     measure --state warm --batch 2000 --draws 2000 --probe entry --seed $seed --csv seeded

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More in one plot nobody can read. */
+/* More in one plot nobody can read; and with more than two, what the device allows is left out. */
 #define CURVES_MOST 6
+#define BOUNDS_MOST 2
+#define BARS_MOST   24
 #define CDFS_MOST   12
 
 /* One curve, and beside it what the device allows. */
@@ -22,6 +24,21 @@ static bool is_by_depth(const struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
     return plan->batches.count == 1 && plan->depths.count > 1;
+}
+
+/* Nothing is: then the rows are bars. */
+static bool is_bars(const struct bench_outcome *outcome)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    return plan->batches.count == 1 && plan->depths.count == 1;
+}
+
+/* Curves of one state. */
+static size_t curves_of(const struct bench_outcome *outcome)
+{
+    const struct bench_plan *plan = outcome->subject->plan;
+    const size_t all = bench_setup_count(plan) * bench_point_count(plan) / plan->states.count;
+    return all / (is_by_depth(outcome) ? plan->depths.count : plan->batches.count);
 }
 
 /* The values of a row that differ between rows, but for that on the x axis: "uring, 2 threads". */
@@ -62,7 +79,7 @@ static void describe(const struct bench_outcome *outcome, const struct bench_pla
 
 /* NULL: there are enough already. */
 static struct curve *curve_of(struct plot *plot, struct curve *curves, size_t *count,
-                              const char *title, enum bench_state state)
+                              const char *title, bool bounded)
 {
     char bound[80];
 
@@ -75,7 +92,7 @@ static struct curve *curve_of(struct plot *plot, struct curve *curves, size_t *c
     (void)snprintf(curve->title, sizeof curve->title, "%s", title);
     curve->line = plot_line(plot, title);
     curve->bound = NULL;
-    if (state == BENCH_WARM)
+    if (!bounded)
         return curve;
     (void)snprintf(bound, sizeof bound, "%.60s: the device", title);
     curve->bound =
@@ -90,7 +107,8 @@ static void plot_rates(const struct bench_outcome *outcome, const struct report_
 {
     struct curve curves[CURVES_MOST];
     struct bench_place place;
-    size_t row = 0, count = 0;
+    const bool bounded = state != BENCH_WARM && curves_of(outcome) <= BOUNDS_MOST;
+    size_t row = 0, count = 0, bars = 0;
     char title[80];
 
     for (size_t i = 0; i < outcome->results->count && row < series->row_count; i++) {
@@ -101,7 +119,12 @@ static void plot_rates(const struct bench_outcome *outcome, const struct report_
         if (place.setup.state != state)
             continue;
         describe(outcome, &place, title, sizeof title);
-        const struct curve *curve = curve_of(plot, curves, &count, title, state);
+        if (is_bars(outcome)) {
+            if (bars++ < BARS_MOST)
+                plot_bar(plot, title, report_get(values, "lookups_per_second"));
+            continue;
+        }
+        const struct curve *curve = curve_of(plot, curves, &count, title, bounded);
         if (curve == NULL)
             continue;
         const double x = is_by_depth(outcome) ? place.setup.depth : (double)place.point.batch;
@@ -156,9 +179,14 @@ void bench_plots(const struct bench_outcome *outcome, const struct report_series
         if (!bench_list_has(&outcome->subject->plan->states, all[i].state))
             continue;
         struct plot *plot = plot_add(outcome->plots, all[i].name, all[i].title);
-        plot_axis(plot, PLOT_X,
-                  is_by_depth(outcome) ? "reads in flight (depth)" : "keys in a batch", PLOT_LOG2);
-        plot_axis(plot, PLOT_Y, "lookups a second", PLOT_LINEAR);
+        if (is_bars(outcome)) {
+            plot_axis(plot, PLOT_X, "lookups a second", PLOT_LINEAR);
+        } else {
+            plot_axis(plot, PLOT_X,
+                      is_by_depth(outcome) ? "reads in flight (depth)" : "keys in a batch",
+                      PLOT_LOG2);
+            plot_axis(plot, PLOT_Y, "lookups a second", PLOT_LINEAR);
+        }
         plot_rates(outcome, series, plot, all[i].state);
         plot = plot_add(outcome->plots, all[i].latency_name, all[i].latency_title);
         plot_axis(plot, PLOT_X, "time of a call (us)", PLOT_LOG10);

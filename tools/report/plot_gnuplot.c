@@ -13,15 +13,26 @@ static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"
 enum { COLOURS = sizeof colours / sizeof colours[0] };
 
 /* A text in gnuplot's single quotes, within which only they mean something. */
-static void quote(FILE *script, const char *text)
+static void quote_with(FILE *script, const char *text, const char *doubled)
 {
     fputc('\'', script);
     for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', script);
+        if (strchr(doubled, *text) != NULL)
+            fputc(*text, script);
         fputc(*text == '\n' ? ' ' : *text, script);
     }
     fputc('\'', script);
+}
+
+static void quote(FILE *script, const char *text)
+{
+    quote_with(script, text, "'");
+}
+
+/* Labels of tics are formats. */
+static void quote_tic(FILE *script, const char *text)
+{
+    quote_with(script, text, "'%");
 }
 
 bool plot_has_anything(const struct plot *plot)
@@ -199,7 +210,7 @@ static void write_bars(FILE *script, const struct plot *plot, size_t number)
             log ? range.high * 5 : range.high * 1.2, plot->bar_count);
     for (size_t i = 0; i < plot->bar_count; i++) {
         fputs(i ? ", " : "", script);
-        quote(script, plot->bars[i]);
+        quote_tic(script, plot->bars[i]);
         fprintf(script, " -%zu", i + 1);
     }
     fputs(
