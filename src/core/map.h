@@ -42,8 +42,10 @@ struct ikv_map {
     _Atomic uint64_t forgotten; /* times that all belief was given up */
 };
 
-/* Map a file that is open for reading. -errno. */
-int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret);
+struct stat;
+
+/* Map a file that is open for reading, and that fstat told this of. -errno. */
+int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map **ret);
 void ikv_map_free(struct ikv_map *map); /* NULL is allowed */
 
 /* How much of the mapping may be touched now: the file's size, if it was not cut since. One system

@@ -57,6 +57,7 @@ static int open_file(struct ikv_store *store, ikv_error *err)
     /* From here on it would make an io_uring answer EAGAIN instead of waiting for the disk. */
     if (fcntl(store->file.fd, F_SETFL, 0) != 0)
         return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
+    store->opened = st;
     store->file_size = (uint64_t)st.st_size;
     int code = identify(&st, &store->file.serial);
     if (code < 0)
@@ -288,7 +289,7 @@ static int map_file(struct ikv_store *store, const ikv_open_options *options, ik
     if (!all && (options->backend != IKV_BACKEND_AUTO || store->reads->direct ||
                  (options->flags & IKV_OPEN_NO_MAP)))
         return 0;
-    int code = ikv_map_new(store->file.fd, store->file_size, all, &store->map);
+    int code = ikv_map_new(store->file.fd, &store->opened, all, &store->map);
     if (code < 0 && (all || (options->flags & MAP_FLAGS)))
         return ikv_fail(err, code, IKV_AT_FILE(store->path), "mapping it");
     if (code < 0)

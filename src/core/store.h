@@ -53,6 +53,7 @@ struct ikv_store {
     uint64_t page_sums_offset;  /* 0: none */
     uint64_t block_sums_offset; /* 0: none */
 
+    struct stat opened;  /* what fstat told of the file when it was opened */
     struct ikv_map *map; /* of the file; NULL: there is none */
     bool locked;         /* what was preloaded stays in memory */
 

@@ -37,15 +37,14 @@ static unsigned page_shift(void)
 }
 
 /* The system answers truly to those who may write the file; who owns it can. */
-static bool may_ask_for_many(int fd)
+static bool may_ask_for_many(const struct stat *st)
 {
-    struct stat st;
-
-    return IKV_HAVE_MINCORE && fstat(fd, &st) == 0 && (st.st_uid == geteuid() || geteuid() == 0);
+    return IKV_HAVE_MINCORE && (st->st_uid == geteuid() || geteuid() == 0);
 }
 
-int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret)
+int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map **ret)
 {
+    const uint64_t size = st->st_size > 0 ? (uint64_t)st->st_size : 0;
     int code = 0;
 
     if (size == 0 || size > SIZE_MAX / 2)
@@ -57,7 +56,9 @@ int ikv_map_new(int fd, uint64_t size, bool believes_all, struct ikv_map **ret)
     map->size = size;
     map->believes_all = believes_all;
     map->shift = page_shift();
-    map->may_ask_for_many = may_ask_for_many(fd);
+    map->may_ask_for_many = may_ask_for_many(st);
+    map->changed[0] = (int64_t)st->st_ctim.tv_sec;
+    map->changed[1] = (int64_t)st->st_ctim.tv_nsec;
     code = allocate(map);
     if (code == 0)
         map->bytes = ikv_platform_map(fd, (size_t)size, &code);
@@ -84,12 +85,8 @@ void ikv_map_free(struct ikv_map *map)
 
 void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages)
 {
-    struct stat st;
-
-    if (index_pages == 0 || fstat(map->fd, &st) != 0)
+    if (index_pages == 0)
         return;
-    map->changed[0] = (int64_t)st.st_ctim.tv_sec;
-    map->changed[1] = (int64_t)st.st_ctim.tv_nsec;
     map->verified_words = (index_pages - 1) / 64 + 1;
     map->verified = calloc((size_t)map->verified_words, sizeof *map->verified);
 }
