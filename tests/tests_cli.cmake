@@ -23,6 +23,7 @@ if(TARGET indexkv_command)
       plain
       progress
       seek
+      seek_device
       seek_errors
       seek_plots
       signals
