@@ -71,13 +71,21 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
     return 0;
 }
 
+static struct ikv_map *usable_map(struct ikv_map *map, uint64_t *ret_present)
+{
+    *ret_present = map ? ikv_map_present(map) : 0;
+    /* What is missing is told by reading it, where there is something else to read with. */
+    return map && !map->believes_all && *ret_present < map->size ? NULL : map;
+}
+
 void ikv_batch_map(struct ikv_batch *batch)
 {
-    batch->map = batch->store->map;
-    batch->present = batch->map ? ikv_map_present(batch->map) : 0;
-    /* What is missing is told by reading it, where there is something else to read with. */
-    if (batch->map && !batch->map->believes_all && batch->present < batch->map->size)
-        batch->map = NULL;
+    batch->map = usable_map(batch->store->map, &batch->present);
+}
+
+void ikv_run_look_at_map(struct ikv_run *run)
+{
+    run->map = usable_map(run->batch->map, &run->present);
 }
 
 /*
@@ -209,18 +217,27 @@ static uint64_t fetched_most(const struct ikv_batch *batch, unsigned shards)
     return 2 * store->records_end + (shards - 1) * largest;
 }
 
+/* Repeated keys are not folded, so their records are copied as often as they are asked for; but in
+ * sum no more than this beyond what the file holds. */
+#define REPEATS_MAX ((uint64_t)64 << 20)
+
 int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards)
 {
+    const uint64_t copies = result->batch.store->records_end + REPEATS_MAX;
     const uint64_t n = result->count;
     int code = ikv_result_runs(result, shards);
 
     if (code < 0)
         return code;
+    atomic_store_explicit(&result->batch.copies, shards > 1 ? copies : 0, memory_order_relaxed);
     for (unsigned i = 0; i < shards; i++) {
         struct ikv_run *run = result->runs[result->run_first + i];
         run->is_resident = true;
         run->begin = (uint32_t)(n * i / shards);
         run->end = (uint32_t)(n * (i + 1) / shards);
+        run->budget = shards > 1 ? 0 : copies;
+        run->map = result->batch.map;
+        run->present = result->batch.present;
     }
     return 0;
 }

@@ -26,8 +26,9 @@ struct ikv_batch {
     struct ikv_pace *pace;        /* the store's */
     bool records_only;            /* there is no search: the hits are given */
 
-    struct ikv_map *map; /* through which what is resident is read; NULL: nothing is */
-    uint64_t present;    /* bytes of the file that the mapping may be touched in */
+    struct ikv_map *map;     /* through which what is resident is read; NULL: nothing is */
+    uint64_t present;        /* bytes of the file that the mapping may be touched in */
+    _Atomic uint64_t copies; /* bytes of records that shards in memory may still take for copies */
 
     size_t value_budget; /* when a shard's values take more, further ones are IKV_DEFERRED; 0: no
                             bound */

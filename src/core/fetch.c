@@ -66,14 +66,13 @@ static void measure(struct ikv_run *run, const struct ikv_slot *slot)
 bool ikv_read(struct ikv_run *run, struct ikv_slot *slot, struct ikv_slot_read *read, void *buffer,
               uint64_t offset, uint32_t size)
 {
-    const struct ikv_batch *batch = run->batch;
-    struct ikv_map *map = batch->map;
+    struct ikv_map *map = run->map;
 
     if (!map || (!map->believes_all && !ikv_map_ask(map, offset, size))) {
         ikv_window_read(run->window, slot, read, run->file, buffer, offset, size);
         return false;
     }
-    if (size > batch->present || offset > batch->present - size) {
+    if (size > run->present || offset > run->present - size) {
         ikv_window_answer(slot, read, NULL, size, IKV_E_TRUNCATED);
         return true;
     }
@@ -188,6 +187,8 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     run->window = window;
     run->file = batch->store->reads;
     run->next = NULL;
+    run->map = batch->map;
+    run->present = batch->present;
     run->fatal = 0;
     run->in_flight = run->pages_in_flight = 0;
     run->barrier_level = 0;
@@ -202,6 +203,8 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     if (window->backend->features)
         run->stats.ring_features = window->backend->features(window->io);
     begin_learning(run);
+    if (run->map)
+        ikv_faults_begin(run, run->search.keys.count);
     if (!batch->records_only)
         ikv_search_begin(&run->search);
 }
@@ -210,6 +213,8 @@ void ikv_run_finish(struct ikv_run *run)
 {
     struct ikv_stats *stats = &run->stats;
 
+    if (run->map)
+        ikv_faults_end(run, run->search.keys.count);
     if (run->batch->learner)
         ikv_learner_add(run->batch->learner, &run->learned, run->search.keys.count);
     for (uint32_t key = 0; key < run->search.keys.count; key++) {

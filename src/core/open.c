@@ -488,7 +488,9 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .direct = store->reads->direct,
         .locked = store->locked,
         .mapped = store->map ? store->map->size : 0,
-        .resident = store->map ? ikv_map_count(store->map) << store->map->shift : 0,
+        .resident = store->map
+                        ? ikv_min(ikv_map_count(store->map) << store->map->shift, store->file_size)
+                        : 0,
     };
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
 }

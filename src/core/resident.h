@@ -14,10 +14,6 @@
 /* Status inside the library: not answered yet. */
 #define IKV_PENDING 101
 
-/* So few keys take less than the system calls that tell how the mapping is doing, which are made
- * for them only now and then. */
-#define IKV_FEW_KEYS 8
-
 /* Whether it is worth trying for a batch whose fields are set. */
 bool ikv_resident_suits(const struct ikv_batch *batch);
 

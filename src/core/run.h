@@ -47,6 +47,13 @@ struct ikv_alone {
     uint32_t number;       /* of the chunk or the hit */
 };
 
+/* Waits for the disk, of a thread that touches the mapping (faults.c). */
+struct ikv_faults {
+    uint64_t began;  /* on ikv_platform_ticks */
+    uint64_t seen;   /* major faults of the thread when last looked at */
+    uint64_t thread; /* its ikv_thread_number; 0: there was no look yet */
+};
+
 struct ikv_job;
 
 struct ikv_run {
@@ -57,8 +64,8 @@ struct ikv_run {
     bool is_resident;
     uint32_t begin;
     uint32_t end;
-    uint32_t pending;     /* that it could not answer */
-    uint64_t faults_seen; /* major faults of the thread when last looked at, and 1; 0: never */
+    uint32_t pending; /* that it could not answer */
+    uint64_t budget;  /* bytes of records that may be copied, before more is taken of the batch's */
 
     /* or of the sorted ones. */
     struct ikv_search search; /* its arrays are slices of the batch's */
@@ -74,6 +81,11 @@ struct ikv_run {
     struct ikv_scratch latency;  /* ikv_latency: row 0 of records, row 1 + n of level n */
     uint32_t latency_rows;
     int fatal; /* no memory, canceled, ...: only wait for what is in flight */
+
+    /* The mapping, as far as it may be used: the batch's, or as a worker saw it when it began. */
+    struct ikv_map *map;
+    uint64_t present;
+    struct ikv_faults faults;
 
     /* Reading */
     struct ikv_window *window;
@@ -127,6 +139,14 @@ void ikv_run_finish(struct ikv_run *run);
 
 /* All of it on the calling thread. */
 void ikv_run_alone(struct ikv_run *run, struct ikv_window *window);
+
+/* A worker begins with a run some time after the batch did: see once more how long the file is. */
+void ikv_run_look_at_map(struct ikv_run *run);
+
+/* Around what touches the mapping, for so many keys: counts the faults, and tells the map. Shards
+ * that a worker has in flight at the same time count each other's. */
+void ikv_faults_begin(struct ikv_run *run, uint32_t keys);
+void ikv_faults_end(struct ikv_run *run, uint32_t keys);
 
 /* The first damage, or read error, that is met. `key` (stored form) may be NULL. */
 void ikv_problem_note(struct ikv_problem *problem, const struct ikv_store *store, int code,

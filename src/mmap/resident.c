@@ -13,10 +13,8 @@
  * way. */
 #define COPIED_MAX ((uint32_t)64 << 10)
 
-/* Repeated keys are not folded, so their records are copied as often as they are asked for; but in
- * sum no more than this beyond what the file holds: in a forged one all keys may have one record.
- */
-#define REPEATS_MAX ((uint64_t)64 << 20)
+/* Shards take so much at a time of what their batch may copy. */
+#define BUDGET_STEP ((uint64_t)1 << 20)
 
 /* Bytes of a record that are prefetched, at most. */
 #define AHEAD_MAX 512u
@@ -63,6 +61,24 @@ INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char 
     return true;
 }
 
+/* More of what all shards together may copy. */
+static bool get_budget(struct lanes *x, uint32_t size)
+{
+    _Atomic uint64_t *copies = &x->run->batch->copies;
+    const uint64_t want = ikv_max(size, BUDGET_STEP);
+    uint64_t left = atomic_load_explicit(copies, memory_order_relaxed);
+    uint64_t more;
+
+    do {
+        more = ikv_min(left, want);
+        if (x->budget + more < size)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(copies, &left, left - more,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    x->budget += more;
+    return true;
+}
+
 /* False: not to be answered here. */
 INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
 {
@@ -73,7 +89,8 @@ INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
     if (!ikv_map_believes(x->map, position, IKV_RECORD_HEADER_SIZE))
         return false;
     const uint32_t size = ikv_load32(record);
-    if (!ikv_record_size_possible(store, position, size) || size > COPIED_MAX || size > x->budget ||
+    if (!ikv_record_size_possible(store, position, size) || size > COPIED_MAX ||
+        (size > x->budget && !get_budget(x, size)) ||
         !ikv_map_believes(x->map, position, (uint64_t)IKV_RECORD_HEADER_SIZE + size))
         return false;
     const uint32_t value_size = size - store->surplus;
@@ -188,7 +205,7 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
     ikv_item *items = x->batch->items + begin;
     struct lane lanes[STEPS][GROUP];
     const uint32_t n = end - begin;
-    const uint32_t groups = (n + GROUP - 1) / GROUP;
+    const uint32_t groups = n / GROUP + (n % GROUP != 0);
 
     for (uint32_t g = 0; g < groups + STEPS - 1; g++) {
         if (g < groups)
@@ -274,7 +291,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .stride = store->index.stride,
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
-        .budget = store->records_end + REPEATS_MAX,
+        .budget = run->budget,
     };
 }
 
@@ -300,33 +317,27 @@ static void count_answers(struct ikv_run *run)
     stats->backend = stats->probes ? "mmap" : "none";
 }
 
-/* Whether belief was wrong. For a few keys the system is asked only if they took long. */
-static void note_faults(struct ikv_run *run, uint64_t began)
+/* The file is shorter than it was: nothing is touched. */
+static void leave_all(struct ikv_run *run)
 {
-    struct ikv_map *map = run->batch->store->map;
-    const uint64_t before = run->faults_seen;
-
-    if (run->end - run->begin <= IKV_FEW_KEYS && ikv_platform_ticks() - began < IKV_TICKS_LONG)
-        return;
-    run->faults_seen = 1 + ikv_platform_major_faults();
-    if (before == 0) /* this is the first look */
-        return;
-    run->stats.major_faults = run->faults_seen - before;
-    ikv_map_faulted(map, run->stats.major_faults, run->stats.mapped);
+    for (uint32_t i = run->begin; i < run->end; i++)
+        run->batch->items[i] = (ikv_item){NULL, NULL, 0, IKV_PENDING};
 }
 
 void ikv_resident_run(struct ikv_run *run)
 {
     struct lanes x = lanes_of(run);
     const enum shape shape = shape_of(x.key, x.word);
-    const uint64_t began = ikv_platform_ticks();
+    const uint32_t keys = run->end - run->begin;
 
-    if (run->end - run->begin > IKV_FEW_KEYS)
-        run->faults_seen = 1 + ikv_platform_major_faults();
-    (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
+    ikv_faults_begin(run, keys);
+    if (run->map && run->present == run->map->size)
+        (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
+    else
+        leave_all(run);
     if (run->fatal)
         return;
     prove_absence(&x, run->begin, run->end);
     count_answers(run);
-    note_faults(run, began);
+    ikv_faults_end(run, keys);
 }

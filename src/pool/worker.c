@@ -151,6 +151,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
     int fallback = 0;
 
     if (run->is_resident) {
+        ikv_run_look_at_map(run);
         ikv_resident_run(run);
         if (run->fatal)
             atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
@@ -166,6 +167,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
         return;
     }
     ikv_run_begin(run, window);
+    ikv_run_look_at_map(run);
     if (window == &worker->plain)
         run->file = own_file(worker, run->job->attachment->store);
     activate(worker, run);

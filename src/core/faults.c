@@ -1,0 +1,38 @@
+/* Waits for the disk that touches of the mapping caused: counted, and told to the map. */
+#define _GNU_SOURCE
+#include "run.h"
+
+/* So few keys take less than the system calls that tell how the mapping is doing, which are made
+ * for them only when they took long. */
+#define FEW_KEYS 8
+
+/* Faults of this thread since the last look. A run is not always the same thread's, and in the
+ * child of a fork a thread begins to count anew. */
+static uint64_t look(struct ikv_faults *faults)
+{
+    const uint64_t thread = ikv_thread_number();
+    const uint64_t now = ikv_platform_major_faults();
+    /* cppcheck-suppress unsignedLessThanZero ; where the system does not tell, none are known */
+    const bool known = faults->thread == thread && now >= faults->seen;
+    const uint64_t since = known ? now - faults->seen : 0;
+
+    faults->thread = thread;
+    faults->seen = now;
+    return since;
+}
+
+void ikv_faults_begin(struct ikv_run *run, uint32_t keys)
+{
+    run->faults.began = ikv_platform_ticks();
+    if (keys > FEW_KEYS)
+        (void)look(&run->faults);
+}
+
+void ikv_faults_end(struct ikv_run *run, uint32_t keys)
+{
+    if (run->stats.mapped == 0 ||
+        (keys <= FEW_KEYS && ikv_platform_ticks() - run->faults.began < IKV_TICKS_LONG))
+        return;
+    run->stats.major_faults = look(&run->faults);
+    ikv_map_faulted(run->map, run->stats.major_faults, run->stats.mapped);
+}

@@ -1,0 +1,118 @@
+#include "map_fixture.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int map_group_setup(void **state)
+{
+    tmpdir *dir = must_malloc(sizeof *dir);
+
+    tmpdir_make(dir);
+    *state = dir;
+    return 0;
+}
+
+int map_group_teardown(void **state)
+{
+    tmpdir_remove(*state);
+    free(*state);
+    return 0;
+}
+
+/* The page of an address of the mapping. */
+static unsigned char *page_at(const ikv_store *store, uint64_t offset)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    return (unsigned char *)(uintptr_t)store->map->bytes + offset / page * page;
+}
+
+size_t map_count_pages(const ikv_store *store, uint64_t offset, uint64_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return (size_t)(page_at(store, offset + size - 1) - page_at(store, offset)) / page + 1;
+}
+
+size_t map_count_resident(const ikv_store *store, uint64_t offset, uint64_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t pages = map_count_pages(store, offset, size);
+    unsigned char *vector = must_malloc(pages);
+    size_t count = 0;
+
+    if (mincore(page_at(store, offset), pages * page, vector) != 0)
+        test_die("mincore");
+    for (size_t i = 0; i < pages; i++)
+        count += vector[i] & 1;
+    free(vector);
+    return count;
+}
+
+void map_try_to_drop(const ikv_store *store, uint64_t offset, uint64_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *start = page_at(store, offset);
+    const size_t length = map_count_pages(store, offset, size) * page;
+
+    /* What a process has mapped is kept. */
+    (void)madvise(start, length, MADV_DONTNEED);
+    (void)posix_fadvise(store->file.fd, (off_t)(start - store->map->bytes), (off_t)length,
+                        POSIX_FADV_DONTNEED);
+}
+
+void map_drop(const ikv_store *store, uint64_t offset, uint64_t size)
+{
+    (void)fsync(store->file.fd);
+    for (int tries = 0; tries < 1000; tries++) {
+        map_try_to_drop(store, offset, size);
+        if (map_count_resident(store, offset, size) == 0)
+            return;
+        (void)usleep(1000); /* some CPU has them still in its list of what was used last */
+    }
+    (void)fprintf(stderr, "the file system does not drop pages\n");
+    exit(77);
+}
+
+void map_warm(const ikv_store *store, uint64_t offset, uint64_t size)
+{
+    unsigned char byte;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    for (uint64_t at = offset / page * page; at < offset + size && at < store->file_size;
+         at += page)
+        if (pread(store->file.fd, &byte, 1, (off_t)at) != 1)
+            test_die("reading %s", store->path);
+}
+
+void map_believe(const ikv_store *store, uint64_t word)
+{
+    for (uint64_t i = 0; i < store->map->words; i++)
+        atomic_store(&store->map->resident[i], word);
+}
+
+void map_believe_garbage(const ikv_store *store, rng_state *rng)
+{
+    for (uint64_t i = 0; i < store->map->words; i++)
+        atomic_store(&store->map->resident[i], rng_next(rng));
+}
+
+void map_make(const char *path, uint64_t count, size_t size, uint32_t flags, store_model *ret_model)
+{
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    unsigned char *value = must_malloc(size);
+    rng_state rng = {count + size};
+
+    model_init(ret_model, IKV_KEY_U64);
+    for (uint64_t key = 0; key < count; key++) {
+        rng_fill(&rng, value, size);
+        model_add(ret_model, &key, value, size);
+    }
+    model_sort(ret_model, MODEL_KEEP_ALL);
+    options.flags = flags;
+    store_write(path, ret_model, &options);
+    free(value);
+}

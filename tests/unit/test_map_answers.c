@@ -1,0 +1,208 @@
+/*
+ * Lookups in memory against the naive model: every type of keys, match, shape of batch, in stores
+ * of ours and plain ones, with and without fences; with right beliefs and with random ones; also
+ * with keys that lie unevenly, alike in their first word, at the ends of their range.
+ */
+#include "map_fixture.h"
+
+#include "hostkey.h"
+#include "scale.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const ikv_key_type types[] = {
+    IKV_KEY_U8,        IKV_KEY_U16,       IKV_KEY_U32,      IKV_KEY_U64,      IKV_KEY_U128,
+    IKV_KEY_I8,        IKV_KEY_I16,       IKV_KEY_I32,      IKV_KEY_I64,      IKV_KEY_I128,
+    IKV_KEY_BYTES(1),  IKV_KEY_BYTES(7),  IKV_KEY_BYTES(8), IKV_KEY_BYTES(9), IKV_KEY_BYTES(16),
+    IKV_KEY_BYTES(20), IKV_KEY_BYTES(128)};
+#define TYPES (sizeof(types) / sizeof(types[0]))
+
+static const engine_way ways[] = {{"auto", IKV_BACKEND_AUTO, 0},
+                                  {"mmap", IKV_BACKEND_MMAP, 0},
+                                  {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP}};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static ikv_store *open_with(const char *path, ikv_key_type type, const engine_way *way,
+                            uint64_t memory, uint32_t stride, ikv_engine *engine)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    options.key_type = type;
+    options.backend = way->backend;
+    options.flags = way->flags;
+    options.index_memory = memory;
+    options.stride = stride;
+    options.engine = engine;
+    assert_ok(ikv_open(path, &options, &store, &err), &err);
+    return store;
+}
+
+static void check_batches(ikv_store *store, const store_model *model, rng_state *rng)
+{
+    ikv_result *result = NULL;
+
+    assert_ok(ikv_result_new(&result), NULL);
+    for (int shape = 0; shape < BATCH_SHAPES; shape++) {
+        size_t count;
+        unsigned char *keys = batch_keys(model, rng, (batch_shape)shape, 200, &count);
+
+        /* The one that was noticed first, then again when belief has come. */
+        for (int round = 0; round < 2; round++)
+            for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
+                if (store->map && rng_below(rng, 4) == 0)
+                    map_believe_garbage(store, rng);
+                assert_batch(store, model, keys, count, (ikv_match)match, result);
+            }
+        for (size_t i = 0; i < count && i < 20; i++)
+            assert_get(store, model, keys + i * hostkey_width(model->type), IKV_EXACT, result);
+        free(keys);
+    }
+    ikv_result_free(result);
+}
+
+static void check_store(const char *path, const store_model *model, uint32_t stride,
+                        ikv_engine *engine, rng_state *rng)
+{
+    static const uint64_t memories[] = {0, 1}; /* all that there is, and nothing */
+
+    for (size_t w = 0; w < WAYS; w++)
+        for (size_t m = 0; m < 2; m++) {
+            ikv_store *store = open_with(path, model->type, &ways[w], memories[m], stride, engine);
+            check_batches(store, model, rng);
+            ikv_close(store);
+        }
+}
+
+static void check_type(const char *path, ikv_key_type type, model_keys shape, size_t count,
+                       ikv_engine *engine, rng_state *rng)
+{
+    for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN)
+        for (uint32_t stride = 0; stride <= 24; stride += 24) {
+            ikv_writer_options options = store_options(type);
+            store_model model;
+
+            if (stride && (!flags || hostkey_width(type) != 16 || type == IKV_KEY_BYTES(16)))
+                continue;
+            model_init(&model, type);
+            model_fill(&model, rng, count, shape, MODEL_SIZES_SMALL);
+            options.flags = flags;
+            options.stride = stride;
+            store_write(path, &model, &options);
+            check_store(path, &model, stride, engine, rng);
+            model_free(&model);
+        }
+}
+
+static void every_type(void **state)
+{
+    char *path = tmpdir_file(*state, "store");
+    ikv_engine *engine = engine_make(2, 0, 0, 0);
+    rng_state rng = {11};
+
+    for (size_t t = 0; t < TYPES; t++)
+        /* Even ones, and one of the other shapes. */
+        for (size_t shape = 0; shape <= 3; shape += shape > 0 ? 4 : 1 + t % 3)
+            check_type(path, types[t], (model_keys)shape, test_scaled(600), engine, &rng);
+    ikv_engine_close(engine);
+    free(path);
+}
+
+static void few_keys(void **state)
+{
+    static const size_t counts[] = {0, 1, 7, 9};
+    char *path = tmpdir_file(*state, "few");
+    ikv_engine *engine = engine_make(1, 0, 0, 0);
+    rng_state rng = {12};
+
+    for (size_t t = 0; t < TYPES; t++)
+        for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
+            check_type(path, types[t], MODEL_KEYS_CLUSTERED, counts[c], engine, &rng);
+    ikv_engine_close(engine);
+    free(path);
+}
+
+/* More keys than the calling thread takes alone, so shards in memory and shards of the rest. */
+static void large_batches(void **state)
+{
+    static const ikv_key_type large[] = {IKV_KEY_U32, IKV_KEY_I64, IKV_KEY_U128, IKV_KEY_BYTES(20)};
+    char *path = tmpdir_file(*state, "large");
+    ikv_engine *engine = engine_make(2, 0, 0, 0);
+    ikv_result *result = NULL;
+    rng_state rng = {13};
+
+    assert_ok(ikv_result_new(&result), NULL);
+    for (size_t t = 0; t < 4; t++) {
+        store_model model;
+
+        engine_fill(path, large[t], 0, test_scaled(12000), MODEL_SIZES_SMALL, t, &model);
+        for (size_t w = 0; w < WAYS; w++) {
+            ikv_store *store = open_with(path, large[t], &ways[w], 0, 0, engine);
+            for (int shape = BATCH_MIXED; shape < BATCH_SHAPES; shape++) {
+                size_t count;
+                unsigned char *keys =
+                    batch_keys(&model, &rng, (batch_shape)shape, test_scaled(18000), &count);
+                if (store->map)
+                    map_believe_garbage(store, &rng);
+                for (int round = 0; round < 2; round++)
+                    assert_batch(store, &model, keys, count, IKV_EXACT, result);
+                free(keys);
+            }
+            ikv_close(store);
+        }
+        model_free(&model);
+    }
+    ikv_result_free(result);
+    ikv_engine_close(engine);
+    free(path);
+}
+
+/* A tree of three levels and more, whose keys are powers: where interpolation is always wrong; and
+ * with all bits set, where the tree has its end. */
+static void uneven_keys(void **state)
+{
+    enum { COUNT = 25000 };
+    const ikv_writer_options writing = store_options(IKV_KEY_U64);
+    char *path = tmpdir_file(*state, "uneven");
+    ikv_engine *engine = engine_make(2, 0, 0, 0);
+    store_model model;
+    rng_state rng = {14};
+
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        /* 63 stretches, each as dense as its place allows, and one at the very end. */
+        const uint64_t stretch = i % 64;
+        const uint64_t key = stretch == 63 ? UINT64_MAX - i / 64
+                                           : (UINT64_C(1) << stretch) + i / 64 * (stretch > 20);
+        if (stretch <= 20 && i >= 64)
+            continue;
+        model_add(&model, &key, &i, sizeof i);
+    }
+    (void)model_sort(&model, MODEL_KEEP_FIRST);
+    ikv_writer_options options = writing;
+    options.on_duplicate = IKV_DUPLICATES_FIRST;
+    store_write(path, &model, &options);
+    check_store(path, &model, 0, engine, &rng);
+    model_free(&model);
+    ikv_engine_close(engine);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type),
+        cmocka_unit_test(few_keys),
+        cmocka_unit_test(large_batches),
+        cmocka_unit_test(uneven_keys),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}

@@ -1,0 +1,259 @@
+/*
+ * Damaged stores looked up in memory: through auto and mmap every key has the status that it has
+ * with pread, none that is there is missing, no value is wrong. (Which entries of a
+ * page that is out of order a search comes to depends on where it begins, with pread, too, on the
+ * other keys of the batch. One that it comes to may be found, since its record proves itself; the
+ * others are corrupt.)
+ */
+#include "map_fixture.h"
+
+#include "scale.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAIRS 300u /* two pages of the index */
+#define KEYS  (2 * PAIRS + 1)
+
+static const engine_way ways[] = {
+    {"pread", IKV_BACKEND_PREAD, 0}, /* what the others are held against */
+    {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
+    {"mmap", IKV_BACKEND_MMAP, 0},
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+struct fixture {
+    char *whole;
+    char *path;
+    store_model model;
+    ikv_engine *engine;
+    ikv_result *results[WAYS];
+    uint64_t keys[KEYS];
+    uint64_t index_start;
+    uint64_t size;
+};
+
+/* Keys are 3, 5, 7, ...: even ones are absent, each next to one that is there. */
+static void set_up(void **state, struct fixture *ret)
+{
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    unsigned char value[24];
+    rng_state rng = {21};
+    ikv_info info;
+
+    ret->whole = tmpdir_file(*state, "whole");
+    ret->path = tmpdir_file(*state, "damaged");
+    model_init(&ret->model, IKV_KEY_U64);
+    for (uint64_t i = 0; i < PAIRS; i++) {
+        const uint64_t key = 3 + 2 * i;
+        rng_fill(&rng, value, sizeof value);
+        model_add(&ret->model, &key, value, i % sizeof value);
+    }
+    model_sort(&ret->model, MODEL_KEEP_ALL);
+    store_write(ret->whole, &ret->model, &options);
+    for (uint64_t i = 0; i < KEYS; i++)
+        ret->keys[i] = 2 + i;
+    rng_shuffle(&rng, ret->keys, KEYS, sizeof ret->keys[0]);
+    ret->engine = engine_make(1, 0, 0, 0);
+    for (size_t w = 0; w < WAYS; w++)
+        assert_ok(ikv_result_new(&ret->results[w]), NULL);
+    ikv_store *store = engine_open(ret->whole, 0, &ways[0], ret->engine);
+    ikv_store_info(store, &info);
+    ret->index_start = info.index_start;
+    ret->size = info.file_size;
+    assert_int_equal(info.index_pages, 2);
+    ikv_close(store);
+}
+
+static void tear_down(struct fixture *fixture)
+{
+    for (size_t w = 0; w < WAYS; w++)
+        ikv_result_free(fixture->results[w]);
+    ikv_engine_close(fixture->engine);
+    model_free(&fixture->model);
+    free(fixture->whole);
+    free(fixture->path);
+}
+
+static void assert_status(const struct fixture *fixture, size_t w, size_t i, const ikv_item *item,
+                          const char *what, uint64_t where)
+{
+    const int expected = ikv_result_items(fixture->results[0])[i].status;
+
+    const bool either = (item->status == IKV_FOUND && expected == IKV_CORRUPT) ||
+                        (item->status == IKV_CORRUPT && expected == IKV_FOUND);
+
+    if (item->status != expected && !either)
+        fail_msg("%s at %llu, %s: key %llu has status %d, with pread %d", what,
+                 (unsigned long long)where, ways[w].name, (unsigned long long)fixture->keys[i],
+                 item->status, expected);
+    if (item->status != IKV_CORRUPT &&
+        !item_is_right(&fixture->model, &fixture->keys[i], IKV_EXACT, item))
+        fail_msg("%s at %llu, %s: key %llu is wrong", what, (unsigned long long)where, ways[w].name,
+                 (unsigned long long)fixture->keys[i]);
+}
+
+/* All keys of the damaged file in one batch, and some one by one, twice: what is kept after the
+ * first time changes nothing. Returns how many are corrupt. */
+static size_t compare(struct fixture *fixture, const char *what, uint64_t where)
+{
+    size_t corrupt = 0;
+
+    for (size_t w = 0; w < WAYS; w++) {
+        ikv_error err;
+        ikv_store *store = engine_open(fixture->path, 0, &ways[w], fixture->engine);
+
+        for (int round = 0; round < 2; round++) {
+            assert_ok(ikv_get_many(store, fixture->keys, KEYS, NULL, fixture->results[w], &err),
+                      &err);
+            corrupt = (size_t)ikv_result_stats(fixture->results[w])->corrupt;
+            assert_int_equal(ikv_result_problem(fixture->results[w]) != NULL, corrupt > 0);
+            for (size_t i = 0; i < KEYS; i++)
+                assert_status(fixture, w, i, &ikv_result_items(fixture->results[w])[i], what,
+                              where);
+        }
+        for (size_t i = w > 0 ? where % 7 : KEYS; i < KEYS; i += 31) {
+            ikv_result *one = NULL;
+            assert_ok(ikv_result_new(&one), NULL);
+            (void)!ikv_get(store, &fixture->keys[i], NULL, one, &err);
+            assert_status(fixture, w, i, ikv_result_items(one), what, where);
+            ikv_result_free(one);
+        }
+        ikv_close(store);
+    }
+    return corrupt;
+}
+
+/* One bit of each byte, in turn. */
+static void bits_of_the_index(void **state)
+{
+    struct fixture fixture;
+    const uint64_t end = PAIRS * 16;
+    size_t corrupt = 0;
+
+    set_up(state, &fixture);
+    file_copy(fixture.whole, fixture.path);
+    /* Every byte of some entries in each page: the first, the last, and in between; then one of
+     * each 7th entry. */
+    for (uint64_t at = 0; at < end; at++) {
+        const uint64_t entry = at / 16;
+        const bool all =
+            entry < 2 || entry == 100 || (entry >= 255 && entry < 258) || entry == PAIRS - 1;
+        if (!all && (entry % 7 || at % 16 != entry / 7 % 16))
+            continue;
+        const uint64_t bit = (fixture.index_start + at) * 8 + at * 5 % 8;
+        file_flip_bit(fixture.path, bit);
+        corrupt += compare(&fixture, "a bit of the index", at);
+        file_flip_bit(fixture.path, bit);
+    }
+    assert_true(corrupt > 1000);
+    tear_down(&fixture);
+}
+
+static void bits_of_records(void **state)
+{
+    struct fixture fixture;
+
+    set_up(state, &fixture);
+    file_copy(fixture.whole, fixture.path);
+    for (uint64_t at = 24; at < 24 + 40 * 20; at += 3) {
+        const uint64_t bit = at * 8 + at * 5 % 8;
+        file_flip_bit(fixture.path, bit);
+        assert_int_equal(compare(&fixture, "a bit of a record", at), 1);
+        file_flip_bit(fixture.path, bit);
+    }
+    tear_down(&fixture);
+}
+
+/* Two entries of a page in each other's places, or one twice; positions exchanged. */
+static void entries_in_wrong_places(void **state)
+{
+    struct fixture fixture;
+    rng_state rng = {22};
+
+    set_up(state, &fixture);
+    for (int round = 0; round < 40; round++) {
+        unsigned char a[16];
+        unsigned char b[16];
+        const uint64_t i = rng_below(&rng, PAIRS);
+        const uint64_t j = (i + 1 + rng_below(&rng, PAIRS - 1)) % PAIRS;
+        const size_t from = round % 3 == 1 ? 8 : 0; /* only positions */
+        size_t size;
+        unsigned char *bytes = file_read(fixture.whole, &size);
+
+        memcpy(a, bytes + fixture.index_start + i * 16, 16);
+        memcpy(b, bytes + fixture.index_start + j * 16, 16);
+        memcpy(bytes + fixture.index_start + i * 16 + from, b + from, 16 - from);
+        if (round % 3 != 2)
+            memcpy(bytes + fixture.index_start + j * 16 + from, a + from, 16 - from);
+        file_write(fixture.path, bytes, size);
+        assert_true(compare(&fixture, "entries exchanged", (uint64_t)round) > 0);
+        free(bytes);
+    }
+    tear_down(&fixture);
+}
+
+/* Every entry points at the same record: only one key's answer can be in it. */
+static void all_entries_point_at_one_record(void **state)
+{
+    struct fixture fixture;
+    size_t size;
+
+    set_up(state, &fixture);
+    unsigned char *bytes = file_read(fixture.whole, &size);
+    for (uint64_t i = 0; i < PAIRS; i++)
+        memcpy(bytes + fixture.index_start + i * 16 + 8, bytes + fixture.index_start + 5 * 16 + 8,
+               8);
+    file_write(fixture.path, bytes, size);
+    assert_true(compare(&fixture, "one record", 0) >= PAIRS - 1);
+    free(bytes);
+    tear_down(&fixture);
+}
+
+/* A bit goes wrong while the store is open, after everything was found right. */
+static void damage_under_an_open_store(void **state)
+{
+    struct fixture fixture;
+    ikv_error err;
+
+    set_up(state, &fixture);
+    for (size_t w = 1; w < WAYS; w++)
+        for (uint64_t at = 8; at < PAIRS * 16; at += 16 * 29 + 1) {
+            file_copy(fixture.whole, fixture.path);
+            ikv_store *store = engine_open(fixture.path, 0, &ways[w], fixture.engine);
+            for (int round = 0; round < 2; round++)
+                assert_batch(store, &fixture.model, fixture.keys, KEYS, IKV_EXACT,
+                             fixture.results[w]);
+            /* The clock by which file systems date changes is a coarse one. */
+            (void)usleep(20000);
+            file_flip_bit(fixture.path, (fixture.index_start + at) * 8 + at % 8);
+            for (int round = 0; round < 2; round++) {
+                assert_ok(ikv_get_many(store, fixture.keys, KEYS, NULL, fixture.results[w], &err),
+                          &err);
+                for (size_t i = 0; i < KEYS; i++) {
+                    const ikv_item *item = &ikv_result_items(fixture.results[w])[i];
+                    if (item->status != IKV_CORRUPT)
+                        assert_item(&fixture.model, &fixture.keys[i], IKV_EXACT, item);
+                }
+            }
+            ikv_close(store);
+        }
+    tear_down(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_of_the_index),
+        cmocka_unit_test(bits_of_records),
+        cmocka_unit_test(entries_in_wrong_places),
+        cmocka_unit_test(all_entries_point_at_one_record),
+        cmocka_unit_test(damage_under_an_open_store),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
