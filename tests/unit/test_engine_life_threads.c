@@ -18,6 +18,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,6 +49,7 @@ static struct round {
     atomic_uint called;
     atomic_uint submitted;
     atomic_uint canceled;
+    atomic_bool closed; /* the engine */
 } current;
 
 /* ---------------------------------------------------------------- what came of a batch */
@@ -132,12 +134,14 @@ static void crew_end(struct crew *crew)
     (void)pthread_barrier_destroy(&crew->end);
 }
 
-/* Look up until the engine is closed. */
+/* Look up until the engine is closed. What is in memory can be looked up without it. */
 static void look_up(member *self)
 {
+    bool closed = false;
     int code = 0;
 
-    while (code == 0) {
+    while (code == 0 && !(closed && ikv_result_stats(self->results[0])->mapped > 0)) {
+        closed = atomic_load(&current.closed);
         code = ikv_get_many(current.store, world.keys, KEYS, NULL, self->results[0], NULL);
         judge(self->results[0], code);
     }
@@ -233,6 +237,7 @@ static void run_rounds(member_role what, enum ending ending, uint32_t queue)
         if (ending == CLOSE_ENGINE_AT_ONCE) {
             linger(&rng);
             ikv_engine_close(current.engine);
+            atomic_store(&current.closed, true);
         }
         (void)pthread_barrier_wait(&crew.end);
         ikv_close(current.store);
