@@ -106,6 +106,12 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     const uint32_t chunk = ikv_search_next(&run->search, &number);
     probe(run, chunk);
     run->stats.cached++;
+    /* Lookups in memory need to know whether the page cache has it, too; nobody else would ask. */
+    if (run->map) {
+        const uint64_t offset = ikv_page_offset(run->batch->index, number);
+        (void)ikv_map_ask(run->map, offset,
+                          ikv_page_offset(run->batch->index, number + 1) - offset);
+    }
     set_page(run, number, entries, checksum_of(run, NULL, number), &page);
     page.verified = pin.verified;
     if (!feed_page(run, chunk, &page))

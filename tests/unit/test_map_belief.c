@@ -82,9 +82,10 @@ static void all_is_believed_while_nothing_is_there(void **state)
         set_up(state, searches[i].flags, VALUE, &fixture);
         map_believe(fixture.store, UINT64_MAX);
         const ikv_stats *stats = look_up(&fixture, 0, PAIRS, searches[i].match);
-        assert_int_equal(reads(stats), 0);
+        if (stats->shards == 1) /* one may give up what another has not touched yet */
+            assert_int_equal(reads(stats), 0);
         /* 4 records a page, and the index: each page was waited for once. */
-        assert_in_range(stats->major_faults, PAIRS / 5, PAIRS);
+        assert_in_range(stats->major_faults, PAIRS / 10, PAIRS);
         const uint64_t times = forgotten(&fixture);
         assert_in_range(times, 1, stats->shards);
         /* They are there now, and belief is right again at once. */
@@ -170,9 +171,60 @@ static void belief_recovers_within_two_batches(void **state)
             stats = look_up(&fixture, 0, PAIRS, searches[i].match);
             assert_int_equal(stats->major_faults, 0);
             assert_int_equal(reads(stats), 0);
+            if (i == 0) /* without a search: pages of the index that are held are believed, too */
+                assert_int_equal(stats->mapped, 2 * PAIRS);
         }
         tear_down(&fixture);
     }
+}
+
+/* The index was read when nothing was in memory, and is held by the store since then. Once the page
+ * cache has it, too, it is believed, although nobody reads it any more. */
+static void an_index_that_is_held_is_believed(void **state)
+{
+    enum { MANY = 60000 };
+    const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
+    char *path = tmpdir_file(*state, "held");
+    uint64_t *keys = must_malloc(MANY * sizeof *keys);
+    ikv_result *result = NULL;
+    store_model model;
+
+    map_make(path, MANY, 8, 0, &model);
+    for (uint64_t i = 0; i < MANY; i++)
+        keys[i] = i;
+    ikv_store *store = engine_open(path, 0, &way, NULL);
+    assert_ok(ikv_result_new(&result), NULL);
+    map_drop(store, 0, store->file_size);
+    for (int round = 0; round < 3; round++) {
+        if (round == 1)
+            map_warm(store, 0, store->file_size);
+        assert_batch(store, &model, keys, MANY, IKV_EXACT, result);
+        if (round == 0)
+            assert_true(ikv_result_stats(result)->index_reads > 0);
+    }
+    assert_int_equal(ikv_result_stats(result)->mapped, 2 * MANY);
+    ikv_result_free(result);
+    ikv_close(store);
+    model_free(&model);
+    free(keys);
+    free(path);
+}
+
+/* Whether what was warmed is there still: other programs may drop it. If not, it is warmed again.
+ */
+static bool keep_half_warm(const struct fixture *fixture, uint64_t half)
+{
+    const ikv_store *store = fixture->store;
+    const uint64_t index = store->index.index_start;
+    const uint64_t rest = store->file_size - index;
+    const bool kept = map_count_resident(store, 0, half) == map_count_pages(store, 0, half) &&
+                      map_count_resident(store, index, rest) == map_count_pages(store, index, rest);
+
+    if (!kept) {
+        map_warm(store, 0, half);
+        map_warm(store, index, rest);
+    }
+    return kept;
 }
 
 /* Half of the records are in memory and looked up again and again; of the others, none of which is,
@@ -181,33 +233,34 @@ static void half_is_there(void **state)
 {
     enum { STEP = 50 };
     struct fixture fixture;
-    struct rusage before;
-    struct rusage after;
+    unsigned batches = 0; /* since something was dropped */
 
-    set_up(state, 0, 5000, &fixture); /* no two cold records in one page, but for its neighbours */
+    set_up(state, 0, 5000, &fixture); /* cold records share pages with their neighbours only */
     const uint64_t half = 24 + (uint64_t)PAIRS / 2 * (8 + 5000 + 4);
-    map_warm(fixture.store, 0, half);
-    map_warm(fixture.store, fixture.store->index.index_start,
-             fixture.store->file_size - fixture.store->index.index_start);
     uint64_t keys[2 * STEP];
     for (uint64_t i = 0; i < STEP; i++)
         keys[i] = i * (PAIRS / 2 / STEP);
-    assert_batch(fixture.store, &fixture.model, keys, STEP, IKV_EXACT, fixture.result);
-    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    (void)keep_half_warm(&fixture, half);
     for (uint64_t cold = PAIRS / 2 + 2; cold + 4 * (uint64_t)STEP < PAIRS; cold += STEP) {
+        struct rusage before;
+        struct rusage after;
+
         for (uint64_t i = 0; i < STEP; i++)
             keys[STEP + i] = cold + 4 * i;
+        assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
         assert_batch(fixture.store, &fixture.model, keys, 2 * STEP, IKV_EXACT, fixture.result);
-        const ikv_stats *stats = ikv_result_stats(fixture.result);
-        assert_int_equal(stats->major_faults, 0);
-        assert_true(stats->mapped >= 2 * STEP); /* the warm ones */
-        assert_int_equal(stats->index_reads, 0);
-        assert_in_range(stats->record_reads, 1, 2 * STEP); /* tried once without waiting */
+        assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+        const bool kept = keep_half_warm(&fixture, half);
+        if (kept && batches >= 2) {
+            const ikv_stats *stats = ikv_result_stats(fixture.result);
+            assert_int_equal(stats->major_faults, 0);
+            assert_int_equal(after.ru_majflt, before.ru_majflt);
+            assert_true(stats->mapped >= 2 * STEP); /* the warm ones */
+            assert_int_equal(stats->index_reads, 0);
+            assert_in_range(stats->record_reads, 1, 2 * STEP); /* tried once without waiting */
+        }
+        batches = kept ? batches + 1 : 0;
     }
-    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
-    assert_true(after.ru_majflt - before.ru_majflt <=
-                3); /* the program's own, if memory is short */
-    assert_int_equal(forgotten(&fixture), 0);
     tear_down(&fixture);
 }
 
@@ -245,6 +298,7 @@ int main(void)
         cmocka_unit_test(single_gets_with_wrong_belief),
         cmocka_unit_test(garbage_is_believed),
         cmocka_unit_test(belief_recovers_within_two_batches),
+        cmocka_unit_test(an_index_that_is_held_is_believed),
         cmocka_unit_test(half_is_there),
         cmocka_unit_test(priming_asks_about_all),
     };
