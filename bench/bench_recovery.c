@@ -7,6 +7,9 @@
  *                   mean of the batches from SETTLED on
  *   warmed_NN       the NN-th batch after the file was read by somebody else, over `before`
  *
+ *   warmed_mapped_NN   what of it was served through the mapping: 1 when belief is back, though
+ * page tables may still have to be filled
+ *
  * Medians of the episodes of a run.
  */
 #include "dropping.h"
@@ -28,26 +31,31 @@ struct episode {
     double before;           /* seconds a batch */
     double dropped[BATCHES]; /* seconds of each batch */
     double warmed[BATCHES];
+    double mapped[BATCHES];       /* share of each batch after it is warm again */
     struct faults dropped_faults; /* from the third batch on */
 };
 
-static int one_batch(struct recovery *recovery, double *ret_seconds, struct faults *faults,
-                     struct bench_error *error)
+/* A lookup needs a page of the index and a record. */
+#define NEEDED (2.0 * DROPPING_BATCH)
+
+static int one_batch(struct recovery *recovery, double *ret_seconds, double *ret_mapped,
+                     struct faults *faults, struct bench_error *error)
 {
     struct step step = {0};
     const int code = dropping_step(&recovery->dropping, &step, faults, error);
 
     *ret_seconds = step.spent.wall;
+    *ret_mapped = (double)step.mapped / NEEDED;
     return code;
 }
 
-static int follow(struct recovery *recovery, double seconds[BATCHES], struct faults *faults,
-                  struct bench_error *error)
+static int follow(struct recovery *recovery, double seconds[BATCHES], double mapped[BATCHES],
+                  struct faults *faults, struct bench_error *error)
 {
     int code = BENCH_OK;
 
     for (int i = 0; i < BATCHES && code == BENCH_OK; i++)
-        code = one_batch(recovery, &seconds[i], i < 2 ? NULL : faults, error);
+        code = one_batch(recovery, &seconds[i], &mapped[i], i < 2 ? NULL : faults, error);
     return code;
 }
 
@@ -71,18 +79,18 @@ static int run_episode(struct recovery *recovery, struct episode *episode,
     /* What the library believes of the pages is as good as it can be again. */
     int code = recovery->dropping.peer->kind->warm(recovery->dropping.peer, error);
     if (code == BENCH_OK)
-        code = follow(recovery, before, &ignored, error);
+        code = follow(recovery, before, episode->mapped, &ignored, error);
     if (code == BENCH_OK)
         code = residency_drop(&recovery->dropping.residency, 1, error);
     const double share = residency_share(&recovery->dropping.residency);
     if (code == BENCH_OK && (share < 0 || share > 0.05))
         code = bench_error_set(error, BENCH_SKIPPED, "pages can't be dropped here");
     if (code == BENCH_OK)
-        code = follow(recovery, episode->dropped, &episode->dropped_faults, error);
+        code = follow(recovery, episode->dropped, episode->mapped, &episode->dropped_faults, error);
     if (code == BENCH_OK)
         code = dataset_warm(recovery->dropping.path, error);
     if (code == BENCH_OK)
-        code = follow(recovery, episode->warmed, &ignored, error);
+        code = follow(recovery, episode->warmed, episode->mapped, &ignored, error);
     episode->before = mean_from(before, SETTLED);
     return code;
 }
@@ -108,16 +116,20 @@ static void report_batch(struct bench_state *state, const struct episode episode
 {
     double dropped[EPISODES];
     double warmed[EPISODES];
+    double mapped[EPISODES];
     char name[32];
 
     for (int i = 0; i < EPISODES; i++) {
         dropped[i] = mean_from(episodes[i].dropped, SETTLED) / episodes[i].dropped[batch];
         warmed[i] = episodes[i].before / episodes[i].warmed[batch];
+        mapped[i] = episodes[i].mapped[batch];
     }
     (void)snprintf(name, sizeof name, "dropped_%02d", batch + 1);
     bench_counter(state, name, median(dropped), BENCH_VALUE);
     (void)snprintf(name, sizeof name, "warmed_%02d", batch + 1);
     bench_counter(state, name, median(warmed), BENCH_VALUE);
+    (void)snprintf(name, sizeof name, "warmed_mapped_%02d", batch + 1);
+    bench_counter(state, name, median(mapped), BENCH_VALUE);
 }
 
 static void report(struct bench_state *state, const struct recovery *recovery,

@@ -50,6 +50,7 @@ int dropping_step(struct dropping *dropping, struct step *total, struct faults *
         return code;
     total->items += step.items;
     total->reads += step.reads;
+    total->mapped += step.mapped;
     total->spent.wall += step.spent.wall;
     total->spent.cpu += step.spent.cpu;
     if (faults) {

@@ -156,7 +156,8 @@ function print_counters(    i, j, name, line, n, counter, shown) {
         "reads_per_item_batch_256 resident_items_per_second half_items_per_second " \
         "cold_items_per_second share_there of_perfect caller_faults_a_batch faults_a_batch " \
         "dropped_01 dropped_02 dropped_03 dropped_04 dropped_08 dropped_16 dropped_24 " \
-        "warmed_01 warmed_02 warmed_03 warmed_04 warmed_08 warmed_16 warmed_24", counter, " ")
+        "warmed_01 warmed_02 warmed_03 warmed_04 warmed_08 warmed_16 warmed_24 " \
+        "warmed_mapped_01 warmed_mapped_02 warmed_mapped_03 warmed_mapped_04", counter, " ")
     for (i = 1; i <= count; i++) {
         name = names[i]
         line = ""

@@ -20,8 +20,9 @@
 struct step {
     uint64_t items; /* keys, or reads if there are no keys */
     uint64_t reads;
-    uint64_t bytes; /* of the file, that had to be read for it */
-    uint64_t calls; /* of the system, for these reads; 0: not counted */
+    uint64_t bytes;  /* of the file, that had to be read for it */
+    uint64_t calls;  /* of the system, for these reads; 0: not counted */
+    uint64_t mapped; /* of index pages and records that were needed, those seen through a mapping */
     struct stopwatch spent;
 };
 

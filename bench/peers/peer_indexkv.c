@@ -117,6 +117,7 @@ static void indexkv_finish(struct peer *peer, size_t count, struct step *step)
     }
     step->reads = stats->index_reads + stats->record_reads;
     step->calls = stats->system_calls;
+    step->mapped = stats->mapped;
 }
 
 static int indexkv_get(struct peer *peer, const unsigned char *key, size_t place,
