@@ -1,0 +1,379 @@
+/*
+ * What can be asked of the mapping: values in place, memory that is read in and locked, limits of
+ * the system; files of all sizes around those of pages, on a disk and in memory.
+ */
+#include "map_fixture.h"
+
+#include "scale.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HUGE ((uint64_t)2 << 20)
+
+static const engine_way mapped_ways[] = {
+    {"auto", IKV_BACKEND_AUTO, 0},
+    {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME},
+    {"auto, loaded", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
+    {"mmap", IKV_BACKEND_MMAP, 0},
+    {"mmap, loaded", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD_INDEX}};
+#define WAYS (sizeof(mapped_ways) / sizeof(mapped_ways[0]))
+
+/* ---------------------------------------------------------------- sizes of files */
+
+/* All keys and some others, twice, all matches. */
+static void check_file(const char *path, const store_model *model)
+{
+    rng_state rng = {31};
+    ikv_result *result = NULL;
+    size_t count;
+    unsigned char *keys = batch_keys(model, &rng, BATCH_MIXED, 500, &count);
+
+    assert_ok(ikv_result_new(&result), NULL);
+    for (size_t w = 0; w < WAYS; w++) {
+        ikv_store *store = engine_open(path, model->type, &mapped_ways[w], NULL);
+        ikv_info info;
+
+        ikv_store_info(store, &info);
+        assert_int_equal(info.mapped, file_size(path));
+        assert_true(info.resident <= info.mapped);
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+            for (int round = 0; round < 2; round++)
+                assert_batch(store, model, keys, count, (ikv_match)match, result);
+        assert_get(store, model, keys, IKV_EXACT, result);
+        ikv_close(store);
+    }
+    ikv_result_free(result);
+    free(keys);
+}
+
+/* A store whose file has just this size: the last value takes what is missing. 0: it can't be had,
+ * since a part of the file is aligned. */
+static int make_of_size(const char *path, uint64_t size, uint32_t flags, store_model *ret_model)
+{
+    enum { COUNT = 20 };
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    unsigned char *value = must_malloc((size_t)size);
+    const size_t usual = (size_t)size / COUNT / 2;
+    size_t last = 0;
+
+    memset(value, 'v', (size_t)size);
+    options.flags = flags;
+    for (int tries = 0; tries < 4; tries++) {
+        model_init(ret_model, IKV_KEY_U64);
+        for (uint64_t key = 1; key <= COUNT; key++)
+            model_add(ret_model, &key, value, key == COUNT ? last : usual);
+        model_sort(ret_model, MODEL_KEEP_ALL);
+        store_write(path, ret_model, &options);
+        const uint64_t now = file_size(path);
+        if (now == size)
+            break;
+        if (tries == 3 || now + usual > size + last + usual)
+            break;
+        last += (size_t)(size - now);
+        model_free(ret_model);
+    }
+    free(value);
+    return file_size(path) == size;
+}
+
+static void check_sizes(const tmpdir *dir)
+{
+    static const uint64_t sizes[] = {4096,         4097,     8191,           8192,
+                                     HUGE - 4096,  HUGE - 1, HUGE,           HUGE + 1,
+                                     2 * HUGE - 1, 2 * HUGE, 2 * HUGE + 4096};
+    char *path = tmpdir_file(dir, "sized");
+    size_t made = 0;
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        store_model model;
+
+        made += (size_t)make_of_size(path, sizes[i], IKV_WRITE_PLAIN, &model);
+        check_file(path, &model);
+        model_free(&model);
+    }
+    assert_int_equal(made, sizeof(sizes) / sizeof(sizes[0]));
+    /* Nothing, one pair, one page of the index. */
+    static const uint64_t counts[] = {0, 1, 256};
+    for (size_t i = 0; i < 3; i++) {
+        for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
+            store_model model;
+
+            map_make(path, counts[i], 5, flags, &model);
+            check_file(path, &model);
+            model_free(&model);
+        }
+    }
+    free(path);
+}
+
+static void files_of_all_sizes_in_memory(void **state)
+{
+    check_sizes(*state);
+}
+
+static void files_of_all_sizes_on_a_disk(void **state)
+{
+    tmpdir dir;
+
+    (void)state;
+    tmpdir_make(&dir);
+    check_sizes(&dir);
+    tmpdir_remove(&dir);
+}
+
+/* ---------------------------------------------------------------- values in place */
+
+static bool is_inside(const ikv_store *store, const void *value)
+{
+    const unsigned char *at = value;
+
+    return at >= store->map->bytes && at < store->map->bytes + store->map->size;
+}
+
+static void values_in_place(void **state)
+{
+    enum { COUNT = 400, LARGE = 100000 };
+    char *path = tmpdir_file(*state, "in_place");
+    unsigned char *large = must_malloc(LARGE);
+    ikv_writer_options writing = store_options(IKV_KEY_U64);
+    uint64_t keys[COUNT + 1];
+    const void *values[COUNT];
+    ikv_result *result = NULL;
+    store_model model;
+
+    memset(large, 'l', LARGE);
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t key = 0; key < COUNT; key++) {
+        keys[key] = key;
+        model_add(&model, &key, large, key % 100 == 99 ? LARGE : key);
+    }
+    model_sort(&model, MODEL_KEEP_ALL);
+    store_write(path, &model, &writing);
+    keys[COUNT] = COUNT + 7;
+    assert_ok(ikv_result_new(&result), NULL);
+    for (size_t w = 2; w < WAYS; w++) {
+        ikv_get_options options = IKV_GET_OPTIONS_INIT;
+        ikv_store *store = engine_open(path, 0, &mapped_ways[w], NULL);
+
+        options.flags = IKV_GET_IN_PLACE;
+        for (int round = 0; round < 2; round++) {
+            assert_ok(ikv_get_many(store, keys, COUNT + 1, &options, result, NULL), NULL);
+            for (size_t i = 0; i < COUNT; i++) {
+                const ikv_item *item = &ikv_result_items(result)[i];
+
+                assert_int_equal(item->status, IKV_FOUND);
+                assert_int_equal(item->size, model.pairs[i].size);
+                assert_memory_equal(item->value, model.pairs[i].value, item->size);
+                /* Long ones may be copies. */
+                if (item->size < 1000)
+                    assert_true(is_inside(store, item->value));
+                values[i] = item->value;
+            }
+            assert_int_equal(ikv_result_items(result)[COUNT].status, IKV_MISSING);
+        }
+        /* They stay, whatever becomes of the result. */
+        assert_ok(ikv_get_many(store, keys, 3, NULL, result, NULL), NULL);
+        assert_false(is_inside(store, ikv_result_items(result)[2].value));
+        ikv_result_clear(result);
+        for (size_t i = 0; i < COUNT; i++)
+            if (model.pairs[i].size < 1000)
+                assert_memory_equal(values[i], model.pairs[i].value, model.pairs[i].size);
+        ikv_close(store);
+    }
+    /* Without a mapping they are in the result. */
+    const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    ikv_store *store = engine_open(path, 0, &pread_way, NULL);
+    options.flags = IKV_GET_IN_PLACE;
+    assert_ok(ikv_get_many(store, keys, COUNT, &options, result, NULL), NULL);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_item(&model, &keys[i], IKV_EXACT, &ikv_result_items(result)[i]);
+    ikv_close(store);
+    ikv_result_free(result);
+    model_free(&model);
+    free(large);
+    free(path);
+}
+
+static int take(void *user, size_t index, const ikv_item *item)
+{
+    (void)user;
+    (void)index;
+    (void)item;
+    return 0;
+}
+
+static void what_excludes_each_other(void **state)
+{
+    static const struct {
+        ikv_backend backend;
+        uint32_t flags;
+    } bad[] = {{IKV_BACKEND_MMAP, IKV_OPEN_DIRECT},
+               {IKV_BACKEND_MMAP, IKV_OPEN_NO_MAP},
+               {IKV_BACKEND_PREAD, IKV_OPEN_PRIME},
+               {IKV_BACKEND_URING, IKV_OPEN_PRELOAD},
+               {IKV_BACKEND_AUTO, IKV_OPEN_LOCK},
+               {IKV_BACKEND_AUTO, 64},
+               {IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP | IKV_OPEN_PRELOAD},
+               {IKV_BACKEND_AUTO, IKV_OPEN_DIRECT | IKV_OPEN_PRIME}};
+    char *path = tmpdir_file(*state, "excluded");
+    ikv_get_options get = IKV_GET_OPTIONS_INIT;
+    ikv_result *result = NULL;
+    ikv_store *store = NULL;
+    uint64_t room[1];
+    const uint64_t key = 0;
+    store_model model;
+    ikv_error err;
+
+    map_make(path, 10, 8, 0, &model);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+
+        options.backend = bad[i].backend;
+        options.flags = bad[i].flags;
+        assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
+    }
+    store = engine_open(path, 0, &mapped_ways[0], NULL);
+    assert_ok(ikv_result_new(&result), NULL);
+    get.flags = IKV_GET_IN_PLACE;
+    get.each = take;
+    assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
+    get.each = NULL;
+    get.values = room;
+    get.value_size = 8;
+    assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
+    ikv_result_free(result);
+    ikv_close(store);
+    model_free(&model);
+    free(path);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void locked_memory(void **state)
+{
+    char *path = tmpdir_file(*state, "locked");
+    store_model model;
+    ikv_info info;
+
+    map_make(path, 200, 100, 0, &model);
+    for (int w = 0; w < 2; w++) {
+        const engine_way way = {"locked", w ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO,
+                                IKV_OPEN_PRELOAD | IKV_OPEN_LOCK};
+        ikv_result *result = NULL;
+        ikv_store *store = engine_open(path, 0, &way, NULL);
+
+        ikv_store_info(store, &info);
+        assert_int_equal(info.locked, 1);
+        assert_int_equal(info.mapped, info.file_size);
+        if (w == 0)
+            assert_int_equal(info.resident, info.file_size);
+        assert_ok(ikv_result_new(&result), NULL);
+        assert_batch(store, &model, model.sorted[0]->key, 1, IKV_EXACT, result);
+        assert_int_equal(ikv_result_stats(result)->mapped, 2);
+        ikv_result_free(result);
+        ikv_close(store);
+    }
+    model_free(&model);
+    free(path);
+}
+
+/* In a child, which loses its rights: 0, or what was wrong. */
+static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags, int limit,
+                           rlim_t value, int *ret_code, char *ret_message)
+{
+    struct report {
+        int code;
+        char message[512];
+    } report = {0};
+    int fds[2];
+
+    if (pipe(fds) != 0)
+        return 1;
+    const pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit most = {value, value};
+        ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+        ikv_store *store = NULL;
+        ikv_error err;
+
+        options.backend = backend;
+        options.flags = flags;
+        if (setrlimit((__rlimit_resource_t)limit, &most) != 0 ||
+            (geteuid() == 0 && setuid(65534) != 0))
+            _exit(2);
+        report.code = ikv_open(path, &options, &store, &err);
+        if (report.code != 0)
+            (void)snprintf(report.message, sizeof report.message, "%s", err.message);
+        ikv_close(store);
+        _exit(write(fds[1], &report, sizeof report) != (ssize_t)sizeof report);
+    }
+    (void)close(fds[1]);
+    const bool told = read(fds[0], &report, sizeof report) == (ssize_t)sizeof report;
+    int status = 0;
+    (void)close(fds[0]);
+    (void)waitpid(child, &status, 0);
+    *ret_code = report.code;
+    (void)snprintf(ret_message, sizeof report.message, "%s", report.message);
+    return !told || status != 0;
+}
+
+static void limits_of_the_system(void **state)
+{
+    const uint32_t lock = IKV_OPEN_PRELOAD | IKV_OPEN_LOCK;
+    char *path = tmpdir_file(*state, "limited");
+    char message[512];
+    store_model model;
+    int code = 0;
+
+    if (test_is_sanitized())
+        skip();
+    map_make(path, 4000, 20000, 0, &model); /* 80 MB */
+    assert_int_equal(chmod(((tmpdir *)*state)->path, 0755), 0);
+    assert_int_equal(chmod(path, 0644), 0);
+    for (int backend = 0; backend < 2; backend++) {
+        const ikv_backend way = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
+
+        assert_int_equal(open_with_limit(path, way, lock, RLIMIT_MEMLOCK, 0, &code, message), 0);
+        if (code == -EACCES) /* nobody else may look into the directory */
+            skip();
+        assert_true(code == -EPERM || code == -ENOMEM || code == -EAGAIN);
+        assert_non_null(strstr(message, "RLIMIT_MEMLOCK"));
+        assert_non_null(strstr(message, path));
+        assert_int_equal(
+            open_with_limit(path, way, IKV_OPEN_PRELOAD, RLIMIT_MEMLOCK, 0, &code, message), 0);
+        assert_int_equal(code, 0);
+        assert_int_equal(open_with_limit(path, way, 0, RLIMIT_AS, (rlim_t)70 << 20, &code, message),
+                         0);
+        assert_int_equal(code, backend ? -ENOMEM : 0);
+        if (backend)
+            assert_non_null(strstr(message, "mapping"));
+    }
+    model_free(&model);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_all_sizes_in_memory),
+        cmocka_unit_test(files_of_all_sizes_on_a_disk),
+        cmocka_unit_test(values_in_place),
+        cmocka_unit_test(what_excludes_each_other),
+        cmocka_unit_test(locked_memory),
+        cmocka_unit_test(limits_of_the_system),
+    };
+
+    return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
+}
