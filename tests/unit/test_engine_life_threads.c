@@ -217,14 +217,6 @@ static void check_callbacks(const struct crew *crew, unsigned submitted)
     assert_int_equal(calls, submitted);
 }
 
-/* Whether a small batch is looked up without the engine, and so is not canceled when that is
- * closed. */
-static int is_mapped(const engine_way *way)
-{
-    return way->backend == IKV_BACKEND_MMAP ||
-           (way->backend == IKV_BACKEND_AUTO && (way->flags & IKV_OPEN_NO_MAP) == 0);
-}
-
 static void run_rounds(member_role what, enum ending ending, uint32_t queue)
 {
     const size_t rounds = test_scaled(ROUNDS);
@@ -238,8 +230,6 @@ static void run_rounds(member_role what, enum ending ending, uint32_t queue)
     for (size_t i = 0; i < rounds; i++) {
         /* Rings cost milliseconds to make: a few rounds in a hundred. */
         const engine_way *way = &world.ways[i % 200 == 199 ? i / 200 % world.way_count : 0];
-        if (what == look_up && is_mapped(way))
-            way = &world.ways[0];
         memset(&current, 0, sizeof(current));
         current.engine = engine_make(1 + (uint32_t)(i % 2), 8, queue, 0);
         current.store = engine_open(world.path, IKV_KEY_U64, way, current.engine);
