@@ -299,7 +299,7 @@ static void add_store_facts(const struct bench_outcome *outcome)
 {
     const ikv_info *info = &outcome->subject->info;
     struct report *report = outcome->report;
-    char text[160], type[16], values[64] = "plain";
+    char text[256], type[16], values[64] = "plain";
 
     if (info->has_trailer)
         (void)snprintf(values, sizeof values,
