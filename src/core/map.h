@@ -72,9 +72,13 @@ static inline bool ikv_map_is_verified(const struct ikv_map *map, uint64_t index
 
 static inline void ikv_map_set_verified(struct ikv_map *map, uint64_t index_page)
 {
-    if (map->verified && !atomic_load_explicit(&map->is_changed, memory_order_relaxed))
-        atomic_fetch_or_explicit(&map->verified[index_page / 64], (uint64_t)1 << (index_page % 64),
-                                 memory_order_relaxed);
+    const uint64_t bit = (uint64_t)1 << (index_page % 64);
+
+    if (!map->verified)
+        return;
+    atomic_fetch_or(&map->verified[index_page / 64], bit);
+    if (atomic_load(&map->is_changed)) /* and all bits were dropped, perhaps just before */
+        atomic_fetch_and(&map->verified[index_page / 64], ~bit);
 }
 /* All are to be verified again. */
 void ikv_map_drop_verified(struct ikv_map *map);

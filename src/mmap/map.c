@@ -108,7 +108,7 @@ static void look_at_changes(struct ikv_map *map, const struct stat *st)
                                                 memory_order_relaxed, memory_order_relaxed))
         ikv_map_drop_verified(map);
     if ((st->st_ctim.tv_sec != map->changed[0] || st->st_ctim.tv_nsec != map->changed[1]) &&
-        !atomic_exchange_explicit(&map->is_changed, true, memory_order_relaxed))
+        !atomic_exchange(&map->is_changed, true))
         ikv_map_drop_verified(map);
 }
 
