@@ -265,8 +265,9 @@ typedef struct ikv_open_options {
                               lookup takes one read of the index and one of the record, with fewer
                               it takes more. (Plain v2 files have no fences: they are learned from
                               what lookups read.) Then a tree of the fences, for lookups in memory,
-                              9 bytes a page. What is left holds pages of the index that were
-                              read: with room for all of them lookups come to one read a key. */
+                              9 bytes a page, and 33 more for what these learn. What is left holds
+                              pages of the index that were read: with room for all of them lookups
+                              come to one read a key. */
     ikv_backend backend;
     uint32_t flags;     /* IKV_OPEN_* */
     ikv_engine *engine; /* that runs the lookups; NULL: one of the store's own with default options,

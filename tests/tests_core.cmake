@@ -1,5 +1,6 @@
 # What works in memory alone: no store, no file.
 ikv_test(test_geometry INTERNAL)
+ikv_test(test_samples INTERNAL)
 ikv_test(test_latency)
 ikv_test(test_probe_counts INTERNAL)
 ikv_test(test_probe_model)

@@ -2,6 +2,8 @@
 #ifndef IKV_ARENA_H
 #define IKV_ARENA_H
 
+#include "platform.h"
+
 #include <stddef.h>
 
 struct ikv_arena_chunk;
@@ -11,13 +13,40 @@ struct ikv_arena {
     size_t count;
     size_t capacity;
     size_t current;
+    unsigned char *next; /* free memory of the current chunk, a multiple of 8 bytes */
+    unsigned char *end;
     size_t allocated; /* bytes, since the last reset */
 };
 
 void ikv_arena_free(struct ikv_arena *arena);
 /* Everything allocated is void; the memory stays. */
 void ikv_arena_reset(struct ikv_arena *arena);
+/* Go on in a chunk with room for `size` bytes. -1: no memory. */
+int ikv_arena_next_chunk(struct ikv_arena *arena, size_t size);
+
+/* What will be handed out so many bytes from now is asked for, for small pieces. */
+#define IKV_ARENA_AHEAD      ((size_t)512)
+#define IKV_ARENA_AHEAD_MOST 128
+
 /* `size` bytes aligned to 8, never NULL for size 0; NULL: no memory. */
-void *ikv_arena_alloc(struct ikv_arena *arena, size_t size);
+static inline void *ikv_arena_alloc(struct ikv_arena *arena, size_t size)
+{
+    size_t left = (size_t)(arena->end - arena->next);
+
+    if (IKV_UNLIKELY(size > left || left == 0)) {
+        if (ikv_arena_next_chunk(arena, size) != 0)
+            return NULL;
+        left = (size_t)(arena->end - arena->next);
+    }
+    unsigned char *bytes = arena->next;
+    const size_t whole = size ? (size + 7) & ~(size_t)7 : 8;
+    if (whole <= IKV_ARENA_AHEAD_MOST && left > 2 * IKV_ARENA_AHEAD) {
+        IKV_PREFETCH_WRITE(bytes + IKV_ARENA_AHEAD);
+        IKV_PREFETCH_WRITE(bytes + IKV_ARENA_AHEAD + 64);
+    }
+    arena->next = bytes + whole;
+    arena->allocated += whole;
+    return bytes;
+}
 
 #endif

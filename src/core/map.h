@@ -27,6 +27,7 @@ struct ikv_map {
     unsigned shift;        /* a page is 1 << shift bytes */
     uint64_t words;        /* of `resident` */
     _Atomic uint64_t *resident;
+    _Atomic uint64_t full;  /* so many words of `resident`, the first ones, were seen to be full */
     _Atomic uint64_t *seen; /* pages that were found resident once, without all their neighbours */
 
     /* Pages of the index whose checksums were found right, a bit each; NULL: none is noted. */
@@ -102,8 +103,15 @@ static inline bool ikv_map_believes(const struct ikv_map *map, uint64_t offset, 
            ikv_map_believes_pages(map, offset >> map->shift, (offset + size - 1) >> map->shift);
 }
 
-/* The same, but ask the kernel about pages that are not believed to be. While nothing turns out to
- * be resident it asks ever less often. */
+/* Whether all of the file is believed to be resident. */
+static inline bool ikv_map_believes_whole(const struct ikv_map *map)
+{
+    return map->believes_all ||
+           atomic_load_explicit(&map->full, memory_order_relaxed) == map->words;
+}
+
+/* ikv_map_believes, but ask the kernel about pages that are not believed to be. While nothing turns
+ * out to be resident it asks ever less often. */
 bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size);
 
 /* What `faults` times of waiting for a disk, in `touches` touches of the mapping, say about what is

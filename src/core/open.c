@@ -327,6 +327,7 @@ static int choose_engine(struct ikv_store *store, const ikv_open_options *option
 static uint64_t fixed_memory(const struct ikv_store *store)
 {
     return store->fences.count * store->fences.words * sizeof(uint64_t) + store->tree.memory +
+           (store->samples ? ikv_samples_memory(store->index.pages) : 0) +
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
 
@@ -360,6 +361,9 @@ static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
     int code = ikv_fence_tree_build(&store->tree, fences);
     if (code == 0)
         ikv_map_note_pages(store->map, store->index.pages);
+    /* Lookups do without samples, if there is no memory for them. */
+    if (code == 0 && fixed_memory(store) + ikv_samples_memory(store->index.pages) <= memory)
+        (void)ikv_samples_new(store->index.pages, &store->samples);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "its fences") : 0;
 }
 
@@ -443,6 +447,7 @@ void ikv_close(ikv_store *store)
     free(store->metadata);
     free(store->fences.keys);
     ikv_fence_tree_free(&store->tree);
+    ikv_samples_free(store->samples);
     ikv_map_free(store->map);
     ikv_learner_free(store->learner);
     ikv_page_cache_free(store->cache);

@@ -12,6 +12,7 @@
 #include "map.h"
 #include "own_files.h"
 #include "page_cache.h"
+#include "samples.h"
 #include "trailer.h"
 
 #include <stdatomic.h>
@@ -59,6 +60,7 @@ struct ikv_store {
 
     struct ikv_fences fences;
     struct ikv_fence_tree tree;   /* of all fences; no nodes: they are not all known */
+    struct ikv_samples *samples;  /* of pages that were looked into in memory; NULL: none */
     struct ikv_learner *learner;  /* instead of fences, in plain v2; NULL: nothing is learned */
     struct ikv_page_cache *cache; /* of index pages; NULL: no memory for it */
     unsigned char *page_sums;     /* all of them, as in the file; NULL: read when needed */

@@ -5,7 +5,8 @@
  *
  *     enter    the tree of fences gives each key its page; a guess where in the page the key is, by
  *              interpolation between the page's fence and the next
- *     aim      the guess is corrected by what is found there: a window of 8 entries
+ *     aim      the guess is corrected by the page's samples (samples.h), or else by what is found
+ *              where it points to: a window of 8 entries
  *     find     the key's place among them, by counting; the position of its record
  *     take     the record: verified, copied (resident.c)
  *
@@ -50,7 +51,8 @@ struct lane {
     uint64_t word;            /* of the key, the one that the tree holds */
     uint64_t page;
     const unsigned char *entries; /* of the page */
-    const unsigned char *at;      /* first entry of the window */
+    const unsigned char *at;      /* first entry of the window, or where to look for it */
+    const unsigned char *samples; /* of the page; NULL: there are none */
     double scale;                 /* entries a number of words, times two */
     uint64_t position;
     uint32_t count; /* entries of the page */
@@ -71,8 +73,17 @@ struct lanes {
     uint32_t stride;
     uint32_t ahead; /* bytes of a record that are fetched before its size is known */
     bool in_place;
+    bool all_there;  /* all of the file is believed resident */
     uint64_t budget; /* bytes of records that may still be copied */
+    uint32_t found;  /* keys so far */
+    uint32_t missing;
+    uint32_t unproven;
 };
+
+INLINE bool lane_believes(const struct lanes *x, uint64_t offset, uint64_t size)
+{
+    return IKV_LIKELY(x->all_there) || ikv_map_believes(x->map, offset, size);
+}
 
 /* ---------------------------------------------------------------- keys */
 
@@ -138,6 +149,15 @@ static inline bool lane_settle(const struct lanes *x, const struct lane *lane, u
     return *rank == 0;
 }
 
+/* The entry that a word is near if keys are even. */
+INLINE uint32_t lane_interpolate(const struct lane *lane, uint64_t word, uint64_t low)
+{
+    const double guess = (double)(int64_t)((word - low) >> 1) * lane->scale;
+    const double most = (double)(lane->count - 1);
+
+    return (uint32_t)(guess < most ? guess : most);
+}
+
 /* The page is known: where in it? */
 INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lane)
 {
@@ -154,15 +174,13 @@ INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lan
         high = page > 0 ? low + (low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
     lane->count = (uint32_t)(ikv_page_first_entry(index, page + 1) - first);
     lane->entries = x->map->bytes + offset;
-    if (IKV_UNLIKELY(
-            !ikv_map_believes(x->map, offset, (uint64_t)lane->count * lane_stride(x, shape))))
+    if (IKV_UNLIKELY(!lane_believes(x, offset, (uint64_t)lane->count * lane_stride(x, shape))))
         return;
     lane->state = LANE_SEARCHED;
     lane->scale = (double)lane->count / (double)(int64_t)((high - low) >> 1 | 1);
-    const double guess = (double)(int64_t)((lane->word - low) >> 1) * lane->scale;
-    const double most = (double)(lane->count - 1);
-    lane->guess = (uint32_t)(guess < most ? guess : most);
-    lane->at = lane->entries + lane->guess * lane_stride(x, shape);
+    lane->guess = lane_interpolate(lane, lane->word, low);
+    lane->samples = ikv_samples_of(x->store->samples, page);
+    lane->at = lane->samples ? lane->samples : lane->entries + lane->guess * lane_stride(x, shape);
 }
 
 /* The first n of the lanes' keys, from `keys` on; 1 <= n <= GROUP. */
@@ -191,6 +209,8 @@ INLINE void lanes_enter(const struct lanes *x, enum shape shape, const unsigned 
         lane->word = words[i];
         lane->state = LANE_PENDING;
         lane->at = x->map->bytes;
+        lane->samples = NULL;
+        lane->count = 0;
         if (IKV_UNLIKELY(words[i] == UINT64_MAX) ||
             (!lane_is_one_word(shape) && !lane_settle(x, lane, &rank[i])))
             continue;
@@ -207,10 +227,9 @@ INLINE void lanes_enter(const struct lanes *x, enum shape shape, const unsigned 
 
 /* ---------------------------------------------------------------- the entry */
 
-INLINE void lane_aim(const struct lanes *x, enum shape shape, struct lane *lane)
+/* Correct the guess by what is found there. */
+INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const struct lane *lane)
 {
-    if (IKV_UNLIKELY(lane->state != LANE_SEARCHED || lane->count < WINDOW))
-        return;
     const uint64_t found = lane_word(x, shape, lane->at);
     const double away = (double)((int64_t)(lane->word >> 1) - (int64_t)(found >> 1)) * lane->scale;
     const double most = (double)(lane->count - WINDOW);
@@ -219,16 +238,34 @@ INLINE void lane_aim(const struct lanes *x, enum shape shape, struct lane *lane)
 
     begin = begin < most ? begin : most;
     begin = begin > 0 ? begin : 0;
-    lane->guess = (uint32_t)begin & ~(line - 1);
+    return (uint32_t)begin & ~(line - 1);
+}
+
+/* Where the window begins. */
+INLINE void lane_aim(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    if (IKV_UNLIKELY(lane->state != LANE_SEARCHED || lane->count < WINDOW))
+        return;
+    if (IKV_LIKELY(lane->samples != NULL)) {
+        const uint32_t middle = ikv_samples_place(lane->samples, lane->count, lane->guess) / 2;
+        const uint32_t begin = middle > WINDOW / 2 ? middle - WINDOW / 2 : 0;
+        const uint32_t most = lane->count - WINDOW;
+        lane->guess = begin < most ? begin : most;
+    } else {
+        lane->guess = lane_correct(x, shape, lane);
+    }
     lane->at = lane->entries + lane->guess * lane_stride(x, shape);
 }
 
 /* A single key has nothing to do while it waits for lines: it may as well fetch those around its
  * guess, too. */
-INLINE void lane_fetch_around(const struct lane *lane)
+INLINE void lane_fetch_around(const struct lanes *x, const struct lane *lane)
 {
+    if (lane->state != LANE_SEARCHED)
+        return;
+    const unsigned char *guess = lane->entries + (size_t)lane->guess * x->stride;
     for (ptrdiff_t line = -2; line <= 2; line++)
-        IKV_PREFETCH(lane->at + line * 64);
+        IKV_PREFETCH(guess + line * 64);
 }
 
 INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
@@ -308,6 +345,34 @@ static inline const unsigned char *lane_stray(const struct lanes *x, struct lane
     return lane->guess < lane->count && memcmp(entry, lane->key, x->key->width) == 0 ? entry : NULL;
 }
 
+/* It was looked for in a page that has none, and is large enough. */
+INLINE bool lane_lacks_samples(const struct lane *lane)
+{
+    return !lane->samples && lane->count >= WINDOW &&
+           (lane->state == LANE_FOUND || lane->state == LANE_MISSING ||
+            lane->state == LANE_UNPROVEN);
+}
+
+/* A page without samples, that was come to before: make them. */
+static __attribute__((noinline)) void lane_sample(const struct lanes *x, const struct lane *lane)
+{
+    unsigned char *samples = ikv_samples_claim(x->store->samples, lane->page);
+    const uint32_t step = IKV_SAMPLES_STEP(lane->count);
+    const uint64_t low = ikv_fence_tree_leaf(x->tree, lane->page);
+
+    if (!samples)
+        return;
+    for (uint32_t i = 0; i < lane->count; i += step)
+        IKV_PREFETCH(lane->entries + (size_t)i * x->stride);
+    memset(samples, UINT8_MAX, IKV_SAMPLES);
+    for (uint32_t i = 0; i < lane->count; i += step) {
+        const uint64_t word =
+            ikv_key_load_word(x->key, lane->entries + (size_t)i * x->stride, x->word);
+        samples[i / step] = (unsigned char)lane_interpolate(lane, word, low);
+    }
+    ikv_samples_publish(x->store->samples, lane->page);
+}
+
 INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const size_t stride = lane_stride(x, shape);
@@ -347,6 +412,8 @@ INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, stru
 
     for (unsigned i = 0; i < n; i++) {
         lane_find(x, shape, &lanes[i]);
+        if (IKV_UNLIKELY(lane_lacks_samples(&lanes[i])))
+            lane_sample(x, &lanes[i]);
         records[i] = x->map->bytes;
         if (lanes[i].state != LANE_FOUND)
             continue;

@@ -49,6 +49,26 @@ static void believe_alone(struct ikv_map *map, uint64_t page)
         believe(map, page / WORD, bit);
 }
 
+static uint64_t whole_word(uint64_t pages)
+{
+    return pages >= WORD ? UINT64_MAX : ((uint64_t)1 << pages) - 1;
+}
+
+/* Go on from the words that are known to be full. */
+static void note_full(struct ikv_map *map)
+{
+    const uint64_t forgotten = atomic_load(&map->forgotten);
+    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
+    uint64_t full = atomic_load(&map->full);
+
+    while (full < map->words && atomic_load_explicit(&map->resident[full], memory_order_relaxed) ==
+                                    whole_word(pages - full * WORD))
+        full++;
+    atomic_store(&map->full, full);
+    if (atomic_load(&map->forgotten) != forgotten) /* and set `full` to 0, perhaps just before */
+        atomic_store(&map->full, 0);
+}
+
 /* Ask about `count` words from `first` on, and believe in those all of whose pages are there.
  * Whether `page` is: 1, 0; -1: the system did not tell. */
 static int ask_words(struct ikv_map *map, uint64_t first, uint64_t count, uint64_t page)
@@ -68,11 +88,14 @@ static int ask_words(struct ikv_map *map, uint64_t first, uint64_t count, uint64
             there += vector[word * WORD + i] & 1;
         all += there;
         if (there == in_word)
-            believe(map, first + word, in_word == WORD ? UINT64_MAX : ((uint64_t)1 << in_word) - 1);
+            believe(map, first + word, whole_word(in_word));
     }
-    /* Enter them into the page table, too: one call for all instead of a fault for every few. */
-    if (all == n)
+    if (all == n) {
+        note_full(map);
+        /* Enter them into the page table, too: one call for all instead of a fault for every few.
+         */
         (void)ikv_platform_populate((void *)(uintptr_t)start, (size_t)(n << map->shift));
+    }
     return vector[page - first * WORD] & 1;
 }
 
@@ -143,13 +166,14 @@ bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size)
 
 static void forget(struct ikv_map *map)
 {
+    atomic_fetch_add(&map->forgotten, 1);
+    atomic_store(&map->full, 0);
     for (uint64_t i = 0; i < map->words; i++) {
         atomic_store_explicit(&map->resident[i], 0, memory_order_relaxed);
         atomic_store_explicit(&map->seen[i], 0, memory_order_relaxed);
     }
     atomic_store_explicit(&map->present, 0, memory_order_relaxed);
     ikv_map_drop_verified(map);
-    atomic_fetch_add_explicit(&map->forgotten, 1, memory_order_relaxed);
 }
 
 void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches)

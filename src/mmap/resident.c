@@ -86,12 +86,12 @@ INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
     const uint64_t position = lane->position;
     const unsigned char *record = x->map->bytes + position;
 
-    if (!ikv_map_believes(x->map, position, IKV_RECORD_HEADER_SIZE))
+    if (!lane_believes(x, position, IKV_RECORD_HEADER_SIZE))
         return false;
     const uint32_t size = ikv_load32(record);
     if (!ikv_record_size_possible(store, position, size) || size > COPIED_MAX ||
         (size > x->budget && !get_budget(x, size)) ||
-        !ikv_map_believes(x->map, position, (uint64_t)IKV_RECORD_HEADER_SIZE + size))
+        !lane_believes(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + size))
         return false;
     const uint32_t value_size = size - store->surplus;
     record += IKV_RECORD_HEADER_SIZE;
@@ -159,23 +159,25 @@ static struct lane lane_of_unproven(const struct lanes *x, const ikv_item *item)
 
 INLINE void lane_leave(struct lanes *x, const struct lane *lane, ikv_item *item)
 {
-    if (IKV_LIKELY(lane->state == LANE_FOUND)) {
-        if (IKV_UNLIKELY(!lane_take(x, lane, item)))
-            *item = (ikv_item){NULL, NULL, 0, IKV_PENDING};
-        return;
-    }
-    if (lane->state == LANE_UNPROVEN)
+    if (IKV_LIKELY(lane->state == LANE_FOUND) && IKV_LIKELY(lane_take(x, lane, item))) {
+        x->found++;
+    } else if (lane->state == LANE_MISSING) {
+        x->missing++;
+        *item = (ikv_item){NULL, NULL, 0, IKV_MISSING};
+    } else if (lane->state == LANE_UNPROVEN) {
+        x->unproven++;
         mark_unproven(lane, item);
-    else
-        *item = (ikv_item){NULL, NULL, 0, lane->state == LANE_MISSING ? IKV_MISSING : IKV_PENDING};
+    } else {
+        *item = (ikv_item){NULL, NULL, 0, IKV_PENDING};
+    }
 }
 
-/* Is the key really missing? */
+/* Are the keys really missing? */
 static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
 {
     uint32_t next = begin;
 
-    for (uint32_t i = begin; i < end; i++) {
+    for (uint32_t i = begin; i < end && x->unproven > 0; i++) {
         ikv_item *item = &x->batch->items[i];
         if (!is_unproven(item))
             continue;
@@ -187,7 +189,9 @@ static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
             for (size_t line = 0; line < IKV_PAGE_SIZE; line += 64)
                 IKV_PREFETCH((const unsigned char *)x->batch->items[next].value + line);
         const struct lane lane = lane_of_unproven(x, item);
-        *item = (ikv_item){NULL, NULL, 0, is_absent(x, &lane) ? IKV_MISSING : IKV_PENDING};
+        const bool absent = is_absent(x, &lane);
+        x->missing += absent;
+        *item = (ikv_item){NULL, NULL, 0, absent ? IKV_MISSING : IKV_PENDING};
     }
 }
 
@@ -212,7 +216,7 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
             lanes_enter(x, shape, keys + (size_t)g * GROUP * x->key->width, group_size(g, n),
                         lanes[g % STEPS]);
         if (n == 1 && g == 0)
-            lane_fetch_around(&lanes[0][0]);
+            lane_fetch_around(x, &lanes[0][0]);
         if (g >= 1 && g - 1 < groups)
             lanes_aim(x, shape, group_size(g - 1, n), lanes[(g - 1) % STEPS]);
         if (g >= 2 && g - 2 < groups)
@@ -290,6 +294,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .word = store->tree.word,
         .stride = store->index.stride,
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
+        .all_there = ikv_map_believes_whole(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
         .budget = run->budget,
     };
@@ -297,17 +302,13 @@ static struct lanes lanes_of(struct ikv_run *run)
 
 /* ---------------------------------------------------------------- what came of it */
 
-static void count_answers(struct ikv_run *run)
+static void note_answers(struct ikv_run *run, const struct lanes *x)
 {
     struct ikv_stats *stats = &run->stats;
-    const ikv_item *items = run->batch->items;
 
-    run->pending = 0;
-    for (uint32_t i = run->begin; i < run->end; i++) {
-        stats->found += items[i].status == IKV_FOUND || items[i].status == IKV_OTHER_SIZE;
-        stats->missing += items[i].status == IKV_MISSING;
-        run->pending += items[i].status == IKV_PENDING;
-    }
+    stats->found = x->found;
+    stats->missing = x->missing;
+    run->pending = run->end - run->begin - x->found - x->missing;
     stats->probes = stats->found + stats->missing;
     stats->records = stats->found;
     stats->mapped = stats->probes + stats->records;
@@ -338,6 +339,6 @@ void ikv_resident_run(struct ikv_run *run)
     if (run->fatal)
         return;
     prove_absence(&x, run->begin, run->end);
-    count_answers(run);
+    note_answers(run, &x);
     ikv_faults_end(run, keys);
 }

@@ -88,16 +88,32 @@ void map_warm(const ikv_store *store, uint64_t offset, uint64_t size)
             test_die("reading %s", store->path);
 }
 
+#define SAMPLED_ENTRIES 8 /* a page has at least so many, or no samples */
+
 void map_believe(const ikv_store *store, uint64_t word)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], word);
+    atomic_store(&store->map->full, word == UINT64_MAX ? store->map->words : 0);
 }
 
 void map_believe_garbage(const ikv_store *store, rng_state *rng)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], rng_next(rng));
+    atomic_store(&store->map->full, 0);
+}
+
+void map_sample_garbage(const ikv_store *store, rng_state *rng)
+{
+    for (uint64_t page = 0; store->samples && page < store->index.pages; page++) {
+        const uint64_t first = ikv_page_first_entry(&store->index, page);
+
+        if (ikv_page_first_entry(&store->index, page + 1) - first < SAMPLED_ENTRIES)
+            continue;
+        rng_fill(rng, store->samples->pages[page], IKV_SAMPLES);
+        ikv_samples_publish(store->samples, page);
+    }
 }
 
 void map_make(const char *path, uint64_t count, size_t size, uint32_t flags, store_model *ret_model)

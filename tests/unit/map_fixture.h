@@ -27,6 +27,8 @@ void map_warm(const ikv_store *store, uint64_t offset, uint64_t size);
 /* Set what is believed of every page, 64 a word. */
 void map_believe(const ikv_store *store, uint64_t word);
 void map_believe_garbage(const ikv_store *store, rng_state *rng);
+/* Set the samples of all pages that are large enough to have some. No lookup may be running. */
+void map_sample_garbage(const ikv_store *store, rng_state *rng);
 
 /* A store of keys 0, 1, 2, ... (u64) with values of `size` bytes. */
 void map_make(const char *path, uint64_t count, size_t size, uint32_t flags,

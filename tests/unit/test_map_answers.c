@@ -1,7 +1,7 @@
 /*
  * Lookups in memory against the naive model: every type of keys, match, shape of batch, in stores
- * of ours and plain ones, with and without fences; with right beliefs and with random ones; also
- * with keys that lie unevenly, alike in their first word, at the ends of their range.
+ * of ours and plain ones, with and without fences; with right beliefs, samples and with random
+ * ones; also with keys that lie unevenly, alike in their first word, at the ends of their range.
  */
 #include "map_fixture.h"
 
@@ -59,6 +59,8 @@ static void check_batches(ikv_store *store, const store_model *model, rng_state 
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
                 if (store->map && rng_below(rng, 4) == 0)
                     map_believe_garbage(store, rng);
+                if (rng_below(rng, 8) == 0)
+                    map_sample_garbage(store, rng);
                 assert_batch(store, model, keys, count, (ikv_match)match, result);
             }
         for (size_t i = 0; i < count && i < 5; i++)
