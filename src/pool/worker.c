@@ -114,6 +114,14 @@ static bool has_room(const struct ikv_window *window)
     return !window->backend || !ikv_window_is_full(window);
 }
 
+/* Whether it had better take one more shard of a batch that is begun. While it has enough to do the
+ * shard is another worker's, who may just be waking up. */
+static bool has_time(const struct ikv_worker *worker)
+{
+    return (!worker->is_busy || !worker->active) && has_room(&worker->ring) &&
+           has_room(&worker->plain);
+}
+
 /* ---------------------------------------------------------------- shards in flight */
 
 static void activate(struct ikv_worker *worker, struct ikv_run *run)
@@ -139,10 +147,9 @@ static struct ikv_run *deactivate(struct ikv_worker *worker, struct ikv_run *bef
     return run;
 }
 
-static const struct ikv_io_file *own_file(const struct ikv_worker *worker, ikv_store *store)
+static unsigned number_of(const struct ikv_worker *worker)
 {
-    return ikv_own_file(&store->own_files, store->reads,
-                        (unsigned)(worker - worker->engine->workers));
+    return (unsigned)(worker - worker->engine->workers);
 }
 
 static void begin(struct ikv_worker *worker, struct ikv_run *run)
@@ -168,8 +175,8 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
     }
     ikv_run_begin(run, window);
     ikv_run_look_at_map(run);
-    if (window == &worker->plain)
-        run->file = own_file(worker, run->job->attachment->store);
+    ikv_store *store = run->job->attachment->store;
+    run->file = ikv_own_file(&store->own_files, store->reads, number_of(worker));
     activate(worker, run);
 }
 
@@ -192,6 +199,7 @@ static void plan_in_turn(struct ikv_worker *worker)
         idle = ikv_run_plan(worker->active) ? 0 : idle + 1;
         worker->active = worker->active->next;
     }
+    worker->is_busy = idle < worker->active_count;
 }
 
 static void reap(struct ikv_worker *worker)
@@ -234,7 +242,7 @@ static bool is_wanted(const struct ikv_worker *worker)
         return false;
     if (atomic_load_explicit(&engine->schedule.fresh, memory_order_relaxed) > 0)
         return true;
-    return has_room(&worker->ring) && has_room(&worker->plain) &&
+    return has_time(worker) &&
            atomic_load_explicit(&engine->schedule.shards, memory_order_relaxed) > 0;
 }
 
@@ -261,6 +269,10 @@ static void forget(struct ikv_worker *worker)
     if (ring->backend && ring->backend->forget_file) {
         ring->backend->forget_file(ring->io, &engine->forget->file);
         ring->backend->forget_file(ring->io, &engine->forget->direct);
+        const struct ikv_io_file *own =
+            ikv_own_file_of(&engine->forget->own_files, number_of(worker));
+        if (own)
+            ring->backend->forget_file(ring->io, own);
     }
     if (--engine->forget_left == 0)
         (void)pthread_cond_broadcast(&engine->quiet);
@@ -272,8 +284,7 @@ static void take(struct ikv_worker *worker)
     struct ikv_engine *engine = worker->engine;
 
     while (worker->active_count < ACTIVE_MAX) {
-        const bool room = has_room(&worker->ring) && has_room(&worker->plain);
-        struct ikv_run *run = ikv_schedule_take(&engine->schedule, !room);
+        struct ikv_run *run = ikv_schedule_take(&engine->schedule, !has_time(worker));
         if (!run)
             return;
         (void)pthread_mutex_unlock(&engine->lock);
