@@ -125,7 +125,11 @@ bool ikv_run_plan(struct ikv_run *run)
 {
     if (is_stopped(run) || ikv_window_is_full(run->window))
         return false;
-    return plan_alone(run) || ikv_plan_tail(run) || ikv_plan_pages(run) || ikv_plan_records(run);
+    if (plan_alone(run) || ikv_plan_tail(run))
+        return true;
+    if (ikv_records_are_due(run) && ikv_plan_records(run))
+        return true;
+    return ikv_plan_pages(run) || ikv_plan_records(run);
 }
 
 /* ---------------------------------------------------------------- completing */
@@ -192,7 +196,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
     run->fatal = 0;
     run->in_flight = run->pages_in_flight = 0;
     run->barrier_level = 0;
-    run->hits_sorted = run->hits_planned = 0;
+    ikv_records_begin(run);
     run->fetched = 0;
     run->tails_unfinished = run->tail_count = run->tail_next = 0;
     run->later_count = run->later_next = 0;

@@ -13,7 +13,12 @@ void ikv_read_record_alone(struct ikv_run *run, uint32_t hit);
 /* Plan one read, if there is something to read. There must be a free slot. */
 bool ikv_plan_pages(struct ikv_run *run);
 bool ikv_plan_records(struct ikv_run *run);
+/* Whether records had better be planned before further pages. */
+bool ikv_records_are_due(const struct ikv_run *run);
 bool ikv_plan_tail(struct ikv_run *run);
+
+/* No records are known yet. */
+void ikv_records_begin(struct ikv_run *run);
 
 /* The reads of a slot are finished. */
 void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot);

@@ -209,7 +209,8 @@ bool ikv_plan_pages(struct ikv_run *run)
 
     if (page == UINT64_MAX || barrier_holds(run, page))
         return false;
-    if (feed_cached(run, page))
+    run->is_fed = feed_cached(run, page);
+    if (run->is_fed)
         return true;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
     collect_pages(run, slot);

@@ -6,6 +6,11 @@
  * costs, and less than a device reads anyway. */
 #define GAP_MAX 4096
 
+/* With fewer reads than so many under way, a disk is about to be idle. */
+#define EARLY_READS  128
+#define EARLY_HITS   32
+#define EARLY_GROWTH 4
+
 /* One read of a tail that goes straight to its place. */
 #define TAIL_READ_MAX ((uint32_t)1 << 30)
 
@@ -50,9 +55,32 @@ static bool next_hit(struct ikv_run *run)
         if (n > 1)
             ikv_sort_entries((uint64_t *)(void *)(hits + run->hits_sorted), run->sorting, n, 2);
         run->hits_sorted = known;
+        run->hits_early *= EARLY_GROWTH;
         skip_impossible(run);
     }
     return run->hits_planned < run->hits_sorted;
+}
+
+/*
+ * While pages come from memory no reads are under way, and to go through all of them first would
+ * have the disk wait. So the records that are known are read as soon as there are enough of them,
+ * each time four times as many: the larger a generation, the more of its records share a read.
+ * (With FLOOR and CEILING, keys that match the same record would come to be in many generations.)
+ */
+bool ikv_records_are_due(const struct ikv_run *run)
+{
+    if (!run->is_fed || run->in_flight >= EARLY_READS || run->window->backend->synchronous ||
+        run->search.match != IKV_EXACT)
+        return false;
+    return run->hits_planned < run->hits_sorted ||
+           run->search.hit_count - run->hits_sorted >= run->hits_early;
+}
+
+void ikv_records_begin(struct ikv_run *run)
+{
+    run->hits_sorted = run->hits_planned = 0;
+    run->hits_early = EARLY_HITS;
+    run->is_fed = false;
 }
 
 static uint64_t first_read_end(const struct ikv_run *run, uint64_t position)

@@ -96,6 +96,8 @@ struct ikv_run {
     uint32_t barrier_level;    /* with IKV_GET_BARRIER: the level that is being probed */
     uint32_t hits_sorted;      /* hits[0..hits_sorted) are in order, generation by generation */
     uint32_t hits_planned;     /* hits[0..hits_planned) are being read or done */
+    uint32_t hits_early;       /* so many new hits are worth a generation while pages go on */
+    bool is_fed;               /* the last page came from memory: it took no read */
     uint64_t fetched;          /* bytes of records that the batch was not told yet */
     uint32_t tails_unfinished; /* planned or waiting */
     struct ikv_scratch tails;

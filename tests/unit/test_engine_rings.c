@@ -7,8 +7,8 @@
 
 #include "engines.h"
 #include "gate.h"
-#include "io.h"
 #include "rng.h"
+#include "run.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -37,6 +37,8 @@ static struct {
     atomic_uint requests_most;
     _Atomic uint64_t bytes;
     _Atomic uint64_t bytes_most;
+    atomic_bool has_read_records;
+    _Atomic uint64_t cached_before; /* pages from memory when the first record was to be read */
 } rings;
 
 static int rings_create(const struct ikv_io_options *options, struct ikv_io **ret)
@@ -57,8 +59,12 @@ static bool rings_is_broken(const struct ikv_io *io)
 
 static int rings_submit(struct ikv_io *io, struct ikv_io_request *request)
 {
+    const struct ikv_slot *slot = request->owner;
+
     if (atomic_load(&rings.broken))
         return -EBADF;
+    if (slot->use == IKV_SLOT_RECORDS && !atomic_exchange(&rings.has_read_records, true))
+        atomic_store(&rings.cached_before, slot->run->stats.cached);
     const unsigned requests = atomic_fetch_add(&rings.requests, 1) + 1;
     const uint64_t bytes = atomic_fetch_add(&rings.bytes, request->length) + request->length;
     unsigned most = atomic_load(&rings.requests_most);
@@ -205,6 +211,29 @@ static void bytes_in_flight_are_bounded(void **state)
     ikv_engine_close(engine);
 }
 
+/* ---------------------------------------------------------------- pages in memory */
+
+/* The reads of records begin while most of the index, all of it in memory, is still to be gone
+ * through. */
+static void no_disk_waits_for_pages_in_memory(void **state)
+{
+    (void)state;
+    rings_reset();
+    backend.synchronous = false;
+    ikv_engine *engine = engine_make(1, 0, 0, 0);
+    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+    assert_all_right(store);
+    atomic_store(&rings.has_read_records, false);
+    assert_all_right(store);
+    const ikv_stats *stats = ikv_result_stats(world.result);
+    assert_int_equal(stats->index_reads, 0);
+    assert_int_equal(stats->cached, stats->probes);
+    assert_true(atomic_load(&rings.has_read_records));
+    assert_true(atomic_load(&rings.cached_before) < stats->cached / 4);
+    ikv_close(store);
+    ikv_engine_close(engine);
+}
+
 /* ---------------------------------------------------------------- rings that fail */
 
 /* One worker is held by a key of its own, while the other looks all keys up. The sum of both. */
@@ -328,8 +357,11 @@ static void a_broken_ring_is_replaced(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_in_flight_are_bounded), cmocka_unit_test(one_worker_without_a_ring),
-        cmocka_unit_test(no_worker_has_a_ring),        cmocka_unit_test(explicit_uring_fails),
+        cmocka_unit_test(no_disk_waits_for_pages_in_memory),
+        cmocka_unit_test(bytes_in_flight_are_bounded),
+        cmocka_unit_test(one_worker_without_a_ring),
+        cmocka_unit_test(no_worker_has_a_ring),
+        cmocka_unit_test(explicit_uring_fails),
         cmocka_unit_test(a_broken_ring_is_replaced),
     };
 
