@@ -30,9 +30,17 @@ void ikv_faults_begin(struct ikv_run *run, uint32_t keys)
 
 void ikv_faults_end(struct ikv_run *run, uint32_t keys)
 {
-    if (run->stats.mapped == 0 ||
+    const uint64_t mapped = run->stats.mapped;
+
+    run->faults.touches += mapped;
+    if (mapped == 0 ||
         (keys <= FEW_KEYS && ikv_platform_ticks() - run->faults.began < IKV_TICKS_LONG))
         return;
-    run->stats.major_faults = look(&run->faults);
-    ikv_map_faulted(run->map, run->stats.major_faults, run->stats.mapped);
+    /* Since the last look a thread may have waited for what others have mapped. */
+    uint64_t faults = look(&run->faults);
+    if (keys <= FEW_KEYS)
+        faults = ikv_min(faults, mapped);
+    run->stats.major_faults = faults;
+    ikv_map_faulted(run->map, faults, run->faults.touches);
+    run->faults.touches = 0;
 }

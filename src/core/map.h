@@ -39,6 +39,7 @@ struct ikv_map {
 
     atomic_uint present;        /* answers in a row that a page is resident, up to some */
     atomic_uint absent;         /* answers in a row that a page is not resident */
+    _Atomic int64_t distrust;   /* waits for the disk lately, in touches; see ikv_map_faulted */
     _Atomic uint64_t asked;     /* system calls made to ask */
     _Atomic uint64_t forgotten; /* times that all belief was given up */
 };
@@ -115,7 +116,7 @@ static inline bool ikv_map_believes_whole(const struct ikv_map *map)
 bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size);
 
 /* What `faults` times of waiting for a disk, in `touches` touches of the mapping, say about what is
- * believed. */
+ * believed: nothing, if they are few and far between; else it is all given up. */
 void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches);
 
 /* Ask about every page of the file. */

@@ -327,7 +327,8 @@ static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, 
 }
 #endif
 
-/* The file behind a descriptor, opened once more for reading; negative: that can't be had. */
+/* The file behind a descriptor, opened once more for reading; negative: that can't be had. And
+ * whether the process may write to it. */
 #if defined(__linux__) && defined(O_CLOEXEC)
 static inline int ikv_platform_reopen(int fd)
 {
@@ -336,7 +337,21 @@ static inline int ikv_platform_reopen(int fd)
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
+
+static inline bool ikv_platform_may_write(int fd)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
 #else
+static inline bool ikv_platform_may_write(int fd)
+{
+    (void)fd;
+    return false;
+}
+
 static inline int ikv_platform_reopen(int fd)
 {
     (void)fd;

@@ -49,9 +49,10 @@ struct ikv_alone {
 
 /* Waits for the disk, of a thread that touches the mapping (faults.c). */
 struct ikv_faults {
-    uint64_t began;  /* on ikv_platform_ticks */
-    uint64_t seen;   /* major faults of the thread when last looked at */
-    uint64_t thread; /* its ikv_thread_number; 0: there was no look yet */
+    uint64_t began;   /* on ikv_platform_ticks */
+    uint64_t seen;    /* major faults of the thread when last looked at */
+    uint64_t thread;  /* its ikv_thread_number; 0: there was no look yet */
+    uint64_t touches; /* of the mapping, since the map was last told */
 };
 
 struct ikv_job;

@@ -36,10 +36,11 @@ static unsigned page_shift(void)
     return shift;
 }
 
-/* The system answers truly to those who may write the file; who owns it can. */
-static bool may_ask_for_many(const struct stat *st)
+/* The system answers truly to who owns the file, and to those who may write it; to others it says
+ * that all is there. (The root of a user namespace may be any of them.) */
+static bool may_ask_for_many(int fd, const struct stat *st)
 {
-    return IKV_HAVE_MINCORE && (st->st_uid == geteuid() || geteuid() == 0);
+    return IKV_HAVE_MINCORE && (st->st_uid == geteuid() || ikv_platform_may_write(fd));
 }
 
 int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map **ret)
@@ -56,7 +57,7 @@ int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map
     map->size = size;
     map->believes_all = believes_all;
     map->shift = page_shift();
-    map->may_ask_for_many = may_ask_for_many(st);
+    map->may_ask_for_many = may_ask_for_many(fd, st);
     map->changed[0] = (int64_t)st->st_ctim.tv_sec;
     map->changed[1] = (int64_t)st->st_ctim.tv_nsec;
     code = allocate(map);

@@ -22,8 +22,9 @@
 
 /* A wait for the disk in so many touches, or more: then most of what is believed is doubtful. Each
  * page that has gone costs one wait, 100 us, and is there again; to ask about everything anew costs
- * 50 ns a page. */
+ * 50 ns a page. A few waits may come at once: single lookups touch two pages. */
 #define TOUCHES_PER_FAULT 256
+#define TRUST_MAX         ((int64_t)16 * TOUCHES_PER_FAULT)
 
 static bool is_believed(const struct ikv_map *map, uint64_t page)
 {
@@ -174,11 +175,22 @@ static void forget(struct ikv_map *map)
     }
     atomic_store_explicit(&map->present, 0, memory_order_relaxed);
     ikv_map_drop_verified(map);
+    atomic_store(&map->distrust, 0);
 }
 
 void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches)
 {
-    if (faults > 0 && faults >= touches / TOUCHES_PER_FAULT && !map->believes_all)
+    const int64_t before = atomic_load_explicit(&map->distrust, memory_order_relaxed);
+
+    if (map->believes_all || (faults == 0 && before == 0))
+        return;
+    const uint64_t most = INT64_MAX / (2 * TOUCHES_PER_FAULT);
+    const int64_t earned = (int64_t)ikv_min(touches, (uint64_t)TRUST_MAX);
+    const int64_t now = (before > earned ? before - earned : 0) +
+                        (int64_t)ikv_min(faults, most) * TOUCHES_PER_FAULT;
+    /* Threads that count at the same time count a little less. */
+    atomic_store_explicit(&map->distrust, now, memory_order_relaxed);
+    if (now > TRUST_MAX)
         forget(map);
 }
 

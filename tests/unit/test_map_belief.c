@@ -131,6 +131,37 @@ static void single_gets_with_wrong_belief(void **state)
     tear_down(&fixture);
 }
 
+/* As single lookups tell of their faults: two touches each. */
+static void few_faults_cost_no_belief(void **state)
+{
+    struct fixture fixture;
+
+    set_up(state, 0, VALUE, &fixture);
+    struct ikv_map *map = fixture.store->map;
+    map_believe(fixture.store, UINT64_MAX);
+    for (int i = 0; i < 1000; i++) { /* seldom, again and again */
+        ikv_map_faulted(map, 1, 2);
+        ikv_map_faulted(map, 0, 300);
+    }
+    for (int i = 0; i < 10; i++) /* several at once */
+        ikv_map_faulted(map, 1, 2);
+    assert_int_equal(forgotten(&fixture), 0);
+    assert_true(ikv_map_believes_whole(map));
+    for (int i = 0; i < 10; i++) /* one after another */
+        ikv_map_faulted(map, 1, 2);
+    assert_int_equal(forgotten(&fixture), 1);
+    assert_int_equal(ikv_map_count(map), 0);
+    assert_false(ikv_map_believes_whole(map));
+
+    map_believe(fixture.store, UINT64_MAX);
+    ikv_map_faulted(map, 100, 2000); /* a batch after everything was dropped */
+    assert_int_equal(forgotten(&fixture), 2);
+    map_believe(fixture.store, UINT64_MAX);
+    ikv_map_faulted(map, UINT64_MAX, UINT64_MAX);
+    assert_int_equal(forgotten(&fixture), 3);
+    tear_down(&fixture);
+}
+
 static void garbage_is_believed(void **state)
 {
     struct fixture fixture;
@@ -296,6 +327,7 @@ int main(void)
         cmocka_unit_test(all_is_believed_while_nothing_is_there),
         cmocka_unit_test(nothing_is_believed_while_all_is_there),
         cmocka_unit_test(single_gets_with_wrong_belief),
+        cmocka_unit_test(few_faults_cost_no_belief),
         cmocka_unit_test(garbage_is_believed),
         cmocka_unit_test(belief_recovers_within_two_batches),
         cmocka_unit_test(an_index_that_is_held_is_believed),
