@@ -93,7 +93,7 @@ void ikv_run_look_at_map(struct ikv_run *run)
  * keys that does nothing else: if the last one ended so shortly before that this thread can't have
  * made a system call since, and the last look is not long ago either.
  */
-static void look_at_map(struct ikv_result *result, size_t count)
+void ikv_batch_look_at_map(struct ikv_result *result, size_t count)
 {
     struct ikv_batch *batch = &result->batch;
     struct ikv_map *map = batch->store->map;
@@ -141,7 +141,7 @@ void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const v
     };
     /* Single entries are probed to find out what reads cost. */
     if (store->map && (options->probe == IKV_PROBE_PAGE || store->map->believes_all))
-        look_at_map(result, count);
+        ikv_batch_look_at_map(result, count);
 }
 
 int ikv_batch_prepare(struct ikv_result *result, size_t pending)

@@ -1,4 +1,4 @@
-/* Looking up: the two public calls that wait, and where a batch is run. */
+/* Looking up: the call that waits for a batch, and where a batch is run. */
 #include "resident.h"
 #include "result.h"
 
@@ -35,7 +35,7 @@
 
 /* ---------------------------------------------------------------- arguments */
 
-static int check_options(const ikv_get_options *options, size_t count, ikv_error *err)
+int ikv_get_options_check(const ikv_get_options *options, size_t count, ikv_error *err)
 {
     const char *wrong = NULL;
 
@@ -62,7 +62,7 @@ static int check(size_t count, const ikv_get_options *options, ikv_get_options *
     int code = ikv_options_copy(known, sizeof *known, options, err);
 
     if (code == 0)
-        code = check_options(known, count, err);
+        code = ikv_get_options_check(known, count, err);
     if (code < 0)
         return code;
     if (count >= IKV_NO_CHUNK)
@@ -362,7 +362,7 @@ void ikv_lookup_run(struct ikv_result *result)
     }
 }
 
-/* ---------------------------------------------------------------- the calls */
+/* ---------------------------------------------------------------- the call */
 
 int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get_options *options,
                  ikv_result *result, ikv_error *err)
@@ -378,29 +378,4 @@ int ikv_get_many(ikv_store *store, const void *keys, size_t count, const ikv_get
     if (result->code < 0 && err)
         *err = result->error;
     return result->code;
-}
-
-int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
-            ikv_error *err)
-{
-    int code = ikv_get_many(store, key, 1, options, result, err);
-    if (code < 0)
-        return code;
-    result->ended = ikv_platform_ticks();
-    switch (ikv_result_items(result)[0].status) {
-    case IKV_FOUND:
-        return 0;
-    case IKV_CORRUPT:
-        if (err)
-            *err = result->problem.first;
-        return result->problem.first.code;
-    case IKV_OTHER_SIZE:
-        return ikv_fail(err, IKV_E_VALUE_SIZE,
-                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
-                        "looking up");
-    default:
-        return ikv_fail(err, IKV_E_NOT_FOUND,
-                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
-                        "looking up");
-    }
 }

@@ -20,5 +20,7 @@ bool ikv_resident_suits(const struct ikv_batch *batch);
 /* Look up the keys run->begin to run->end. Each gets its item, with its status: found, missing, of
  * another size, or IKV_PENDING, which run->pending counts. May make run->fatal. */
 void ikv_resident_run(struct ikv_run *run);
+/* What it counted, of a batch of one key that it answered; `stats` are those of no lookup yet. */
+void ikv_resident_account(const struct ikv_run *run, struct ikv_stats *stats);
 
 #endif

@@ -82,6 +82,19 @@ int ikv_result_begin(struct ikv_result *result, size_t count)
     return 0;
 }
 
+void ikv_result_reset_run(struct ikv_result *result, struct ikv_run *run)
+{
+    ikv_arena_reset(&run->arena);
+    clear_stats(&run->stats);
+    run->is_resident = false;
+    run->pending = 0;
+    run->problem.any = false;
+    run->problem.read_code = 0;
+    run->batch = &result->batch;
+    run->fatal = 0;
+    run->latency_rows = 0;
+}
+
 int ikv_result_runs(struct ikv_result *result, unsigned count)
 {
     count += result->run_first;
@@ -97,18 +110,8 @@ int ikv_result_runs(struct ikv_result *result, unsigned count)
             return -ENOMEM;
         result->runs[result->runs_made++] = run;
     }
-    for (unsigned i = result->run_first; i < count; i++) {
-        struct ikv_run *run = result->runs[i];
-        ikv_arena_reset(&run->arena);
-        clear_stats(&run->stats);
-        run->is_resident = false;
-        run->pending = 0;
-        run->problem.any = false;
-        run->problem.read_code = 0;
-        run->batch = &result->batch;
-        run->fatal = 0;
-        run->latency_rows = 0;
-    }
+    for (unsigned i = result->run_first; i < count; i++)
+        ikv_result_reset_run(result, result->runs[i]);
     result->run_count = count;
     return 0;
 }

@@ -79,6 +79,8 @@ struct ikv_result {
 int ikv_result_begin(struct ikv_result *result, size_t count);
 /* Make `count` runs, beside those that there are in [0, run_first). -ENOMEM. */
 int ikv_result_runs(struct ikv_result *result, unsigned count);
+/* One of those that there are, as if it were new. */
+void ikv_result_reset_run(struct ikv_result *result, struct ikv_run *run);
 /* Put together what came of the runs. 0, or what was fatal. */
 int ikv_result_collect(struct ikv_result *result);
 
@@ -87,6 +89,8 @@ void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const v
                      size_t count, const ikv_get_options *options);
 /* Whether, and how far, the mapping may be used now. */
 void ikv_batch_map(struct ikv_batch *batch);
+/* The same for a batch of so many keys that its store has a mapping for; less often for one. */
+void ikv_batch_look_at_map(struct ikv_result *result, size_t count);
 /* Cut the caller's keys into shards to be looked up in memory. -ENOMEM. */
 int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards);
 /* Sort and fold the keys that are not answered yet, so many. -ENOMEM. */
@@ -97,6 +101,8 @@ void ikv_batch_end(struct ikv_result *result);
 int ikv_batch_cut(struct ikv_result *result, unsigned shards);
 
 /* get_many.c */
+/* Whether options that are as long as they should be can be followed, for so many keys. */
+int ikv_get_options_check(const ikv_get_options *options, size_t count, ikv_error *err);
 /* Check the arguments of a lookup and prepare it. After success it is to be ended. */
 int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
                      const ikv_get_options *options, struct ikv_result *result, ikv_error *err);

@@ -257,7 +257,7 @@ INLINE void lane_aim(const struct lanes *x, enum shape shape, struct lane *lane)
     lane->at = lane->entries + lane->guess * lane_stride(x, shape);
 }
 
-/* A single key has nothing to do while it waits for lines: it may as well fetch those around its
+/* A single key may as well fetch the lines around its
  * guess, too. */
 INLINE void lane_fetch_around(const struct lanes *x, const struct lane *lane)
 {

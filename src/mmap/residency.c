@@ -23,8 +23,8 @@
 /* A wait for the disk in so many touches, or more: then most of what is believed is doubtful. Each
  * page that has gone costs one wait, 100 us, and is there again; to ask about everything anew costs
  * 50 ns a page. A few waits may come at once: single lookups touch two pages. */
-#define TOUCHES_PER_FAULT 256
-#define TRUST_MAX         ((int64_t)16 * TOUCHES_PER_FAULT)
+#define TOUCHES_PER_FAULT ((int64_t)256)
+#define TRUST_MAX         (16 * TOUCHES_PER_FAULT)
 
 static bool is_believed(const struct ikv_map *map, uint64_t page)
 {

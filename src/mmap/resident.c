@@ -203,8 +203,26 @@ INLINE unsigned group_size(uint32_t g, uint32_t n)
     return (uint64_t)g * GROUP < n ? (unsigned)ikv_min(GROUP, n - g * GROUP) : 0;
 }
 
+/* A single key has nothing to do while it waits for lines. */
+INLINE void drive_alone(struct lanes *x, enum shape shape, uint32_t place)
+{
+    const unsigned char *key = x->batch->caller_keys + (size_t)place * x->key->width;
+    struct lane lane = {0};
+
+    lanes_enter(x, shape, key, 1, &lane);
+    lane_fetch_around(x, &lane);
+    lanes_aim(x, shape, 1, &lane);
+    lanes_find(x, shape, 1, &lane);
+    lane_leave(x, &lane, &x->batch->items[place]);
+}
+
 INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t end)
 {
+    if (end - begin == 1) {
+        drive_alone(x, shape, begin);
+        return;
+    }
+
     const unsigned char *keys = x->batch->caller_keys + (size_t)begin * x->key->width;
     ikv_item *items = x->batch->items + begin;
     struct lane lanes[STEPS][GROUP];
@@ -215,8 +233,6 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
         if (g < groups)
             lanes_enter(x, shape, keys + (size_t)g * GROUP * x->key->width, group_size(g, n),
                         lanes[g % STEPS]);
-        if (n == 1 && g == 0)
-            lane_fetch_around(x, &lanes[0][0]);
         if (g >= 1 && g - 1 < groups)
             lanes_aim(x, shape, group_size(g - 1, n), lanes[(g - 1) % STEPS]);
         if (g >= 2 && g - 2 < groups)
@@ -302,13 +318,10 @@ static struct lanes lanes_of(struct ikv_run *run)
 
 /* ---------------------------------------------------------------- what came of it */
 
-static void note_answers(struct ikv_run *run, const struct lanes *x)
+static void account(struct ikv_stats *stats, uint64_t found, uint64_t missing)
 {
-    struct ikv_stats *stats = &run->stats;
-
-    stats->found = x->found;
-    stats->missing = x->missing;
-    run->pending = run->end - run->begin - x->found - x->missing;
+    stats->found = found;
+    stats->missing = missing;
     stats->probes = stats->found + stats->missing;
     stats->records = stats->found;
     stats->mapped = stats->probes + stats->records;
@@ -316,6 +329,13 @@ static void note_answers(struct ikv_run *run, const struct lanes *x)
     stats->levels = stats->probes > 0;
     stats->shards = 1;
     stats->backend = stats->probes ? "mmap" : "none";
+}
+
+void ikv_resident_account(const struct ikv_run *run, struct ikv_stats *stats)
+{
+    stats->keys = stats->distinct = 1;
+    account(stats, run->stats.found, run->stats.missing);
+    stats->major_faults = run->stats.major_faults;
 }
 
 /* The file is shorter than it was: nothing is touched. */
@@ -339,6 +359,7 @@ void ikv_resident_run(struct ikv_run *run)
     if (run->fatal)
         return;
     prove_absence(&x, run->begin, run->end);
-    note_answers(run, &x);
+    run->pending = keys - x.found - x.missing;
+    account(&run->stats, x.found, x.missing);
     ikv_faults_end(run, keys);
 }

@@ -214,6 +214,55 @@ static int take(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
+/* A single key has a shorter way: it comes to the same, and counts the same, as a batch of one. */
+static void single_keys_count_as_batches_of_one(void **state)
+{
+    const engine_way way = {"mmap", IKV_BACKEND_MMAP, 0};
+    char *path = tmpdir_file(*state, "single");
+    unsigned char values[2][16] = {{0}};
+    ikv_get_options options[2] = {IKV_GET_OPTIONS_INIT, IKV_GET_OPTIONS_INIT};
+    ikv_result *results[2] = {NULL, NULL};
+    store_model model;
+
+    map_make(path, 1000, 16, 0, &model);
+    ikv_store *store = engine_open(path, 0, &way, NULL);
+    for (int r = 0; r < 2; r++)
+        assert_ok(ikv_result_new(&results[r]), NULL);
+    for (uint64_t key = 990; key < 1010; key++)
+        for (uint32_t size = 0; size <= 16; size += 8) { /* in the result, of another size, here */
+            for (int r = 0; r < 2; r++) {
+                options[r].values = size ? values[r] : NULL;
+                options[r].value_size = size;
+            }
+            const int code = ikv_get(store, &key, &options[0], results[0], NULL);
+            assert_ok(ikv_get_many(store, &key, 1, &options[1], results[1], NULL), NULL);
+            const ikv_item *one = ikv_result_items(results[0]);
+            const ikv_item *many = ikv_result_items(results[1]);
+            assert_int_equal(code, key >= 1000 ? IKV_E_NOT_FOUND
+                                   : size == 8 ? IKV_E_VALUE_SIZE
+                                               : 0);
+            assert_int_equal(ikv_result_count(results[0]), 1);
+            assert_int_equal(one->status, many->status);
+            assert_int_equal(one->size, many->size);
+            assert_true(one->key == many->key);
+            assert_memory_equal(ikv_result_stats(results[0]), ikv_result_stats(results[1]),
+                                sizeof(ikv_stats));
+            if (code == 0)
+                assert_memory_equal(one->value, many->value, 16);
+        }
+    assert_memory_equal(values[0], values[1], 16);
+    /* What is wrong is said, and voids the answer. */
+    const uint64_t key = 1;
+    options[0].flags = UINT32_MAX;
+    assert_int_equal(ikv_get(store, &key, &options[0], results[0], NULL), IKV_E_INVALID);
+    assert_int_equal(ikv_result_count(results[0]), 0);
+    for (int r = 0; r < 2; r++)
+        ikv_result_free(results[r]);
+    ikv_close(store);
+    model_free(&model);
+    free(path);
+}
+
 static void what_excludes_each_other(void **state)
 {
     static const struct {
@@ -370,6 +419,7 @@ int main(void)
         cmocka_unit_test(files_of_all_sizes_in_memory),
         cmocka_unit_test(files_of_all_sizes_on_a_disk),
         cmocka_unit_test(values_in_place),
+        cmocka_unit_test(single_keys_count_as_batches_of_one),
         cmocka_unit_test(what_excludes_each_other),
         cmocka_unit_test(locked_memory),
         cmocka_unit_test(limits_of_the_system),

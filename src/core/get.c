@@ -1,0 +1,73 @@
+/* Looking up a single key. */
+#include "resident.h"
+#include "result.h"
+
+/*
+ * A key in memory takes less time than a batch takes to be set up and put together. So it is looked
+ * up here with as little of that as its lane needs. False: not answered; it is to go the way of all
+ * batches, which sets everything anew, and also says what is wrong with the arguments.
+ */
+static bool get_resident(ikv_store *store, const void *key, const ikv_get_options *options,
+                         ikv_result *result)
+{
+    static const ikv_get_options usual = IKV_GET_OPTIONS_INIT;
+
+    if (!store || !key || !result || !store->tree.nodes || ikv_job_is_busy(&result->job) ||
+        result->runs_made == 0)
+        return false;
+    if (!options)
+        options = &usual;
+    if (options->size != sizeof *options || options->each ||
+        ikv_get_options_check(options, 1, NULL) < 0 || ikv_result_begin(result, 1) < 0)
+        return false;
+
+    struct ikv_batch *batch = &result->batch;
+    struct ikv_run *run = result->runs[0];
+    ikv_result_reset_run(result, run);
+    batch->store = store;
+    batch->caller_keys = key;
+    batch->items = result->items.bytes;
+    batch->options = *options;
+    atomic_store_explicit(&batch->canceled, false, memory_order_relaxed);
+    ikv_batch_look_at_map(result, 1);
+    if (!ikv_resident_suits(batch))
+        return false;
+    run->begin = 0;
+    run->end = 1;
+    run->budget = UINT64_MAX;
+    run->map = batch->map;
+    run->present = batch->present;
+    ikv_resident_run(run);
+    if (run->fatal || run->pending)
+        return false;
+    result->count = 1;
+    ikv_resident_account(run, &result->stats);
+    return true;
+}
+
+int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
+            ikv_error *err)
+{
+    if (!get_resident(store, key, options, result)) {
+        const int code = ikv_get_many(store, key, 1, options, result, err);
+        if (code < 0)
+            return code;
+    }
+    result->ended = ikv_platform_ticks();
+    switch (ikv_result_items(result)[0].status) {
+    case IKV_FOUND:
+        return 0;
+    case IKV_CORRUPT:
+        if (err)
+            *err = result->problem.first;
+        return result->problem.first.code;
+    case IKV_OTHER_SIZE:
+        return ikv_fail(err, IKV_E_VALUE_SIZE,
+                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
+                        "looking up");
+    default:
+        return ikv_fail(err, IKV_E_NOT_FOUND,
+                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
+                        "looking up");
+    }
+}
