@@ -208,12 +208,13 @@ typedef struct ikv_engine ikv_engine; /* see section 5 */
 /*
  * How lookups read. What was used is told by ikv_stats; a backend that was asked for by name is
  * never replaced by another. Opening, scans in storage order and ikv_verify always read with pread.
+ * Each of an engine's workers but the first takes a descriptor of its own for the file, up to 15 a
+ * store, if it can be had: a shared one is slower.
  *
  * - AUTO: what is in the page cache is taken from there, through a mapping of the file; the rest is
  *   read with uring, where it can be had, and otherwise with pread. Where uring was refused,
  *   ikv_stats.fallback says why.
- * - PREAD: one read after another. Each of an engine's workers but the first takes a descriptor of
- *   its own for the file, if it can be had: a shared one is slower.
+ * - PREAD: one read after another.
  * - URING: io_uring, up to 256 reads in flight for each of the engine's workers; by far the fastest
  *   where a device has to be waited for. If it can't be had, opening fails with IKV_E_UNSUPPORTED
  *   (not built in) or with the errno that says why; and so does a lookup, if the worker can't have

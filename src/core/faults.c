@@ -6,6 +6,9 @@
  * for them only when they took long. */
 #define FEW_KEYS 8
 
+/* Touches by so few keys that are told together, at most. */
+#define FEW_TOUCHES_MAX 4096
+
 /* Faults of this thread since the last look. A run is not always the same thread's, and in the
  * child of a fork a thread begins to count anew. */
 static uint64_t look(struct ikv_faults *faults)
@@ -32,15 +35,17 @@ void ikv_faults_end(struct ikv_run *run, uint32_t keys)
 {
     const uint64_t mapped = run->stats.mapped;
 
-    run->faults.touches += mapped;
-    if (mapped == 0 ||
-        (keys <= FEW_KEYS && ikv_platform_ticks() - run->faults.began < IKV_TICKS_LONG))
+    if (mapped == 0)
         return;
+    if (keys <= FEW_KEYS && ikv_platform_ticks() - run->faults.began < IKV_TICKS_LONG) {
+        run->faults.touches = ikv_min(run->faults.touches + mapped, FEW_TOUCHES_MAX);
+        return;
+    }
     /* Since the last look a thread may have waited for what others have mapped. */
     uint64_t faults = look(&run->faults);
     if (keys <= FEW_KEYS)
         faults = ikv_min(faults, mapped);
     run->stats.major_faults = faults;
-    ikv_map_faulted(run->map, faults, run->faults.touches);
+    ikv_map_faulted(run->map, faults, run->faults.touches + mapped);
     run->faults.touches = 0;
 }

@@ -55,7 +55,8 @@ static bool next_hit(struct ikv_run *run)
         if (n > 1)
             ikv_sort_entries((uint64_t *)(void *)(hits + run->hits_sorted), run->sorting, n, 2);
         run->hits_sorted = known;
-        run->hits_early *= EARLY_GROWTH;
+        if (run->hits_early <= UINT32_MAX / EARLY_GROWTH)
+            run->hits_early *= EARLY_GROWTH;
         skip_impossible(run);
     }
     return run->hits_planned < run->hits_sorted;

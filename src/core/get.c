@@ -17,8 +17,9 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
         return false;
     if (!options)
         options = &usual;
-    if (options->size != sizeof *options || options->each ||
-        ikv_get_options_check(options, 1, NULL) < 0 || ikv_result_begin(result, 1) < 0)
+    if (options->size != sizeof *options || options->each || options->match != IKV_EXACT ||
+        options->probe != IKV_PROBE_PAGE || ikv_get_options_check(options, 1, NULL) < 0 ||
+        ikv_result_begin(result, 1) < 0)
         return false;
 
     struct ikv_batch *batch = &result->batch;

@@ -52,7 +52,7 @@ struct ikv_faults {
     uint64_t began;   /* on ikv_platform_ticks */
     uint64_t seen;    /* major faults of the thread when last looked at */
     uint64_t thread;  /* its ikv_thread_number; 0: there was no look yet */
-    uint64_t touches; /* of the mapping, since the map was last told */
+    uint64_t touches; /* of a mapping, by few keys at a time, that no map was told yet */
 };
 
 struct ikv_job;

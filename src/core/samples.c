@@ -52,7 +52,11 @@ static unsigned set_flags(struct ikv_samples *samples, uint64_t page, unsigned f
 
 unsigned char *ikv_samples_claim(struct ikv_samples *samples, uint64_t page)
 {
-    if (!samples || !(set_flags(samples, page, IKV_SAMPLES_TOUCHED) & IKV_SAMPLES_TOUCHED) ||
+    if (!samples)
+        return NULL;
+    const uint64_t word = atomic_load_explicit(&samples->flags[page / 16], memory_order_relaxed);
+    if ((ikv_samples_flags(word, page) & IKV_SAMPLES_CLAIMED) ||
+        !(set_flags(samples, page, IKV_SAMPLES_TOUCHED) & IKV_SAMPLES_TOUCHED) ||
         (set_flags(samples, page, IKV_SAMPLES_CLAIMED) & IKV_SAMPLES_CLAIMED))
         return NULL;
     return samples->pages[page];

@@ -29,7 +29,7 @@ struct ikv_store {
     struct ikv_io_file file;         /* through the page cache: opening, scans, verify */
     struct ikv_io_file direct;       /* fd -1: not opened with O_DIRECT */
     const struct ikv_io_file *reads; /* the one that lookups read */
-    struct ikv_own_files own_files;  /* the same, for workers that read with pread */
+    struct ikv_own_files own_files;  /* the same, for workers but the first */
     uint64_t file_size;
     ikv_backend backend_wanted;
     struct ikv_attachment *attachment; /* to the engine that runs its batches */

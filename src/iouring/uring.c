@@ -197,7 +197,8 @@ static bool uring_is_broken(const struct ikv_io *io)
 
 static bool uring_has_finished(const struct ikv_io *io)
 {
-    return io->ready.count > 0 || io_uring_cq_ready(&io->ring.uring) > 0;
+    /* What a broken ring brings is not taken any more. */
+    return io->ready.count > 0 || (!io->broken && io_uring_cq_ready(&io->ring.uring) > 0);
 }
 
 static uint64_t uring_system_calls(const struct ikv_io *io)

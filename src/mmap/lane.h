@@ -257,8 +257,7 @@ INLINE void lane_aim(const struct lanes *x, enum shape shape, struct lane *lane)
     lane->at = lane->entries + lane->guess * lane_stride(x, shape);
 }
 
-/* A single key may as well fetch the lines around its
- * guess, too. */
+/* A single key may as well fetch the lines around its guess, too. */
 INLINE void lane_fetch_around(const struct lanes *x, const struct lane *lane)
 {
     if (lane->state != LANE_SEARCHED)

@@ -60,13 +60,16 @@ static void note_full(struct ikv_map *map)
 {
     const uint64_t forgotten = atomic_load(&map->forgotten);
     const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
-    uint64_t full = atomic_load(&map->full);
+    uint64_t before = atomic_load(&map->full);
+    uint64_t full = before;
 
     while (full < map->words && atomic_load_explicit(&map->resident[full], memory_order_relaxed) ==
                                     whole_word(pages - full * WORD))
         full++;
-    atomic_store(&map->full, full);
-    if (atomic_load(&map->forgotten) != forgotten) /* and set `full` to 0, perhaps just before */
+    /* If all was forgotten meanwhile, that was before (and `full` is 0 now), or is seen here; if it
+     * was before this began, the words were empty already. */
+    (void)atomic_compare_exchange_strong(&map->full, &before, full);
+    if (atomic_load(&map->forgotten) != forgotten)
         atomic_store(&map->full, 0);
 }
 
@@ -167,12 +170,13 @@ bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size)
 
 static void forget(struct ikv_map *map)
 {
-    atomic_fetch_add(&map->forgotten, 1);
-    atomic_store(&map->full, 0);
     for (uint64_t i = 0; i < map->words; i++) {
         atomic_store_explicit(&map->resident[i], 0, memory_order_relaxed);
         atomic_store_explicit(&map->seen[i], 0, memory_order_relaxed);
     }
+    /* In this order: see note_full. */
+    atomic_fetch_add(&map->forgotten, 1);
+    atomic_store(&map->full, 0);
     atomic_store_explicit(&map->present, 0, memory_order_relaxed);
     ikv_map_drop_verified(map);
     atomic_store(&map->distrust, 0);
@@ -185,9 +189,9 @@ void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches)
     if (map->believes_all || (faults == 0 && before == 0))
         return;
     const uint64_t most = INT64_MAX / (2 * TOUCHES_PER_FAULT);
-    const int64_t earned = (int64_t)ikv_min(touches, (uint64_t)TRUST_MAX);
-    const int64_t now = (before > earned ? before - earned : 0) +
-                        (int64_t)ikv_min(faults, most) * TOUCHES_PER_FAULT;
+    const int64_t sum = before + (int64_t)ikv_min(faults, most) * TOUCHES_PER_FAULT;
+    const int64_t earned = (int64_t)ikv_min(touches, (uint64_t)INT64_MAX / 4);
+    const int64_t now = sum > earned ? sum - earned : 0;
     /* Threads that count at the same time count a little less. */
     atomic_store_explicit(&map->distrust, now, memory_order_relaxed);
     if (now > TRUST_MAX)

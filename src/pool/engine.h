@@ -33,6 +33,7 @@ struct ikv_worker {
     uint64_t ring_tried;    /* on ikv_clock */
     struct ikv_run *active; /* ring of the runs in its windows; the one to plan next */
     unsigned active_count;
+    unsigned reaped;    /* times since it took a shard that reads were reaped */
     bool is_busy;       /* reads have finished that were not yet looked at, when last planning */
     uint64_t forgotten; /* as engine->forget_number */
 };

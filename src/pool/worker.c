@@ -7,8 +7,9 @@
  *     retire   shards that have nothing left to do
  *
  * Since every shard in flight plans one read in turn, a shard of a huge batch and one of a small
- * batch share the window evenly. While the window is full, only batches that nobody has begun are
- * taken beside those in flight.
+ * batch share the window evenly. While the window is full, or there are finished reads to look at
+ * soon after a shard was taken, only batches that nobody has begun are taken beside those in
+ * flight.
  */
 #include "engine.h"
 #include "resident.h"
@@ -20,6 +21,9 @@
 
 /* Reads with pread for each time that the ring is waited for, if there are both. */
 #define PLAIN_READS 16
+
+/* Reads from the page cache in about the time that it takes another worker to wake up. */
+#define WAKING_READS 256
 
 /* A ring that could not be had is tried again after so many nanoseconds. */
 #define RING_RETRY UINT64_C(1000000000)
@@ -114,12 +118,12 @@ static bool has_room(const struct ikv_window *window)
     return !window->backend || !ikv_window_is_full(window);
 }
 
-/* Whether it had better take one more shard of a batch that is begun. While it has enough to do the
- * shard is another worker's, who may just be waking up. */
+/* Whether it may take one more shard of a batch that is begun. While it has enough to do the shard
+ * is another worker's, who may just be waking up; but not for long. */
 static bool has_time(const struct ikv_worker *worker)
 {
-    return (!worker->is_busy || !worker->active) && has_room(&worker->ring) &&
-           has_room(&worker->plain);
+    return (!worker->is_busy || !worker->active || worker->reaped >= WAKING_READS) &&
+           has_room(&worker->ring) && has_room(&worker->plain);
 }
 
 /* ---------------------------------------------------------------- shards in flight */
@@ -178,6 +182,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
     ikv_store *store = run->job->attachment->store;
     run->file = ikv_own_file(&store->own_files, store->reads, number_of(worker));
     activate(worker, run);
+    worker->reaped = 0;
 }
 
 static void finish(struct ikv_run *run)
@@ -207,6 +212,7 @@ static void reap(struct ikv_worker *worker)
     struct ikv_window *plain = &worker->plain;
     struct ikv_window *ring = &worker->ring;
 
+    worker->reaped++;
     /* Waiting for the ring may take as long as many reads from the page cache. */
     for (unsigned n = 0; n < PLAIN_READS && plain->backend && !ikv_window_is_idle(plain); n++) {
         ikv_run_complete(ikv_window_reap(plain));

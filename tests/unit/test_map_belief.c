@@ -143,7 +143,8 @@ static void few_faults_cost_no_belief(void **state)
         ikv_map_faulted(map, 1, 2);
         ikv_map_faulted(map, 0, 300);
     }
-    for (int i = 0; i < 10; i++) /* several at once */
+    ikv_map_faulted(map, 100, 30000); /* a large batch, one wait in 300 */
+    for (int i = 0; i < 10; i++)      /* several at once */
         ikv_map_faulted(map, 1, 2);
     assert_int_equal(forgotten(&fixture), 0);
     assert_true(ikv_map_believes_whole(map));
