@@ -142,7 +142,10 @@ static inline bool lane_settle(const struct lanes *x, const struct lane *lane, u
     if (ikv_words_compare(words, fences->keys, x->word) != 0)
         return false;
     for (unsigned steps = 0; *rank > 0 && steps < 4; steps++) {
-        if (ikv_words_compare(ikv_fence(fences, *rank - 1), words, x->key->words) <= 0)
+        /* Later words count where the tree's are the same. That is rare, and fences as a whole lie
+         * where they are not in a near cache. */
+        if (ikv_fence_tree_leaf(x->tree, *rank - 1) != lane->word ||
+            ikv_words_compare(ikv_fence(fences, *rank - 1), words, x->key->words) <= 0)
             return true;
         --*rank;
     }
