@@ -236,10 +236,7 @@ static void set_first_read(struct ikv_store *store)
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
 }
 
-/* ---------------------------------------------------------------- the mapping */
-
-#define MAP_FLAGS     (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_PRIME)
-#define PRELOAD_FLAGS (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX)
+/* ---------------------------------------------------------------- ways of reading */
 
 static int check_backend(const ikv_open_options *options, ikv_error *err)
 {
@@ -251,57 +248,15 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
 
     if ((unsigned)options->backend > IKV_BACKEND_MMAP)
         wrong = "no such backend";
-    else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | MAP_FLAGS))
+    else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_MAP_FLAGS))
         wrong = "unknown flags";
     else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
         wrong = "backend mmap can neither read directly nor do without a mapping";
-    else if ((flags & MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
+    else if ((flags & IKV_MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
         wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
-    else if ((flags & IKV_OPEN_LOCK) && !(flags & PRELOAD_FLAGS))
+    else if ((flags & IKV_OPEN_LOCK) && !(flags & IKV_PRELOAD_FLAGS))
         wrong = "lock needs preload";
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: %s", wrong) : 0;
-}
-
-static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
-{
-    const uint64_t start = flags & IKV_OPEN_PRELOAD ? 0 : store->index.index_start;
-    const uint64_t end = flags & IKV_OPEN_PRELOAD
-                             ? store->file_size
-                             : start + store->index.count * store->index.stride;
-    const bool lock = (flags & IKV_OPEN_LOCK) != 0;
-
-    if (end == start)
-        return 0;
-    int code = ikv_map_preload(store->map, start, end - start, lock);
-    if (code < 0)
-        return ikv_fail(err, code, IKV_AT_FILE(store->path),
-                        lock ? "reading it into memory, to be locked there (see RLIMIT_MEMLOCK)"
-                             : "reading it into memory");
-    store->locked = lock;
-    return 0;
-}
-
-/* Where there is no room for a mapping, `auto` does without. */
-static int map_file(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
-{
-    const bool all = options->backend == IKV_BACKEND_MMAP;
-
-    if (!all && (options->backend != IKV_BACKEND_AUTO || store->reads->direct ||
-                 (options->flags & IKV_OPEN_NO_MAP)))
-        return 0;
-    int code = ikv_map_new(store->file.fd, &store->opened, all, &store->map);
-    if (code < 0 && (all || (options->flags & MAP_FLAGS)))
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "mapping it");
-    if (code < 0)
-        return 0;
-    if (options->flags & PRELOAD_FLAGS) {
-        code = preload(store, options->flags, err);
-        if (code < 0)
-            return code;
-    }
-    if ((options->flags & (PRELOAD_FLAGS | IKV_OPEN_PRIME)) && !all)
-        ikv_map_prime(store->map);
-    return 0;
 }
 
 static int choose_engine(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
@@ -317,7 +272,7 @@ static int choose_engine(struct ikv_store *store, const ikv_open_options *option
     }
     int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
     if (code == 0)
-        code = map_file(store, options, err);
+        code = ikv_store_open_map(store, options, err);
     if (code < 0)
         return code;
     code = ikv_attach(options->engine, store, &store->attachment);

@@ -91,6 +91,14 @@ int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *heade
 /* open_direct.c: open the same file once more with O_DIRECT, for lookups. */
 int ikv_store_open_direct(struct ikv_store *store, ikv_error *err);
 
+/* Options about the mapping; those of them that read into it. */
+#define IKV_MAP_FLAGS     (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_PRIME)
+#define IKV_PRELOAD_FLAGS (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX)
+
+/* open_map.c: map the file, if the options want it mapped, and read in what they name. Where there
+ * is no room for a mapping, `auto` does without. */
+int ikv_store_open_map(struct ikv_store *store, const ikv_open_options *options, ikv_error *err);
+
 /* A position that an entry of the index may have. */
 static inline bool ikv_position_possible(const struct ikv_store *store, uint64_t position)
 {
