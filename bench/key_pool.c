@@ -1,5 +1,5 @@
 #include "key_pool.h"
-#include "draws.h"
+#include "bench/draws.h"
 #include "index_keys.h"
 
 #include <stdlib.h>

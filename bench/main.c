@@ -1,6 +1,6 @@
 /* The benchmark program: options, head of the report, families. */
-#include "context.h"
 #include "dataset.h"
+#include "disk/context.h"
 #include "engines.h"
 #include "families.h"
 #include "harness.h"

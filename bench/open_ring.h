@@ -2,7 +2,7 @@
 #ifndef BENCH_OPEN_RING_H
 #define BENCH_OPEN_RING_H
 
-#include "bare_ring.h"
+#include "disk/bare_ring.h"
 #include "harness.h"
 
 #include <errno.h>

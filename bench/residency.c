@@ -1,5 +1,5 @@
 #include "residency.h"
-#include "cold.h"
+#include "disk/cold.h"
 
 #include <errno.h>
 #include <fcntl.h>

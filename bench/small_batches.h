@@ -4,9 +4,9 @@
 #define BENCH_SMALL_BATCHES_H
 
 #include "dataset.h"
+#include "disk/process_io.h"
 #include "harness.h"
 #include "options.h"
-#include "process_io.h"
 
 #include <indexkv.h>
 

@@ -1,5 +1,5 @@
 #include "subject.h"
-#include "process_io.h"
+#include "disk/process_io.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #define BENCH_SUBJECT_H
 
 #include "clock.h"
+#include "disk/process_io.h"
 #include "harness.h"
-#include "process_io.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* The tables of docs/performance.md, in Markdown. */
-#include "theory.h"
+#include "theory/theory.h"
 
 #include <inttypes.h>
 #include <stdio.h>

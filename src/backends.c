@@ -1,11 +1,11 @@
 /* The one file that knows which backends were built. */
+#include "core/io/io.h"
 #include "indexkv.h"
-#include "io.h"
 
 #include <stdio.h>
 
 #ifdef IKV_HAVE_URING
-#include "uring.h"
+#include "iouring/uring.h"
 
 const struct ikv_io_backend *ikv_io_ring(void)
 {

@@ -1,17 +1,17 @@
 /* indexkv bench: measure lookups in a store, in all the ways that were asked for, beside what the
  * device gives and what theory says. */
 #define _GNU_SOURCE /* O_DIRECT */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/progress.h"
+#include "base/signals.h"
 #include "bench/outcome.h"
 #include "bench/visit.h"
 #include "command.h"
 #include "disk/context.h"
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
-#include "progress.h"
+#include "options/store_options.h"
 #include "report/report_files.h"
-#include "signals.h"
-#include "store_options.h"
 
 #include <fcntl.h>
 #include <stdio.h>

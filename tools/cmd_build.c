@@ -1,12 +1,12 @@
 /* indexkv build: read pairs from files or standard input, write a store. */
-#include "build_options.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/progress.h"
+#include "base/signals.h"
 #include "command.h"
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
-#include "pair_reader.h"
-#include "progress.h"
-#include "signals.h"
+#include "options/build_options.h"
+#include "text/pair_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>

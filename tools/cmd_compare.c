@@ -1,9 +1,9 @@
 /* indexkv compare: what changed from one report to another beyond noise. */
+#include "base/exit_status.h"
+#include "base/message.h"
 #include "command.h"
 #include "compare/load.h"
 #include "compare/ratio.h"
-#include "exit_status.h"
-#include "message.h"
 #include "report/report_files.h"
 #include "report/report_text.h"
 

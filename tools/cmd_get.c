@@ -1,15 +1,15 @@
 /* indexkv get: look up keys from arguments or a file, batch by batch, and write what was found. */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/progress.h"
 #include "command.h"
-#include "exit_status.h"
-#include "item_writer.h"
-#include "key_reader.h"
-#include "keys.h"
-#include "lookup.h"
-#include "message.h"
-#include "numbers.h"
-#include "progress.h"
-#include "stats_table.h"
-#include "store_options.h"
+#include "lookup/lookup.h"
+#include "lookup/stats_table.h"
+#include "options/store_options.h"
+#include "text/item_writer.h"
+#include "text/key_reader.h"
+#include "text/keys.h"
 
 #include <errno.h>
 

@@ -1,12 +1,12 @@
 /* indexkv info: what a store says about itself. */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/utf8.h"
 #include "command.h"
-#include "exit_status.h"
-#include "json.h"
-#include "message.h"
-#include "numbers.h"
-#include "output.h"
-#include "store_options.h"
-#include "utf8.h"
+#include "options/store_options.h"
+#include "text/json.h"
+#include "text/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>

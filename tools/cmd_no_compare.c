@@ -1,7 +1,7 @@
 /* indexkv compare, in builds without jansson, which reads JSON. */
+#include "base/exit_status.h"
+#include "base/message.h"
 #include "command.h"
-#include "exit_status.h"
-#include "message.h"
 
 int cmd_compare(int argc, char **argv)
 {

@@ -1,13 +1,13 @@
 /* indexkv scan: write out the pairs of a store, in the order of the keys or of the file. */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/progress.h"
 #include "command.h"
-#include "exit_status.h"
-#include "item_writer.h"
-#include "keys.h"
-#include "message.h"
-#include "numbers.h"
-#include "progress.h"
-#include "stats_table.h"
-#include "store_options.h"
+#include "lookup/stats_table.h"
+#include "options/store_options.h"
+#include "text/item_writer.h"
+#include "text/keys.h"
 
 #include <inttypes.h>
 #include <string.h>

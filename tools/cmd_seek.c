@@ -1,13 +1,13 @@
 /* indexkv seek: how a file, a device or the disk under a directory answers reads. */
 #define _POSIX_C_SOURCE 200809L
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 #include "command.h"
 #include "disk/context.h"
-#include "exit_status.h"
-#include "message.h"
 #include "report/report_files.h"
 #include "seek/seek.h"
 #include "seek/test_file.h"
-#include "signals.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* indexkv verify: read a whole store and report everything that is wrong with it. */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/progress.h"
+#include "base/signals.h"
 #include "command.h"
-#include "exit_status.h"
-#include "json.h"
-#include "message.h"
-#include "numbers.h"
-#include "output.h"
-#include "progress.h"
-#include "signals.h"
-#include "store_options.h"
+#include "options/store_options.h"
+#include "text/json.h"
+#include "text/output.h"
 
 #include <inttypes.h>
 #include <string.h>

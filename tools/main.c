@@ -1,10 +1,10 @@
 /* indexkv: build stores, look keys up in them, scan, describe and check them; measure disks. */
 #define _POSIX_C_SOURCE 200809L
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 #include "command.h"
-#include "exit_status.h"
-#include "message.h"
-#include "output.h"
-#include "signals.h"
+#include "text/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The micro-benchmark program. It has google-benchmark's options only. */
-#include "context.h"
+#include "disk/context.h"
 #include "harness.h"
 #include "micro.h"
 

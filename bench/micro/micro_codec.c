@@ -3,8 +3,8 @@
  *   checksum/page             of an index page
  *   checksum/record/value:N   of a record
  */
-#include "checksum.h"
-#include "format.h"
+#include "core/format/checksum.h"
+#include "core/format/format.h"
 #include "harness.h"
 #include "micro.h"
 

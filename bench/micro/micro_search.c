@@ -2,9 +2,9 @@
  *   search/fences/batch:N, /none   the search by itself: sorted keys over an index in memory, a
  * page handed to it as soon as it asks, with all fences or with none
  */
+#include "core/index/search.h"
 #include "harness.h"
 #include "micro.h"
-#include "search.h"
 
 #include <stdlib.h>
 

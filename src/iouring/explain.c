@@ -1,7 +1,7 @@
 /* Saying what a ring has, and why there is none. */
 #define _GNU_SOURCE
-#include "queue.h"
-#include "uring.h"
+#include "iouring/queue.h"
+#include "iouring/uring.h"
 
 #include "indexkv.h"
 

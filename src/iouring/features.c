@@ -1,6 +1,6 @@
 /* The names of what a ring can have. Needs no liburing: statistics with ring features in them can
  * be told by a library that has no rings itself. */
-#include "uring.h"
+#include "iouring/uring.h"
 
 #include "indexkv.h"
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "file_table.h"
+#include "iouring/file_table.h"
 
 #include <errno.h>
 

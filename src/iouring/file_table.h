@@ -6,8 +6,8 @@
 #ifndef IKV_URING_FILE_TABLE_H
 #define IKV_URING_FILE_TABLE_H
 
-#include "io.h"
-#include "ring.h"
+#include "core/io/io.h"
+#include "iouring/ring.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "queue.h"
+#include "iouring/queue.h"
 
 #include "indexkv.h"
 

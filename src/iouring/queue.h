@@ -18,9 +18,9 @@
 #ifndef IKV_URING_QUEUE_H
 #define IKV_URING_QUEUE_H
 
-#include "file_table.h"
-#include "io.h"
-#include "ring.h"
+#include "core/io/io.h"
+#include "iouring/file_table.h"
+#include "iouring/ring.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
  * the kernel may still write to is not handed back; and waiting ends.
  */
 #define _GNU_SOURCE
-#include "queue.h"
+#include "iouring/queue.h"
 
 #include <errno.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "ring.h"
+#include "iouring/ring.h"
 
 #include <errno.h>
 #include <stdbool.h>

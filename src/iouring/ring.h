@@ -2,8 +2,8 @@
 #ifndef IKV_URING_RING_H
 #define IKV_URING_RING_H
 
-#include "io.h"
-#include "uring.h"
+#include "core/io/io.h"
+#include "iouring/uring.h"
 
 #include <liburing.h>
 

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
-#include "uring.h"
+#include "iouring/uring.h"
 
 #include "indexkv.h"
-#include "queue.h"
+#include "iouring/queue.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -16,7 +16,7 @@
 #ifndef IKV_URING_H
 #define IKV_URING_H
 
-#include "io.h"
+#include "core/io/io.h"
 
 #include <stdbool.h>
 #include <stddef.h>

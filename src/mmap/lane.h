@@ -21,9 +21,9 @@
 #ifndef IKV_LANE_H
 #define IKV_LANE_H
 
-#include "fence_tree.h"
-#include "map.h"
-#include "resident.h"
+#include "core/index/fence_tree.h"
+#include "core/lookup/resident.h"
+#include "core/store/map.h"
 
 #define GROUP  8u /* lanes; of 8 to 64 the fastest, by a few per cent */
 #define WINDOW 8u /* entries that are compared at once */

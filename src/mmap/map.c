@@ -1,10 +1,10 @@
 /* The mapping of a store's file: made, checked, read in. */
 #define _GNU_SOURCE
-#include "map.h"
-#include "bytes.h"
-#include "file_io.h"
+#include "core/store/map.h"
+#include "core/base/bytes.h"
+#include "core/io/file_io.h"
+#include "core/io/window.h"
 #include "indexkv.h"
-#include "window.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* What is believed of a mapping's pages: asking the kernel, and giving up. */
 #define _GNU_SOURCE
-#include "bytes.h"
-#include "map.h"
+#include "core/base/bytes.h"
+#include "core/store/map.h"
 
 #include <limits.h>
 

@@ -1,10 +1,10 @@
 /* Looking up what is in memory: lanes of keys, each a step further while the others' lines arrive.
  */
 #define _GNU_SOURCE
-#include "resident.h"
+#include "core/lookup/resident.h"
 
-#include "checksum.h"
-#include "lane.h"
+#include "core/format/checksum.h"
+#include "mmap/lane.h"
 
 /* Groups on their way: while one enters, the one before aims, and so on. */
 #define STEPS 4u

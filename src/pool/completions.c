@@ -1,8 +1,8 @@
 /* A queue of done batches, and a descriptor that is readable while there are some. */
 #define _GNU_SOURCE
-#include "engine.h"
+#include "pool/engine.h"
 
-#include "platform.h"
+#include "core/base/platform.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Engines: starting, attaching stores, closing. */
 #define _GNU_SOURCE
-#include "engine.h"
+#include "pool/engine.h"
 
-#include "platform.h"
+#include "core/base/platform.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -19,7 +19,7 @@
 #ifndef IKV_POOL_ENGINE_H
 #define IKV_POOL_ENGINE_H
 
-#include "schedule.h"
+#include "pool/schedule.h"
 
 struct ikv_worker {
     struct ikv_engine *engine;

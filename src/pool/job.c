@@ -1,5 +1,5 @@
 /* The way of a batch through an engine: pushed, run by workers, completed. */
-#include "engine.h"
+#include "pool/engine.h"
 
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "pool/schedule.h"
 
 static void append(struct ikv_job_list *list, struct ikv_job *job)
 {

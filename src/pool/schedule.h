@@ -13,7 +13,7 @@
 #ifndef IKV_POOL_SCHEDULE_H
 #define IKV_POOL_SCHEDULE_H
 
-#include "result.h"
+#include "core/lookup/result.h"
 
 struct ikv_job_list {
     struct ikv_job *first;

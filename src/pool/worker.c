@@ -11,8 +11,8 @@
  * soon after a shard was taken, only batches that nobody has begun are taken beside those in
  * flight.
  */
-#include "engine.h"
-#include "resident.h"
+#include "core/lookup/resident.h"
+#include "pool/engine.h"
 
 #include <errno.h>
 

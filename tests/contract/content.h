@@ -2,7 +2,7 @@
 #ifndef IKV_TESTS_CONTENT_H
 #define IKV_TESTS_CONTENT_H
 
-#include "io.h"
+#include "core/io/io.h"
 #include "rng.h"
 
 #include <stdbool.h>

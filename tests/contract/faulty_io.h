@@ -8,7 +8,7 @@
 #ifndef IKV_TESTS_FAULTY_IO_H
 #define IKV_TESTS_FAULTY_IO_H
 
-#include "io.h"
+#include "core/io/io.h"
 
 #include <stdint.h>
 

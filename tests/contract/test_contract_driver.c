@@ -13,9 +13,9 @@
 #include "tmpdir.h"
 #include "variants.h"
 
+#include "core/store/store.h"
 #include "indexkv.h"
-#include "store.h"
-#include "uring.h"
+#include "iouring/uring.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 #include "window.h"
 
 #include "indexkv.h"
-#include "queue.h"
+#include "iouring/queue.h"
 
 #include <errno.h>
 #include <setjmp.h>

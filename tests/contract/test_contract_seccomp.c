@@ -5,7 +5,7 @@
 #include "variants.h"
 #include "window.h"
 
-#include "uring.h"
+#include "iouring/uring.h"
 
 #include <errno.h>
 #include <linux/filter.h>

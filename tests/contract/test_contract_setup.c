@@ -7,7 +7,7 @@
 #include "window.h"
 
 #include "indexkv.h"
-#include "uring.h"
+#include "iouring/uring.h"
 
 #include <errno.h>
 #include <liburing.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #ifdef TEST_HAVE_URING
-#include "uring.h"
+#include "iouring/uring.h"
 
 /* The backend with these options in place of its own. */
 #define URING_CREATE(name, ...)                                                                    \

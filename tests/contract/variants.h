@@ -2,7 +2,7 @@
 #ifndef IKV_TESTS_VARIANTS_H
 #define IKV_TESTS_VARIANTS_H
 
-#include "io.h"
+#include "core/io/io.h"
 
 #include <stdbool.h>
 

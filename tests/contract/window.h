@@ -3,7 +3,7 @@
 #define IKV_TESTS_WINDOW_H
 
 #include "content.h"
-#include "io.h"
+#include "core/io/io.h"
 
 #include <stdbool.h>
 #include <stddef.h>

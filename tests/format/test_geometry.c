@@ -2,7 +2,7 @@
  * How an index is cut: pages of 4096-byte slices and of single entries, against a walk over all
  * entries.
  */
-#include "format.h"
+#include "core/format/format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #ifndef TEST_LEARN_LISTS_H
 #define TEST_LEARN_LISTS_H
 
-#include "learn.h"
+#include "core/index/learn.h"
 
 #include "rng.h"
 

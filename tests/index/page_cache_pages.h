@@ -2,7 +2,7 @@
 #ifndef TEST_PAGE_CACHE_PAGES_H
 #define TEST_PAGE_CACHE_PAGES_H
 
-#include "page_cache.h"
+#include "core/index/page_cache.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 #ifndef TEST_SEARCH_DRIVER_H
 #define TEST_SEARCH_DRIVER_H
 
-#include "learn.h"
-#include "search.h"
+#include "core/index/learn.h"
+#include "core/index/search.h"
 
 #include "model.h"
 #include "rng.h"

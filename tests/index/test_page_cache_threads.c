@@ -3,7 +3,7 @@
  * in its first word and follows from that, so a reader can tell a whole copy of the right page from
  * anything else; he looks at it at the beginning and at the end of his pin.
  */
-#include "page_cache.h"
+#include "core/index/page_cache.h"
 
 #include "rng.h"
 #include "scale.h"

@@ -3,7 +3,7 @@
  * the exact number of probes of each level, in pages and in single entries, whatever the order in
  * which reads complete.
  */
-#include "search.h"
+#include "core/index/search.h"
 
 #include "hostkey.h"
 #include "probe_keys.h"

@@ -2,7 +2,7 @@
  * Samples of index pages: where a key is put, against a walk over the page's guesses; and who makes
  * them, when.
  */
-#include "samples.h"
+#include "core/index/samples.h"
 
 #include "rng.h"
 

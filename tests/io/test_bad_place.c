@@ -8,7 +8,7 @@
  */
 #include "indexkv.h"
 
-#include "io.h"
+#include "core/io/io.h"
 #include "numbered.h"
 #include "rng.h"
 #include "stores.h"

@@ -1,5 +1,5 @@
 /* Descriptors of their own for threads that read one file at the same time. */
-#include "own_files.h"
+#include "core/io/own_files.h"
 
 #include "engines.h"
 #include "stores.h"

@@ -3,7 +3,7 @@
 #ifndef TEST_MAP_FIXTURE_H
 #define TEST_MAP_FIXTURE_H
 
-#include "store.h"
+#include "core/store/store.h"
 
 #include "engines.h"
 #include "model.h"

@@ -5,10 +5,10 @@
  */
 #include "indexkv.h"
 
+#include "core/lookup/run.h"
 #include "engines.h"
 #include "gate.h"
 #include "rng.h"
-#include "run.h"
 #include "stores.h"
 #include "tmpdir.h"
 

@@ -1,8 +1,8 @@
 /* The sorter and what it is made of, where the public API would need millions of pairs to get
  * there: many runs, several merge passes, runs that continue each other, tapes that spill. */
-#include "sort.h"
-#include "sorter.h"
-#include "tape.h"
+#include "core/sort/sort.h"
+#include "core/sort/sorter.h"
+#include "core/write/tape.h"
 
 #include "rng.h"
 #include "scale.h"

@@ -2,9 +2,9 @@
  * claim, and as frequent as their distribution says. */
 #include "bench/draws.h"
 
-#include "exit_status.h"
+#include "base/exit_status.h"
+#include "base/message.h"
 #include "hostkey.h"
-#include "message.h"
 #include "probe_keys.h"
 #include "rng.h"
 #include "stores.h"

@@ -18,7 +18,7 @@
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
-#include "theory.h"
+#include "theory/theory.h"
 #include "tmpdir.h"
 
 #include <math.h>

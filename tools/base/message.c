@@ -1,8 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
-#include "message.h"
+#include "base/message.h"
 
-#include "exit_status.h"
-#include "utf8.h"
+#include "base/exit_status.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "numbers.h"
+#include "base/numbers.h"
 
 #include <stdio.h>
 #include <string.h>

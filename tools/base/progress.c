@@ -1,8 +1,8 @@
 #define _DEFAULT_SOURCE /* TIOCGWINSZ */
-#include "progress.h"
+#include "base/progress.h"
 
-#include "numbers.h"
-#include "signals.h"
+#include "base/numbers.h"
+#include "base/signals.h"
 
 #include <stdio.h>
 #include <string.h>

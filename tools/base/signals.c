@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* ppoll */
-#include "signals.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <poll.h>

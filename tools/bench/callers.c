@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* getrusage, pthread_barrier_t */
 #include "bench/callers.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "signals.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <pthread.h>

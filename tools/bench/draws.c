@@ -1,11 +1,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bench/draws.h"
 
-#include "exit_status.h"
-#include "keys.h"
-#include "message.h"
-#include "numbers.h"
-#include "signals.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "base/signals.h"
+#include "text/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 #include "bench/outcome.h"
 
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
 #include "bench/predict.h"
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
 
 #include <math.h>
 #include <stdio.h>

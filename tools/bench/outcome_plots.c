@@ -1,7 +1,7 @@
 /* Plots of what bench found out. */
 #include "bench/outcome.h"
 
-#include "numbers.h"
+#include "base/numbers.h"
 
 #include <stdio.h>
 #include <string.h>

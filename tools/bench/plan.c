@@ -1,7 +1,7 @@
 #include "bench/plan.h"
 
-#include "exit_status.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
 
 #include <math.h>
 #include <stdlib.h>

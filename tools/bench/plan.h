@@ -6,7 +6,7 @@
 #define BENCH_PLAN_H
 
 #include "bench/draws.h"
-#include "options.h"
+#include "options/options.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

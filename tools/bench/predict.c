@@ -1,6 +1,6 @@
 #include "bench/predict.h"
 
-#include "theory.h"
+#include "theory/theory.h"
 
 #include <math.h>
 

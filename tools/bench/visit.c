@@ -1,10 +1,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bench/visit.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "signals.h"
-#include "theory.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
+#include "theory/theory.h"
 
 #include <errno.h>
 #include <stdio.h>

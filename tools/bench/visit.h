@@ -10,7 +10,7 @@
 #include "disk/cold.h"
 #include "disk/reader.h"
 #include "disk/target.h"
-#include "store_options.h"
+#include "options/store_options.h"
 
 /* Where answers came from. */
 enum bench_source {

@@ -1,9 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "compare/load.h"
 
+#include "base/exit_status.h"
+#include "base/message.h"
 #include "compare/ratio.h"
-#include "exit_status.h"
-#include "message.h"
 #include "report/report.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Lists of reads, one thread. */
 #define _GNU_SOURCE
+#include "base/signals.h"
 #include "disk/reader.h"
 #include "disk/worker.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "disk/reader.h"
 
+#include "base/signals.h"
 #include "disk/worker.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -23,8 +23,8 @@
 #ifndef DISK_READER_H
 #define DISK_READER_H
 
+#include "base/progress.h"
 #include "disk/pattern.h"
-#include "progress.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* Reading with a ring. In builds without liburing reader_no_ring.c stands in its place. */
 #define _GNU_SOURCE
+#include "base/signals.h"
 #include "disk/bare_ring.h"
 #include "disk/worker.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE /* O_DIRECT */
 #include "disk/target.h"
 
-#include "exit_status.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
 #include "report/report_text.h"
 
 #include <errno.h>

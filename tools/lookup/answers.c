@@ -1,8 +1,8 @@
-#include "answers.h"
+#include "lookup/answers.h"
 
-#include "exit_status.h"
-#include "keys.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "text/keys.h"
 
 /* Key i as it was asked for. */
 static struct item_key asked_key(const struct answers *answers, const struct key_batch *keys,

@@ -3,8 +3,8 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
-#include "item_writer.h"
-#include "key_reader.h"
+#include "text/item_writer.h"
+#include "text/key_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
-#include "lookup.h"
+#include "lookup/lookup.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
 
 #include <errno.h>
 #include <stdlib.h>

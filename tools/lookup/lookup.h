@@ -11,9 +11,9 @@
 #ifndef LOOKUP_H
 #define LOOKUP_H
 
-#include "answers.h"
-#include "key_reader.h"
-#include "progress.h"
+#include "base/progress.h"
+#include "lookup/answers.h"
+#include "text/key_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* getrusage */
-#include "stats_table.h"
+#include "lookup/stats_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>

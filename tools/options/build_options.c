@@ -1,10 +1,10 @@
-#include "build_options.h"
+#include "options/build_options.h"
 
-#include "exit_status.h"
-#include "input.h"
-#include "message.h"
-#include "numbers.h"
-#include "store_options.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "options/store_options.h"
+#include "text/input.h"
 
 #include <string.h>
 

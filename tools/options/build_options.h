@@ -2,10 +2,10 @@
 #ifndef BUILD_OPTIONS_H
 #define BUILD_OPTIONS_H
 
-#include "buffer.h"
-#include "options.h"
-#include "pair_reader.h"
-#include "progress.h"
+#include "base/buffer.h"
+#include "base/progress.h"
+#include "options/options.h"
+#include "text/pair_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

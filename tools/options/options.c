@@ -1,9 +1,9 @@
-#include "options.h"
+#include "options/options.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
-#include "output.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "text/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
-#include "store_options.h"
+#include "options/store_options.h"
 
-#include "exit_status.h"
-#include "keys.h"
-#include "message.h"
-#include "progress.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/progress.h"
+#include "text/keys.h"
 
 #include <string.h>
 

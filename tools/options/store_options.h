@@ -2,7 +2,7 @@
 #ifndef STORE_OPTIONS_H
 #define STORE_OPTIONS_H
 
-#include "options.h"
+#include "options/options.h"
 
 #include <indexkv.h>
 

@@ -1,9 +1,9 @@
 /* Runs gnuplot. */
 #define _GNU_SOURCE /* environ, pipe2 */
-#include "exit_status.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 #include "report/plot_gnuplot.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -36,7 +36,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
-#include "output.h"
+#include "text/output.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "report/report_files.h"
 
-#include "exit_status.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
 
 #include <assert.h>
 #include <errno.h>

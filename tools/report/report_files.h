@@ -11,7 +11,7 @@
 #ifndef REPORT_FILES_H
 #define REPORT_FILES_H
 
-#include "options.h"
+#include "options/options.h"
 #include "report/plot.h"
 #include "report/report.h"
 

@@ -1,7 +1,7 @@
 /* Reports as JSON: docs/report-schema.md. */
-#include "json.h"
 #include "report/report.h"
 #include "report/report_text.h"
+#include "text/json.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Random reads: how many a second, and how long they take, by block size, threads and depth. */
-#include "exit_status.h"
+#include "base/exit_status.h"
 #include "report/report_text.h"
 #include "seek/seek.h"
 

@@ -1,6 +1,6 @@
 /* How long a read takes by its distance from the one before: what moving the heads of a disk costs,
  * and where caches and read-ahead of other devices end. */
-#include "exit_status.h"
+#include "base/exit_status.h"
 #include "seek/seek.h"
 
 #include <errno.h>

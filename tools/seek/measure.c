@@ -1,8 +1,8 @@
 /* Points that are measured in turns. */
-#include "exit_status.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 #include "seek/seek.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 #include "seek/number_list.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef NUMBER_LIST_H
 #define NUMBER_LIST_H
 
-#include "options.h"
+#include "options/options.h"
 
 #define NUMBER_LIST_MAX 64
 

@@ -1,5 +1,5 @@
 /* Sequential reads against random ones. */
-#include "exit_status.h"
+#include "base/exit_status.h"
 #include "report/report_text.h"
 #include "seek/seek.h"
 

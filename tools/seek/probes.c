@@ -1,9 +1,9 @@
 /* What each idea about searching an index buys on this device: see probe_walk.h. */
-#include "exit_status.h"
-#include "numbers.h"
+#include "base/exit_status.h"
+#include "base/numbers.h"
+#include "base/signals.h"
 #include "seek/probe_walk.h"
 #include "seek/seek.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <inttypes.h>

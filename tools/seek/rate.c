@@ -1,5 +1,5 @@
 /* Open loop: random reads that come at a given rate, whether earlier ones have ended or not. */
-#include "exit_status.h"
+#include "base/exit_status.h"
 #include "seek/seek.h"
 
 #include <errno.h>

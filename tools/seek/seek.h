@@ -2,10 +2,10 @@
 #ifndef SEEK_H
 #define SEEK_H
 
+#include "base/progress.h"
 #include "disk/cold.h"
 #include "disk/reader.h"
 #include "disk/target.h"
-#include "progress.h"
 #include "report/plot.h"
 #include "report/report.h"
 #include "seek/number_list.h"

@@ -1,11 +1,11 @@
 #define _GNU_SOURCE /* O_TMPFILE, O_DIRECT, fallocate */
 #include "seek/test_file.h"
 
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 #include "disk/pattern.h"
-#include "exit_status.h"
-#include "message.h"
 #include "report/report_text.h"
-#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #ifndef TEST_FILE_H
 #define TEST_FILE_H
 
-#include "progress.h"
+#include "base/progress.h"
 
 #include <stdbool.h>
 #include <stdint.h>

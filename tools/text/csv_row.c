@@ -1,4 +1,4 @@
-#include "csv_row.h"
+#include "text/csv_row.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef CSV_ROW_H
 #define CSV_ROW_H
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

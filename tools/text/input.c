@@ -1,9 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
-#include "input.h"
+#include "text/input.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "signals.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #ifndef INPUT_H
 #define INPUT_H
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,9 +3,9 @@
  *
  *     | key, key_width bytes | u32 size | value, size bytes |
  */
-#include "exit_status.h"
-#include "keys.h"
-#include "pair_reader.h"
+#include "base/exit_status.h"
+#include "text/keys.h"
+#include "text/pair_reader.h"
 
 #include <inttypes.h>
 

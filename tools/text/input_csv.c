@@ -1,8 +1,8 @@
 /* Rows of CSV: the key in one column, the value the whole row as it is or some of its columns. */
-#include "exit_status.h"
-#include "message.h"
-#include "numbers.h"
-#include "pair_reader.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "text/pair_reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Lines of key, tab, value. The value is the rest of the line, whatever bytes it has. */
-#include "exit_status.h"
-#include "message.h"
-#include "pair_reader.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "text/pair_reader.h"
 
 #include <string.h>
 

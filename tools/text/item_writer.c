@@ -1,9 +1,9 @@
-#include "item_writer.h"
+#include "text/item_writer.h"
 
-#include "exit_status.h"
-#include "json.h"
-#include "keys.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "text/json.h"
+#include "text/keys.h"
 
 #include <string.h>
 

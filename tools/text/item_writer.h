@@ -2,8 +2,8 @@
 #ifndef ITEM_WRITER_H
 #define ITEM_WRITER_H
 
-#include "options.h"
-#include "output.h"
+#include "options/options.h"
+#include "text/output.h"
 
 #include <indexkv.h>
 

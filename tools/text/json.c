@@ -1,6 +1,6 @@
-#include "json.h"
+#include "text/json.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef JSON_H
 #define JSON_H
 
-#include "output.h"
+#include "text/output.h"
 
 #include <indexkv.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
-#include "key_reader.h"
+#include "text/key_reader.h"
 
-#include "exit_status.h"
-#include "keys.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "text/keys.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef KEY_READER_H
 #define KEY_READER_H
 
-#include "buffer.h"
-#include "input.h"
+#include "base/buffer.h"
+#include "text/input.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

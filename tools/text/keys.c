@@ -1,4 +1,4 @@
-#include "keys.h"
+#include "text/keys.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 #define _POSIX_C_SOURCE 200809L
-#include "output.h"
+#include "text/output.h"
 
-#include "exit_status.h"
-#include "message.h"
-#include "signals.h"
-#include "utf8.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/signals.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
-#include "pair_reader.h"
+#include "text/pair_reader.h"
 
-#include "exit_status.h"
-#include "keys.h"
-#include "message.h"
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "text/keys.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,9 +5,9 @@
 #ifndef PAIR_READER_H
 #define PAIR_READER_H
 
-#include "buffer.h"
-#include "csv_row.h"
-#include "input.h"
+#include "base/buffer.h"
+#include "text/csv_row.h"
+#include "text/input.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "theory.h"
+#include "theory/theory.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef IKV_ARENA_H
 #define IKV_ARENA_H
 
-#include "platform.h"
+#include "core/base/platform.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
-#include "error.h"
-#include "platform.h"
+#include "core/base/error.h"
+#include "core/base/platform.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "huge.h"
+#include "core/base/huge.h"
 
-#include "bytes.h"
+#include "core/base/bytes.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "scratch.h"
+#include "core/base/scratch.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "checksum.h"
+#include "core/format/checksum.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "format.h"
+#include "core/format/format.h"
 
-#include "checksum.h"
+#include "core/format/checksum.h"
 
 /* Header: u16 version, u8 completed, u64 pair_count at 3, u64 index_start at 11, 5 spare bytes. */
 

@@ -9,7 +9,7 @@
 #ifndef IKV_FORMAT_H
 #define IKV_FORMAT_H
 
-#include "key.h"
+#include "core/key/key.h"
 
 #define IKV_FORMAT_VERSION     2
 #define IKV_HEADER_SIZE        24

@@ -1,4 +1,4 @@
-#include "size_stats.h"
+#include "core/format/size_stats.h"
 
 /* Sizes below 4096 have a bucket each; every power of two above is cut into 32 of equal width. */
 static unsigned bucket_of(uint32_t size)

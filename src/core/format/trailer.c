@@ -1,6 +1,6 @@
-#include "trailer.h"
+#include "core/format/trailer.h"
 
-#include "checksum.h"
+#include "core/format/checksum.h"
 
 static const unsigned char footer_magic[8] = {'I', 'K', 'V', 'T', 'R', 'A', 'I', 'L'};
 

@@ -7,7 +7,7 @@
 #ifndef IKV_TRAILER_H
 #define IKV_TRAILER_H
 
-#include "format.h"
+#include "core/format/format.h"
 
 #define IKV_TRAILER_VERSION     1
 #define IKV_FOOTER_SIZE         96

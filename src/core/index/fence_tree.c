@@ -1,7 +1,7 @@
-#include "fence_tree.h"
+#include "core/index/fence_tree.h"
 
-#include "bytes.h"
-#include "huge.h"
+#include "core/base/bytes.h"
+#include "core/base/huge.h"
 
 #include <errno.h>
 

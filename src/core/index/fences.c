@@ -1,4 +1,4 @@
-#include "fences.h"
+#include "core/index/fences.h"
 
 const struct ikv_fences ikv_no_fences = {0};
 

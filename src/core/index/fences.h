@@ -3,7 +3,7 @@
 #ifndef IKV_FENCES_H
 #define IKV_FENCES_H
 
-#include "key.h"
+#include "core/key/key.h"
 
 struct ikv_fences {
     uint64_t *keys;  /* `words` words each; NULL: no fences */

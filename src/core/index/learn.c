@@ -1,6 +1,6 @@
-#include "learn.h"
+#include "core/index/learn.h"
 
-#include "sort.h"
+#include "core/sort/sort.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -33,7 +33,7 @@
 #ifndef IKV_LEARN_H
 #define IKV_LEARN_H
 
-#include "search.h"
+#include "core/index/search.h"
 
 /* ---------------------------------------------------------------- what one run learns */
 

@@ -40,9 +40,9 @@
  * Two puts of one page must not both find it missing: `turn` is a lock for choosing a way. Nobody
  * waits for it: a put that finds it taken declines.
  */
-#include "page_cache.h"
+#include "core/index/page_cache.h"
 
-#include "bytes.h"
+#include "core/base/bytes.h"
 
 #include <assert.h>
 #include <errno.h>

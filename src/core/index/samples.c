@@ -1,6 +1,6 @@
-#include "samples.h"
+#include "core/index/samples.h"
 
-#include "huge.h"
+#include "core/base/huge.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "search.h"
+#include "core/index/search.h"
 
-#include "checksum.h"
+#include "core/format/checksum.h"
 
 static inline const uint64_t *key_at(const struct ikv_search *search, uint32_t key)
 {

@@ -28,8 +28,8 @@
 #ifndef IKV_SEARCH_H
 #define IKV_SEARCH_H
 
-#include "fences.h"
-#include "format.h"
+#include "core/format/format.h"
+#include "core/index/fences.h"
 
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
-#include "file_io.h"
+#include "core/io/file_io.h"
 
+#include "core/base/platform.h"
 #include "indexkv.h"
-#include "platform.h"
 
 #include <errno.h>
 #include <fcntl.h>

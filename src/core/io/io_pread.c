@@ -1,5 +1,5 @@
-#include "file_io.h"
-#include "io.h"
+#include "core/io/file_io.h"
+#include "core/io/io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "own_files.h"
+#include "core/io/own_files.h"
 
-#include "platform.h"
+#include "core/base/platform.h"
 
 #include <unistd.h>
 

@@ -8,7 +8,7 @@
 #ifndef IKV_OWN_FILES_H
 #define IKV_OWN_FILES_H
 
-#include "io.h"
+#include "core/io/io.h"
 
 #include <stdatomic.h>
 

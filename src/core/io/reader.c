@@ -1,8 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
-#include "reader.h"
+#include "core/io/reader.h"
 
-#include "checksum.h"
-#include "file_io.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef IKV_READER_H
 #define IKV_READER_H
 
-#include "trailer.h"
+#include "core/format/trailer.h"
 
 struct ikv_reader {
     int fd;

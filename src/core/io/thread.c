@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-#include "checksum.h"
-#include "io.h"
-#include "platform.h"
+#include "core/base/platform.h"
+#include "core/format/checksum.h"
+#include "core/io/io.h"
 
 #include <time.h>
 

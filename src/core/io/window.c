@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "window.h"
+#include "core/io/window.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #ifndef IKV_WINDOW_H
 #define IKV_WINDOW_H
 
-#include "format.h"
-#include "io.h"
+#include "core/format/format.h"
+#include "core/io/io.h"
 
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
 #define IKV_SLOT_SIZE_MIN  ((uint32_t)16 << 10)

@@ -1,4 +1,4 @@
-#include "key.h"
+#include "core/key/key.h"
 
 bool ikv_key_describe(ikv_key_type type, struct ikv_key_info *ret)
 {

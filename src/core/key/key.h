@@ -15,7 +15,7 @@
 #ifndef IKV_KEY_H
 #define IKV_KEY_H
 
-#include "bytes.h"
+#include "core/base/bytes.h"
 #include "indexkv.h"
 
 #include <stdbool.h>

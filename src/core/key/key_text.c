@@ -1,7 +1,7 @@
 /* Keys and key types as text. */
 #define _POSIX_C_SOURCE 200809L
-#include "error.h"
-#include "key.h"
+#include "core/base/error.h"
+#include "core/key/key.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

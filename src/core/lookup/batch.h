@@ -7,7 +7,7 @@
 #ifndef IKV_BATCH_H
 #define IKV_BATCH_H
 
-#include "store.h"
+#include "core/store/store.h"
 
 #include <stdatomic.h>
 

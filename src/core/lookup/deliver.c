@@ -1,6 +1,6 @@
 /* Records that were read: verify, copy, hand to every place where the caller asked for them. */
-#include "checksum.h"
-#include "run.h"
+#include "core/format/checksum.h"
+#include "core/lookup/run.h"
 
 #include <errno.h>
 

@@ -9,7 +9,7 @@
  *
  * Nothing here waits, but for ikv_run_alone: whoever owns the window may mix runs in it.
  */
-#include "fetch.h"
+#include "core/lookup/fetch.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 #ifndef IKV_FETCH_H
 #define IKV_FETCH_H
 
-#include "run.h"
+#include "core/lookup/run.h"
 
 /* Read by itself what shared a failed read: so one bad place of the disk fails nothing else. */
 void ikv_read_alone(struct ikv_run *run, enum ikv_slot_use use, uint32_t number);

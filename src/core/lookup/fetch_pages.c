@@ -1,5 +1,5 @@
 /* Index pages: which are read together, and what is done with them. */
-#include "fetch.h"
+#include "core/lookup/fetch.h"
 
 static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
 {

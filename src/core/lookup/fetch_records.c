@@ -1,6 +1,6 @@
 /* Records: which are read together, and the rest of those that are longer than expected. */
-#include "fetch.h"
-#include "sort.h"
+#include "core/lookup/fetch.h"
+#include "core/sort/sort.h"
 
 /* Two records are read together if no more than this lies between them: about what one more read
  * costs, and less than a device reads anyway. */

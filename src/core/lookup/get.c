@@ -1,6 +1,6 @@
 /* Looking up a single key. */
-#include "resident.h"
-#include "result.h"
+#include "core/lookup/resident.h"
+#include "core/lookup/result.h"
 
 /*
  * A key in memory takes less time than a batch takes to be set up and put together. So it is looked

@@ -9,7 +9,7 @@
 #ifndef IKV_RESIDENT_H
 #define IKV_RESIDENT_H
 
-#include "run.h"
+#include "core/lookup/run.h"
 
 /* Status inside the library: not answered yet. */
 #define IKV_PENDING 101

@@ -1,5 +1,5 @@
 /* The result object: its memory and its accessors. */
-#include "result.h"
+#include "core/lookup/result.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #ifndef IKV_RESULT_H
 #define IKV_RESULT_H
 
-#include "dispatch.h"
-#include "run.h"
+#include "core/base/dispatch.h"
+#include "core/lookup/run.h"
 
 #include <pthread.h>
 

@@ -10,11 +10,11 @@
 #ifndef IKV_RUN_H
 #define IKV_RUN_H
 
-#include "arena.h"
-#include "batch.h"
-#include "scratch.h"
-#include "search.h"
-#include "window.h"
+#include "core/base/arena.h"
+#include "core/base/scratch.h"
+#include "core/index/search.h"
+#include "core/io/window.h"
+#include "core/lookup/batch.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* Scanning: the public calls. */
-#include "scan.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef IKV_SCAN_H
 #define IKV_SCAN_H
 
-#include "reader.h"
-#include "result.h"
+#include "core/io/reader.h"
+#include "core/lookup/result.h"
 
 #define IKV_SCAN_PAGES ((size_t)64) /* index pages read at once */
 

@@ -3,7 +3,7 @@
  * lie anywhere, so they are fetched a window at a time, in order of position and merged where they
  * are neighbours: for a store whose records are in key order that makes large sequential reads.
  */
-#include "scan.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 

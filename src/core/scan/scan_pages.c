@@ -1,8 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 /* Pages of the index for a scan: read in order, verified; and where a key begins. */
-#include "checksum.h"
-#include "file_io.h"
-#include "scan.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Values in the order of writing: the record area from front to back. */
-#include "scan.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 

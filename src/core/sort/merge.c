@@ -1,7 +1,7 @@
-#include "merge.h"
+#include "core/sort/merge.h"
 
-#include "file_io.h"
-#include "key.h"
+#include "core/io/file_io.h"
+#include "core/key/key.h"
 
 #include <errno.h>
 #include <stdlib.h>

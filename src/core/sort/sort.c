@@ -1,6 +1,6 @@
-#include "sort.h"
+#include "core/sort/sort.h"
 
-#include "key.h"
+#include "core/key/key.h"
 
 #include <stdbool.h>
 

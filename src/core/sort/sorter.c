@@ -1,8 +1,8 @@
-#include "sorter.h"
+#include "core/sort/sorter.h"
 
-#include "file_io.h"
-#include "key.h"
-#include "merge.h"
+#include "core/io/file_io.h"
+#include "core/key/key.h"
+#include "core/sort/merge.h"
 
 #include <errno.h>
 #include <stdlib.h>

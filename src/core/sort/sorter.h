@@ -7,8 +7,8 @@
 #ifndef IKV_SORTER_H
 #define IKV_SORTER_H
 
+#include "core/sort/sort.h"
 #include "indexkv.h"
-#include "sort.h"
 
 #include <stdbool.h>
 

@@ -13,7 +13,7 @@
 #ifndef IKV_MAP_H
 #define IKV_MAP_H
 
-#include "platform.h"
+#include "core/base/platform.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* Opening and closing a store: what kind of file is it? */
 #define _GNU_SOURCE
-#include "checksum.h"
-#include "file_io.h"
-#include "store.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
+#include "core/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

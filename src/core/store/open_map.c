@@ -1,5 +1,5 @@
 /* Opening the mapping of a store's file, and reading it into memory. */
-#include "store.h"
+#include "core/store/store.h"
 
 static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
 {

@@ -1,7 +1,7 @@
 /* Opening a store of ours: directory, properties, and what of the sections is kept in memory. */
 #define _POSIX_C_SOURCE 200809L
-#include "checksum.h"
-#include "store.h"
+#include "core/format/checksum.h"
+#include "core/store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * test finds most wrong key types.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "store.h"
+#include "core/store/store.h"
 
 #define WINDOW     64 /* entries looked at in one place */
 #define WINDOWS    3  /* at the beginning, in the middle, at the end */

@@ -3,17 +3,17 @@
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 
-#include "dispatch.h"
-#include "error.h"
-#include "fence_tree.h"
-#include "fences.h"
-#include "io.h"
-#include "learn.h"
-#include "map.h"
-#include "own_files.h"
-#include "page_cache.h"
-#include "samples.h"
-#include "trailer.h"
+#include "core/base/dispatch.h"
+#include "core/base/error.h"
+#include "core/format/trailer.h"
+#include "core/index/fence_tree.h"
+#include "core/index/fences.h"
+#include "core/index/learn.h"
+#include "core/index/page_cache.h"
+#include "core/index/samples.h"
+#include "core/io/io.h"
+#include "core/io/own_files.h"
+#include "core/store/map.h"
 
 #include <stdatomic.h>
 

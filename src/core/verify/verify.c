@@ -1,9 +1,9 @@
 /* Checking a whole store: the public call, and the trailer. */
 #define _POSIX_C_SOURCE 200809L
-#include "verify.h"
+#include "core/verify/verify.h"
 
-#include "checksum.h"
-#include "file_io.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #ifndef IKV_VERIFY_H
 #define IKV_VERIFY_H
 
-#include "sorter.h"
-#include "store.h"
+#include "core/sort/sorter.h"
+#include "core/store/store.h"
 
 struct ikv_verifier {
     struct ikv_store *store;

@@ -1,8 +1,8 @@
 /* Checking the index: every page, from front to back. */
 #define _POSIX_C_SOURCE 200809L
-#include "checksum.h"
-#include "file_io.h"
-#include "verify.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
+#include "core/verify/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,9 +12,9 @@
  * into memory, step 2 takes a pass over the index for each part of them that does.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "file_io.h"
-#include "reader.h"
-#include "writer.h"
+#include "core/io/file_io.h"
+#include "core/io/reader.h"
+#include "core/write/writer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* From sorted entries to a whole store: index, duplicates, trailer, header. */
 #define _POSIX_C_SOURCE 200809L
-#include "checksum.h"
-#include "file_io.h"
-#include "writer.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
+#include "core/write/writer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "index_writer.h"
+#include "core/write/index_writer.h"
 
-#include "checksum.h"
+#include "core/format/checksum.h"
 
 void ikv_index_writer_begin(struct ikv_index_writer *writer, struct ikv_output *output,
                             const struct ikv_key_info *key, uint32_t stride,

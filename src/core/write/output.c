@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
-#include "output.h"
+#include "core/write/output.h"
 
-#include "checksum.h"
-#include "file_io.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,9 +9,9 @@
 #ifndef IKV_OUTPUT_H
 #define IKV_OUTPUT_H
 
-#include "error.h"
-#include "tape.h"
-#include "trailer.h"
+#include "core/base/error.h"
+#include "core/format/trailer.h"
+#include "core/write/tape.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
-#include "tape.h"
+#include "core/write/tape.h"
 
-#include "bytes.h"
-#include "file_io.h"
+#include "core/base/bytes.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* Taking pairs: records go to the file as they come, entries to the sorter. */
 #define _POSIX_C_SOURCE 200809L
-#include "writer.h"
+#include "core/write/writer.h"
 
-#include "checksum.h"
-#include "file_io.h"
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
 #ifndef IKV_WRITER_H
 #define IKV_WRITER_H
 
-#include "index_writer.h"
-#include "size_stats.h"
-#include "sorter.h"
+#include "core/format/size_stats.h"
+#include "core/sort/sorter.h"
+#include "core/write/index_writer.h"
 
 struct ikv_writer {
     struct ikv_key_info key;

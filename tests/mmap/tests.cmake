@@ -1,7 +1,7 @@
 # Lookups in memory, through a mapping of the file.
 function(ikv_map_test name)
   ikv_test(${name} INTERNAL TIMEOUT 120)
-  target_sources(${name} PRIVATE unit/map_fixture.c)
+  target_sources(${name} PRIVATE mmap/map_fixture.c)
 endfunction()
 
 ikv_map_test(test_map_truncated)

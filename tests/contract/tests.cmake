@@ -2,11 +2,10 @@
 
 add_library(test_contract OBJECT contract/child.c contract/content.c contract/faulty_io.c
             contract/variants.c contract/window.c)
-target_include_directories(test_contract PUBLIC contract ${CMAKE_SOURCE_DIR}/src/core)
+target_include_directories(test_contract PUBLIC contract ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(test_contract PUBLIC test_support PRIVATE indexkv_flags cmocka)
 if(uring_found)
   target_compile_definitions(test_contract PUBLIC TEST_HAVE_URING)
-  target_include_directories(test_contract PUBLIC ${CMAKE_SOURCE_DIR}/src/iouring)
   target_link_libraries(test_contract PUBLIC PkgConfig::LIBURING)
 endif()
 

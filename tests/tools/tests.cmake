@@ -1,12 +1,12 @@
 # What lookups must cost, computed, and counted.
 ikv_test(test_theory)
-target_sources(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools/theory.c)
+target_sources(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools/theory/theory.c)
 target_include_directories(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_theory PRIVATE m)
 
 # Keys that are drawn to be looked up.
 ikv_test(test_draws)
-foreach(file bench/draws bench/random exit_status keys numbers signals)
+foreach(file bench/draws bench/random base/exit_status base/numbers base/signals text/keys)
   target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
   # They define what they need of the system themselves.
   set_source_files_properties(${CMAKE_SOURCE_DIR}/tools/${file}.c PROPERTIES COMPILE_OPTIONS -U_GNU_SOURCE)

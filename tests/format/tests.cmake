@@ -1,0 +1,3 @@
+ikv_test(test_geometry INTERNAL)
+ikv_test(test_decoder)
+ikv_test(test_golden)

@@ -1,0 +1,21 @@
+ikv_test(test_samples INTERNAL)
+ikv_test(test_probe_counts INTERNAL)
+ikv_test(test_probe_model)
+ikv_test(test_held_pages LINK_OPTIONS -Wl,--wrap=clock_gettime)
+
+foreach(name page_cache page_cache_policy)
+  ikv_test(test_${name} INTERNAL)
+  target_sources(test_${name} PRIVATE index/page_cache_pages.c)
+endforeach()
+target_link_libraries(test_page_cache PRIVATE test_fault_alloc)
+ikv_test(test_page_cache_threads INTERNAL)
+
+# The search without files, and what it learns.
+foreach(name search_fences learn learn_search learn_threads)
+  ikv_test(test_${name} INTERNAL)
+  target_sources(test_${name} PRIVATE index/search_driver.c index/learn_lists.c)
+endforeach()
+ikv_writing_test(test_learn_memory INTERNAL PARTS test_fault_alloc)
+if(TARGET test_learn_memory)
+  target_sources(test_learn_memory PRIVATE index/learn_lists.c)
+endif()

@@ -1,0 +1,1 @@
+ikv_test(test_ring_features INTERNAL)

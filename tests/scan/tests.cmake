@@ -1,0 +1,4 @@
+ikv_test(test_scan)
+ikv_test(test_scan_damage)
+ikv_test(test_scan_failed_reads)
+target_link_libraries(test_scan_failed_reads PRIVATE test_fault_io)

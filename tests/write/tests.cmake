@@ -1,0 +1,7 @@
+ikv_writing_test(test_writer)
+ikv_writing_test(test_writer_duplicates)
+ikv_writing_test(test_writer_limits)
+ikv_writing_test(test_writer_paths)
+ikv_writing_test(test_writer_publish THREADS)
+ikv_writing_test(test_writer_same_bytes)
+ikv_writing_test(test_writer_spill PARTS test_fault_alloc)
