@@ -47,6 +47,18 @@ int option_key_syntax(const struct command_syntax *syntax, const char *argument,
     return status;
 }
 
+int option_output_format(const struct command_syntax *syntax, const char *argument,
+                         enum output_format *ret_format)
+{
+    static const enum output_format formats[] = {OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW,
+                                                 OUTPUT_BINARY};
+    int choice;
+    int status = option_choice(syntax, "output-format", argument, "tsv|jsonl|raw|binary", &choice);
+    if (status == OPTIONS_GO_ON)
+        *ret_format = formats[choice];
+    return status;
+}
+
 int store_options_accept(struct store_options *options, int id, const char *argument)
 {
     switch (id) {
@@ -79,6 +91,14 @@ int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
     char type_name[16];
     return usage_error(syntax->name, "--key-syntax %s: not for keys of type %s", names[key_syntax],
                        ikv_key_type_name(type, type_name, sizeof type_name));
+}
+
+int check_output_format(const struct command_syntax *syntax, enum output_format format,
+                        const struct output *output)
+{
+    if (format != OUTPUT_BINARY || !output->terminal)
+        return OPTIONS_GO_ON;
+    return usage_error(syntax->name, "--output-format binary: not to a terminal");
 }
 
 int only_operand(const struct command_syntax *syntax, const struct operands *operands,

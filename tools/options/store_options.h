@@ -3,6 +3,7 @@
 #define STORE_OPTIONS_H
 
 #include "options/options.h"
+#include "text/item_writer.h"
 
 #include <indexkv.h>
 
@@ -29,6 +30,10 @@
         OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
             "how keys are written: auto (default), dec, hex, ip"                                   \
     }
+#define OPTION_SPEC_OUTPUT_FORMAT                                                                  \
+    {                                                                                              \
+        OPTION_OUTPUT_FORMAT, 'f', "output-format", "F", "tsv (default), jsonl, raw, binary"       \
+    }
 #define OPTION_SPECS_PROGRESS                                                                      \
     {OPTION_QUIET, 'q', "quiet", NULL, "no progress and no summary on standard error"},            \
     {                                                                                              \
@@ -54,10 +59,16 @@ int option_key_type(const struct command_syntax *syntax, const char *argument,
 int option_stride(const struct command_syntax *syntax, const char *argument, uint32_t *ret_stride);
 int option_key_syntax(const struct command_syntax *syntax, const char *argument,
                       ikv_key_syntax *ret_syntax);
+int option_output_format(const struct command_syntax *syntax, const char *argument,
+                         enum output_format *ret_format);
 
 /* Keys of this type can be written in the syntax asked for. Returns OPTIONS_GO_ON or reports. */
 int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                      ikv_key_syntax key_syntax);
+
+/* Refuses to write binary to a terminal. Returns OPTIONS_GO_ON, or STATUS_USAGE after reporting. */
+int check_output_format(const struct command_syntax *syntax, enum output_format format,
+                        const struct output *output);
 
 /* The single operand STORE. */
 int only_operand(const struct command_syntax *syntax, const struct operands *operands,

@@ -1,7 +1,5 @@
 #include "text/item_writer.h"
 
-#include "base/exit_status.h"
-#include "base/message.h"
 #include "text/json.h"
 #include "text/keys.h"
 
@@ -9,26 +7,6 @@
 
 /* Stands for "missing" in binary output. */
 #define NO_VALUE UINT32_MAX
-
-int option_output_format(const struct command_syntax *syntax, const char *argument,
-                         enum output_format *ret_format)
-{
-    static const enum output_format formats[] = {OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW,
-                                                 OUTPUT_BINARY};
-    int choice;
-    int status = option_choice(syntax, "output-format", argument, "tsv|jsonl|raw|binary", &choice);
-    if (status == OPTIONS_GO_ON)
-        *ret_format = formats[choice];
-    return status;
-}
-
-int check_output_format(const struct command_syntax *syntax, enum output_format format,
-                        const struct output *output)
-{
-    if (format != OUTPUT_BINARY || !output->terminal)
-        return OPTIONS_GO_ON;
-    return usage_error(syntax->name, "--output-format binary: not to a terminal");
-}
 
 /* The text of a key; `buffer` is used if it was not given as text. */
 static const char *key_text(const struct item_writer *writer, const struct item_key *key,

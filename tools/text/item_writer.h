@@ -2,17 +2,11 @@
 #ifndef ITEM_WRITER_H
 #define ITEM_WRITER_H
 
-#include "options/options.h"
 #include "text/output.h"
 
 #include <indexkv.h>
 
 enum output_format { OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW, OUTPUT_BINARY };
-
-#define OPTION_SPEC_OUTPUT_FORMAT                                                                  \
-    {                                                                                              \
-        OPTION_OUTPUT_FORMAT, 'f', "output-format", "F", "tsv (default), jsonl, raw, binary"       \
-    }
 
 /* A key, its text if it was given as text, and the syntax to write it in otherwise. */
 struct item_key {
@@ -30,13 +24,6 @@ struct item_writer {
     bool with_key;     /* a scan in storage order has none */
     bool with_matched; /* also the key that matched: floor and ceiling */
 };
-
-int option_output_format(const struct command_syntax *syntax, const char *argument,
-                         enum output_format *ret_format);
-
-/* Binary is not for eyes. Returns OPTIONS_GO_ON or reports. */
-int check_output_format(const struct command_syntax *syntax, enum output_format format,
-                        const struct output *output);
 
 /* value NULL: the key is missing, and that is to be written. */
 void item_write(const struct item_writer *writer, const struct item_key *key,
