@@ -170,7 +170,7 @@ static int choose_states(struct bench *bench, struct report *report)
     if (status == STATUS_DONE && memory / 2 < subject->file.size &&
         bench_list_has(&bench->plan.states, BENCH_WARM)) {
         (void)snprintf(why, sizeof why, "the file would take more than half of the memory (%s)",
-                       bytes_for_people((double)memory).text);
+                       human_bytes((double)memory).text);
         status = drop_state(bench, report, BENCH_WARM, why);
     }
     return status;
@@ -348,11 +348,11 @@ int cmd_bench(int argc, char **argv)
     store_options_init(&bench.store, &syntax);
     bench_plan_init(&bench.plan);
     int status = options_parse(&syntax, argc, argv, accept, &bench, &operands);
-    if (status == OPTIONS_GO_ON)
-        status = only_operand(&syntax, &operands, &path);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
+        status = single_operand(&syntax, &operands, &path);
+    if (status == OPTIONS_CONTINUE)
         status = bench_plan_check(&bench.plan, &syntax);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     bench.random.state = bench.plan.seed;
     signals_catch();

@@ -97,7 +97,7 @@ int cmd_build(int argc, char **argv)
 {
     struct build_options options;
     int status = build_options_parse(&options, argc, argv);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
 
     signals_catch();

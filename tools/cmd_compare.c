@@ -345,9 +345,9 @@ int cmd_compare(int argc, char **argv)
     struct operands operands;
     int status = options_parse(&syntax, argc, argv, accept, &compare, &operands);
 
-    if (status == OPTIONS_GO_ON && operands.count != 2)
+    if (status == OPTIONS_CONTINUE && operands.count != 2)
         status = usage_error(syntax.name, "expected two reports, A.json and B.json");
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     report_init(&report, "compare");
     status = run(&compare, &operands, &report, &plots, &all);

@@ -107,17 +107,17 @@ static int accept_backend(struct store_options *options, int id, const char *arg
         return status;
     case OPTION_DIRECT:
         options->open.flags |= IKV_OPEN_DIRECT;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_NO_MAP:
         options->open.flags |= IKV_OPEN_NO_MAP;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_PRELOAD:
         status = option_choice(&syntax, "preload", argument, "index|all", &choice);
         options->open.flags |= choice == 0 ? IKV_OPEN_PRELOAD_INDEX : IKV_OPEN_PRELOAD;
         return status;
     case OPTION_LOCK:
         options->open.flags |= IKV_OPEN_LOCK;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     default:
         return store_options_accept(options, id, argument);
     }
@@ -130,7 +130,7 @@ static int accept(void *user, int id, const char *argument)
     switch (id) {
     case OPTION_KEYS:
         options->keys_file = argument;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_KEYS_FORMAT:
         options->keys_format_given = true;
         status = option_choice(&syntax, "keys-format", argument, "text|binary", &choice);
@@ -157,13 +157,13 @@ static int accept(void *user, int id, const char *argument)
         return status;
     case OPTION_BARRIER:
         options->lookup.get.flags |= IKV_GET_BARRIER;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_OUTPUT_FORMAT:
         return option_output_format(&syntax, argument, &options->lookup.output_format);
     case OPTION_STATS:
         options->stats = true;
         options->lookup.get.flags |= IKV_GET_LATENCY;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     default:
         return accept_backend(&options->store, id, argument);
     }
@@ -179,7 +179,7 @@ static int check_operands(const struct get_options *options, const struct operan
         return usage_error(syntax.name, "KEY arguments and --keys exclude each other");
     if (options->keys_format_given && options->keys_file == NULL)
         return usage_error(syntax.name, "--keys-format: only with --keys");
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* Look everything up and write it, with the output already open. */
@@ -268,7 +268,7 @@ static int make_engine_and_run(struct get_options *options, const struct operand
                                struct output *output)
 {
     int status = check_output_format(&syntax, options->lookup.output_format, output);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     ikv_engine *engine = NULL;
     status = make_engine(options, operands, &engine);
@@ -286,9 +286,9 @@ int cmd_get(int argc, char **argv)
     store_options_init(&options.store, &syntax);
     struct operands operands;
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = check_operands(&options, &operands);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     options.lookup.key_syntax = options.store.key_syntax;
     options.lookup.name_missing =

@@ -33,7 +33,7 @@ static int accept(void *user, int id, const char *argument)
     struct info_options *options = user;
     if (id == OPTION_JSON) {
         options->json = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     }
     return store_options_accept(&options->store, id, argument);
 }
@@ -59,7 +59,7 @@ static void bytes_line(struct output *output, const char *name, uint64_t bytes)
 {
     output_format(output, "%-20s%" PRIu64, name, bytes);
     if (bytes >= 1024)
-        output_format(output, " (%s)", bytes_for_people((double)bytes).text);
+        output_format(output, " (%s)", human_bytes((double)bytes).text);
     output_text(output, "\n");
 }
 
@@ -87,7 +87,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
 {
     char type[16];
     output_format(output, "%-20s", "store");
-    output_foreign(output, path, strlen(path), false);
+    output_untrusted(output, path, strlen(path), false);
     output_text(output, "\n");
     text_line(output, "format", info->has_trailer ? "v2 with trailer" : "plain v2");
     text_line(output, "checksums", info->has_trailer ? "yes" : "no");
@@ -183,9 +183,9 @@ int cmd_info(int argc, char **argv)
     struct operands operands;
     const char *path;
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
-    if (status == OPTIONS_GO_ON)
-        status = only_operand(&syntax, &operands, &path);
-    if (status != OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
+        status = single_operand(&syntax, &operands, &path);
+    if (status != OPTIONS_CONTINUE)
         return status;
     ikv_store *store;
     ikv_info info;

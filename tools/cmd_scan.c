@@ -68,10 +68,10 @@ static int accept(void *user, int id, const char *argument)
         return status;
     case OPTION_FROM:
         options->from = argument;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_TO:
         options->to = argument;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_LIMIT:
         options->limited = true;
         return option_number(&syntax, "limit", argument, 0, UINT64_MAX, &options->limit);
@@ -79,7 +79,7 @@ static int accept(void *user, int id, const char *argument)
         return option_output_format(&syntax, argument, &options->output_format);
     case OPTION_STATS:
         options->stats = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     default:
         return store_options_accept(&options->store, id, argument);
     }
@@ -90,13 +90,13 @@ static int parse_bound(const struct scan_job *job, const char *option, const cha
                        unsigned char *key, const void **ret_key)
 {
     if (text == NULL)
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     ikv_key_type type = job->info.key_type;
     size_t length = strlen(text);
     int code = ikv_key_parse(type, job->options->store.key_syntax, text, length, key);
     if (code == 0) {
         *ret_key = key;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     }
     char name[16];
     return usage_error(syntax.name, "--%s: expected a key of type %s, got %s%s", option,
@@ -161,9 +161,9 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
     scan_options.order = options->order;
     scan_options.limit = options->limit;
     int status = parse_bound(job, "from", options->from, from, &scan_options.from);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = parse_bound(job, "to", options->to, to, &scan_options.to);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     /* To the library a limit of 0 is none. */
     if (options->limited && options->limit == 0)
@@ -193,7 +193,7 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
 static int run(const struct scan_options *options, const char *path, struct output *output)
 {
     int status = check_output_format(&syntax, options->output_format, output);
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     struct scan_job job = {.options = options, .path = path};
     job.writer = (struct item_writer){.output = output,
@@ -215,12 +215,12 @@ int cmd_scan(int argc, char **argv)
     struct operands operands;
     const char *path;
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
-    if (status == OPTIONS_GO_ON)
-        status = only_operand(&syntax, &operands, &path);
-    if (status == OPTIONS_GO_ON && options.order == IKV_ORDER_STORAGE &&
+    if (status == OPTIONS_CONTINUE)
+        status = single_operand(&syntax, &operands, &path);
+    if (status == OPTIONS_CONTINUE && options.order == IKV_ORDER_STORAGE &&
         (options.from != NULL || options.to != NULL))
         status = usage_error(syntax.name, "--from and --to: not with --order storage");
-    if (status != OPTIONS_GO_ON)
+    if (status != OPTIONS_CONTINUE)
         return status;
     struct output output;
     status = output_open(&output);

@@ -118,11 +118,11 @@ static int option_set(const char *option, const char *argument, const char *choi
         int choice = 0;
         snprintf(word, sizeof word, "%.*s", length < sizeof word ? (int)length : 0, argument);
         int status = option_choice(&syntax, option, word, choices, &choice);
-        if (status != OPTIONS_GO_ON)
+        if (status != OPTIONS_CONTINUE)
             return status;
         *ret_set |= 1U << choice;
         if (argument[length] == '\0')
-            return OPTIONS_GO_ON;
+            return OPTIONS_CONTINUE;
         argument += length + 1;
     }
 }
@@ -189,19 +189,19 @@ static int accept(void *user, int id, const char *argument)
         return report_files_accept(&options->files, &syntax, id, argument);
     case OPTION_KEEP:
         options->seek.keep = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_CACHED:
         options->seek.cached = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_COLD:
         options->seek.cold = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_DROP_CACHES:
         options->seek.drop_all = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_QUIET:
         options->quiet = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_PROGRESS:
         return option_choice(&syntax, "progress", argument, "auto|always|never",
                              &options->progress);
@@ -223,7 +223,7 @@ static int complete_options(struct seek_options *options)
         return usage_error(syntax.name, "--test rate: needs --rate");
     if (!options->time_given)
         options->seconds = options->count > 0 ? 0 : options->rates.count ? 2 : 0.3;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* ---------------------------------------------------------------- the target */
@@ -387,11 +387,11 @@ int cmd_seek(int argc, char **argv)
     report_init(&report, "seek");
     context_now(report_fact_added, &report, "seek", argc, argv);
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
-    if (status == OPTIONS_GO_ON && operands.count != 1)
+    if (status == OPTIONS_CONTINUE && operands.count != 1)
         status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = complete_options(&options.seek);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = report_files_open(&options.files);
     if (status == STATUS_DONE) {
         signals_catch();

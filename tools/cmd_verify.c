@@ -55,7 +55,7 @@ static int accept(void *user, int id, const char *argument)
     switch (id) {
     case OPTION_JSON:
         options->json = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case OPTION_MAX_PROBLEMS:
         return option_number(&syntax, "max-problems", argument, 1, UINT64_MAX,
                              &options->verify.max_problems);
@@ -63,7 +63,7 @@ static int accept(void *user, int id, const char *argument)
         return option_size(&syntax, "memory", argument, MEMORY_LEAST, &options->verify.memory);
     case OPTION_TEMP_DIR:
         options->verify.temp_dir = argument;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     default:
         return store_options_accept(&options->store, id, argument);
     }
@@ -105,7 +105,7 @@ static int show_progress(void *user, const ikv_progress *point)
 
 static void write_summary(struct output *output, const char *path, const ikv_verify_report *report)
 {
-    output_foreign(output, path, strlen(path), false);
+    output_untrusted(output, path, strlen(path), false);
     if (report->problems == 0)
         output_text(output, report->has_trailer ? ": sound"
                                                 : ": sound as far as a plain store "
@@ -174,9 +174,9 @@ int cmd_verify(int argc, char **argv)
     struct operands operands;
     struct verify_job job = {.options = &options};
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
-    if (status == OPTIONS_GO_ON)
-        status = only_operand(&syntax, &operands, &job.path);
-    if (status != OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
+        status = single_operand(&syntax, &operands, &job.path);
+    if (status != OPTIONS_CONTINUE)
         return status;
     signals_catch();
     status = output_open(&job.output);

@@ -114,6 +114,6 @@ int main(int argc, char **argv)
     signals_ignore_pipe();
     int status = run(argc, argv);
     if (status == STATUS_INTERRUPTED)
-        signals_end(signals_caught());
+        signals_reraise(signals_caught());
     return status;
 }

@@ -87,7 +87,7 @@ bool parse_hex(const char *text, unsigned char *ret_bytes, size_t size)
     return true;
 }
 
-struct number_text bytes_for_people(double bytes)
+struct number_text human_bytes(double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     struct number_text number;
@@ -101,7 +101,7 @@ struct number_text bytes_for_people(double bytes)
     return number;
 }
 
-struct number_text count_for_people(double count)
+struct number_text human_count(double count)
 {
     static const char *const units[] = {"", "k", "M", "G", "T"};
     struct number_text number;
@@ -114,7 +114,7 @@ struct number_text count_for_people(double count)
     return number;
 }
 
-struct number_text seconds_for_people(double seconds)
+struct number_text human_duration(double seconds)
 {
     struct number_text number;
     const double longest = 999.0 * 3600;

@@ -23,9 +23,9 @@ struct number_text {
     char text[NUMBER_TEXT_MAX];
 };
 
-struct number_text bytes_for_people(double bytes);     /* "512 B", "1.5 GiB" */
-struct number_text count_for_people(double count);     /* "950", "12.3M" */
-struct number_text seconds_for_people(double seconds); /* "0:07", "1:02:03" */
+struct number_text human_bytes(double bytes);      /* "512 B", "1.5 GiB" */
+struct number_text human_count(double count);      /* "950", "12.3M" */
+struct number_text human_duration(double seconds); /* "0:07", "1:02:03" */
 
 /* Seconds on a clock that only goes forward. */
 double seconds_now(void);

@@ -43,8 +43,8 @@ static int format_point(const struct progress_point *point, double elapsed, char
     bool bytes = strcmp(point->unit, "bytes") == 0;
     double rate = elapsed > 0 ? (double)point->count / elapsed : 0;
     struct number_text count =
-        bytes ? bytes_for_people((double)point->count) : count_for_people((double)point->count);
-    struct number_text per_second = bytes ? bytes_for_people(rate) : count_for_people(rate);
+        bytes ? human_bytes((double)point->count) : human_count((double)point->count);
+    struct number_text per_second = bytes ? human_bytes(rate) : human_count(rate);
     int length = snprintf(text, LINE_SIZE, "indexkv: %.32s: %s%s%.32s, %s/s", point->phase,
                           count.text, bytes ? "" : " ", bytes ? "" : point->unit, per_second.text);
     if (point->total > 0 && point->done <= point->total) {
@@ -53,7 +53,7 @@ static int format_point(const struct progress_point *point, double elapsed, char
                            100 * share - (point->done < point->total ? 0.5 : 0));
         if (elapsed > 1 && share > 0 && share < 1)
             length += snprintf(text + length, (size_t)(LINE_SIZE - length), ", %s left",
-                               seconds_for_people(elapsed / share - elapsed).text);
+                               human_duration(elapsed / share - elapsed).text);
     }
     return length;
 }

@@ -67,7 +67,7 @@ int signals_wait_readable(int fd)
     return result;
 }
 
-void signals_end(int number)
+void signals_reraise(int number)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);

@@ -19,6 +19,6 @@ int signals_caught(void);
 int signals_wait_readable(int fd);
 
 /* End the process as killed by the signal. */
-_Noreturn void signals_end(int number);
+_Noreturn void signals_reraise(int number);
 
 #endif

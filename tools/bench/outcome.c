@@ -307,10 +307,10 @@ static void add_store_facts(const struct bench_outcome *outcome)
                                                                     : "values of %u to %u bytes",
                        info->value_size_min, info->value_size_max);
     (void)snprintf(text, sizeof text, "%s keys of %s, %s, index %s, %s",
-                   count_for_people((double)info->pair_count).text,
+                   human_count((double)info->pair_count).text,
                    ikv_key_type_name(info->key_type, type, sizeof type),
-                   bytes_for_people((double)info->file_size).text,
-                   bytes_for_people((double)info->index_size).text, values);
+                   human_bytes((double)info->file_size).text,
+                   human_bytes((double)info->index_size).text, values);
     report_fact(report, "store", text);
     report_fact_number(report, "pairs", (double)info->pair_count);
     report_fact_number(report, "file_size", (double)info->file_size);

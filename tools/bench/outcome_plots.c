@@ -68,7 +68,7 @@ static void describe(const struct bench_outcome *outcome, const struct bench_pla
         (void)snprintf(parts[6], sizeof parts[6], "%.0f %% present", 100 * point->present);
     if (plan->memories.count > 1)
         (void)snprintf(parts[7], sizeof parts[7], "%s for the index",
-                       bytes_for_people((double)setup->memory).text);
+                       human_bytes((double)setup->memory).text);
     text[0] = '\0';
     for (size_t i = 0; i < 8; i++)
         if (parts[i][0] != '\0' && used < size)

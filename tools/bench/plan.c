@@ -54,7 +54,7 @@ static int add_item(const struct command_syntax *syntax, const char *option, con
     if (list->count == BENCH_LIST_MAX)
         return no_list(syntax, option, argument, "expected at most 24 values");
     list->items[list->count++] = item;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* What a list may consist of. */
@@ -81,16 +81,16 @@ static int take_item(const struct command_syntax *syntax, const char *option, co
 static int take_list(const struct command_syntax *syntax, const char *option, const char *argument,
                      struct items items, struct bench_list *list)
 {
-    int status = OPTIONS_GO_ON;
+    int status = OPTIONS_CONTINUE;
     char word[64];
 
     list->count = 0;
-    for (const char *rest = argument; rest != NULL && status == OPTIONS_GO_ON;) {
+    for (const char *rest = argument; rest != NULL && status == OPTIONS_CONTINUE;) {
         uint64_t item = 0;
 
         rest = next_word(rest, word, sizeof word);
         status = take_item(syntax, option, word, &items, &item);
-        if (status == OPTIONS_GO_ON)
+        if (status == OPTIONS_CONTINUE)
             status = add_item(syntax, option, argument, list, item);
     }
     return status;
@@ -107,7 +107,7 @@ static int take_real(const struct command_syntax *syntax, const char *option, co
         return usage_error(syntax->name, "--%s: expected a number from %g to %g, got %s", option,
                            least, most, excerpt_of(word, strlen(word)).text);
     *ret = number;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 static int take_shares(const struct command_syntax *syntax, const char *option,
@@ -121,7 +121,7 @@ static int take_shares(const struct command_syntax *syntax, const char *option,
 
         rest = next_word(rest, word, sizeof word);
         int status = take_real(syntax, option, word, 0, 1, &share);
-        if (status != OPTIONS_GO_ON)
+        if (status != OPTIONS_CONTINUE)
             return status;
         for (size_t i = 0; i < list->count; i++)
             if (fabs(list->items[i] - share) < 1e-9)
@@ -130,7 +130,7 @@ static int take_shares(const struct command_syntax *syntax, const char *option,
             return no_list(syntax, option, argument, "expected at most 24 values");
         list->items[list->count++] = share;
     }
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* ---------------------------------------------------------------- options */
@@ -171,10 +171,10 @@ int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *synt
                          &plan->states);
     case BENCH_OPTION_COLD:
         take_state(plan, BENCH_COLD);
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case BENCH_OPTION_DIRECT:
         take_state(plan, BENCH_DIRECT);
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     case BENCH_OPTION_BACKEND:
         return take_list(syntax, "backend", argument, (struct items){.choices = BACKEND_CHOICES},
                          &plan->backends);
@@ -220,7 +220,7 @@ int bench_plan_check(const struct bench_plan *plan, const struct command_syntax 
 {
     if (bench_setup_count(plan) * bench_point_count(plan) > POINTS_MAX)
         return usage_error(syntax->name, "more than %d combinations", POINTS_MAX);
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* ---------------------------------------------------------------- combinations */

@@ -87,7 +87,7 @@ enum {
     BENCH_OPTION_TIME,
     BENCH_OPTION_END
 };
-/* OPTIONS_GO_ON or STATUS_USAGE. */
+/* OPTIONS_CONTINUE or STATUS_USAGE. */
 int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *syntax, int id,
                       const char *argument);
 

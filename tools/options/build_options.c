@@ -104,7 +104,7 @@ static int accept_csv(struct build_options *options, int id, const char *argumen
         format->delimiter = argument[0];
         break;
     }
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 static int accept_mode(struct build_options *options, const char *argument)
@@ -114,7 +114,7 @@ static int accept_mode(struct build_options *options, const char *argument)
         return usage_error(syntax.name, "--mode: expected octal permissions from 1 to 777, got %s",
                            excerpt_of(argument, strlen(argument)).text);
     options->writer.mode = mode;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 static int accept_store_id(struct build_options *options, const char *argument)
@@ -123,7 +123,7 @@ static int accept_store_id(struct build_options *options, const char *argument)
         return usage_error(syntax.name, "--store-id: expected 32 hex digits, got %s",
                            excerpt_of(argument, strlen(argument)).text);
     options->writer.store_id = options->store_id;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 static int accept_choice(struct build_options *options, int id, const char *argument)
@@ -189,7 +189,7 @@ static int accept(void *user, int id, const char *argument)
     default:
         return accept_csv(options, id, argument);
     }
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* Options that do not go together. */
@@ -221,8 +221,8 @@ static int read_metadata_file(struct build_options *options)
     if (status != STATUS_DONE)
         return status;
     int result = input_need(&input, METADATA_MAX + 1);
-    status = result == INPUT_FAILED ? input.status : OPTIONS_GO_ON;
-    if (status == OPTIONS_GO_ON && input_available(&input) > 0 &&
+    status = result == INPUT_FAILED ? input.status : OPTIONS_CONTINUE;
+    if (status == OPTIONS_CONTINUE && input_available(&input) > 0 &&
         !buffer_append(&options->metadata, input_text(&input), input_available(&input)))
         status = out_of_memory();
     input_close(&input);
@@ -231,14 +231,14 @@ static int read_metadata_file(struct build_options *options)
 
 static int attach_metadata(struct build_options *options)
 {
-    int status = OPTIONS_GO_ON;
+    int status = OPTIONS_CONTINUE;
     if (options->metadata_file != NULL)
         status = read_metadata_file(options);
     else if (options->metadata_text != NULL &&
              !buffer_append(&options->metadata, options->metadata_text,
                             strlen(options->metadata_text)))
         status = out_of_memory();
-    if (status == OPTIONS_GO_ON && options->metadata.size > METADATA_MAX)
+    if (status == OPTIONS_CONTINUE && options->metadata.size > METADATA_MAX)
         status = usage_error(syntax.name, "--metadata: expected at most 1 MiB");
     options->writer.metadata = options->metadata.data;
     options->writer.metadata_size = options->metadata.size;
@@ -253,18 +253,18 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         .standard_input = "-"};
     options->default_inputs[0] = options->standard_input;
     int status = options_parse(&syntax, argc, argv, accept, options, &options->inputs);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = check(options);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         status = attach_metadata(options);
-    if (status != OPTIONS_GO_ON) {
+    if (status != OPTIONS_CONTINUE) {
         build_options_free(options);
         return status;
     }
     options->writer.key_type = options->format.key_type;
     if (options->inputs.count == 0)
         options->inputs = (struct operands){options->default_inputs, 1};
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 void build_options_free(struct build_options *options)

@@ -26,7 +26,7 @@ struct build_options {
     char *default_inputs[1];
 };
 
-/* Returns OPTIONS_GO_ON, or the exit status to end with. Only after OPTIONS_GO_ON there is
+/* Returns OPTIONS_CONTINUE, or the exit status to end with. Only after OPTIONS_CONTINUE there is
  * something to free. */
 int build_options_parse(struct build_options *options, int argc, char **argv);
 void build_options_free(struct build_options *options);

@@ -88,10 +88,10 @@ static int parse_letters(struct parser *parser, const char *letters)
             return accept_option(parser, spec, parser->argv[parser->next++]);
         }
         int status = accept_option(parser, spec, NULL);
-        if (status != OPTIONS_GO_ON)
+        if (status != OPTIONS_CONTINUE)
             return status;
     }
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 int options_parse(const struct command_syntax *syntax, int argc, char **argv,
@@ -102,7 +102,7 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
     size_t operand_count = 0;
     while (parser.next < argc) {
         char *text = argv[parser.next++];
-        int status = OPTIONS_GO_ON;
+        int status = OPTIONS_CONTINUE;
         if (only_operands || text[0] != '-' || text[1] == '\0' ||
             (text[1] >= '0' && text[1] <= '9'))
             argv[operand_count++] = text; /* never ahead of what was read */
@@ -112,12 +112,12 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
             status = parse_long(&parser, text + 2);
         else
             status = parse_letters(&parser, text + 1);
-        if (status != OPTIONS_GO_ON)
+        if (status != OPTIONS_CONTINUE)
             return status;
     }
     ret_operands->items = argv;
     ret_operands->count = operand_count;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 /* Text of several lines, each but the first indented. */
@@ -181,7 +181,7 @@ int option_choice(const struct command_syntax *syntax, const char *option, const
         size_t length = strcspn(choice, "|");
         if (strlen(argument) == length && memcmp(argument, choice, length) == 0) {
             *ret_choice = index;
-            return OPTIONS_GO_ON;
+            return OPTIONS_CONTINUE;
         }
         if (choice[length] == '\0')
             break;
@@ -200,7 +200,7 @@ int option_number(const struct command_syntax *syntax, const char *option, const
                            "--%s: expected a number from %" PRIu64 " to %" PRIu64 ", got %s",
                            option, least, most, excerpt_of(argument, strlen(argument)).text);
     *ret_number = number;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 int option_size(const struct command_syntax *syntax, const char *option, const char *argument,
@@ -213,8 +213,8 @@ int option_size(const struct command_syntax *syntax, const char *option, const c
                            excerpt_of(argument, strlen(argument)).text);
     if (bytes < least)
         return usage_error(syntax->name, "--%s: expected at least %s, got %s", option,
-                           bytes_for_people((double)least).text,
+                           human_bytes((double)least).text,
                            excerpt_of(argument, strlen(argument)).text);
     *ret_bytes = bytes;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }

@@ -51,7 +51,7 @@ enum {
     }
 
 /* What options_parse tells its caller to do. */
-#define OPTIONS_GO_ON (-1)
+#define OPTIONS_CONTINUE (-1)
 
 struct operands {
     char **items;
@@ -59,9 +59,9 @@ struct operands {
 };
 
 /*
- * Go through argv[0..argc): calls accept for each option, which returns OPTIONS_GO_ON or an exit
- * status, and moves the operands to the front of argv. Returns OPTIONS_GO_ON, or the exit status to
- * end with: after a mistake, which was reported, or after --help, which was printed.
+ * Go through argv[0..argc): calls accept for each option, which returns OPTIONS_CONTINUE or an exit
+ * status, and moves the operands to the front of argv. Returns OPTIONS_CONTINUE, or the exit status
+ * to end with: after a mistake, which was reported, or after --help, which was printed.
  */
 typedef int (*option_accept_fn)(void *user, int id, const char *argument);
 int options_parse(const struct command_syntax *syntax, int argc, char **argv,
@@ -71,7 +71,7 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
 int options_help(const struct command_syntax *syntax);
 
 /*
- * Values of options. Each returns OPTIONS_GO_ON, or STATUS_USAGE after saying what was expected.
+ * Values of options. Each returns OPTIONS_CONTINUE, or STATUS_USAGE after saying what was expected.
  * `choices` is a list of words separated by "|"; *ret_choice is the index of the one given.
  */
 int option_choice(const struct command_syntax *syntax, const char *option, const char *argument,

@@ -19,7 +19,7 @@ int option_key_type(const struct command_syntax *syntax, const char *argument,
                     ikv_key_type *ret_type)
 {
     if (ikv_key_type_parse(argument, ret_type) == 0)
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     return usage_error(syntax->name,
                        "--key-type: expected u8, u16, u32, u64, u128, i8, i16, i32, i64, i128 or "
                        "bytes1 to bytes128, got %s",
@@ -30,7 +30,7 @@ int option_stride(const struct command_syntax *syntax, const char *argument, uin
 {
     int choice;
     int status = option_choice(syntax, "stride", argument, "24|32", &choice);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         *ret_stride = choice == 0 ? 24 : 32;
     return status;
 }
@@ -42,7 +42,7 @@ int option_key_syntax(const struct command_syntax *syntax, const char *argument,
                                               IKV_SYNTAX_IP};
     int choice;
     int status = option_choice(syntax, "key-syntax", argument, "auto|dec|hex|ip", &choice);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         *ret_syntax = syntaxes[choice];
     return status;
 }
@@ -54,7 +54,7 @@ int option_output_format(const struct command_syntax *syntax, const char *argume
                                                  OUTPUT_BINARY};
     int choice;
     int status = option_choice(syntax, "output-format", argument, "tsv|jsonl|raw|binary", &choice);
-    if (status == OPTIONS_GO_ON)
+    if (status == OPTIONS_CONTINUE)
         *ret_format = formats[choice];
     return status;
 }
@@ -76,9 +76,9 @@ int store_options_accept(struct store_options *options, int id, const char *argu
                              &options->progress);
     case OPTION_QUIET:
         options->quiet = true;
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     default:
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     }
 }
 
@@ -87,7 +87,7 @@ int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
 {
     static const char *const names[] = {"auto", "dec", "hex", "ip"};
     if (key_syntax_fits(type, key_syntax))
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     char type_name[16];
     return usage_error(syntax->name, "--key-syntax %s: not for keys of type %s", names[key_syntax],
                        ikv_key_type_name(type, type_name, sizeof type_name));
@@ -97,12 +97,12 @@ int check_output_format(const struct command_syntax *syntax, enum output_format 
                         const struct output *output)
 {
     if (format != OUTPUT_BINARY || !output->terminal)
-        return OPTIONS_GO_ON;
+        return OPTIONS_CONTINUE;
     return usage_error(syntax->name, "--output-format binary: not to a terminal");
 }
 
-int only_operand(const struct command_syntax *syntax, const struct operands *operands,
-                 const char **ret_path)
+int single_operand(const struct command_syntax *syntax, const struct operands *operands,
+                   const char **ret_path)
 {
     if (operands->count == 0)
         return usage_error(syntax->name, "expected a STORE");
@@ -110,7 +110,7 @@ int only_operand(const struct command_syntax *syntax, const struct operands *ope
         return usage_error(syntax->name, "expected one STORE, got also %s",
                            excerpt_of(operands->items[1], strlen(operands->items[1])).text);
     *ret_path = operands->items[0];
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 int store_open_error(const ikv_error *error)
@@ -132,7 +132,7 @@ int store_open(const struct store_options *options, const char *path, ikv_store 
         return store_open_error(&error);
     ikv_store_info(store, ret_info);
     int status = check_key_syntax(options->syntax, ret_info->key_type, options->key_syntax);
-    if (status != OPTIONS_GO_ON) {
+    if (status != OPTIONS_CONTINUE) {
         ikv_close(store);
         return status;
     }

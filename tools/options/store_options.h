@@ -62,17 +62,18 @@ int option_key_syntax(const struct command_syntax *syntax, const char *argument,
 int option_output_format(const struct command_syntax *syntax, const char *argument,
                          enum output_format *ret_format);
 
-/* Keys of this type can be written in the syntax asked for. Returns OPTIONS_GO_ON or reports. */
+/* Keys of this type can be written in the syntax asked for. Returns OPTIONS_CONTINUE or reports. */
 int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                      ikv_key_syntax key_syntax);
 
-/* Refuses to write binary to a terminal. Returns OPTIONS_GO_ON, or STATUS_USAGE after reporting. */
+/* Refuses to write binary to a terminal. Returns OPTIONS_CONTINUE, or STATUS_USAGE after reporting.
+ */
 int check_output_format(const struct command_syntax *syntax, enum output_format format,
                         const struct output *output);
 
 /* The single operand STORE. */
-int only_operand(const struct command_syntax *syntax, const struct operands *operands,
-                 const char **ret_path);
+int single_operand(const struct command_syntax *syntax, const struct operands *operands,
+                   const char **ret_path);
 
 /* Open the store and check the key syntax. Returns STATUS_DONE or an exit status after reporting.
  */

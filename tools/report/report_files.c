@@ -38,7 +38,7 @@ int report_files_accept(struct report_files *files, const struct command_syntax 
     }
     if (is_standard_output(files->json) && is_standard_output(files->csv))
         return usage_error(syntax->name, "--json and --csv: only one can go to standard output");
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }
 
 static int open_one(const char *path, int *ret_fd)

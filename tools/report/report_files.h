@@ -34,7 +34,7 @@ struct report_files {
             "it, each plot goes to a file of its own"                                              \
     }
 
-/* OPTIONS_GO_ON or STATUS_USAGE. Asserts that the id is one of OPTION_SPECS_REPORT. */
+/* OPTIONS_CONTINUE or STATUS_USAGE. Asserts that the id is one of OPTION_SPECS_REPORT. */
 int report_files_accept(struct report_files *files, const struct command_syntax *syntax, int id,
                         const char *argument);
 

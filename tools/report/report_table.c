@@ -49,7 +49,7 @@ static void write_facts(const struct report *report, struct output *output)
         const struct report_fact *fact = &report->facts[i];
         output_format(output, "# %s: ", fact->name);
         if (fact->value.kind == REPORT_TEXT)
-            output_foreign(output, fact->text, strlen(fact->text), false);
+            output_untrusted(output, fact->text, strlen(fact->text), false);
         else
             output_text(output, report_number_text(fact->value.number).text);
         output_text(output, "\n");

@@ -68,7 +68,7 @@ int option_number_list(const struct command_syntax *syntax, const char *option,
                                option, NUMBER_LIST_MAX, bounds[0], bounds[1],
                                excerpt_of(argument, strlen(argument)).text);
         if (item[length] == '\0')
-            return OPTIONS_GO_ON;
+            return OPTIONS_CONTINUE;
         item += length + 1;
     }
 }
@@ -85,5 +85,5 @@ int option_seconds(const struct command_syntax *syntax, const char *option, cons
         return usage_error(syntax->name, "--%s: expected seconds from %g to %g, got %s", option,
                            least, most, excerpt_of(argument, strlen(argument)).text);
     *ret_seconds = seconds;
-    return OPTIONS_GO_ON;
+    return OPTIONS_CONTINUE;
 }

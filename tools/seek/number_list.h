@@ -14,8 +14,8 @@ struct number_list {
     size_t count; /* 0: not given */
 };
 
-/* As option_number and option_size: OPTIONS_GO_ON, or STATUS_USAGE after saying what was expected.
- * Numbers from `least` to `most`; with `sizes`, K, M, G and T may follow. */
+/* As option_number and option_size: OPTIONS_CONTINUE, or STATUS_USAGE after saying what was
+ * expected. Numbers from `least` to `most`; with `sizes`, K, M, G and T may follow. */
 int option_number_list(const struct command_syntax *syntax, const char *option,
                        const char *argument, const uint64_t bounds[2], bool sizes,
                        struct number_list *ret_list);

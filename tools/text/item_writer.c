@@ -40,7 +40,7 @@ static void write_tsv(const struct item_writer *writer, const struct item_key *k
     if (writer->with_matched)
         write_tsv_key(writer, matched);
     if (value != NULL)
-        output_foreign(writer->output, value, size, false);
+        output_untrusted(writer->output, value, size, false);
     output_bytes(writer->output, "\n", 1);
 }
 
@@ -107,7 +107,7 @@ void item_write(const struct item_writer *writer, const struct item_key *key,
         break;
     case OUTPUT_RAW:
         if (value != NULL)
-            output_foreign(writer->output, value, size, true);
+            output_untrusted(writer->output, value, size, true);
         break;
     case OUTPUT_BINARY:
         write_binary(writer, key, matched, value, size);

@@ -43,7 +43,7 @@ static void write_all(struct output *output, const unsigned char *bytes, size_t 
             bytes += written;
             size -= (size_t)written;
         } else if (errno == EPIPE) {
-            signals_end(SIGPIPE);
+            signals_reraise(SIGPIPE);
         } else if (errno != EINTR || signals_caught()) {
             output->error = errno;
         }
@@ -87,7 +87,7 @@ void output_format(struct output *output, const char *format, ...)
         output_bytes(output, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
 }
 
-void output_foreign(struct output *output, const void *bytes, size_t size, bool keep_newlines)
+void output_untrusted(struct output *output, const void *bytes, size_t size, bool keep_newlines)
 {
     if (!output->terminal) {
         output_bytes(output, bytes, size);

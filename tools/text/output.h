@@ -32,7 +32,7 @@ void output_format(struct output *output, const char *format, ...)
 
 /* Bytes from a store: if standard output is a terminal, control characters other than tabs (and
  * newlines, if they are to be kept) are escaped. */
-void output_foreign(struct output *output, const void *bytes, size_t size, bool keep_newlines);
+void output_untrusted(struct output *output, const void *bytes, size_t size, bool keep_newlines);
 
 /* Hand out what is buffered. Returns STATUS_DONE, or STATUS_IO which output_close will report. */
 int output_flush(struct output *output);
