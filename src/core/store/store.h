@@ -73,7 +73,7 @@ struct ikv_store {
 int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset,
                    ikv_error *err);
 
-/* open_ours.c: all that the trailer says. The footer is the last of the file and its checksum
+/* open_native.c: all that the trailer says. The footer is the last of the file and its checksum
  * right. */
 int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header,
                         const struct ikv_footer *footer, const ikv_open_options *options,
