@@ -32,7 +32,7 @@ void ikv_header_tag(const struct ikv_header *header, unsigned char tag[IKV_HEADE
     memcpy(tag, hash, IKV_HEADER_TAG_SIZE);
 }
 
-bool ikv_header_is_ours(const struct ikv_header *header)
+bool ikv_header_is_native(const struct ikv_header *header)
 {
     unsigned char tag[IKV_HEADER_TAG_SIZE];
     ikv_header_tag(header, tag);

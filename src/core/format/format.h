@@ -33,7 +33,7 @@ void ikv_header_decode(const unsigned char in[IKV_HEADER_SIZE], struct ikv_heade
 /* The tag that marks a header as ours: 5 bytes that depend on the 19 before them. The crate writes
  * only those 19, so the tag does not match any more once it has rewritten a file in place. */
 void ikv_header_tag(const struct ikv_header *header, unsigned char tag[IKV_HEADER_TAG_SIZE]);
-bool ikv_header_is_ours(const struct ikv_header *header);
+bool ikv_header_is_native(const struct ikv_header *header);
 
 /*
  * Where the index is and how it is cut into pages. Page p consists of the entries whose first byte

@@ -69,7 +69,7 @@ static int open_file(struct ikv_store *store, ikv_error *err)
 struct first_look {
     unsigned char header_bytes[IKV_HEADER_SIZE];
     struct ikv_header header;
-    bool header_is_ours;
+    bool header_is_native;
     enum ikv_footer_check footer_check;
     struct ikv_footer footer;
 };
@@ -86,7 +86,7 @@ static int look(struct ikv_store *store, struct first_look *look, ikv_error *err
     if (code < 0)
         return code;
     ikv_header_decode(look->header_bytes, &look->header);
-    look->header_is_ours = ikv_header_is_ours(&look->header);
+    look->header_is_native = ikv_header_is_native(&look->header);
     look->footer_check = IKV_FOOTER_ABSENT;
     if (store->file_size >= IKV_HEADER_SIZE + IKV_FOOTER_SIZE) {
         code = ikv_store_read(store, footer, sizeof footer, store->file_size - sizeof footer, err);
@@ -133,7 +133,8 @@ static unsigned differing_bytes(const unsigned char *a, const unsigned char *b, 
 }
 
 /* Is the beginning of the record area still what the footer's store had there? */
-static int is_record_area_ours(struct ikv_store *store, const struct ikv_footer *footer, bool *ret)
+static int is_record_area_unchanged(struct ikv_store *store, const struct ikv_footer *footer,
+                                    bool *ret)
 {
     unsigned char sum[IKV_BLOCK_CHECKSUM_SIZE];
     struct ikv_header copy;
@@ -175,7 +176,7 @@ static int check_left_footer(struct ikv_store *store, const struct first_look *l
         one && !(where >= 3 && where < 19); /* not in the fields that a rewrite changes */
 
     if (!damaged && !(header->pair_count == 0 && header->index_start == IKV_HEADER_SIZE)) {
-        int code = is_record_area_ours(store, &look->footer, &damaged);
+        int code = is_record_area_unchanged(store, &look->footer, &damaged);
         if (code < 0)
             return ikv_fail(err, code, IKV_AT_FILE(store->path), "reading it");
     }
@@ -206,20 +207,20 @@ static int check_own_footer(const struct ikv_store *store, const struct first_lo
 
 /* A header of ours carries a tag over its own bytes. If the tag is right, header and footer have to
  * agree. If it is not, the file is the crate's, or damaged. */
-static int choose_kind(struct ikv_store *store, const struct first_look *look, bool *ret_ours,
+static int choose_kind(struct ikv_store *store, const struct first_look *look, bool *ret_native,
                        ikv_error *err)
 {
     const bool interrupted =
         look->header.version == IKV_FORMAT_VERSION && look->header.completed == 0;
     int code = 0;
 
-    if (!look->header_is_ours && !interrupted && look->footer_check == IKV_FOOTER_VALID)
+    if (!look->header_is_native && !interrupted && look->footer_check == IKV_FOOTER_VALID)
         code = check_left_footer(store, look, err);
     if (code == 0)
         code = check_header(store, &look->header, err);
-    if (code == 0 && look->header_is_ours)
+    if (code == 0 && look->header_is_native)
         code = check_own_footer(store, look, err);
-    *ret_ours = look->header_is_ours;
+    *ret_native = look->header_is_native;
     return code;
 }
 
@@ -326,7 +327,7 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
 {
     struct first_look first = {0};
     struct ikv_key_info key;
-    bool ours = false;
+    bool native = false;
 
     if (options->key_type && !ikv_key_describe(options->key_type, &key))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such key type");
@@ -336,11 +337,11 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     if (code == 0)
         code = look(store, &first, err);
     if (code == 0)
-        code = choose_kind(store, &first, &ours, err);
+        code = choose_kind(store, &first, &native, err);
     if (code < 0)
         return code;
-    if (ours)
-        code = ikv_store_open_ours(store, &first.header, &first.footer, options, err);
+    if (native)
+        code = ikv_store_open_native(store, &first.header, &first.footer, options, err);
     else
         code = ikv_store_open_plain(store, &first.header, options, err);
     if (code < 0)

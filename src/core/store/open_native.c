@@ -268,9 +268,9 @@ static int keep_index(struct ikv_store *store, uint64_t budget, ikv_error *err)
     return code == 0 ? keep_fences(store, budget, err) : code;
 }
 
-int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header,
-                        const struct ikv_footer *footer, const ikv_open_options *options,
-                        ikv_error *err)
+int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *header,
+                          const struct ikv_footer *footer, const ikv_open_options *options,
+                          ikv_error *err)
 {
     store->has_trailer = true;
     store->surplus = IKV_RECORD_CHECKSUM_SIZE;

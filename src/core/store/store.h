@@ -75,9 +75,9 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
 
 /* open_native.c: all that the trailer says. The footer is the last of the file and its checksum
  * right. */
-int ikv_store_open_ours(struct ikv_store *store, const struct ikv_header *header,
-                        const struct ikv_footer *footer, const ikv_open_options *options,
-                        ikv_error *err);
+int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *header,
+                          const struct ikv_footer *footer, const ikv_open_options *options,
+                          ikv_error *err);
 /* Only the directory: sections and section_count. */
 int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *header,
                              const struct ikv_footer *footer, ikv_error *err);
