@@ -1,9 +1,9 @@
 /* The benchmark program: options, head of the report, families. */
-#include "dataset.h"
+#include "data/dataset.h"
 #include "disk/context.h"
-#include "engines.h"
-#include "families.h"
-#include "harness.h"
+#include "families/families.h"
+#include "harness/harness.h"
+#include "subjects/engines.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The micro-benchmark program. It has google-benchmark's options only. */
 #include "disk/context.h"
-#include "harness.h"
-#include "micro.h"
+#include "harness/harness.h"
+#include "micro/micro.h"
 
 #include <stdio.h>
 

@@ -5,8 +5,8 @@
  */
 #include "core/format/checksum.h"
 #include "core/format/format.h"
-#include "harness.h"
-#include "micro.h"
+#include "harness/harness.h"
+#include "micro/micro.h"
 
 #include <stdlib.h>
 #include <string.h>

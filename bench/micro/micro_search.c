@@ -3,8 +3,8 @@
  * page handed to it as soon as it asks, with all fences or with none
  */
 #include "core/index/search.h"
-#include "harness.h"
-#include "micro.h"
+#include "harness/harness.h"
+#include "micro/micro.h"
 
 #include <stdlib.h>
 

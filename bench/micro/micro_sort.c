@@ -2,8 +2,8 @@
  *   sort/words:W/count:N   entries of W words, random; what a batch and what a run of a build sorts
  */
 #include "core/sort/sort.h"
-#include "harness.h"
-#include "micro.h"
+#include "harness/harness.h"
+#include "micro/micro.h"
 
 #include <stdlib.h>
 #include <string.h>

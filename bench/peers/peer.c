@@ -1,5 +1,5 @@
-#include "peer.h"
-#include "index_keys.h"
+#include "peers/peer.h"
+#include "data/index_keys.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,8 +8,8 @@
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
-#include "dataset.h"
-#include "subject.h"
+#include "data/dataset.h"
+#include "harness/subject.h"
 
 #include <stdbool.h>
 #include <stddef.h>

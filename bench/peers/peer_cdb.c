@@ -1,5 +1,5 @@
 /* tinycdb: a hash table that is mapped, of at most 4 GiB. */
-#include "peer.h"
+#include "peers/peer.h"
 
 #include <cdb.h>
 

@@ -1,7 +1,7 @@
 /* indexkv, as the others are fed. */
-#include "peer_indexkv.h"
-#include "engines.h"
-#include "lookups.h"
+#include "peers/peer_indexkv.h"
+#include "subjects/engines.h"
+#include "subjects/lookups.h"
 
 #include <stdio.h>
 #include <stdlib.h>

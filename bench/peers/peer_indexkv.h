@@ -2,7 +2,7 @@
 #ifndef BENCH_PEER_INDEXKV_H
 #define BENCH_PEER_INDEXKV_H
 
-#include "peer.h"
+#include "peers/peer.h"
 
 #include <indexkv.h>
 

@@ -1,6 +1,6 @@
 /* LMDB: a B+ tree that is mapped. Integer keys where keys are u64, filled in order so that its
  * pages are full; lookups in one read transaction. */
-#include "peer.h"
+#include "peers/peer.h"
 
 #include <lmdb.h>
 

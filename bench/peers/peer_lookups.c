@@ -1,4 +1,4 @@
-#include "peer_lookups.h"
+#include "peers/peer_lookups.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

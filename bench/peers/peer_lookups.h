@@ -3,9 +3,9 @@
 #ifndef BENCH_PEER_LOOKUPS_H
 #define BENCH_PEER_LOOKUPS_H
 
-#include "key_pool.h"
-#include "peer.h"
-#include "subject.h"
+#include "data/key_pool.h"
+#include "harness/subject.h"
+#include "peers/peer.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* mtbl: a sorted table of blocks that is mapped; no compression. */
-#include "peer.h"
+#include "peers/peer.h"
 
 #include <mtbl.h>
 

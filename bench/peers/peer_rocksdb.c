@@ -1,6 +1,6 @@
 /* RocksDB: a log-structured merge tree, here sorted tables that don't overlap, opened for reading
  * only; no compression, filters of 10 bits a key, a block cache that has room for everything. */
-#include "peer.h"
+#include "peers/peer.h"
 
 #include <rocksdb/c.h>
 

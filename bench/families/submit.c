@@ -1,0 +1,159 @@
+/*
+ * submit/...: one thread that keeps several small batches under way with ikv_submit, and takes them
+ * from a queue of completions as they are done. With one under way it is a call that waits; with
+ * many, small batches fill a ring as a big one does.
+ */
+#include "families/families.h"
+#include "families/small_batches.h"
+#include "harness/harness.h"
+#include "subjects/engines.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define UNDER_WAY_MAX 64
+
+struct submitter {
+    struct small_batches batches; /* the first member: set_up and tear_down take it for all */
+    unsigned under_way;
+};
+
+/* A batch under way. */
+struct place {
+    ikv_result *result;
+    uint64_t batch;
+};
+
+struct submit_run {
+    const struct submitter *submitter;
+    ikv_completions *completions;
+    struct place places[UNDER_WAY_MAX];
+    uint64_t next;      /* batch */
+    uint64_t bytes;     /* that were read */
+    ikv_stats last;     /* batch that came back */
+    unsigned in_flight; /* batches that have not come back */
+};
+
+static int submit(struct submit_run *run, struct place *place, struct bench_error *error)
+{
+    const struct small_batches *batches = &run->submitter->batches;
+    ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
+    ikv_error err;
+
+    place->batch = run->next++;
+    options.completions = run->completions;
+    const int code = ikv_submit(batches->store, small_batches_keys(batches, place->batch),
+                                SMALL_BATCH_KEYS, NULL, &options, place->result, &err);
+    if (code < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    run->in_flight++;
+    return BENCH_OK;
+}
+
+static struct place *wait_for_one(struct submit_run *run)
+{
+    struct pollfd ready = {.fd = ikv_completions_fd(run->completions), .events = POLLIN};
+    ikv_result *result = NULL;
+
+    while ((result = ikv_completions_next(run->completions)) == NULL) {
+        if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+            return NULL;
+    }
+    run->in_flight--;
+    for (unsigned i = 0; i < run->submitter->under_way; i++) {
+        if (run->places[i].result == result)
+            return &run->places[i];
+    }
+    return NULL;
+}
+
+/* The next one that is done; its place goes on with another batch. */
+static int turn_over(struct submit_run *run, struct bench_error *error)
+{
+    struct place *place = wait_for_one(run);
+
+    if (!place)
+        return bench_error_set(error, BENCH_FAILED, "a completion that nobody waits for");
+    int code = ikv_result_code(place->result);
+    if (code < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", ikv_strerror(code));
+    run->last = *ikv_result_stats(place->result);
+    run->bytes += run->last.index_bytes + run->last.record_bytes;
+    code = small_batches_check(&run->submitter->batches, place->batch, place->result, error);
+    return code == BENCH_OK ? submit(run, place, error) : code;
+}
+
+static int begin(struct submit_run *run, struct bench_error *error)
+{
+    ikv_error err;
+    int code = BENCH_OK;
+
+    if (ikv_completions_new(&run->completions, &err) < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", err.message);
+    for (unsigned i = 0; i < run->submitter->under_way && code == BENCH_OK; i++) {
+        if (ikv_result_new(&run->places[i].result) < 0)
+            return bench_error_set(error, BENCH_FAILED, "out of memory");
+        code = submit(run, &run->places[i], error);
+    }
+    return code;
+}
+
+/* A result goes only when it has come back. */
+static void end(struct submit_run *run)
+{
+    for (unsigned i = 0; i < run->submitter->under_way; i++)
+        ikv_cancel(run->places[i].result);
+    while (run->in_flight > 0 && wait_for_one(run))
+        ;
+    for (unsigned i = 0; i < run->submitter->under_way; i++)
+        ikv_result_free(run->places[i].result);
+    ikv_completions_free(run->completions);
+}
+
+static void run_submit(struct bench_state *state)
+{
+    struct submit_run run = {.submitter = bench_user(state)};
+    struct process_io io;
+    struct bench_error error;
+    uint64_t batches = 0;
+
+    process_io_now(&io);
+    int code = begin(&run, &error);
+
+    while (code == BENCH_OK && bench_keep_running(state)) {
+        code = turn_over(&run, &error);
+        batches++;
+    }
+    if (code == BENCH_OK) {
+        bench_items(state, batches * SMALL_BATCH_KEYS);
+        small_batches_label(&run.submitter->batches, state, &io, run.bytes, &run.last);
+    } else {
+        bench_stop(state, code, &error);
+    }
+    end(&run);
+}
+
+void submit_register(const struct options *options)
+{
+    static const unsigned under_way[] = {1, 8, UNDER_WAY_MAX};
+    static const struct {
+        const char *name;
+        bool cold;
+    } ways[] = {{"submit/warm", false}, {"submit/cold", true}};
+
+    for (int way = 0; way < 2; way++) {
+        for (int i = 0; i < 3; i++) {
+            struct submitter *submitter = bench_new(sizeof *submitter);
+            small_batches_choose(&submitter->batches, options, ways[way].cold);
+            submitter->under_way = under_way[i];
+            bench_register(
+                &(struct bench){.name = ways[way].name,
+                                .args = {{"batch", SMALL_BATCH_KEYS}, {"under_way", under_way[i]}},
+                                .run = run_submit,
+                                .set_up = small_batches_open,
+                                .tear_down = small_batches_close,
+                                .user = submitter});
+        }
+    }
+}
