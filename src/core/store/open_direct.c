@@ -1,7 +1,7 @@
-/* The same file once more, for reads that bypass the page cache. */
 #define _GNU_SOURCE
+#include "core/store/open_direct.h"
+
 #include "core/io/window.h"
-#include "core/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

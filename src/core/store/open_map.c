@@ -1,5 +1,4 @@
-/* Opening the mapping of a store's file, and reading it into memory. */
-#include "core/store/store.h"
+#include "core/store/open_map.h"
 
 static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
 {

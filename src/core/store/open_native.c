@@ -1,93 +1,13 @@
-/* Opening a store of ours: directory, properties, and what of the sections is kept in memory. */
 #define _POSIX_C_SOURCE 200809L
+#include "core/store/open_native.h"
+
 #include "core/format/checksum.h"
-#include "core/store/store.h"
+#include "core/store/sections.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define PROPERTIES_READ_MAX 4096 /* room for what later versions append */
-
-static int section_error(const struct ikv_store *store, const struct ikv_section *section, int code,
-                         const char *what, ikv_error *err)
-{
-    return ikv_fail(err, code, IKV_AT_OFFSET(store->path, section->offset),
-                    "section of type %u: %s", section->type, what);
-}
-
-const struct ikv_section *ikv_store_section(const struct ikv_store *store, uint32_t type)
-{
-    for (uint32_t i = 0; i < store->section_count; i++) {
-        if (store->sections[i].type == type)
-            return &store->sections[i];
-    }
-    return NULL;
-}
-
-/* ---------------------------------------------------------------- directory */
-
-static int check_section(const struct ikv_store *store, const struct ikv_section *section,
-                         uint64_t least, uint64_t end, ikv_error *err)
-{
-    if (section->offset < least || section->offset > end || section->length > end - section->offset)
-        return section_error(store, section, IKV_E_SECTION, "it lies outside the trailer", err);
-    if (section->type < IKV_SECTION_PROPERTIES || section->type > IKV_SECTION_METADATA) {
-        if (section->flags & IKV_SECTION_OPTIONAL)
-            return 0;
-        return section_error(store, section, IKV_E_UNSUPPORTED,
-                             "unknown here, and the store can't be read without it", err);
-    }
-    if (ikv_store_section(store, section->type))
-        return section_error(store, section, IKV_E_SECTION, "it is there twice", err);
-    return 0;
-}
-
-int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *header,
-                             const struct ikv_footer *footer, ikv_error *err)
-{
-    unsigned char bytes[IKV_SECTIONS_MAX * IKV_SECTION_ENTRY_SIZE];
-    const size_t size = (size_t)footer->sections * IKV_SECTION_ENTRY_SIZE;
-    const uint64_t footer_start = store->file_size - IKV_FOOTER_SIZE;
-    const struct ikv_where at = IKV_AT_OFFSET(store->path, footer_start);
-
-    if (footer->version != IKV_TRAILER_VERSION)
-        return ikv_fail(err, IKV_E_VERSION, at, "trailer version %u", footer->version);
-    if (footer->file_size != store->file_size)
-        return ikv_fail(err, IKV_E_FOOTER, at, "it speaks of a file of %llu bytes, not %llu",
-                        (unsigned long long)footer->file_size,
-                        (unsigned long long)store->file_size);
-    if (footer->sections > IKV_SECTIONS_MAX || header->index_start > footer_start ||
-        footer_start - header->index_start < size)
-        return ikv_fail(err, IKV_E_FOOTER, at, "%u sections", footer->sections);
-
-    const uint64_t start = footer_start - size;
-    int code = ikv_store_read(store, bytes, size, start, err);
-    if (code < 0)
-        return code;
-    if (ikv_checksum(bytes, size) != footer->directory_checksum)
-        return ikv_fail(err, IKV_E_SECTION, IKV_AT_OFFSET(store->path, start),
-                        "checksum of the directory is wrong");
-    for (uint32_t i = 0; i < footer->sections && code == 0; i++) {
-        struct ikv_section *section = &store->sections[i];
-        ikv_section_decode(bytes + (size_t)i * IKV_SECTION_ENTRY_SIZE, section);
-        code = check_section(store, section, header->index_start, start, err);
-        if (code == 0)
-            store->section_count++;
-    }
-    return code;
-}
-
-/* Read a whole section of at most `size` bytes and check it. */
-static int read_section(struct ikv_store *store, const struct ikv_section *section, void *buf,
-                        size_t size, ikv_error *err)
-{
-    if (section->length > size)
-        return section_error(store, section, IKV_E_SECTION, "it is too long", err);
-    int code = ikv_store_read(store, buf, (size_t)section->length, section->offset, err);
-    if (code == 0 && ikv_checksum(buf, (size_t)section->length) != section->checksum)
-        code = section_error(store, section, IKV_E_SECTION, "its checksum is wrong", err);
-    return code;
-}
 
 /* ---------------------------------------------------------------- properties, metadata */
 
@@ -111,7 +31,7 @@ static int check_properties(const struct ikv_store *store, const struct ikv_sect
     else if (properties->value_size_max > IKV_VALUE_SIZE_MAX ||
              properties->value_size_p99 > properties->value_size_max)
         wrong = "its value sizes can't be";
-    return wrong ? section_error(store, section, IKV_E_SECTION, wrong, err) : 0;
+    return wrong ? ikv_store_section_fail(store, section, IKV_E_SECTION, wrong, err) : 0;
 }
 
 static int check_options(const struct ikv_store *store, const ikv_open_options *options,
@@ -140,12 +60,12 @@ static int read_properties(struct ikv_store *store, const struct ikv_header *hea
 
     if (!section)
         return ikv_fail(err, IKV_E_SECTION, IKV_AT_FILE(store->path), "there are no properties");
-    int code = read_section(store, section, bytes, sizeof bytes, err);
+    int code = ikv_store_read_section(store, section, bytes, sizeof bytes, err);
     if (code < 0)
         return code;
     code = ikv_properties_decode(bytes, (size_t)section->length, &store->properties);
     if (code < 0)
-        return section_error(store, section, code, "its content can't be used", err);
+        return ikv_store_section_fail(store, section, code, "its content can't be used", err);
     code = check_options(store, options, err);
     if (code == 0)
         code = check_properties(store, section, header, err);
@@ -164,12 +84,12 @@ static int read_metadata(struct ikv_store *store, ikv_error *err)
     if (!section || section->length == 0)
         return 0;
     if (section->length > IKV_METADATA_MAX)
-        return section_error(store, section, IKV_E_SECTION, "it is too long", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "it is too long", err);
     store->metadata = malloc((size_t)section->length);
     if (!store->metadata)
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its metadata");
     store->metadata_size = (size_t)section->length;
-    return read_section(store, section, store->metadata, store->metadata_size, err);
+    return ikv_store_read_section(store, section, store->metadata, store->metadata_size, err);
 }
 
 /* ---------------------------------------------------------------- fences, checksums */
@@ -179,7 +99,7 @@ static int check_length(const struct ikv_store *store, uint32_t type, uint64_t l
 {
     const struct ikv_section *section = ikv_store_section(store, type);
     if (section && section->length != length)
-        return section_error(store, section, IKV_E_SECTION, "its length is wrong", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "its length is wrong", err);
     return 0;
 }
 
@@ -203,7 +123,7 @@ static int load_fences(struct ikv_store *store, const struct ikv_section *sectio
                          fences->keys + fences->count++ * fences->words);
     }
     if (ikv_checksum_stream_value(sum) != section->checksum)
-        return section_error(store, section, IKV_E_SECTION, "its checksum is wrong", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "its checksum is wrong", err);
     return 0;
 }
 
@@ -239,7 +159,7 @@ static int keep_page_sums(struct ikv_store *store, const struct ikv_section *sec
     store->page_sums = malloc((size_t)section->length);
     if (!store->page_sums)
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its page checksums");
-    return read_section(store, section, store->page_sums, (size_t)section->length, err);
+    return ikv_store_read_section(store, section, store->page_sums, (size_t)section->length, err);
 }
 
 /* The budget goes to page checksums first, unless they would take more than half of it: a checksum

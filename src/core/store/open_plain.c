@@ -1,11 +1,5 @@
-/*
- * Opening a plain v2 file. It records neither key type nor stride. The caller says the key type;
- * for 128-bit keys the stride is 32 or, from compilers before 1.77, 24, and the file itself has to
- * tell: read with the wrong one, positions fall outside the records and keys out of order. The same
- * test finds most wrong key types.
- */
 #define _POSIX_C_SOURCE 200809L
-#include "core/store/store.h"
+#include "core/store/open_plain.h"
 
 #define WINDOW     64 /* entries looked at in one place */
 #define WINDOWS    3  /* at the beginning, in the middle, at the end */

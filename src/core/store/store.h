@@ -73,31 +73,8 @@ struct ikv_store {
 int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset,
                    ikv_error *err);
 
-/* open_native.c: all that the trailer says. The footer is the last of the file and its checksum
- * right. */
-int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *header,
-                          const struct ikv_footer *footer, const ikv_open_options *options,
-                          ikv_error *err);
-/* Only the directory: sections and section_count. */
-int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *header,
-                             const struct ikv_footer *footer, ikv_error *err);
-/* The section of a type; NULL: there is none. */
-const struct ikv_section *ikv_store_section(const struct ikv_store *store, uint32_t type);
-
-/* open_plain.c: key type from the caller, stride from the file. */
-int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *header,
-                         const ikv_open_options *options, ikv_error *err);
-
-/* open_direct.c: open the same file once more with O_DIRECT, for lookups. */
-int ikv_store_open_direct(struct ikv_store *store, ikv_error *err);
-
-/* Options about the mapping; those of them that read into it. */
-#define IKV_MAP_FLAGS     (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_PRIME)
-#define IKV_PRELOAD_FLAGS (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX)
-
-/* open_map.c: map the file, if the options want it mapped, and read in what they name. Where there
- * is no room for a mapping, `auto` does without. */
-int ikv_store_open_map(struct ikv_store *store, const ikv_open_options *options, ikv_error *err);
+/* Bytes of the index kept in memory, without what lookups add to it. */
+uint64_t ikv_store_fixed_memory(const struct ikv_store *store);
 
 /* A position that an entry of the index may have. */
 static inline bool ikv_position_possible(const struct ikv_store *store, uint64_t position)

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
+#include "core/store/sections.h"
 #include "core/verify/verify.h"
 
 #include <errno.h>

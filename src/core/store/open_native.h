@@ -1,0 +1,13 @@
+/* Opening a native store: everything its trailer says, and the parts of its index kept in memory.
+ */
+#ifndef IKV_OPEN_NATIVE_H
+#define IKV_OPEN_NATIVE_H
+
+#include "core/store/store.h"
+
+/* Header and footer are those that ikv_store_detect returned. */
+int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *header,
+                          const struct ikv_footer *footer, const ikv_open_options *options,
+                          ikv_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* An open store: counted reads, what it keeps in memory, what it reports. */
+#include "core/store/store.h"
+
+#include "core/io/file_io.h"
+
+int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset, ikv_error *err)
+{
+    if (size == 0)
+        return 0;
+    int code = ikv_pread_all(store->file.fd, buf, size, offset, NULL);
+    store->open_reads++;
+    store->open_bytes += size;
+    if (code < 0)
+        return ikv_fail(err, code, IKV_AT_OFFSET(store->path, offset), "reading it");
+    return 0;
+}
+
+uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
+{
+    return store->fences.count * store->fences.words * sizeof(uint64_t) + store->tree.memory +
+           (store->samples ? ikv_samples_memory(store->index.pages) : 0) +
+           (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
+}
+
+void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
+{
+    const struct ikv_geometry *index = &store->index;
+    struct ikv_page_cache_info cached;
+    struct ikv_learner_info learned;
+    static const char *const backends[] = {"auto", "pread", "uring", "mmap"};
+
+    ikv_learner_get_info(store->learner, &learned);
+    ikv_page_cache_info(store->cache, &cached);
+    *ret_info = (struct ikv_info){
+        .key_type = index->key.type,
+        .key_width = index->key.width,
+        .stride = index->stride,
+        .page_size = IKV_PAGE_SIZE,
+        .has_trailer = store->has_trailer,
+        .in_key_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0,
+        .file_size = store->file_size,
+        .pair_count = index->count,
+        .records_end = store->records_end,
+        .index_start = index->index_start,
+        .index_size = index->count * index->stride,
+        .index_pages = index->pages,
+        .value_size_min = store->properties.value_size_min,
+        .value_size_max = store->properties.value_size_max,
+        .value_size_p99 = store->properties.value_size_p99,
+        .value_bytes = store->properties.value_bytes,
+        .metadata = store->metadata,
+        .metadata_size = store->metadata_size,
+        .fences = store->fences.count + learned.known,
+        .cached_pages = cached.pages,
+        .cache_pages = cached.pages_max,
+        .index_memory = ikv_store_fixed_memory(store) + learned.bytes + cached.memory,
+        .open_reads = store->open_reads,
+        .open_bytes = store->open_bytes,
+        .backend = backends[store->backend_wanted],
+        .direct = store->reads->direct,
+        .locked = store->locked,
+        .mapped = store->map ? store->map->size : 0,
+        .resident = store->map
+                        ? ikv_min(ikv_map_count(store->map) << store->map->shift, store->file_size)
+                        : 0,
+    };
+    memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
+}
