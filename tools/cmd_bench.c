@@ -1,6 +1,5 @@
 /* indexkv bench: measure lookups in a store, in all the ways that were asked for, beside what the
  * device gives and what theory says. */
-#define _GNU_SOURCE /* O_DIRECT */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"

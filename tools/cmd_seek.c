@@ -1,5 +1,4 @@
 /* indexkv seek: how a file, a device or the disk under a directory answers reads. */
-#define _POSIX_C_SOURCE 200809L
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"

@@ -1,5 +1,4 @@
 /* indexkv: build stores, look keys up in them, scan, describe and check them; measure disks. */
-#define _POSIX_C_SOURCE 200809L
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"

@@ -6,7 +6,6 @@
  * Writes BYTES of incompressible data to a new file in blocks of 1 MiB, makes them durable, removes
  * the file, and prints the seconds that it took.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>

@@ -1,5 +1,4 @@
 /* Saying what a ring has, and why there is none. */
-#define _GNU_SOURCE
 #include "iouring/queue.h"
 #include "iouring/uring.h"
 

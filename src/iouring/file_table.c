@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "iouring/file_table.h"
 
 #include <errno.h>

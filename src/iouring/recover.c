@@ -4,7 +4,6 @@
  * Three things must hold whatever it answers: each request is finished exactly once; a buffer that
  * the kernel may still write to is not handed back; and waiting ends.
  */
-#define _GNU_SOURCE
 #include "iouring/queue.h"
 
 #include <errno.h>

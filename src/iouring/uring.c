@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "iouring/uring.h"
 
 #include "indexkv.h"

@@ -1,5 +1,4 @@
 /* The mapping of a store's file: made, checked, read in. */
-#define _GNU_SOURCE
 #include "core/store/map.h"
 #include "core/base/bytes.h"
 #include "core/io/file_io.h"

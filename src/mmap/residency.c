@@ -1,5 +1,4 @@
 /* What is believed of a mapping's pages: asking the kernel, and giving up. */
-#define _GNU_SOURCE
 #include "core/base/bytes.h"
 #include "core/store/map.h"
 

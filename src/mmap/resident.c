@@ -1,6 +1,5 @@
 /* Looking up what is in memory: lanes of keys, each a step further while the others' lines arrive.
  */
-#define _GNU_SOURCE
 #include "core/lookup/resident.h"
 
 #include "core/format/checksum.h"

@@ -1,5 +1,4 @@
 /* A queue of done batches, and a descriptor that is readable while there are some. */
-#define _GNU_SOURCE
 #include "pool/engine.h"
 
 #include "core/base/platform.h"

@@ -1,5 +1,4 @@
 /* Engines: starting, attaching stores, closing. */
-#define _GNU_SOURCE
 #include "pool/engine.h"
 
 #include "core/base/platform.h"

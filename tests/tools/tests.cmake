@@ -8,8 +8,6 @@ target_link_libraries(test_theory PRIVATE m)
 ikv_test(test_draws)
 foreach(file bench/draws bench/random base/exit_status base/numbers base/signals text/keys)
   target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
-  # They define what they need of the system themselves.
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/tools/${file}.c PROPERTIES COMPILE_OPTIONS -U_GNU_SOURCE)
 endforeach()
 target_include_directories(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_draws PRIVATE m)

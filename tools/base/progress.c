@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE /* TIOCGWINSZ */
 #include "base/progress.h"
 
 #include "base/numbers.h"

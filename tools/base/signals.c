@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* ppoll */
 #include "base/signals.h"
 
 #include <errno.h>

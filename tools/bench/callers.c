@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* getrusage, pthread_barrier_t */
 #include "bench/callers.h"
 
 #include "base/exit_status.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "disk/bare_ring.h"
 
 #include <errno.h>

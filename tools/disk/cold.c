@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* mincore, syscall */
 #include "disk/cold.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* Lists of reads, one thread. */
-#define _GNU_SOURCE
 #include "base/signals.h"
 #include "disk/reader.h"
 #include "disk/worker.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "disk/reader.h"
 
 #include "base/signals.h"

@@ -1,5 +1,4 @@
 /* In builds without liburing: there are no rings. */
-#define _POSIX_C_SOURCE 200809L
 #include "disk/worker.h"
 
 #include <indexkv.h>

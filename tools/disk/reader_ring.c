@@ -1,5 +1,4 @@
 /* Reading with a ring. In builds without liburing reader_no_ring.c stands in its place. */
-#define _GNU_SOURCE
 #include "base/signals.h"
 #include "disk/bare_ring.h"
 #include "disk/worker.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* O_DIRECT */
 #include "disk/target.h"
 
 #include "base/exit_status.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* getrusage */
 #include "lookup/stats_table.h"
 
 #include <inttypes.h>

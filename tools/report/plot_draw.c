@@ -1,5 +1,4 @@
 /* Runs gnuplot. */
-#define _GNU_SOURCE /* environ, pipe2 */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"

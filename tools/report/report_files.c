@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "report/report_files.h"
 
 #include "base/exit_status.h"

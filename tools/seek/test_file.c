@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* O_TMPFILE, O_DIRECT, fallocate */
 #include "seek/test_file.h"
 
 #include "base/exit_status.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/base/error.h"
 #include "core/base/platform.h"
 

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/base/huge.h"
 
 #include "core/base/bytes.h"

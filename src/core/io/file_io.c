@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/io/file_io.h"
 
 #include "core/base/platform.h"

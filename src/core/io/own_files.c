@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/io/own_files.h"
 
 #include "core/base/platform.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/base/platform.h"
 #include "core/format/checksum.h"
 #include "core/io/io.h"

@@ -1,5 +1,4 @@
 /* Keys and key types as text. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/base/error.h"
 #include "core/key/key.h"
 

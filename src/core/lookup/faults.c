@@ -1,5 +1,4 @@
 /* Waits for the disk that touches of the mapping caused: counted, and told to the map. */
-#define _GNU_SOURCE
 #include "core/lookup/run.h"
 
 /* So few keys take less than the system calls that tell how the mapping is doing, which are made

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 /* Pages of the index for a scan: read in order, verified; and where a key begins. */
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"

@@ -1,5 +1,4 @@
 /* Opening and closing a store. */
-#define _GNU_SOURCE
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/store/detect.h"

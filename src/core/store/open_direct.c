@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/store/open_direct.h"
 
 #include "core/io/window.h"

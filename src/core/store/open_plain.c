@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "core/store/open_plain.h"
 
 #define WINDOW     64 /* entries looked at in one place */

@@ -1,5 +1,4 @@
 /* Checking a whole store: the public call, and the trailer. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/verify/verify.h"
 
 #include "core/format/checksum.h"

@@ -1,5 +1,4 @@
 /* Checking the index: every page, from front to back. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/store/sections.h"

@@ -1,5 +1,4 @@
 /* Checking the records: entries in order of position against the record area from front to back. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/format/checksum.h"
 #include "core/io/reader.h"
 #include "core/store/sections.h"

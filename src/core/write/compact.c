@@ -11,7 +11,6 @@
  * Everything moves down only, so one file serves as source and target. When the shifts do not fit
  * into memory, step 2 takes a pass over the index for each part of them that does.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "core/io/file_io.h"
 #include "core/io/reader.h"
 #include "core/write/writer.h"

@@ -1,5 +1,4 @@
 /* From sorted entries to a whole store: index, duplicates, trailer, header. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/write/writer.h"

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/write/output.h"
 
 #include "core/format/checksum.h"

@@ -1,5 +1,4 @@
 /* Taking pairs: records go to the file as they come, entries to the sorter. */
-#define _POSIX_C_SOURCE 200809L
 #include "core/write/writer.h"
 
 #include "core/format/checksum.h"
