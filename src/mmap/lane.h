@@ -23,7 +23,7 @@
 
 #include "core/index/fence_tree.h"
 #include "core/lookup/resident.h"
-#include "core/store/map.h"
+#include "mmap/map.h"
 
 #define GROUP  8u /* lanes; of 8 to 64 the fastest, by a few per cent */
 #define WINDOW 8u /* entries that are compared at once */

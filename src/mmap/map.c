@@ -1,5 +1,5 @@
 /* The mapping of a store's file: made, checked, read in. */
-#include "core/store/map.h"
+#include "mmap/map.h"
 #include "core/base/bytes.h"
 #include "core/io/file_io.h"
 #include "core/io/window.h"

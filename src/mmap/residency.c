@@ -1,6 +1,6 @@
 /* What is believed of a mapping's pages: asking the kernel, and giving up. */
 #include "core/base/bytes.h"
-#include "core/store/map.h"
+#include "mmap/map.h"
 
 #include <limits.h>
 

@@ -13,7 +13,7 @@
 #include "core/index/samples.h"
 #include "core/io/io.h"
 #include "core/io/own_files.h"
-#include "core/store/map.h"
+#include "mmap/map.h"
 
 #include <stdatomic.h>
 
