@@ -1,4 +1,5 @@
 /* Opening and closing a store. */
+#include "core/store/open.h"
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/store/detect.h"
@@ -13,8 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
 
 /* A number for this opening of this file. Time alone would do, if every clock were fine enough. */
 static int identify(const struct stat *st, uint64_t *ret_serial)
@@ -90,7 +89,7 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: %s", wrong) : 0;
 }
 
-static int choose_engine(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+static int open_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(store->path);
     char reason[200] = "";
@@ -104,10 +103,7 @@ static int choose_engine(struct ikv_store *store, const ikv_open_options *option
     int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
     if (code == 0)
         code = ikv_store_open_map(store, options, err);
-    if (code < 0)
-        return code;
-    code = ikv_attach(options->engine, store, &store->attachment);
-    return code < 0 ? ikv_fail(err, code, at, "its engine") : 0;
+    return code;
 }
 
 /* What the trailer gave is loaded. The rest of the memory goes to what lookups will learn; if there
@@ -168,7 +164,7 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     if (code < 0)
         return code;
     store->entries = ikv_geometry_of_entries(&store->index);
-    code = choose_engine(store, options, err);
+    code = open_backend(store, options, err);
     if (code == 0)
         code = plant_tree(store, options->index_memory, err);
     if (code < 0)
@@ -178,18 +174,11 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     return 0;
 }
 
-int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,
-             ikv_error *err)
+int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv_store **ret_store,
+                   ikv_error *err)
 {
-    struct ikv_open_options known;
-
-    if (!path || !ret_store)
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_open: an argument is NULL");
-    int code = ikv_options_copy(&known, sizeof known, options, err);
-    if (code < 0)
-        return code;
-    known.index_memory = ikv_memory_option(known.index_memory, INDEX_MEMORY_DEFAULT);
     struct ikv_store *store = calloc(1, sizeof *store);
+
     if (store) {
         store->file.fd = store->direct.fd = -1;
         store->reads = &store->file;
@@ -200,9 +189,9 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "opening it");
     }
     memcpy(store->path, path, strlen(path) + 1);
-    code = open_store(store, &known, err);
+    int code = open_store(store, options, err);
     if (code < 0) {
-        ikv_close(store);
+        ikv_store_close(store);
         return code;
     }
     IKV_ADVISE_RANDOM(store->file.fd);
@@ -210,11 +199,8 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     return 0;
 }
 
-void ikv_close(ikv_store *store)
+void ikv_store_close(struct ikv_store *store)
 {
-    if (!store)
-        return;
-    ikv_detach(store->attachment);
     ikv_own_files_close(&store->own_files);
     if (store->file.fd >= 0)
         (void)close(store->file.fd);

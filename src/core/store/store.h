@@ -3,7 +3,6 @@
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 
-#include "core/base/dispatch.h"
 #include "core/base/error.h"
 #include "core/format/trailer.h"
 #include "core/index/fence_tree.h"
@@ -32,7 +31,7 @@ struct ikv_store {
     struct ikv_own_files own_files;  /* the same, for workers but the first */
     uint64_t file_size;
     ikv_backend backend_wanted;
-    struct ikv_attachment *attachment; /* to the engine that runs its batches */
+    struct ikv_attachment *attachment; /* to an engine; set by ikv_open, opaque here */
     struct ikv_pace pace;
 
     struct ikv_geometry index;
