@@ -13,7 +13,7 @@
 #ifndef IKV_POOL_SCHEDULE_H
 #define IKV_POOL_SCHEDULE_H
 
-#include "core/lookup/result.h"
+#include "core/query/result.h"
 
 struct ikv_job_list {
     struct ikv_job *first;

@@ -11,7 +11,7 @@
  * soon after a shard was taken, only batches that nobody has begun are taken beside those in
  * flight.
  */
-#include "core/lookup/resident.h"
+#include "core/resident/resident.h"
 #include "pool/engine.h"
 
 #include <errno.h>

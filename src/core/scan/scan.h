@@ -3,7 +3,7 @@
 #define IKV_SCAN_H
 
 #include "core/io/reader.h"
-#include "core/lookup/result.h"
+#include "core/query/result.h"
 
 #define IKV_SCAN_PAGES ((size_t)64) /* index pages read at once */
 

@@ -1,8 +1,8 @@
 /* From the caller's array of keys to distinct keys in order, cut into shards. */
-#include "core/lookup/result.h"
+#include "core/query/result.h"
 #include "core/sort/sort.h"
 
-#include "core/lookup/resident.h"
+#include "core/resident/resident.h"
 
 #include <errno.h>
 

@@ -22,7 +22,7 @@
 #define IKV_LANE_H
 
 #include "core/index/fence_tree.h"
-#include "core/lookup/resident.h"
+#include "core/resident/resident.h"
 #include "mmap/map.h"
 
 #define GROUP  8u /* lanes; of 8 to 64 the fastest, by a few per cent */

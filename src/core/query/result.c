@@ -1,5 +1,5 @@
 /* The result object: its memory and its accessors. */
-#include "core/lookup/result.h"
+#include "core/query/result.h"
 
 #include <errno.h>
 #include <stdlib.h>

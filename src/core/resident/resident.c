@@ -1,9 +1,9 @@
 /* Looking up what is in memory: lanes of keys, each a step further while the others' lines arrive.
  */
-#include "core/lookup/resident.h"
+#include "core/resident/resident.h"
 
 #include "core/format/checksum.h"
-#include "mmap/lane.h"
+#include "core/resident/lane.h"
 
 /* Groups on their way: while one enters, the one before aims, and so on. */
 #define STEPS 4u

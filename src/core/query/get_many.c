@@ -1,6 +1,6 @@
 /* Looking up: the call that waits for a batch, and where a batch is run. */
-#include "core/lookup/resident.h"
-#include "core/lookup/result.h"
+#include "core/query/result.h"
+#include "core/resident/resident.h"
 
 #include <errno.h>
 

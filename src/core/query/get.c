@@ -1,6 +1,6 @@
 /* Looking up a single key. */
-#include "core/lookup/resident.h"
-#include "core/lookup/result.h"
+#include "core/query/result.h"
+#include "core/resident/resident.h"
 
 /*
  * A key in memory takes less time than a batch takes to be set up and put together. So it is looked
