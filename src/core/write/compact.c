@@ -1,19 +1,8 @@
-/*
- * Dropping duplicates. Their records are in the middle of the record area by the time the sort
- * shows which they are. A reader of the base format walks that area from front to back, so they
- * have to go:
- *
- *   1. walk the records, moving each down by the sizes of those dropped before it, and note
- *      (position, sum of sizes up to and with it) of every dropped record: the shifts
- *   2. read the index that was written, subtract from each position the shift of the last dropped
- *      record before it, and write it again behind the records.
- *
- * Everything moves down only, so one file serves as source and target. When the shifts do not fit
- * into memory, step 2 takes a pass over the index for each part of them that does.
- */
+#include "core/write/compact.h"
+
 #include "core/io/file_io.h"
 #include "core/io/reader.h"
-#include "core/write/writer.h"
+#include "core/write/records.h"
 
 #include <errno.h>
 #include <stdlib.h>

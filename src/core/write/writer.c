@@ -1,8 +1,8 @@
 /* Taking pairs: records go to the file as they come, entries to the sorter. */
-#include "core/write/writer.h"
-
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
+#include "core/write/finish.h"
+#include "core/write/records.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -155,24 +155,6 @@ void ikv_writer_abort(ikv_writer *writer)
 
 /* ---------------------------------------------------------------- adding */
 
-static int append_record(struct ikv_writer *writer, const void *stored_key, const void *value,
-                         uint32_t size)
-{
-    unsigned char field[4];
-    uint32_t surplus = ikv_writer_surplus(writer);
-
-    ikv_store32(field, size + surplus);
-    int code = ikv_output_append(&writer->output, field, sizeof field);
-    if (code == 0 && size)
-        code = ikv_output_append(&writer->output, value, size);
-    if (code == 0 && surplus) {
-        ikv_store32(field, ikv_record_checksum(writer->record_seed, stored_key, writer->key.width,
-                                               value, size));
-        code = ikv_output_append(&writer->output, field, sizeof field);
-    }
-    return code;
-}
-
 int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_t size,
                    ikv_error *err)
 {
@@ -194,7 +176,7 @@ int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_
     ikv_key_load(&writer->key, stored, entry);
     entry[writer->key.words] = ikv_output_offset(&writer->output);
 
-    int code = append_record(writer, stored, value, (uint32_t)size);
+    int code = ikv_writer_append_record(writer, stored, value, (uint32_t)size);
     if (code == 0)
         code = ikv_sorter_add(writer->sorter, entry);
     if (code < 0) {
@@ -205,15 +187,6 @@ int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_
         return code;
     }
     ikv_size_stats_add(&writer->sizes, (uint32_t)size);
-    return 0;
-}
-
-int ikv_writer_report(const struct ikv_writer *writer, const char *phase, uint64_t done,
-                      uint64_t total, const char *unit)
-{
-    struct ikv_progress now = {phase, done, total, unit};
-    if (writer->progress && writer->progress(writer->progress_user, &now) != 0)
-        return IKV_E_CANCELED;
     return 0;
 }
 

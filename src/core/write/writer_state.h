@@ -1,7 +1,7 @@
-/* Inside of a writer: writer.c takes pairs, finish.c makes them a store, compact.c drops
- * duplicates. */
-#ifndef IKV_WRITER_H
-#define IKV_WRITER_H
+/* State of a writer, shared by the steps of a build: writer.c takes pairs, finish.c turns them into
+ * a store, compact.c removes the records of duplicates. */
+#ifndef IKV_WRITER_STATE_H
+#define IKV_WRITER_STATE_H
 
 #include "core/format/size_stats.h"
 #include "core/sort/sorter.h"
@@ -39,24 +39,15 @@ struct ikv_writer {
     bool in_key_order; /* the records */
 };
 
-/* Bytes that we add to each record. */
-static inline uint32_t ikv_writer_surplus(const struct ikv_writer *writer)
+/* Report progress. IKV_E_CANCELED if the caller wants to stop. */
+static inline int ikv_writer_report(const struct ikv_writer *writer, const char *phase,
+                                    uint64_t done, uint64_t total, const char *unit)
 {
-    return writer->plain ? 0 : 4;
+    struct ikv_progress now = {phase, done, total, unit};
+
+    if (writer->progress && writer->progress(writer->progress_user, &now) != 0)
+        return IKV_E_CANCELED;
+    return 0;
 }
-
-/* IKV_E_CANCELED if the caller wants it. */
-int ikv_writer_report(const struct ikv_writer *writer, const char *phase, uint64_t done,
-                      uint64_t total, const char *unit);
-
-/* The record area ends here: pad it, so that the index begins where it should. */
-int ikv_writer_end_records(struct ikv_writer *writer);
-
-/* All pairs are added: write index and trailer. The header is left to ikv_output_publish. */
-int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE],
-                        ikv_error *err);
-
-/* Take the records in `dropped` out of the record area and write the index anew. */
-int ikv_writer_compact(struct ikv_writer *writer);
 
 #endif
