@@ -102,8 +102,8 @@ static void replay(struct ikv_merge *merge)
     merge->winner = winner;
 }
 
-int ikv_merge_new(int fd, const struct ikv_run *runs, size_t count, uint32_t words, uint64_t memory,
-                  struct ikv_merge **ret)
+int ikv_merge_new(int fd, const struct ikv_sorted_run *runs, size_t count, uint32_t words,
+                  uint64_t memory, struct ikv_merge **ret)
 {
     uint64_t share = ikv_min(ikv_max(memory / count, WAY_BUFFER_MIN), WAY_BUFFER_MAX);
     struct ikv_merge *merge = calloc(1, sizeof *merge);

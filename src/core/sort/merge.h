@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ikv_run {
+struct ikv_sorted_run {
     uint64_t offset; /* bytes, in the file */
     uint64_t entries;
 };
@@ -13,8 +13,8 @@ struct ikv_run {
 struct ikv_merge;
 
 /* Merge `count` >= 1 runs of entries of `words` words; read buffers share `memory` bytes. */
-int ikv_merge_new(int fd, const struct ikv_run *runs, size_t count, uint32_t words, uint64_t memory,
-                  struct ikv_merge **ret);
+int ikv_merge_new(int fd, const struct ikv_sorted_run *runs, size_t count, uint32_t words,
+                  uint64_t memory, struct ikv_merge **ret);
 void ikv_merge_free(struct ikv_merge *merge); /* NULL is allowed */
 
 /* The least entry left, valid until the next call; NULL at the end, with *ret_code 0 or an error.

@@ -24,7 +24,7 @@ struct ikv_sorter {
 
     int fd; /* of the runs; -1: nothing spilled */
     uint64_t file_end;
-    struct ikv_run *runs;
+    struct ikv_sorted_run *runs;
     size_t run_count;
     size_t run_capacity;
     uint64_t last[IKV_ENTRY_WORDS_MAX]; /* greatest entry of the last run */
@@ -75,11 +75,11 @@ void ikv_sorter_free(struct ikv_sorter *sorter)
 
 /* ---------------------------------------------------------------- runs */
 
-static int push_run(struct ikv_sorter *sorter, struct ikv_run run)
+static int push_run(struct ikv_sorter *sorter, struct ikv_sorted_run run)
 {
     if (sorter->run_count == sorter->run_capacity) {
         size_t capacity = sorter->run_capacity ? 2 * sorter->run_capacity : 64;
-        struct ikv_run *runs = realloc(sorter->runs, capacity * sizeof *runs);
+        struct ikv_sorted_run *runs = realloc(sorter->runs, capacity * sizeof *runs);
         if (!runs)
             return -ENOMEM;
         sorter->runs = runs;
@@ -106,7 +106,7 @@ static int sort_in_memory(struct ikv_sorter *sorter)
 static int add_run(struct ikv_sorter *sorter)
 {
     const uint32_t words = sorter->words;
-    struct ikv_run run = {sorter->file_end, sorter->used};
+    struct ikv_sorted_run run = {sorter->file_end, sorter->used};
 
     if (sorter->run_count && ikv_words_compare(sorter->last, sorter->entries, words) <= 0)
         sorter->runs[sorter->run_count - 1].entries += sorter->used;
@@ -216,7 +216,7 @@ static int pass_put(struct pass *pass, const uint64_t *entry, uint32_t words)
     return pass->used == pass->capacity ? pass_flush(pass, words) : 0;
 }
 
-static int merge_group(struct ikv_sorter *sorter, const struct ikv_run *runs, size_t count,
+static int merge_group(struct ikv_sorter *sorter, const struct ikv_sorted_run *runs, size_t count,
                        struct pass *pass)
 {
     struct ikv_merge *merge;
@@ -240,7 +240,7 @@ static int merge_groups(struct ikv_sorter *sorter, size_t ways, struct pass *pas
 
     for (size_t begin = 0; begin < sorter->run_count; begin += ways) {
         size_t count = (size_t)ikv_min(ways, sorter->run_count - begin);
-        struct ikv_run merged = {pass->file_end, 0};
+        struct ikv_sorted_run merged = {pass->file_end, 0};
         for (size_t i = 0; i < count; i++)
             merged.entries += sorter->runs[begin + i].entries;
         int code = merge_group(sorter, sorter->runs + begin, count, pass);
