@@ -1,8 +1,8 @@
-/* Checking the index: every page, from front to back. */
+#include "core/verify/verify_index.h"
+
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/store/sections.h"
-#include "core/verify/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* Checking the records: entries in order of position against the record area from front to back. */
+#include "core/verify/verify_records.h"
+
 #include "core/format/checksum.h"
 #include "core/io/reader.h"
 #include "core/store/sections.h"
-#include "core/verify/verify.h"
 
 #define REPORT_EVERY ((uint64_t)1 << 14)
 

@@ -1,12 +1,6 @@
-/*
- * Checking a whole store. Three passes, each sequential:
- *   sections   checksums of the trailer's sections, zeros between them        (verify.c)
- *   index      checksums and order of the pages, fences, positions in range   (verify_index.c)
- *   records    entries sorted by position, then the record area from front to back: each record
- * must be where the next entry points, with the right size and checksum (verify_records.c)
- */
-#ifndef IKV_VERIFY_H
-#define IKV_VERIFY_H
+/* State of a verification, shared by its passes: problems, progress, counts. */
+#ifndef IKV_VERIFIER_H
+#define IKV_VERIFIER_H
 
 #include "core/sort/sorter.h"
 #include "core/store/store.h"
@@ -31,8 +25,5 @@ int ikv_verify_progress(struct ikv_verifier *verifier, const char *phase, uint64
 
 /* The range must be zero. */
 int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end);
-
-int ikv_verify_index(struct ikv_verifier *verifier);
-int ikv_verify_records(struct ikv_verifier *verifier);
 
 #endif

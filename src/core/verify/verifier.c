@@ -1,0 +1,56 @@
+#define _POSIX_C_SOURCE 200809L
+#include "core/verify/verifier.h"
+
+#include "core/io/file_io.h"
+
+int ikv_verify_problem(struct ikv_verifier *verifier, int code, uint64_t offset,
+                       const unsigned char *stored_key, const char *what)
+{
+    const struct ikv_key_info *info = &verifier->store->index.key;
+    unsigned char key[IKV_KEY_WIDTH_MAX];
+    struct ikv_where where = {verifier->store->path, offset, IKV_KEY_NONE, NULL};
+    struct ikv_error problem;
+
+    if (stored_key) {
+        ikv_key_swap_host(info, stored_key, key);
+        where.key_type = info->type;
+        where.key = key;
+    }
+    (void)ikv_fail(&problem, code, where, "%s", what);
+    if (verifier->report.problems++ == 0)
+        verifier->first = problem;
+    if (verifier->options.problem)
+        verifier->options.problem(verifier->options.user, &problem);
+    verifier->full = verifier->report.problems >= verifier->options.max_problems;
+    return verifier->full ? IKV_E_CANCELED : 0;
+}
+
+int ikv_verify_progress(struct ikv_verifier *verifier, const char *phase, uint64_t done,
+                        uint64_t total)
+{
+    struct ikv_progress now = {phase, done, total, "bytes"};
+
+    if (verifier->options.progress && verifier->options.progress(verifier->options.user, &now) != 0)
+        return IKV_E_CANCELED;
+    return 0;
+}
+
+int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end)
+{
+    unsigned char bytes[IKV_PAGE_SIZE];
+
+    while (begin < end) {
+        size_t n = (size_t)ikv_min(sizeof bytes, end - begin);
+        int code = ikv_pread_all(verifier->store->file.fd, bytes, n, begin, NULL);
+        if (code < 0)
+            return code;
+        verifier->report.bytes += n;
+        for (size_t i = 0; i < n; i++) {
+            if (bytes[i] != 0)
+                return ikv_verify_problem(verifier, IKV_E_PADDING, begin + i, NULL,
+                                          "between parts");
+        }
+        begin += n;
+    }
+    return 0;
+}

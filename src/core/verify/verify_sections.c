@@ -1,0 +1,74 @@
+#define _POSIX_C_SOURCE 200809L
+#include "core/verify/verify_sections.h"
+
+#include "core/format/checksum.h"
+#include "core/io/file_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PIECE ((size_t)1 << 16)
+
+static int verify_section(struct ikv_verifier *verifier, const struct ikv_section *section,
+                          struct ikv_checksum_stream *sum, unsigned char *piece)
+{
+    ikv_checksum_stream_reset(sum);
+    for (uint64_t at = 0; at < section->length; at += PIECE) {
+        size_t n = (size_t)ikv_min(PIECE, section->length - at);
+        int code = ikv_pread_all(verifier->store->file.fd, piece, n, section->offset + at, NULL);
+        if (code < 0)
+            return code;
+        ikv_checksum_stream_add(sum, piece, n);
+        verifier->report.bytes += n;
+    }
+    verifier->report.sections++;
+    if (ikv_checksum_stream_value(sum) == section->checksum)
+        return 0;
+    return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
+                              "its checksum is wrong");
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    const struct ikv_section *left = a;
+    const struct ikv_section *right = b;
+    return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+/* Sections in order of offset: no overlap, and nothing but zeros between them. */
+static int verify_layout(struct ikv_verifier *verifier)
+{
+    const struct ikv_store *store = verifier->store;
+    const uint32_t count = store->section_count;
+    struct ikv_section sections[IKV_SECTIONS_MAX];
+    const uint64_t directory =
+        store->file_size - IKV_FOOTER_SIZE - (uint64_t)count * IKV_SECTION_ENTRY_SIZE;
+    uint64_t at = store->index.index_start + store->index.count * store->index.stride;
+    int code = 0;
+
+    memcpy(sections, store->sections, count * sizeof sections[0]);
+    qsort(sections, count, sizeof sections[0], compare_offsets);
+    for (uint32_t i = 0; i < count && code == 0; i++) {
+        if (sections[i].offset < at)
+            return ikv_verify_problem(verifier, IKV_E_SECTION, sections[i].offset, NULL,
+                                      "it overlaps another part");
+        code = ikv_verify_zero(verifier, at, sections[i].offset);
+        at = sections[i].offset + sections[i].length;
+    }
+    verifier->report.bytes += store->file_size - directory; /* read by ikv_open */
+    return code == 0 ? ikv_verify_zero(verifier, at, directory) : code;
+}
+
+int ikv_verify_sections(struct ikv_verifier *verifier)
+{
+    const struct ikv_store *store = verifier->store;
+    struct ikv_checksum_stream *sum = NULL;
+    unsigned char *piece = malloc(PIECE);
+
+    int code = piece ? ikv_checksum_stream_new(&sum) : -ENOMEM;
+    for (uint32_t i = 0; i < store->section_count && code == 0; i++)
+        code = verify_section(verifier, &store->sections[i], sum, piece);
+    ikv_checksum_stream_free(sum);
+    free(piece);
+    return code == 0 ? verify_layout(verifier) : code;
+}
