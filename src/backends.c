@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #ifdef IKV_HAVE_URING
+#include "iouring/explain.h"
 #include "iouring/uring.h"
 
 const struct ikv_io_backend *ikv_io_ring(void)

@@ -1,8 +1,8 @@
-/* Saying what a ring has, and why there is none. */
-#include "iouring/queue.h"
-#include "iouring/uring.h"
+#include "iouring/explain.h"
 
 #include "indexkv.h"
+#include "iouring/queue.h"
+#include "iouring/uring.h"
 
 #include <errno.h>
 #include <stdio.h>

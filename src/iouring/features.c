@@ -1,6 +1,6 @@
 /* The names of what a ring can have. Needs no liburing: statistics with ring features in them can
  * be told by a library that has no rings itself. */
-#include "iouring/uring.h"
+#include "iouring/features.h"
 
 #include "indexkv.h"
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* Most bytes of one read. Linux moves at most 0x7ffff000; a round number keeps offsets aligned. */
 #define READ_MAX ((uint32_t)1 << 30)
@@ -24,6 +25,16 @@
 
 /* How long a kernel thread that takes requests may seem to do nothing: see wait_for_thread. */
 #define WAKE_AFTER_NS 10000000
+
+#define PAUSE_MAX_MS 10
+
+void ikv_queue_pause(unsigned failures)
+{
+    unsigned ms = failures < PAUSE_MAX_MS ? failures : PAUSE_MAX_MS;
+    const struct timespec time = {.tv_nsec = (long)ms * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
 
 /* ---------------------------------------------------------------- states */
 

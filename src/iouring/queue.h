@@ -118,12 +118,6 @@ unsigned ikv_queue_in_kernel(const struct ikv_io *io);
 /* Find out which operations lost their completions before anything else is handed over. */
 void ikv_queue_drain(struct ikv_io *io);
 
-/* Deal with a code of ikv_queue_wait, so that going on waiting comes to an end (recover.c). */
-void ikv_queue_recover(struct ikv_io *io, int code);
-/* Finish with `code` all that the kernel does not have yet. */
-void ikv_queue_fail_unsent(struct ikv_io *io, int code);
-/* Finish everything with `code`, the kernel notwithstanding. */
-void ikv_queue_abandon(struct ikv_io *io, int code);
 /* Sleep, the longer the more failures there were. */
 void ikv_queue_pause(unsigned failures);
 

@@ -1,13 +1,6 @@
-/*
- * When the kernel does not take what it is given.
- *
- * Three things must hold whatever it answers: each request is finished exactly once; a buffer that
- * the kernel may still write to is not handed back; and waiting ends.
- */
-#include "iouring/queue.h"
+#include "iouring/recover.h"
 
 #include <errno.h>
-#include <time.h>
 
 /* How often the kernel may refuse to take anything for want of resources, while none of ours is
  * with it: about a second. */
@@ -16,15 +9,6 @@
  * through the ring alone when these reads have ended, so all that can be done is to leave them the
  * time that reads take. */
 #define FAILURES_MAX 500
-#define PAUSE_MAX_MS 10
-
-void ikv_queue_pause(unsigned failures)
-{
-    unsigned ms = failures < PAUSE_MAX_MS ? failures : PAUSE_MAX_MS;
-    const struct timespec time = {.tv_nsec = (long)ms * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
 
 /* ---------------------------------------------------------------- giving up */
 

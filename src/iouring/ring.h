@@ -3,7 +3,8 @@
 #define IKV_URING_RING_H
 
 #include "core/io/io.h"
-#include "iouring/uring.h"
+#include "iouring/features.h"
+#include "iouring/options.h"
 
 #include <liburing.h>
 

@@ -2,6 +2,7 @@
 
 #include "indexkv.h"
 #include "iouring/queue.h"
+#include "iouring/recover.h"
 
 #include <errno.h>
 #include <limits.h>

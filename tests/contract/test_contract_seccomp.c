@@ -5,6 +5,7 @@
 #include "variants.h"
 #include "window.h"
 
+#include "iouring/explain.h"
 #include "iouring/uring.h"
 
 #include <errno.h>

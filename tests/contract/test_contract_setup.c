@@ -7,6 +7,7 @@
 #include "window.h"
 
 #include "indexkv.h"
+#include "iouring/explain.h"
 #include "iouring/uring.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #ifdef TEST_HAVE_URING
+#include "iouring/explain.h"
 #include "iouring/uring.h"
 
 /* The backend with these options in place of its own. */

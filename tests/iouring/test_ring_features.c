@@ -1,6 +1,6 @@
 /* The names of ring features: complete, those of the backend's own numbers, cut where room ends. */
 #include "indexkv.h"
-#include "iouring/uring.h"
+#include "iouring/features.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
