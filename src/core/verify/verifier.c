@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "core/verify/verifier.h"
 
 #include "core/io/file_io.h"

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "core/verify/verify_sections.h"
 
 #include "core/format/checksum.h"
