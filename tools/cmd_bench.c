@@ -356,8 +356,8 @@ int cmd_bench(int argc, char **argv)
     bench.random.state = bench.plan.seed;
     signals_catch();
     report_init(&report, "bench");
-    context_now(report_fact_added, &report, "bench", argc, argv);
-    context_find(path, report_fact_added, &report);
+    context_now(report_fact_callback, &report, "bench", argc, argv);
+    context_find(path, report_fact_callback, &report);
     status = report_files_open(&bench.files);
     if (status == STATUS_DONE)
         status = measure(&bench, path, &report, &plots);

@@ -301,7 +301,7 @@ static const struct {
 static void add_facts(struct seek *seek, const char *path)
 {
     const struct seek_options *options = seek->options;
-    context_find(path, report_fact_added, seek->report);
+    context_find(path, report_fact_callback, seek->report);
     report_fact_number(seek->report, "size", (double)seek->target.size);
     report_fact_number(seek->report, "offset", (double)seek->area.start);
     report_fact_number(seek->report, "working_set", (double)seek->area.length);
@@ -384,7 +384,7 @@ int cmd_seek(int argc, char **argv)
     seek.watch.progress = &progress;
     seek.target.fd = -1;
     report_init(&report, "seek");
-    context_now(report_fact_added, &report, "seek", argc, argv);
+    context_now(report_fact_callback, &report, "seek", argc, argv);
     int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
     if (status == OPTIONS_CONTINUE && operands.count != 1)
         status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");

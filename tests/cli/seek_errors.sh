@@ -72,9 +72,9 @@ err_has '--offset: expected a multiple of 4096'
 run 5 seek file --json absent/report.json
 err_has 'absent/report.json: No such file or directory'
 run 5 seek file --plot absent/plot.svg
-err_has 'plot.svg: No such file or directory' # or that there is no gnuplot, below
+err_has 'plot.svg: No such file or directory'
 check 5 env PATH=/nonexistent "$indexkv" seek file --plot plot.svg
-err_has '--plot: there is no gnuplot'
+err_has '--plot: gnuplot not found'
 
 # Blocks that can't be read are left out, the others measured.
 run 0 seek file --cached --test depth --depth 1 --backend pread --block 4K,2M -n 4
@@ -126,7 +126,7 @@ kill -s INT "$child"
 wait "$child"
 status=$?
 [ "$status" -eq 130 ] || fail "exit status $status, expected 130"
-out_has '# interrupted: what had been measured by then'
+out_has '# interrupted: results are incomplete'
 grep -q '"complete":false' report.json || fail 'the report says that it is complete'
 grep -q '^random,pread,4096,1,1,' report.csv || fail 'what was measured is not there'
 

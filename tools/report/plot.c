@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As in report.c: room for one more element. */
-static void *one_more(struct plots *plots, void *array, size_t count, size_t element)
+/* As in report.c: reserve memory for one more element. */
+static void *reserve_one(struct plots *plots, void *array, size_t count, size_t element)
 {
     if ((count & (count - 1)) != 0)
         return array;
@@ -17,7 +17,7 @@ static void *one_more(struct plots *plots, void *array, size_t count, size_t ele
 
 struct plot *plot_add(struct plots *plots, const char *name, const char *title)
 {
-    struct plot **all = one_more(plots, plots->plots, plots->count, sizeof *plots->plots);
+    struct plot **all = reserve_one(plots, plots->plots, plots->count, sizeof *plots->plots);
     struct plot *plot = calloc(1, sizeof *plot);
     plots->plots = all ? all : plots->plots;
     if (all == NULL || plot == NULL) {
@@ -64,7 +64,7 @@ static struct plot_line *add_line(struct plot *plot, const char *title, enum plo
     if (plot == NULL)
         return NULL;
     struct plot_line **lines =
-        one_more(plot->plots, plot->lines, plot->line_count, sizeof *plot->lines);
+        reserve_one(plot->plots, plot->lines, plot->line_count, sizeof *plot->lines);
     struct plot_line *line = calloc(1, sizeof *line);
     plot->lines = lines ? lines : plot->lines;
     if (lines == NULL || line == NULL) {
@@ -88,7 +88,7 @@ void plot_point(struct plot_line *line, double x, double y)
 {
     if (line == NULL || !isfinite(x) || !isfinite(y))
         return;
-    double *points = one_more(line->plots, line->points, line->count, 2 * sizeof *line->points);
+    double *points = reserve_one(line->plots, line->points, line->count, 2 * sizeof *line->points);
     if (points == NULL)
         return;
     line->points = points;
@@ -131,7 +131,7 @@ void plot_bar(struct plot *plot, const char *name, double value)
 {
     if (plot == NULL || !isfinite(value))
         return;
-    char **bars = one_more(plot->plots, plot->bars, plot->bar_count, sizeof *plot->bars);
+    char **bars = reserve_one(plot->plots, plot->bars, plot->bar_count, sizeof *plot->bars);
     char *copy = strdup(name);
     plot->bars = bars ? bars : plot->bars;
     struct plot_line *line = plot->line_count ? plot->lines[0] : add_line(plot, "", PLOT_BARS);
@@ -149,7 +149,7 @@ void plot_cell(struct plot *plot, const char *label, double x, double y, double 
     if (plot == NULL || !isfinite(value))
         return;
     struct plot_cell *cells =
-        one_more(plot->plots, plot->cells, plot->cell_count, sizeof *plot->cells);
+        reserve_one(plot->plots, plot->cells, plot->cell_count, sizeof *plot->cells);
     if (cells == NULL)
         return;
     plot->cells = cells;

@@ -10,10 +10,10 @@
  *     plot_level(plot, "the device's ceiling", 80200);
  *     plot_mark(plot, "knee", 64, 76000);
  *
- * As with reports nothing fails: `failed` is set when memory runs out, NULL is taken everywhere.
- * Names of plots become parts of file names: lower case, digits, '-'. They, titles and labels of
- * axes are static storage; titles of lines and marks are copied. A line without points, and a plot
- * without lines or cells, is left out.
+ * No function fails: when memory runs out, `failed` is set and NULL is returned, which all functions
+ * accept. A plot's name becomes part of a file name: lower case, digits, '-'. Names, titles and axis
+ * labels must be static; titles of lines and marks are copied. Lines without points and plots
+ * without lines or cells are not drawn.
  */
 #ifndef PLOT_H
 #define PLOT_H
@@ -23,8 +23,8 @@
 #include <stddef.h>
 
 enum plot_scale {
-    PLOT_LINEAR, /* from 0 on */
-    PLOT_LOG2,   /* numbers such as depths and batches: 1, 2, 4, ... */
+    PLOT_LINEAR, /* starts at 0 */
+    PLOT_LOG2,   /* depths, batch sizes: 1, 2, 4, ... */
     PLOT_LOG10,
     PLOT_BYTES /* logarithmic, labelled in KiB, MiB, ... */
 };
@@ -41,8 +41,8 @@ struct plot_line {
     struct plots *plots;
     char title[80];
     enum plot_style style;
-    double *points; /* x, y, x, y, ...; of a level the y alone, as (0, y) */
-    size_t count;   /* of points */
+    double *points; /* x, y, x, y, ...; a level is stored as (0, y) */
+    size_t count;   /* points */
 };
 
 struct plot_cell {
@@ -56,10 +56,10 @@ struct plot {
     struct plot_axis axes[2];
     struct plot_line **lines;
     size_t line_count;
-    const char *cell_label; /* what cells show: "reads a second" */
+    const char *cell_label; /* what the cells show: "reads/s" */
     struct plot_cell *cells;
     size_t cell_count;
-    char **bars; /* names of bars, from the top */
+    char **bars; /* names, from top to bottom */
     size_t bar_count;
 };
 
@@ -74,22 +74,20 @@ void plots_free(struct plots *plots);
 
 void plot_axis(struct plot *plot, enum plot_side side, const char *label, enum plot_scale scale);
 struct plot_line *plot_line(struct plot *plot, const char *title);
-/* Points with a coordinate that is no number, or that a logarithmic axis has no place for, are
- * dropped. */
+/* Drops points that are not finite, or not positive on a logarithmic axis. */
 void plot_point(struct plot_line *line, double x, double y);
 /* A dashed horizontal line. */
 void plot_level(struct plot *plot, const char *title, double y);
-/* A ring around a point; those of one title share a place in the legend. */
+/* A circle around a point; marks with the same title share a legend entry. */
 void plot_mark(struct plot *plot, const char *title, double x, double y);
-/* The share of reads, in %, that took at most so long: x is in microseconds. */
+/* Cumulative distribution: the percentage of reads that took at most x microseconds. */
 void plot_cdf(struct plot *plot, const char *title, const ikv_latency *latency);
-/* A horizontal bar from 0 to `value`, with its name beside it and its value at its end. Bars go
- * from the top down; a plot of bars has nothing else in it. Its x axis is the values'. */
+/* A horizontal bar, labelled with its name and value. Bars are drawn from the top down along the x
+ * axis; a plot with bars contains nothing else. */
 void plot_bar(struct plot *plot, const char *name, double value);
 /*
- * A heat map: cells at the crossings of all xs and ys that were named, each with its value in it;
- * crossings that were not measured stay empty. Axes are labelled with the xs and ys themselves. A
- * plot of cells has nothing else in it.
+ * A cell of a heat map, showing its value. The columns are all x values that occur, the rows all y
+ * values; combinations without a value stay empty. A plot with cells contains nothing else.
  */
 void plot_cell(struct plot *plot, const char *label, double x, double y, double value);
 
@@ -97,16 +95,16 @@ void plot_cell(struct plot *plot, const char *label, double x, double y, double 
 
 enum plot_format { PLOT_NO_FORMAT, PLOT_SVG, PLOT_PNG };
 
-/* By the end of the name. */
+/* From the file name's extension. */
 enum plot_format plot_format_of(const char *path);
 
-/* STATUS_DONE if there is a gnuplot to be run; otherwise STATUS_IO, reported. */
+/* STATUS_DONE if gnuplot is in PATH, otherwise STATUS_IO after reporting. */
 int plots_check_gnuplot(void);
 
 /*
- * Draw all plots into one file, two beside each other; or, if `path` has "%s" in it, each into a
- * file of its own, its name taking the place of "%s". STATUS_DONE, STATUS_INTERRUPTED or STATUS_IO,
- * reported. If there is nothing to draw, says so and succeeds.
+ * Draw all plots into one file, two per row; or, if `path` contains "%s", each into its own file,
+ * with "%s" replaced by the plot's name. STATUS_DONE, STATUS_INTERRUPTED, or STATUS_IO after
+ * reporting. If no plot has data, prints a message and succeeds.
  */
 int plots_draw(const struct plots *plots, const char *path);
 

@@ -27,11 +27,11 @@ int plots_check_gnuplot(void)
             return STATUS_DONE;
         directories += length + (directories[length] == ':');
     }
-    message("--plot: there is no gnuplot (Debian: package gnuplot-nox)");
+    message("--plot: gnuplot not found (Debian: package gnuplot-nox)");
     return STATUS_IO;
 }
 
-/* Returns the child's number, and its standard input; -errno. */
+/* Returns the child's process ID, and in *ret_script its standard input; or -errno. */
 static pid_t start(FILE **ret_script)
 {
     posix_spawn_file_actions_t actions;
@@ -58,8 +58,8 @@ static pid_t start(FILE **ret_script)
 static int finish(pid_t child, FILE *script, const char *path)
 {
     int status;
-    fputs("set output\n", script); /* or what is in a buffer is lost */
-    (void)fclose(script);          /* a failure to write shows in the exit status */
+    fputs("set output\n", script); /* flushes what gnuplot has buffered */
+    (void)fclose(script);          /* gnuplot's exit status shows a failed write */
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR)
             return STATUS_IO;
@@ -68,22 +68,22 @@ static int finish(pid_t child, FILE *script, const char *path)
         return STATUS_DONE;
     if (signals_caught())
         return STATUS_INTERRUPTED;
-    message("%s: gnuplot failed to draw it", path);
+    message("%s: gnuplot failed", path);
     return STATUS_IO;
 }
 
-/* Plots [first, last) that have anything in them, into one file. */
+/* Draws the plots [first, last) that have data into one file. */
 static int draw(const struct plots *plots, size_t first, size_t last, const char *path)
 {
     size_t shown = 0;
     FILE *script = NULL;
     for (size_t i = first; i < last; i++)
-        shown += plot_has_anything(plots->plots[i]);
+        shown += plot_has_data(plots->plots[i]);
     if (shown == 0)
         return STATUS_DONE;
     pid_t child = start(&script);
     if (child < 0) {
-        message("gnuplot can't be run: %s", strerror(-child));
+        message("cannot run gnuplot: %s", strerror(-child));
         return STATUS_IO;
     }
     const size_t columns = shown > 1 ? 2 : 1, rows = (shown + columns - 1) / columns;
@@ -91,7 +91,7 @@ static int draw(const struct plots *plots, size_t first, size_t last, const char
     if (shown > 1)
         fprintf(script, "set multiplot layout %zu,%zu\n", rows, columns);
     for (size_t i = first; i < last; i++)
-        if (plot_has_anything(plots->plots[i]))
+        if (plot_has_data(plots->plots[i]))
             plot_script(script, plots->plots[i], i);
     if (shown > 1)
         fputs("unset multiplot\n", script);
@@ -100,21 +100,21 @@ static int draw(const struct plots *plots, size_t first, size_t last, const char
 
 int plots_draw(const struct plots *plots, const char *path)
 {
-    const char *place = strstr(path, "%s");
+    const char *wildcard = strstr(path, "%s");
     bool any = false;
     int status = STATUS_DONE;
     if (plots->failed)
         return out_of_memory();
     for (size_t i = 0; i < plots->count; i++)
-        any |= plot_has_anything(plots->plots[i]);
+        any |= plot_has_data(plots->plots[i]);
     if (!any)
-        message("%s: there is nothing to draw", path);
-    if (place == NULL)
+        message("%s: nothing to draw", path);
+    if (wildcard == NULL)
         return draw(plots, 0, plots->count, path);
     for (size_t i = 0; i < plots->count && status == STATUS_DONE; i++) {
         char one[PATH_MAX];
-        int length = snprintf(one, sizeof one, "%.*s%s%s", (int)(place - path), path,
-                              plots->plots[i]->name, place + 2);
+        int length = snprintf(one, sizeof one, "%.*s%s%s", (int)(wildcard - path), path,
+                              plots->plots[i]->name, wildcard + 2);
         if (length < 0 || (size_t)length >= sizeof one) {
             message("%s: %s", path, strerror(ENAMETOOLONG));
             return STATUS_IO;

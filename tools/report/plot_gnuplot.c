@@ -7,12 +7,12 @@
 
 enum { WIDTH = 900, HEIGHT = 600 };
 
-/* Told apart also by those who do not see all colours (Okabe and Ito's). */
+/* Okabe and Ito's palette, distinguishable with colour blindness. */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                       "#e69f00", "#56b4e9", "#7f7f7f", "#000000"};
 enum { COLOURS = sizeof colours / sizeof colours[0] };
 
-/* A text in gnuplot's single quotes, within which only they mean something. */
+/* Writes the text in single quotes, with the characters in `doubled` written twice. */
 static void quote_with(FILE *script, const char *text, const char *doubled)
 {
     fputc('\'', script);
@@ -29,13 +29,13 @@ static void quote(FILE *script, const char *text)
     quote_with(script, text, "'");
 }
 
-/* Labels of tics are formats. */
+/* gnuplot uses tic labels as format strings. */
 static void quote_tic(FILE *script, const char *text)
 {
     quote_with(script, text, "'%");
 }
 
-bool plot_has_anything(const struct plot *plot)
+bool plot_has_data(const struct plot *plot)
 {
     for (size_t i = 0; i < plot->line_count; i++)
         if (plot->lines[i]->count > 0)
@@ -87,7 +87,7 @@ static void binary_tics(FILE *script, char axis, enum plot_scale scale, struct r
     fprintf(script, "set %ctics (", axis);
     for (int power = first; power <= last; power++) {
         const double at = ldexp(1, power);
-        if ((power - first) % step != 0) /* a tic without a label */
+        if ((power - first) % step != 0) /* without a label */
             fprintf(script, "%s'' %.0f 1", gap, at);
         else if (scale == PLOT_BYTES)
             fprintf(script, "%s'%s' %.0f", gap, report_bytes_text(at).text, at);
@@ -110,14 +110,14 @@ static void write_axis(FILE *script, const struct plot *plot, enum plot_side sid
     if (axis->scale == PLOT_LINEAR || !(range.low <= range.high)) {
         fprintf(script, "set %crange [0:%s]\nset %ctics autofreq nomirror norotate\n", letter,
                 range.high > 0 ? "*" : "1", letter);
-        /* Counts of millions would be written as 1e+06. */
+        /* %g would write millions as 1e+06. */
         fprintf(script, "set format %c '%%%s'\n", letter, range.high >= 10000 ? ".0f" : "g");
     } else if (axis->scale == PLOT_LOG10) {
         fprintf(script,
                 "set logscale %c 10\nset %crange [%.9g:%.9g]\nset %ctics autofreq nomirror\n",
                 letter, letter, range.low / 1.1, range.high * 1.1, letter);
         fprintf(script, "set format %c '%%%s'\n", letter, range.low >= 1 ? ".0f" : "g");
-        /* Within little more than a decade its powers alone say too little. */
+        /* Powers of ten alone are too few tics for a range this short. */
         if (range.high < 30 * range.low)
             fprintf(script, "set %ctics add (2, 5, 20, 50, 200, 500, 2000, 5000, 20000, 50000)\n",
                     letter);
@@ -130,7 +130,8 @@ static void write_axis(FILE *script, const struct plot *plot, enum plot_side sid
 
 /* ---------------------------------------------------------------- lines */
 
-static bool has_place(const struct plot *plot, const struct plot_line *line, size_t point)
+/* Logarithmic axes have no place for numbers that are not positive. */
+static bool is_drawable(const struct plot *plot, const struct plot_line *line, size_t point)
 {
     return (plot->axes[PLOT_X].scale == PLOT_LINEAR || line->points[2 * point] > 0) &&
            (plot->axes[PLOT_Y].scale == PLOT_LINEAR || line->points[2 * point + 1] > 0);
@@ -144,7 +145,7 @@ static void write_data(FILE *script, const struct plot *plot, size_t number)
             continue;
         fprintf(script, "$d%zu_%zu << EOD\n", number, i);
         for (size_t k = 0; k < line->count; k++)
-            if (line->style == PLOT_BARS || has_place(plot, line, k))
+            if (line->style == PLOT_BARS || is_drawable(plot, line, k))
                 fprintf(script, "%.9g %.9g\n", line->points[2 * k], line->points[2 * k + 1]);
         fputs("EOD\n", script);
     }
@@ -175,7 +176,7 @@ static void write_line(FILE *script, const struct plot_line *line, size_t number
     quote(script, line->title);
 }
 
-/* Marks come last in the legend, and lie over the curves. */
+/* Marks are written last, so that they are drawn over the curves. */
 static void write_lines(FILE *script, const struct plot *plot, size_t number)
 {
     const char *gap = "plot ";
@@ -205,7 +206,7 @@ static void write_bars(FILE *script, const struct plot *plot, size_t number)
     const struct range range = range_of(plot, PLOT_X);
     const double low = log ? pow(10, floor(log10(range.low / 2))) : 0;
     write_axis(script, plot, PLOT_X);
-    /* Room at the right for the value of the longest bar. */
+    /* Leave space at the right for the value of the longest bar. */
     fprintf(script, "set xrange [%.9g:%.9g]\nset yrange [-%zu.7:-0.3]\nset ytics (", low,
             log ? range.high * 5 : range.high * 1.2, plot->bar_count);
     for (size_t i = 0; i < plot->bar_count; i++) {
@@ -226,7 +227,7 @@ static void write_bars(FILE *script, const struct plot *plot, size_t number)
 
 /* ---------------------------------------------------------------- heat maps */
 
-/* How many different values come before `at` in one direction. */
+/* The number of distinct coordinates below `at`: a cell's column or row. */
 static size_t rank_of(const struct plot *plot, enum plot_side side, double at)
 {
     size_t rank = 0;
@@ -272,7 +273,7 @@ static void write_cells(FILE *script, const struct plot *plot, size_t number)
           "set label 1 ",
           script);
     quote(script, plot->cell_label);
-    /* White on the dark half of the palette. Thousands, where numbers are too long for a cell. */
+    /* White text on dark cells; in thousands where numbers are too long for a cell. */
     fprintf(script,
             " at graph 1, 1.03 right\nset cbrange [0:*]\nstats $d%zu using 3 nooutput\n"
             "plot $d%zu using 1:2:(0.5):(0.5):3 with boxxyerror fs solid 1 noborder lc palette, "

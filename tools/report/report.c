@@ -37,9 +37,9 @@ void report_free(struct report *report)
     *report = (struct report){0};
 }
 
-/* Room for one more element after `count`, which must grow by one at a time. NULL: no memory; what
- * was there stays. */
-static void *one_more(struct report *report, void *array, size_t count, size_t element)
+/* Reserve memory for one more element after `count`, which must grow by one at a time. NULL: out of
+ * memory, and the old array is still valid. */
+static void *reserve_one(struct report *report, void *array, size_t count, size_t element)
 {
     if ((count & (count - 1)) != 0) /* capacities are powers of two */
         return array;
@@ -56,7 +56,7 @@ static struct report_fact *fact_named(struct report *report, const char *name)
         if (strcmp(report->facts[i].name, name) == 0)
             return &report->facts[i];
     struct report_fact *facts =
-        one_more(report, report->facts, report->fact_count, sizeof *report->facts);
+        reserve_one(report, report->facts, report->fact_count, sizeof *report->facts);
     if (facts == NULL)
         return NULL;
     report->facts = facts;
@@ -88,7 +88,7 @@ void report_fact_number(struct report *report, const char *name, double number)
         fact->value = (struct report_value){.kind = REPORT_NUMBER, .number = number};
 }
 
-void report_fact_added(void *user, const char *name, const char *text)
+void report_fact_callback(void *user, const char *name, const char *text)
 {
     report_fact(user, name, text);
 }
@@ -109,7 +109,7 @@ struct report_series *report_series_add(struct report *report, const char *name,
                                         const char *main_metric)
 {
     struct report_series **all =
-        one_more(report, report->series, report->series_count, sizeof *report->series);
+        reserve_one(report, report->series, report->series_count, sizeof *report->series);
     struct report_series *series = calloc(1, sizeof *series);
     report->series = all ? all : report->series;
     if (all == NULL || series == NULL) {
@@ -129,7 +129,7 @@ struct report_row *report_row_add(struct report_series *series)
     if (series == NULL)
         return NULL;
     struct report_row **rows =
-        one_more(series->report, series->rows, series->row_count, sizeof *series->rows);
+        reserve_one(series->report, series->rows, series->row_count, sizeof *series->rows);
     struct report_row *row = calloc(1, sizeof *row);
     series->rows = rows ? rows : series->rows;
     if (row != NULL)
@@ -184,7 +184,7 @@ void report_sample(struct report_row *row, double sample)
     if (row == NULL)
         return;
     double *samples =
-        one_more(row->series->report, row->samples, row->sample_count, sizeof *row->samples);
+        reserve_one(row->series->report, row->samples, row->sample_count, sizeof *row->samples);
     if (samples == NULL)
         return;
     row->samples = samples;
@@ -215,7 +215,7 @@ void report_set_median(struct report_row *row)
         (struct report_value){.kind = REPORT_NUMBER, .number = median};
 }
 
-/* The longest duration that belongs into a bucket. */
+/* The longest duration that a bucket counts. */
 static uint64_t bucket_last(size_t bucket)
 {
     ikv_latency one = {.count = 1, .max_ns = UINT64_MAX};
@@ -224,8 +224,8 @@ static uint64_t bucket_last(size_t bucket)
 }
 
 /*
- * As ikv_latency_percentile, but within a bucket durations are taken to be spread evenly, where
- * that function gives the end of it: buckets are 12 % wide.
+ * Buckets are 12 % wide. ikv_latency_percentile returns the end of the bucket; this function assumes
+ * that durations are evenly distributed within it.
  */
 double report_percentile(const ikv_latency *latency, double share)
 {

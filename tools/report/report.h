@@ -1,14 +1,14 @@
 /*
- * A report: what was measured, on what, in tables that people and programs read.
+ * A report: measurements in tables, with the facts about the machine that they depend on.
  *
  *     report
  *       facts       name, text or number: kernel, device, seed, ... (disk/context.h finds many)
- *       series      one table: its columns, and the one that is its main metric
- *         row       a value in each column, samples of the main metric, a histogram of latencies
+ *       series      one table: its columns, one of which is the main metric
+ *         row       a value per column, samples of the main metric, a latency histogram
  *
- * A row is one thing that was measured: *parameters* say what, *metrics* how it did. Two reports
- * are compared row by row: rows of series with the same name that have the same parameters, by the
- * samples of the main metric. So parameters must be what was asked for, never what was measured.
+ * A row's *parameters* identify the measurement, its *metrics* are the results. Reports are compared
+ * row by row, by the samples of the main metric: rows match if their series have the same name and
+ * their parameters are equal. So a parameter must be a requested value, never a measured one.
  *
  * Typical use:
  *
@@ -27,9 +27,9 @@
  *     report_set_median(row);                 the main metric becomes the median of its samples
  *     report_set_latency(row, &latency);
  *
- * Nothing here fails: when memory runs out the report remembers it (`failed`), functions return
- * NULL or do nothing, and all of them take NULL for a row or a series. Whoever writes a report
- * looks. Naming a column that the series does not have is a mistake in our own code: asserted.
+ * No function fails: when memory runs out, `failed` is set and functions return NULL or do nothing;
+ * all of them accept NULL for a row or a series. The writer of the report checks `failed`. Column
+ * names are asserted to exist.
  *
  * docs/report-schema.md describes the files; REPORT_SCHEMA_VERSION changes with them.
  */
@@ -48,20 +48,20 @@
 #define REPORT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum report_role {
-    REPORT_PARAMETER, /* says what was measured */
-    REPORT_MORE,      /* a metric of which more is better */
-    REPORT_LESS,      /* a metric of which less is better */
-    REPORT_NEUTRAL    /* a metric that is neither good nor bad */
+    REPORT_PARAMETER, /* identifies the row */
+    REPORT_MORE,      /* a metric: more is better */
+    REPORT_LESS,      /* a metric: less is better */
+    REPORT_NEUTRAL    /* a metric without a preferred direction */
 };
 
-/* In place of `decimals`: bytes, shown to people as "512 B", "4 KiB". */
+/* As `decimals`: the table shows bytes as "512 B", "4 KiB". */
 #define REPORT_BYTES (-1)
 
 struct report_column {
-    const char *name; /* in JSON and CSV: lower case, digits, '_'. All texts are static storage */
+    const char *name; /* in JSON and CSV: lower case, digits, '_'. All texts are static */
     const char *unit; /* "us", "1/s", "MB/s", ...; "": none */
     enum report_role role;
-    int decimals;     /* shown in the table; REPORT_BYTES */
+    int decimals;     /* in the table; or REPORT_BYTES */
     const char *head; /* the table's heading; NULL: JSON and CSV only */
 };
 
@@ -81,13 +81,13 @@ enum report_kind { REPORT_NOTHING, REPORT_NUMBER, REPORT_TEXT };
 struct report_value {
     enum report_kind kind;
     double number;
-    char text[40]; /* cut if longer */
+    char text[40]; /* truncated if longer */
 };
 
 struct report_row {
     struct report_series *series;
-    struct report_value *values; /* one a column */
-    double *samples;             /* of the main metric, in the order they were taken */
+    struct report_value *values; /* one per column */
+    double *samples;             /* of the main metric, in the order taken */
     size_t sample_count;
     ikv_latency *latency; /* NULL: none */
     char note[80];        /* "knee"; "": none */
@@ -95,8 +95,8 @@ struct report_row {
 
 struct report_series {
     struct report *report;
-    const char *name;  /* as a column's */
-    const char *title; /* a line for people */
+    const char *name;  /* spelled like a column's */
+    const char *title; /* heading of the table */
     const struct report_column *columns;
     size_t column_count;
     size_t main_column;
@@ -106,29 +106,29 @@ struct report_series {
 
 struct report_fact {
     char *name;
-    struct report_value value; /* a number; or REPORT_TEXT, which then stands in `text` */
+    struct report_value value; /* a number; or REPORT_TEXT, with the text in `text` */
     char *text;                /* of any length */
 };
 
 struct report {
     const char *command; /* "seek", "bench" */
-    bool interrupted;    /* a signal ended it early: what is there is right, but not all */
-    bool failed;         /* memory ran out: not all is there */
+    bool interrupted;    /* ended early by a signal: valid but incomplete */
+    bool failed;         /* memory ran out: incomplete */
     struct report_fact *facts;
     size_t fact_count;
     struct report_series **series;
     size_t series_count;
 };
 
-/* `command` is static storage. */
+/* `command` is static. */
 void report_init(struct report *report, const char *command);
 void report_free(struct report *report);
 
-/* Facts keep their order; one that is set again takes the place of the old one. */
+/* Facts keep their order; setting a fact again replaces its value. */
 void report_fact(struct report *report, const char *name, const char *text);
 void report_fact_number(struct report *report, const char *name, double number);
-/* report_fact as disk/context.h calls it: user is a struct report. */
-void report_fact_added(void *user, const char *name, const char *text);
+/* report_fact as a context_fn (disk/context.h): `user` is a struct report. */
+void report_fact_callback(void *user, const char *name, const char *text);
 
 /* The columns, and all texts, must outlive the report. */
 struct report_series *report_series_add(struct report *report, const char *name, const char *title,
@@ -140,26 +140,26 @@ void report_set(struct report_row *row, const char *column, double number);
 void report_set_text(struct report_row *row, const char *column, const char *text);
 void report_sample(struct report_row *row, double sample);
 void report_set_median(struct report_row *row);
-/* Sets the columns of REPORT_LATENCY_COLUMNS and keeps a copy of the histogram. One without reads
- * is left out. */
+/* Sets the columns of REPORT_LATENCY_COLUMNS and keeps a copy of the histogram. Does nothing if the
+ * histogram is empty. */
 void report_set_latency(struct report_row *row, const ikv_latency *latency);
-/* Nanoseconds within which `share` of the reads were done, interpolated within a bucket. */
+/* Nanoseconds within which `share` of the reads completed, interpolated within a bucket. */
 double report_percentile(const ikv_latency *latency, double share);
 void report_note(struct report_row *row, const char *note);
 
-/* NaN if it has no number there. */
+/* NaN if the column has no number. */
 double report_get(const struct report_row *row, const char *column);
-/* The number of a column of a series; asserted to exist. */
+/* The index of a column. */
 size_t report_column_of(const struct report_series *series, const char *name);
 
 /* ---------------------------------------------------------------- writing */
 
-/* Facts as "# name: text" lines, then each series as an aligned table. */
+/* Facts as "# name: text" lines, then an aligned table per series. */
 void report_write_table(const struct report *report, struct output *output);
-/* One object, see docs/report-schema.md. */
+/* One object: docs/report-schema.md. */
 void report_write_json(const struct report *report, struct output *output);
-/* A block of lines for each series (a line of names, then its rows), blocks being separated by an
- * empty line; facts are left out. */
+/* A block of lines per series (column names, then the rows), separated by empty lines. Without the
+ * facts. */
 void report_write_csv(const struct report *report, struct output *output);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reports as CSV (RFC 4180, with plain newlines): a block of lines for each series. */
+/* Reports as CSV (RFC 4180, but lines end with LF): a block of lines per series. */
 #include "report/report.h"
 #include "report/report_text.h"
 

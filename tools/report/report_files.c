@@ -51,7 +51,7 @@ static int open_one(const char *path, int *ret_fd)
     return STATUS_IO;
 }
 
-/* gnuplot will write there: the file itself, or something in its directory. */
+/* Checks that gnuplot can be run and that it can write the file, or create it in its directory. */
 static int check_plot(const char *path)
 {
     char directory[PATH_MAX] = ".";
@@ -90,7 +90,7 @@ void report_files_close(struct report_files *files)
     files->json_fd = files->csv_fd = -1;
 }
 
-/* Pipes and devices can't be cut short, and need not be. */
+/* Pipes and devices cannot be truncated, which is harmless. */
 static int begin(struct output *output, const char *path, int fd)
 {
     if (is_standard_output(path))

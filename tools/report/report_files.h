@@ -1,12 +1,12 @@
 /*
- * Where a report goes: options of a command that measures, and what they ask for.
+ * Output of reports: the options --json, --csv and --plot, and the files they name.
  *
  *     static const struct option_spec specs[] = {..., OPTION_SPECS_REPORT, OPTION_SPEC_HELP, {0}};
  *     in accept(), by default:   return report_files_accept(&files, &syntax, id, argument);
- *     before measuring:          report_files_open(&files): what can fail later fails now
+ *     before measuring:          report_files_open(&files), so that a bad path fails at once
  *     at the end:                report_files_write(&files, &report, &plots)
  *
- * The table goes to standard output, unless "-" was given to --json or --csv, which then go there.
+ * The table is written to standard output, unless --json or --csv names it with "-".
  */
 #ifndef REPORT_FILES_H
 #define REPORT_FILES_H
@@ -16,7 +16,7 @@
 #include "report/report.h"
 
 struct report_files {
-    const char *json, *csv, *plot; /* NULL: not asked for */
+    const char *json, *csv, *plot; /* NULL: not requested */
     int json_fd, csv_fd;
 };
 #define REPORT_FILES_INIT                                                                          \
@@ -26,27 +26,27 @@ struct report_files {
 
 #define OPTION_SPECS_REPORT                                                                        \
     {OPTION_REPORT_JSON, 'j', "json", "FILE",                                                      \
-     "write the report as JSON, '-': to standard output"},                                         \
-        {OPTION_REPORT_CSV, 0, "csv", "FILE", "write its tables as CSV, '-': to standard output"}, \
+     "write the report as JSON; '-' for standard output"},                                         \
+        {OPTION_REPORT_CSV, 0, "csv", "FILE", "write the tables as CSV; '-' for standard output"}, \
     {                                                                                              \
         OPTION_REPORT_PLOT, 0, "plot", "FILE",                                                     \
-            "draw it with gnuplot; FILE ends in .svg or .png. With %s in\n"                        \
-            "it, each plot goes to a file of its own"                                              \
+            "draw plots with gnuplot; FILE ends in .svg or .png. If it\n"                          \
+            "contains %s, each plot is written to its own file"                                    \
     }
 
-/* OPTIONS_CONTINUE or STATUS_USAGE. Asserts that the id is one of OPTION_SPECS_REPORT. */
+/* OPTIONS_CONTINUE or STATUS_USAGE. `id` is one of OPTION_SPECS_REPORT. */
 int report_files_accept(struct report_files *files, const struct command_syntax *syntax, int id,
                         const char *argument);
 
-/* Files are opened for writing; what is in them stays until the report is written. STATUS_DONE, or
- * another after reporting why not. */
+/* Open the files for writing; they keep their old contents until the report is written. STATUS_DONE,
+ * or another status after reporting. */
 int report_files_open(struct report_files *files);
 
-/* Write everything that was asked for. The worst status of all, reported. */
+/* Write everything that was requested. Returns the worst status, after reporting. */
 int report_files_write(struct report_files *files, const struct report *report,
                        const struct plots *plots);
 
-/* Close what was opened and not written. */
+/* Close files that were opened but not written. */
 void report_files_close(struct report_files *files);
 
 #endif

@@ -54,7 +54,7 @@ static void write_column(struct output *output, const struct report_column *colu
     output_text(output, "}");
 }
 
-/* The columns of a series that are parameters, or those that are metrics. */
+/* The parameters of a series, or its metrics. */
 static void write_columns(const struct report_series *series, struct output *output,
                           bool parameters)
 {
@@ -91,8 +91,8 @@ static void write_values(const struct report_row *row, struct output *output, bo
     output_text(output, "}");
 }
 
-/* Every bucket that is not empty: the longest duration that belongs there, as
- * ikv_latency_percentile tells it, and how many there were. */
+/* For every bucket that is not empty: its longest duration, as ikv_latency_percentile returns it,
+ * and its count. */
 static void write_latency(struct output *output, const ikv_latency *latency)
 {
     const char *gap = "";

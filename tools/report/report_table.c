@@ -1,4 +1,4 @@
-/* Reports for people: facts, then tables whose columns are aligned. Also numbers as text. */
+/* Reports as text: facts, then tables with aligned columns. Also formats numbers. */
 #include "report/report.h"
 #include "report/report_text.h"
 
@@ -55,12 +55,12 @@ static void write_facts(const struct report *report, struct output *output)
         output_text(output, "\n");
     }
     if (report->interrupted)
-        output_text(output, "# interrupted: what had been measured by then\n");
+        output_text(output, "# interrupted: results are incomplete\n");
 }
 
 /* ---------------------------------------------------------------- tables */
 
-/* The heading's second line. Bytes name their unit in each value. */
+/* For the second line of the heading. Bytes carry their unit in each value. */
 static const char *shown_unit(const struct report_column *column)
 {
     return column->decimals == REPORT_BYTES ? "" : column->unit;
@@ -88,7 +88,7 @@ static int width_of(const struct report_series *series, size_t column)
     return (int)width;
 }
 
-/* One line, without blanks at its end. row NULL: of headings, or of their units. */
+/* One line, without trailing blanks. `row` NULL: the headings, or their units. */
 static void write_line(const struct report_series *series, struct output *output,
                        const struct report_row *row, bool units)
 {
@@ -109,7 +109,7 @@ static void write_line(const struct report_series *series, struct output *output
     }
     if (row != NULL && row->note[0] != '\0' && used < sizeof line)
         used += (size_t)snprintf(line + used, sizeof line - used, "  %s", row->note);
-    used = used < sizeof line ? used : sizeof line - 1; /* cut */
+    used = used < sizeof line ? used : sizeof line - 1; /* truncated */
     while (used > 0 && line[used - 1] == ' ')
         used--;
     output_bytes(output, line, used);
@@ -120,7 +120,7 @@ static void write_series(const struct report_series *series, struct output *outp
 {
     output_format(output, "\n%s\n\n", series->title);
     if (series->row_count == 0) {
-        output_text(output, "(nothing was measured)\n");
+        output_text(output, "(no measurements)\n");
         return;
     }
     write_line(series, output, NULL, false);
