@@ -1,4 +1,4 @@
-/* indexkv seek: how a file, a device or the disk under a directory answers reads. */
+/* indexkv seek: measure reads of a file, a block device, or the disk that a directory is on. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"
@@ -37,65 +37,74 @@ enum {
 
 static const struct option_spec specs[] = {
     {OPTION_TEST, 't', "test", "LIST",
-     "what to measure: depth (random reads by depth), distance\n"
-     "(latency by distance), order (sequential against random),\n"
-     "probes (ways of searching an index), rate (see --rate);\n"
-     "default: the first four"},
+     "tests to run: depth (random reads by depth),\n"
+     "distance (latency by distance), order (sequential\n"
+     "and random reads), probes (ways to search an\n"
+     "index), rate (see --rate); default: the first four"},
     {OPTION_DEPTH, 'd', "depth", "LIST",
-     "reads in flight of each thread, 1 to 4096: numbers, or\n"
-     "FROM..TO for doubling, such as 1..1024 (see --block)"},
+     "reads in flight per thread, 1 to 4096: numbers, or\n"
+     "FROM..TO, which doubles, such as 1..1024"},
     {OPTION_BLOCK, 'b', "block", "LIST",
-     "bytes of a read. If --depth, --block, --threads or --backend\n"
-     "is given, the depth test measures all combinations"},
-    {OPTION_THREADS, 0, "threads", "LIST", "threads that read, 1 to 1024"},
+     "bytes per read. With --depth, --block, --threads\n"
+     "or --backend, the depth test measures all\n"
+     "combinations"},
+    {OPTION_THREADS, 0, "threads", "LIST", "reading threads, 1 to 1024"},
     {OPTION_BACKEND, 0, "backend", "LIST",
-     "how to read: uring, pread (one read of each thread at a time)"},
+     "uring (io_uring), pread (one read at a time per\n"
+     "thread)"},
     {OPTION_RATE, 'r', "rate", "LIST",
-     "reads a second that come whether earlier ones have ended or\n"
-     "not, latency counted from when each was to start; without\n"
-     "--test, nothing else is measured"},
+     "start this many reads per second, whether earlier\n"
+     "ones have completed or not; latency includes\n"
+     "queueing. Without --test, runs only this test"},
     {OPTION_TIME, 0, "time", "SECONDS",
-     "of measuring for each row (default: 0.3; 2 with --rate; no\n"
-     "bound if --count is given)"},
-    {OPTION_COUNT, 'n', "count", "N", "most reads for each row"},
+     "measuring time per row (default: 0.3; 2 with\n"
+     "--rate; no limit with --count)"},
+    {OPTION_COUNT, 'n', "count", "N", "maximum number of reads per row"},
     {OPTION_REPEAT, 0, "repeat", "N",
-     "repetitions that a row is measured in, in turns with other\n"
-     "rows, 1 to 1000 (default: 3)"},
+     "repetitions per row, alternating with other rows,\n"
+     "1 to 1000 (default: 3)"},
     {OPTION_WARM_UP, 0, "warm-up", "SECONDS",
-     "of reading before each repetition that do not count\n"
-     "(default: 0.03)"},
-    {OPTION_SEED, 0, "seed", "N", "where random reads go (default: 1)"},
-    {OPTION_OFFSET, 0, "offset", "SIZE", "read nothing before it (default: 0)"},
+     "reading time before each repetition that is not\n"
+     "measured (default: 0.03)"},
+    {OPTION_SEED, 0, "seed", "N", "seed of the random offsets (default: 1)"},
+    {OPTION_OFFSET, 0, "offset", "SIZE", "where to start reading (default: 0)"},
     {OPTION_WORKING_SET, 'w', "working-set", "SIZE",
-     "read only so much, from the offset on (default: all)"},
+     "bytes to read from, starting at the offset\n"
+     "(default: all)"},
     {OPTION_FILE_SIZE, 's', "file-size", "SIZE",
-     "of the test file made in a DIRECTORY (default: 1G)"},
-    {OPTION_KEEP, 0, "keep", NULL, "keep the test file, as DIRECTORY/indexkv-seek.data"},
+     "size of the test file created in DIRECTORY\n"
+     "(default: 1G)"},
+    {OPTION_KEEP, 0, "keep", NULL,
+     "keep the test file as\n"
+     "DIRECTORY/indexkv-seek.data"},
     {OPTION_CACHED, 0, "cached", NULL,
-     "read through the page cache (default: bypass it, O_DIRECT)"},
+     "read through the page cache (default: bypass it\n"
+     "with O_DIRECT)"},
     {OPTION_COLD, 0, "cold", NULL,
-     "with --cached: drop the file's pages before each repetition,\n"
-     "and find out whether reads came from the device"},
+     "with --cached: drop the file's cached pages before\n"
+     "each repetition, and check that the device was\n"
+     "read"},
     {OPTION_DROP_CACHES, 0, "drop-caches", NULL,
-     "with --cold: drop all pages of the machine (root only)"},
+     "with --cold: drop the whole page cache (root only)"},
     {OPTION_BATCH, 0, "batch", "N",
-     "keys of a batch in the probes test, 2 to 1048576 (default:\n"
-     "1000)"},
+     "keys per batch in the probes test, 2 to 1048576\n"
+     "(default: 1000)"},
     OPTION_SPECS_REPORT,
-    {OPTION_QUIET, 'q', "quiet", NULL, "no progress on standard error"},
+    {OPTION_QUIET, 'q', "quiet", NULL, "show no progress"},
     {OPTION_PROGRESS, 0, "progress", "WHEN",
-     "show progress on standard error: auto (default: when that\n"
-     "is a terminal), always, never"},
+     "show progress on standard error: always, never, or\n"
+     "auto (default: if it is a terminal)"},
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
     "seek", "FILE|DEVICE|DIRECTORY [OPTION...]",
-    "Measure how a file or block device answers reads. It is only read; in a\n"
-    "directory a test file is made, and removed at the end. Takes about a minute.",
+    "Measure reads of a file or block device, which is opened read-only. In a\n"
+    "directory, a test file is created, and removed at the end. Takes about a minute.",
     specs,
-    "SIZE: bytes; K, M, G or T may follow. SIGINT ends it and prints what was measured\n"
-    "so far. Exit status: 0 done, 2 usage or too small a file, 5 I/O error."};
+    "SIZE is in bytes; suffixes K, M, G, T. On SIGINT, the results so far are\n"
+    "written.\n\n"
+    "Exit status: 0 success, 2 usage or file too small, 5 I/O error."};
 
 struct command_options {
     struct seek_options seek;
@@ -106,7 +115,7 @@ struct command_options {
 
 /* ---------------------------------------------------------------- options */
 
-/* A list of words separated by commas: the set of their places in `choices`. */
+/* Parses a list of words separated by commas into the set of their indexes in `choices`. */
 static int option_set(const char *option, const char *argument, const char *choices,
                       unsigned *ret_set)
 {
@@ -212,14 +221,13 @@ static int accept(void *user, int id, const char *argument)
 static int complete_options(struct seek_options *options)
 {
     if (options->cold && !options->cached)
-        return usage_error(syntax.name, "--cold: only with --cached; without it the page cache is "
-                                        "bypassed anyway");
+        return usage_error(syntax.name, "--cold requires --cached");
     if (options->drop_all && !options->cold)
-        return usage_error(syntax.name, "--drop-caches: only with --cold");
+        return usage_error(syntax.name, "--drop-caches requires --cold");
     if (options->tests == 0)
         options->tests = options->rates.count ? SEEK_RATE : SEEK_DEFAULT;
     if ((options->tests & SEEK_RATE) != 0 && options->rates.count == 0)
-        return usage_error(syntax.name, "--test rate: needs --rate");
+        return usage_error(syntax.name, "--test rate requires --rate");
     if (!options->time_given)
         options->seconds = options->count > 0 ? 0 : options->rates.count ? 2 : 0.3;
     return OPTIONS_CONTINUE;
@@ -227,19 +235,19 @@ static int complete_options(struct seek_options *options)
 
 /* ---------------------------------------------------------------- the target */
 
-/* What is smaller can't hold an index of a few pages, or reads that are far from each other. */
-enum { LEAST_SIZE = 256 * 1024 };
+/* Enough for an index of a few pages and for distant reads. */
+enum { MIN_SIZE = 256 * 1024 };
 
 static int open_target(struct seek *seek, const char *path)
 {
     const struct seek_options *options = seek->options;
-    const uint64_t least = options->offset + LEAST_SIZE;
+    const uint64_t min_size = options->offset + MIN_SIZE;
     struct stat st;
     int fd;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
         if (options->keep)
-            return usage_error(syntax.name, "--keep: only with a directory");
-        return disk_target_open(&seek->target, path, !options->cached, least);
+            return usage_error(syntax.name, "--keep requires a directory");
+        return disk_target_open(&seek->target, path, !options->cached, min_size);
     }
     struct test_file file = {.directory = path,
                              .size = options->file_size,
@@ -247,7 +255,7 @@ static int open_target(struct seek *seek, const char *path)
                              .keep = options->keep};
     int status = test_file_make(&file, !options->cached, seek->progress, &fd);
     if (status == STATUS_DONE)
-        status = disk_target_adopt(&seek->target, fd, path, !options->cached, least);
+        status = disk_target_adopt(&seek->target, fd, path, !options->cached, min_size);
     return status;
 }
 
@@ -258,15 +266,15 @@ static int find_area(struct seek *seek)
     uint64_t length = options->working_set ? options->working_set : rest;
     if (options->offset % 4096 != 0)
         return usage_error(syntax.name, "--offset: expected a multiple of 4096");
-    if (length > rest || length < LEAST_SIZE)
+    if (length > rest || length < MIN_SIZE)
         return usage_error(
-            syntax.name, "--working-set: expected 262144 to %llu bytes (%s is so large), got %llu",
+            syntax.name, "--working-set: expected 262144 to %llu bytes (the rest of %s), got %llu",
             (unsigned long long)rest, seek->target.path, (unsigned long long)length);
     seek->area = (struct disk_area){options->offset, length / 4096 * 4096};
     return STATUS_DONE;
 }
 
-/* A backend that was asked for by name must be there; otherwise its lack is noted. */
+/* Fails if --backend uring is not available. Otherwise, the report says why it is not. */
 static int find_backends(struct seek *seek)
 {
     const char *what;
@@ -274,7 +282,7 @@ static int find_backends(struct seek *seek)
     seek->uring = code == 0;
     if (code == 0)
         return STATUS_DONE;
-    const char *why = code <= -1000 ? "this build has no io_uring" : strerror(-code);
+    const char *why = code <= -1000 ? "built without io_uring" : strerror(-code);
     if ((seek->options->backends & 1U << DISK_URING) != 0) {
         message("--backend uring: %s%s%s", code <= -1000 ? "" : what, code <= -1000 ? "" : ": ",
                 why);
@@ -312,7 +320,7 @@ static void add_facts(struct seek *seek, const char *path)
     report_fact_number(seek->report, "seconds", options->seconds);
 }
 
-/* The word cold stands in the report only for what was proved. */
+/* The report calls only that cold which was proved. */
 static void add_cold(struct seek *seek)
 {
     const struct seek_options *options = seek->options;
@@ -320,15 +328,15 @@ static void add_cold(struct seek *seek)
     if (seek->target.direct) {
         cold_end(&seek->cold, seek->bytes, text, sizeof text);
     } else if (!options->cold) {
-        snprintf(text, sizeof text, "no: pages are read from the page cache if they are there");
+        snprintf(text, sizeof text, "no: reads may be served from the page cache");
     } else if (seek->not_proved == 0 && seek->proved > 0) {
         snprintf(text, sizeof text,
-                 "proved: pages dropped before each of %u repetitions, none left, "
-                 "and all bytes came from the device",
+                 "proved: pages dropped before each of %u repetitions, and all bytes came from "
+                 "the device",
                  seek->proved);
     } else {
         snprintf(text, sizeof text, "%u of %u repetitions %s", seek->not_proved,
-                 seek->proved + seek->not_proved, seek->doubt);
+                 seek->proved + seek->not_proved, seek->not_proved_text);
         message("cold: %s", text);
     }
     report_fact(seek->report, "cold", text);
@@ -349,7 +357,7 @@ static int run_tests(struct seek *seek)
     return status;
 }
 
-/* With the target open: measure and write. */
+/* Measures the open target and writes the report. */
 static int measure(struct seek *seek, const char *path, struct report_files *files)
 {
     int status = find_area(seek);

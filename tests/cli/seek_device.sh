@@ -1,6 +1,6 @@
 #!/bin/sh
-# indexkv seek on a block device, without permission, and in a file system that has no room: what
-# takes root to set up.
+# indexkv seek on a block device, without permission, and on a full file system: tests that need
+# root to set up.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -22,7 +22,7 @@ as_nobody() {
 head -c 4194304 /dev/urandom >image
 cksum image >before
 
-# A loop device, which is read like any other, and not written to.
+# A loop device is measured like any other, and not written to.
 if loop=$(losetup --find --show image 2>/dev/null) && [ -b "$loop" ]; then
     did=1
     run 0 seek "$loop" -n 50 --repeat 1 --json report.json
@@ -30,7 +30,7 @@ if loop=$(losetup --find --show image 2>/dev/null) && [ -b "$loop" ]; then
     grep -q '"size":4194304' report.json || fail 'the size of the device is wrong'
     if as_nobody true 2>/dev/null && as_nobody test -x "$indexkv"; then
         check 5 as_nobody "$indexkv" seek "$loop"
-        err_has "$loop: Permission denied (a device: root and its group may read it)"
+        err_has "$loop: Permission denied (reading a device needs root, or membership in its group)"
     fi
     losetup -d "$loop"
     loop=
@@ -39,12 +39,12 @@ else
     loop=
 fi
 
-# No room for a test file.
+# No space for a test file.
 mkdir small
 if mount -t tmpfs -o size=1M none small 2>/dev/null; then
     did=1
     run 5 seek small --cached --file-size 4M
-    err_has 'small: no room for a test file of 4 MiB, 1 MiB are free (--file-size): No space left on device'
+    err_has 'small: no space for a test file of 4 MiB, 1 MiB available (--file-size): No space left on device'
     [ -z "$(ls -A small)" ] || fail 'a test file is left'
     run 0 seek small --cached --file-size 1M -n 4 --test distance
 fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# indexkv seek: what it can't measure, each with its message; and SIGINT in the middle.
+# indexkv seek: targets and options that are refused, with their messages; and SIGINT.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -16,18 +16,18 @@ err_has 'absent: No such file or directory'
 head -c 262143 file >small
 for name in empty small; do
     run 2 seek "$name" --cached
-    err_has "$name: too small: it has"
-    err_has 'at least 256 KiB are needed'
+    err_has "$name: too small: "
+    err_has 'must be at least 256 KiB'
 done
 run 2 seek file --cached --offset 960K
 err_has 'too small'
 mkfifo fifo
 run 2 seek fifo --cached
-err_has 'neither a file nor a block device nor a directory'
+err_has 'not a file, block device or directory'
 run 2 seek /dev/null --cached
-err_has 'neither a file nor a block device nor a directory'
+err_has 'not a file, block device or directory'
 
-# Permissions, where they hold.
+# Permissions, unless run as root.
 cp file secret
 chmod 000 secret
 if ! cat secret >/dev/null 2>&1; then
@@ -54,13 +54,13 @@ for time in '' 0 -1 1e3 x 86401; do
     err_has '--time: expected seconds'
 done
 run 2 seek file --test rate
-err_has '--test rate: needs --rate'
+err_has '--test rate requires --rate'
 run 2 seek file --cold
-err_has '--cold: only with --cached'
+err_has '--cold requires --cached'
 run 2 seek file --cached --drop-caches
-err_has '--drop-caches: only with --cold'
+err_has '--drop-caches requires --cold'
 run 2 seek file --keep
-err_has '--keep: only with a directory'
+err_has '--keep requires a directory'
 run 2 seek file --plot plot.pdf
 err_has '--plot: expected a name that ends in .svg or .png'
 run 2 seek file --json - --csv -
@@ -76,11 +76,11 @@ err_has 'plot.svg: No such file or directory'
 check 5 env PATH=/nonexistent "$indexkv" seek file --plot plot.svg
 err_has '--plot: gnuplot not found'
 
-# Blocks that can't be read are left out, the others measured.
+# Blocks that are too large are skipped, the others measured.
 run 0 seek file --cached --test depth --depth 1 --backend pread --block 4K,2M -n 4
-err_has 'blocks of 2097152 bytes are left out'
+err_has 'blocks of 2097152 bytes are skipped'
 
-# A directory that has no room: a file size limit stands for the full disk.
+# A directory without enough space, simulated by a file size limit.
 mkdir directory
 (
     ulimit -f 512
@@ -91,7 +91,7 @@ mkdir directory
 err_has 'directory: writing a test file: File too large'
 [ -z "$(ls -A directory)" ] || fail 'a test file is left'
 
-# In use: who holds a lease is not waited for.
+# A file with a lease is in use: the command does not wait.
 if command -v python3 >/dev/null; then
     # 1024 is F_SETLEASE
     python3 -c 'import fcntl, signal, time
@@ -114,7 +114,7 @@ time.sleep(20)' 2>/dev/null &
     wait "$holder" 2>/dev/null
 fi
 
-# SIGINT: what was measured is there, the report says that it is not all, the process ends as killed.
+# SIGINT: the report has the results so far and is marked incomplete; the signal kills the process.
 env --default-signal=INT true 2>/dev/null || exit 0
 last='seek, SIGINT'
 # shellcheck disable=SC2086
@@ -127,11 +127,11 @@ wait "$child"
 status=$?
 [ "$status" -eq 130 ] || fail "exit status $status, expected 130"
 out_has '# interrupted: results are incomplete'
-grep -q '"complete":false' report.json || fail 'the report says that it is complete'
-grep -q '^random,pread,4096,1,1,' report.csv || fail 'what was measured is not there'
+grep -q '"complete":false' report.json || fail 'the report is marked complete'
+grep -q '^random,pread,4096,1,1,' report.csv || fail 'results are missing'
 
-# While it makes its test file.
-last='seek, SIGINT while it makes its file'
+# While it writes its test file.
+last='seek, SIGINT while it writes its test file'
 env --default-signal=INT "$indexkv" seek directory --cached --file-size 64G >"$out" 2>"$err" &
 child=$!
 sleep 0.3

@@ -1,5 +1,5 @@
 #!/bin/sh
-# indexkv seek --plot: what gnuplot draws of it.
+# indexkv seek --plot
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -16,18 +16,18 @@ draw() {
 
 draw --plot "it's all.svg"
 [ -s "it's all.svg" ] || fail 'no plots'
-for text in 'reads in flight' 'latency (us)' 'distance' 'MB/s' 'lookups a second' 'fences in memory'; do
+for text in 'reads in flight' 'latency (us)' 'distance' 'MB/s' 'lookups/s' 'fences in memory'; do
     grep -qF "$text" "it's all.svg" || fail "the plots lack: $text"
 done
-tail -n 3 "it's all.svg" | grep -q '</svg>' || fail 'the plots are not whole'
+tail -n 3 "it's all.svg" | grep -q '</svg>' || fail 'the plots are incomplete'
 
 draw --plot 'one-%s.png'
 for name in depth-rate depth-latency distance order probes; do
-    [ "$(head -c 4 "one-$name.png" | hex)" = 89504e47 ] || fail "one-$name.png is no PNG"
+    [ "$(head -c 4 "one-$name.png" | hex)" = 89504e47 ] || fail "one-$name.png is not a PNG file"
 done
 
-# A plot that can't be drawn is an error, after the report has been printed.
+# A plot that cannot be written is an error, after the report has been printed.
 mkdir taken.svg
 "$indexkv" seek file --cached --count 2 --repeat 1 --test distance --plot taken.svg >"$out" 2>"$err"
-[ $? -eq 5 ] || fail 'a directory in place of a plot'
+[ $? -eq 5 ] || fail 'a directory instead of a file'
 err_has 'taken.svg'

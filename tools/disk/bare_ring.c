@@ -8,7 +8,7 @@
 
 #define BLOCK 4096
 
-/* The newest first; a kernel that does not know one is asked without it. */
+/* The newest first. A flag that the kernel does not know is left out. */
 static const unsigned setup_flags[] = {IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER,
                                        IORING_SETUP_COOP_TASKRUN,  IORING_SETUP_SUBMIT_ALL,
                                        IORING_SETUP_CLAMP,         IORING_SETUP_CQSIZE};
@@ -45,7 +45,8 @@ static int allocate(struct bare_ring *ring)
     return 0;
 }
 
-/* Memory that is locked counts against RLIMIT_MEMLOCK; without it reads cost a little more. */
+/* -ENOMEM: registered buffers would exceed RLIMIT_MEMLOCK. Without them reads cost a little more.
+ */
 static int register_buffers(struct bare_ring *ring)
 {
     const struct iovec memory = {ring->memory, ring->depth * ring->buffer_size};
@@ -63,7 +64,7 @@ int bare_ring_open(struct bare_ring *ring, unsigned depth, size_t buffer_size, i
     int code = set_up(ring);
     if (code < 0)
         return code;
-    *ret_what = "memory for buffers";
+    *ret_what = "allocating buffers";
     code = allocate(ring);
     if (code == 0) {
         *ret_what = "registering buffers and files";
@@ -104,7 +105,7 @@ uint32_t bare_ring_read(struct bare_ring *ring, uint64_t offset, uint32_t length
     return buffer;
 }
 
-/* `code` is what handing over and waiting gave. */
+/* `code` is the result of submitting and waiting. */
 static int reap(struct bare_ring *ring, int code, uint32_t want)
 {
     struct io_uring_cqe *cqe;
@@ -112,24 +113,24 @@ static int reap(struct bare_ring *ring, int code, uint32_t want)
     unsigned seen = 0;
 
     ring->calls++;
-    ring->finished = 0;
+    ring->completed = 0;
     if (code < 0 && code != -EINTR && code != -ETIME)
         return code;
     code = 0;
     io_uring_for_each_cqe(&ring->uring, head, cqe)
     {
         seen++;
-        if (cqe->user_data == LIBURING_UDATA_TIMEOUT) /* where kernels take no limit to waiting */
+        if (cqe->user_data == LIBURING_UDATA_TIMEOUT) /* kernels without IORING_FEAT_EXT_ARG */
             continue;
         if (cqe->res < 0)
             code = cqe->res;
         else if (cqe->res == 0 || (want && (uint32_t)cqe->res != want))
             code = -EIO;
         ring->free[ring->free_count++] = (uint32_t)io_uring_cqe_get_data64(cqe);
-        ring->finished++;
+        ring->completed++;
     }
     io_uring_cq_advance(&ring->uring, seen);
-    return code < 0 ? code : (int)ring->finished;
+    return code < 0 ? code : (int)ring->completed;
 }
 
 int bare_ring_reap(struct bare_ring *ring, unsigned wait, uint32_t want)

@@ -9,12 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of Linux 6.5; the number is the same everywhere. */
+/* Since Linux 6.5; the number is the same on all architectures. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
 
-static bool ask_cachestat(int fd, uint64_t size, uint64_t *ret_pages)
+static bool count_by_cachestat(int fd, uint64_t size, uint64_t *ret_pages)
 {
     const uint64_t range[2] = {0, size}; /* offset, length */
     uint64_t counts[5]; /* cached, dirty, being written, evicted, recently evicted */
@@ -24,8 +24,8 @@ static bool ask_cachestat(int fd, uint64_t size, uint64_t *ret_pages)
     return true;
 }
 
-/* In parts, so that large files fit into any address space. */
-static bool ask_mincore(int fd, uint64_t size, uint64_t page, uint64_t *ret_pages)
+/* In parts, so that large files fit into the address space of a 32-bit process. */
+static bool count_by_mincore(int fd, uint64_t size, uint64_t page, uint64_t *ret_pages)
 {
     const uint64_t part = UINT64_C(64) << 20;
     unsigned char *resident = malloc((size_t)(part / page));
@@ -49,9 +49,9 @@ bool cold_resident(int fd, uint64_t size, uint64_t *ret_bytes, const char **ret_
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t pages;
     *ret_how = "cachestat";
-    if (!ask_cachestat(fd, size, &pages)) {
+    if (!count_by_cachestat(fd, size, &pages)) {
         *ret_how = "mincore";
-        if (!ask_mincore(fd, size, page, &pages))
+        if (!count_by_mincore(fd, size, page, &pages))
             return false;
     }
     *ret_bytes = pages * page < size ? pages * page : size;
@@ -60,8 +60,8 @@ bool cold_resident(int fd, uint64_t size, uint64_t *ret_bytes, const char **ret_
 
 int cold_drop(int fd)
 {
-    /* A device or a file that is open for reading only may refuse: then nothing of it is dirty, or
-     * dirty pages stay and will be found resident. */
+    /* May fail on a read-only descriptor. Then dirty pages stay, and cold_begin counts them as
+     * resident. */
     (void)fdatasync(fd);
     return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
@@ -93,14 +93,14 @@ bool cold_end(const struct cold *cold, uint64_t bytes, char *text, size_t size)
     if (!cold->direct && cold->known)
         snprintf(before, sizeof before, "%.1f %% resident before (%s)", 100 * resident, cold->how);
     if (!cold->direct && !cold->known) {
-        snprintf(text, size, "not proved: the kernel does not tell what is in the page cache");
+        snprintf(text, size, "not proved: the kernel does not report what is in the page cache");
         return false;
     }
     if (!io.known) {
-        snprintf(text, size, "not proved: %s, but there is no /proc/self/io", before);
+        snprintf(text, size, "not proved: %s, but /proc/self/io cannot be read", before);
         return false;
     }
-    /* Room for a few pages that are read twice, or that others fetch. */
+    /* Tolerates a few pages that are read twice, or fetched by other processes. */
     const bool proved = bytes > 0 && resident <= 0.01 && fetched >= 0.95;
     snprintf(text, size, "%s: %s, %" PRIu64 " of %" PRIu64 " bytes came from the device",
              proved ? "proved" : "not proved", before, io.read_bytes, bytes);

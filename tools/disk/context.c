@@ -78,19 +78,19 @@ static void add_kernel(const struct finder *finder)
 
 /* ---------------------------------------------------------------- file system, device */
 
-/* The third field of a line of /proc/self/mountinfo: MAJOR:MINOR. */
+/* The third field of a line of /proc/self/mountinfo, MAJOR:MINOR. */
 static dev_t mounted_device(const char *line)
 {
     char *end = NULL;
 
-    (void)strtoul(line, &end, 10); /* the mount's number, and its parent's */
+    (void)strtoul(line, &end, 10); /* mount ID, then the parent's */
     (void)strtoul(end, &end, 10);
     const unsigned long number = strtoul(end, &end, 10);
     return makedev((unsigned)number, (unsigned)strtoul(*end ? end + 1 : end, NULL, 10));
 }
 
-/* Type and source of the file system on device number `device`: after the " - " in the line of
- * /proc/self/mountinfo whose third field is that number. */
+/* Type and source of the file system on `device`: the fields after " - " in its line of
+ * /proc/self/mountinfo. */
 static void add_file_system(const struct finder *finder, dev_t device)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -113,7 +113,7 @@ static void add_file_system(const struct finder *finder, dev_t device)
         (void)fclose(file);
 }
 
-/* The first line of a file in a device's directory; false if there is none. */
+/* The first line of a file in a sysfs directory; false if there is none. */
 static bool read_attribute(const char *directory, const char *name, char *value)
 {
     char path[PATH_MAX + TEXT_MAX];
@@ -150,19 +150,19 @@ static void add_device(const struct finder *finder, dev_t device)
 
     (void)snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(device), minor(device));
     if (!realpath(link, directory))
-        return; /* not a block device: a file system in memory, on a network, ... */
+        return; /* not on a block device: tmpfs, a network file system, ... */
     char *name = strrchr(directory, '/');
     add(finder, "device", name + 1);
     if (read_attribute(directory, "partition", value))
-        *name = '\0'; /* a partition's queue is its disk's */
+        *name = '\0'; /* the queue's attributes are in the disk's directory */
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
         if (read_attribute(directory, attributes[i].path, value))
             add(finder, attributes[i].name, value);
     }
 }
 
-/* Of a block device itself; otherwise of what the file is on, or the nearest directory above that
- * is there already. */
+/* The device number of a block device; otherwise of the device that the file, or its nearest
+ * existing parent directory, is on. */
 static int find_device(const char *name, dev_t *ret_device, bool *ret_itself)
 {
     char path[PATH_MAX];
@@ -183,7 +183,7 @@ static int find_device(const char *name, dev_t *ret_device, bool *ret_itself)
     return 0;
 }
 
-/* What of a file is mapped by huge pages, and memory of our own. */
+/* Whether mappings and anonymous memory may use transparent huge pages. */
 static void add_huge_pages(const struct finder *finder)
 {
     char value[TEXT_MAX];

@@ -13,19 +13,18 @@ void disk_pattern_init(struct disk_pattern *pattern, uint64_t seed, unsigned sha
     pattern->blocks = pattern->area.length / pattern->block;
     pattern->next = pattern->blocks / shares * share;
     pattern->state = seed + share;
-    pattern->state = disk_random(&pattern->state); /* so that seeds in a row share nothing */
+    pattern->state = disk_random(&pattern->state); /* makes consecutive seeds independent */
     pattern->second = false;
 }
 
-/* Both reads of a pair lie in the area: the first in the part from which the distance leads there.
- */
-static uint64_t next_of_pair(struct disk_pattern *pattern, bool *ret_counts)
+/* The first read is chosen so that the second is within the area, too. */
+static uint64_t next_of_pair(struct disk_pattern *pattern, bool *ret_measured)
 {
     const uint64_t amount =
         (uint64_t)(pattern->distance < 0 ? -pattern->distance : pattern->distance);
-    *ret_counts = pattern->second;
+    *ret_measured = pattern->second;
     pattern->second = !pattern->second;
-    if (*ret_counts)
+    if (*ret_measured)
         return pattern->distance < 0 ? pattern->first - amount : pattern->first + amount;
     const uint64_t places = (pattern->area.length - amount) / pattern->block;
     const uint64_t low =
@@ -34,10 +33,10 @@ static uint64_t next_of_pair(struct disk_pattern *pattern, bool *ret_counts)
     return pattern->first;
 }
 
-uint64_t disk_pattern_next(struct disk_pattern *pattern, bool *ret_counts)
+uint64_t disk_pattern_next(struct disk_pattern *pattern, bool *ret_measured)
 {
     uint64_t block = 0;
-    *ret_counts = true;
+    *ret_measured = true;
     switch (pattern->order) {
     case DISK_RANDOM:
         block = disk_random(&pattern->state) % pattern->blocks;
@@ -50,7 +49,7 @@ uint64_t disk_pattern_next(struct disk_pattern *pattern, bool *ret_counts)
         block = pattern->next = (pattern->next ? pattern->next : pattern->blocks) - 1;
         break;
     case DISK_DISTANCE:
-        return next_of_pair(pattern, ret_counts);
+        return next_of_pair(pattern, ret_measured);
     }
     return pattern->area.start + block * pattern->block;
 }

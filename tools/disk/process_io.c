@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads the number of a line "NAME: number". */
+/* Parses a line "NAME: NUMBER"; returns 0 if it has another name. */
 static int read_number(const char *line, const char *name, uint64_t *ret_number)
 {
     const size_t length = strlen(name);

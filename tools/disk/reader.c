@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Threads meet here: all are set up before the first one reads, and the caller learns of the last
- * one's end. */
+/* Holds the threads back until all are set up, and counts those that have ended. */
 struct gate {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -18,16 +17,16 @@ struct gate {
     bool open;
 };
 
-struct crew {
+struct thread_group {
     struct disk_run run;
     struct gate gate;
     struct disk_worker *workers;
     pthread_t *threads;
-    unsigned count; /* of threads that were started */
+    unsigned count; /* threads started */
 };
 
-struct member { /* what a thread is given */
-    struct crew *crew;
+struct thread_argument {
+    struct thread_group *group;
     struct disk_worker *worker;
 };
 
@@ -55,11 +54,11 @@ bool disk_worker_done(struct disk_worker *worker, uint64_t now)
 }
 
 void disk_worker_count(struct disk_worker *worker, uint64_t now, uint64_t due, uint64_t begun,
-                       bool counts)
+                       bool measured)
 {
     struct disk_run *run = worker->run;
     worker->result.all_bytes += run->load->pattern.block;
-    if (!counts || now < run->from || (run->to != 0 && now >= run->to) ||
+    if (!measured || now < run->from || (run->to != 0 && now >= run->to) ||
         worker->result.reads >= worker->limit)
         return;
     worker->result.reads++;
@@ -80,13 +79,13 @@ uint64_t disk_worker_due(const struct disk_worker *worker)
 
 /* ---------------------------------------------------------------- a thread */
 
-/* Sleep until then, but not long: a caught signal, or the end of the window, must be seen. Returns
+/* Sleep until `due`, but at most 50 ms, to notice a signal or the end of the measurement. Returns
  * the time. */
 static uint64_t wait_until(uint64_t due, uint64_t now)
 {
-    const uint64_t most = 50000000;
+    const uint64_t max = 50000000;
     if (due > now) {
-        const uint64_t wait = due - now < most ? due - now : most;
+        const uint64_t wait = due - now < max ? due - now : max;
         nanosleep(&(struct timespec){.tv_nsec = (long)wait}, NULL);
     }
     return nanoseconds_now();
@@ -102,15 +101,15 @@ static int pread_loop(struct disk_worker *worker)
             now = wait_until(due, now);
             continue;
         }
-        bool counts;
-        const uint64_t offset = disk_pattern_next(&worker->pattern, &counts);
+        bool measured;
+        const uint64_t offset = disk_pattern_next(&worker->pattern, &measured);
         const uint64_t begun = now;
         worker->started++;
         const ssize_t got = pread(load->fd, worker->buffer, block, (off_t)offset);
         now = nanoseconds_now();
         if (got != (ssize_t)block && !(got < 0 && errno == EINTR))
             return got < 0 ? -errno : -EIO;
-        disk_worker_count(worker, now, due, begun, counts && got >= 0);
+        disk_worker_count(worker, now, due, begun, measured && got >= 0);
     }
     return 0;
 }
@@ -120,9 +119,9 @@ static int open_worker(struct disk_worker *worker)
     const struct disk_load *load = worker->run->load;
     worker->due = calloc(load->depth, sizeof *worker->due);
     worker->begun = calloc(load->depth, sizeof *worker->begun);
-    worker->counts = calloc(load->depth, sizeof *worker->counts);
-    worker->result.what = "memory for reads";
-    if (worker->due == NULL || worker->begun == NULL || worker->counts == NULL)
+    worker->measured = calloc(load->depth, sizeof *worker->measured);
+    worker->result.what = "allocating buffers";
+    if (worker->due == NULL || worker->begun == NULL || worker->measured == NULL)
         return -ENOMEM;
     if (load->backend == DISK_URING)
         return disk_ring_open(&worker->ring, load->fd, load->depth, load->pattern.block,
@@ -130,7 +129,7 @@ static int open_worker(struct disk_worker *worker)
                               &worker->result.what);
     if (posix_memalign(&worker->buffer, 4096, load->pattern.block) != 0)
         return -ENOMEM;
-    memset(worker->buffer, 0, load->pattern.block); /* no page faults while it is measured */
+    memset(worker->buffer, 0, load->pattern.block); /* avoids page faults while measuring */
     return 0;
 }
 
@@ -140,19 +139,19 @@ static void close_worker(struct disk_worker *worker)
     free(worker->buffer);
     free(worker->due);
     free(worker->begun);
-    free(worker->counts);
+    free(worker->measured);
 }
 
 static void *run_worker(void *user)
 {
-    struct member *member = user;
-    struct crew *crew = member->crew;
-    struct disk_worker *worker = member->worker;
-    struct gate *gate = &crew->gate;
-    free(member);
+    struct thread_argument *argument = user;
+    struct thread_group *group = argument->group;
+    struct disk_worker *worker = argument->worker;
+    struct gate *gate = &group->gate;
+    free(argument);
     worker->code = open_worker(worker);
     if (worker->code < 0)
-        atomic_store(&crew->run.stop, true);
+        atomic_store(&group->run.stop, true);
     pthread_mutex_lock(&gate->mutex);
     gate->ready++;
     pthread_cond_broadcast(&gate->changed);
@@ -160,10 +159,10 @@ static void *run_worker(void *user)
         pthread_cond_wait(&gate->changed, &gate->mutex);
     pthread_mutex_unlock(&gate->mutex);
     if (worker->code == 0) {
-        worker->result.what = "a read";
+        worker->result.what = "reading";
         worker->code = worker->ring ? disk_ring_loop(worker) : pread_loop(worker);
         if (worker->code < 0)
-            atomic_store(&crew->run.stop, true);
+            atomic_store(&group->run.stop, true);
     }
     worker->result.cpu_seconds = worker->cpu_from > 0 ? cpu_now() - worker->cpu_from : 0;
     if (worker->ring == NULL)
@@ -188,49 +187,49 @@ static void init_worker(struct disk_worker *worker, struct disk_run *run, unsign
     disk_pattern_init(&worker->pattern, load->seed, number, load->threads);
 }
 
-static int start_thread(struct crew *crew)
+static int start_thread(struct thread_group *group)
 {
-    struct member *member = malloc(sizeof *member);
-    if (member == NULL)
+    struct thread_argument *argument = malloc(sizeof *argument);
+    if (argument == NULL)
         return -ENOMEM;
-    *member = (struct member){crew, &crew->workers[crew->count]};
-    const int code = pthread_create(&crew->threads[crew->count], NULL, run_worker, member);
+    *argument = (struct thread_argument){group, &group->workers[group->count]};
+    const int code = pthread_create(&group->threads[group->count], NULL, run_worker, argument);
     if (code != 0)
-        free(member);
+        free(argument);
     else
-        crew->count++;
+        group->count++;
     return -code;
 }
 
-static void show(const struct crew *crew, const struct disk_watch *watch)
+static void show(const struct thread_group *group, const struct disk_watch *watch)
 {
     if (watch == NULL || watch->progress == NULL)
         return;
     const uint64_t now = nanoseconds_now();
-    const double gone = now > crew->run.begin ? (double)(now - crew->run.begin) * 1e-9 : 0;
-    const double done = watch->done + gone < watch->total ? watch->done + gone : watch->total;
+    const double elapsed = now > group->run.begin ? (double)(now - group->run.begin) * 1e-9 : 0;
+    const double done = watch->done + elapsed < watch->total ? watch->done + elapsed : watch->total;
     progress_update(watch->progress,
                     &(struct progress_point){.phase = watch->phase,
-                                             .count = atomic_load(&crew->run.live),
+                                             .count = atomic_load(&group->run.live),
                                              .unit = "reads",
                                              .done = (uint64_t)(done * 1e3),
                                              .total = (uint64_t)(watch->total * 1e3)});
 }
 
-/* Let the threads go, and wait until they have ended. */
-static void run_crew(struct crew *crew, const struct disk_watch *watch)
+/* Release the threads and wait until all have ended. */
+static void run_threads(struct thread_group *group, const struct disk_watch *watch)
 {
-    const struct disk_load *load = crew->run.load;
-    struct gate *gate = &crew->gate;
+    const struct disk_load *load = group->run.load;
+    struct gate *gate = &group->gate;
     pthread_mutex_lock(&gate->mutex);
-    while (gate->ready < crew->count)
+    while (gate->ready < group->count)
         pthread_cond_wait(&gate->changed, &gate->mutex);
-    crew->run.begin = nanoseconds_now();
-    crew->run.from = crew->run.begin + (uint64_t)(load->warm_up * 1e9);
-    crew->run.to = load->seconds > 0 ? crew->run.from + (uint64_t)(load->seconds * 1e9) : 0;
+    group->run.begin = nanoseconds_now();
+    group->run.from = group->run.begin + (uint64_t)(load->warm_up * 1e9);
+    group->run.to = load->seconds > 0 ? group->run.from + (uint64_t)(load->seconds * 1e9) : 0;
     gate->open = true;
     pthread_cond_broadcast(&gate->changed);
-    while (gate->ended < crew->count) {
+    while (gate->ended < group->count) {
         struct timespec limit;
         clock_gettime(CLOCK_MONOTONIC, &limit);
         limit.tv_nsec += 100000000;
@@ -239,21 +238,21 @@ static void run_crew(struct crew *crew, const struct disk_watch *watch)
             limit.tv_sec++;
         }
         pthread_cond_timedwait(&gate->changed, &gate->mutex, &limit);
-        show(crew, watch);
+        show(group, watch);
     }
     pthread_mutex_unlock(&gate->mutex);
-    for (unsigned i = 0; i < crew->count; i++)
-        pthread_join(crew->threads[i], NULL);
+    for (unsigned i = 0; i < group->count; i++)
+        pthread_join(group->threads[i], NULL);
 }
 
-/* Put together what the threads found. */
-static int sum_up(const struct crew *crew, struct disk_result *result)
+/* Add up the threads' results. */
+static int collect(const struct thread_group *group, struct disk_result *result)
 {
-    const struct disk_load *load = crew->run.load;
-    uint64_t ended = crew->run.from;
+    const struct disk_load *load = group->run.load;
+    uint64_t ended = group->run.from;
     int code = 0;
-    for (unsigned i = 0; i < crew->count; i++) {
-        const struct disk_worker *worker = &crew->workers[i];
+    for (unsigned i = 0; i < group->count; i++) {
+        const struct disk_worker *worker = &group->workers[i];
         const struct disk_result *one = &worker->result;
         if (worker->code < 0 && code == 0) {
             code = worker->code;
@@ -265,17 +264,17 @@ static int sum_up(const struct crew *crew, struct disk_result *result)
         result->interrupted |= one->interrupted;
         ikv_latency_add(&result->latency, &one->latency);
         ikv_latency_add(&result->service, &one->service);
-        const uint64_t end = one->reads < worker->limit && !one->interrupted && crew->run.to
-                                 ? crew->run.to
+        const uint64_t end = one->reads < worker->limit && !one->interrupted && group->run.to
+                                 ? group->run.to
                                  : worker->ended;
         ended = end > ended ? end : ended;
         if (one->cpu_seconds > result->cpu_seconds)
             result->cpu_seconds = one->cpu_seconds;
     }
-    if (crew->count > 0)
-        memcpy(result->ring, crew->workers[0].result.ring, sizeof result->ring);
+    if (group->count > 0)
+        memcpy(result->ring, group->workers[0].result.ring, sizeof result->ring);
     result->bytes = result->reads * load->pattern.block;
-    result->seconds = (double)(ended - crew->run.from) * 1e-9;
+    result->seconds = (double)(ended - group->run.from) * 1e-9;
     return code;
 }
 
@@ -299,26 +298,26 @@ static int init_gate(struct gate *gate)
 int disk_measure(const struct disk_load *load, const struct disk_watch *watch,
                  struct disk_result *ret_result)
 {
-    struct crew crew = {.run.load = load};
+    struct thread_group group = {.run.load = load};
     struct disk_result result = {.what = "starting threads"};
-    crew.workers = calloc(load->threads, sizeof *crew.workers);
-    crew.threads = calloc(load->threads, sizeof *crew.threads);
-    int code = crew.workers && crew.threads ? init_gate(&crew.gate) : -ENOMEM;
+    group.workers = calloc(load->threads, sizeof *group.workers);
+    group.threads = calloc(load->threads, sizeof *group.threads);
+    int code = group.workers && group.threads ? init_gate(&group.gate) : -ENOMEM;
     if (code == 0) {
         for (unsigned i = 0; i < load->threads && code == 0; i++) {
-            init_worker(&crew.workers[i], &crew.run, i);
-            code = start_thread(&crew);
+            init_worker(&group.workers[i], &group.run, i);
+            code = start_thread(&group);
         }
         if (code < 0)
-            atomic_store(&crew.run.stop, true);
-        run_crew(&crew, watch);
-        const int found = sum_up(&crew, &result);
-        code = code < 0 ? code : found;
-        pthread_cond_destroy(&crew.gate.changed);
-        pthread_mutex_destroy(&crew.gate.mutex);
+            atomic_store(&group.run.stop, true);
+        run_threads(&group, watch);
+        const int result_code = collect(&group, &result);
+        code = code < 0 ? code : result_code;
+        pthread_cond_destroy(&group.gate.changed);
+        pthread_mutex_destroy(&group.gate.mutex);
     }
-    free(crew.workers);
-    free(crew.threads);
+    free(group.workers);
+    free(group.threads);
     *ret_result = result;
     return code;
 }

@@ -1,4 +1,4 @@
-/* In builds without liburing: there are no rings. */
+/* Stubs of reader_ring.c for builds without liburing. */
 #include "disk/worker.h"
 
 #include <indexkv.h>
@@ -24,9 +24,9 @@ int disk_ring_loop(struct disk_worker *worker)
     return IKV_E_UNSUPPORTED;
 }
 
-int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count,
-                   uint32_t length)
+int disk_ring_read_list(struct disk_list_reader *reader, const uint64_t *offsets, size_t count,
+                        uint32_t length)
 {
-    (void)lister, (void)offsets, (void)count, (void)length;
+    (void)reader, (void)offsets, (void)count, (void)length;
     return IKV_E_UNSUPPORTED;
 }

@@ -1,4 +1,4 @@
-/* Reading with a ring. In builds without liburing reader_no_ring.c stands in its place. */
+/* Reads through io_uring. Builds without liburing use reader_no_ring.c instead. */
 #include "base/signals.h"
 #include "disk/bare_ring.h"
 #include "disk/worker.h"
@@ -10,7 +10,7 @@ int disk_ring_open(void **ret_ring, int fd, unsigned depth, uint32_t block, char
                    size_t size, const char **ret_what)
 {
     struct bare_ring *ring = malloc(sizeof *ring);
-    *ret_what = "memory for a ring";
+    *ret_what = "allocating a ring";
     if (ring == NULL)
         return -ENOMEM;
     const int code = bare_ring_open(ring, depth, block, fd, ret_what);
@@ -31,47 +31,47 @@ void disk_ring_close(void *ring)
     free(ring);
 }
 
-/* After a failure: wait for what is in flight, since the kernel writes into the buffers. False: it
- * can't be waited for, and they must stay. */
+/* After a failure: wait for the reads in flight, since the kernel writes to their buffers. False:
+ * waiting failed, and the buffers must not be freed. */
 static bool drain(struct bare_ring *ring)
 {
     int failures = 0;
     while (bare_ring_in_flight(ring) > 0 && failures < 100)
-        if (bare_ring_reap(ring, 1, 0) < 0 && ring->finished == 0)
+        if (bare_ring_reap(ring, 1, 0) < 0 && ring->completed == 0)
             failures++;
     return bare_ring_in_flight(ring) == 0;
 }
 
-/* Start what there is room for, and, in an open loop, what is due. */
+/* Start as many reads as fit; in an open loop, only those that are due. */
 static void fill(struct disk_worker *worker, struct bare_ring *ring, uint64_t now)
 {
     const bool open_loop = worker->run->load->rate > 0;
     const uint32_t block = worker->run->load->pattern.block;
     while (ring->free_count > 0) {
         const uint64_t due = open_loop ? disk_worker_due(worker) : now;
-        bool counts;
+        bool measured;
         if (due > now)
             break;
-        const uint64_t offset = disk_pattern_next(&worker->pattern, &counts);
+        const uint64_t offset = disk_pattern_next(&worker->pattern, &measured);
         const uint32_t read = bare_ring_read(ring, offset, block);
         worker->due[read] = due;
         worker->begun[read] = now;
-        worker->counts[read] = counts;
+        worker->measured[read] = measured;
         worker->started++;
     }
 }
 
-/* Wait for a read to end, or for the next one to be due. */
+/* Wait until a read completes or the next one is due. */
 static int wait_for_reads(const struct disk_worker *worker, struct bare_ring *ring, uint64_t now,
                           bool done)
 {
-    const uint64_t most = 50000000; /* a caught signal must be seen */
+    const uint64_t max = 50000000; /* to notice a signal */
     const uint32_t block = worker->run->load->pattern.block;
     if (worker->run->load->rate <= 0 || done || ring->free_count == 0)
         return bare_ring_reap(ring, 1, block);
     const uint64_t due = disk_worker_due(worker);
     const uint64_t wait = due > now ? due - now : 0;
-    return bare_ring_reap_within(ring, wait < most ? wait : most, block);
+    return bare_ring_reap_within(ring, wait < max ? wait : max, block);
 }
 
 int disk_ring_loop(struct disk_worker *worker)
@@ -92,38 +92,38 @@ int disk_ring_loop(struct disk_worker *worker)
         const int code = wait_for_reads(worker, ring, now, done);
         if (code < 0) {
             if (!drain(ring))
-                worker->ring = NULL; /* leaked: the kernel may still write there */
+                worker->ring = NULL; /* leaked: the kernel may still write to its buffers */
             return code;
         }
         now = nanoseconds_now();
-        for (uint32_t i = 1; i <= ring->finished; i++) {
+        for (uint32_t i = 1; i <= ring->completed; i++) {
             const uint32_t read = ring->free[ring->free_count - i];
             disk_worker_count(worker, now, worker->due[read], worker->begun[read],
-                              worker->counts[read]);
+                              worker->measured[read]);
         }
     }
     worker->result.system_calls = calls_to - calls_from;
     return 0;
 }
 
-int disk_ring_list(struct disk_lister *lister, const uint64_t *offsets, size_t count,
-                   uint32_t length)
+int disk_ring_read_list(struct disk_list_reader *reader, const uint64_t *offsets, size_t count,
+                        uint32_t length)
 {
-    struct bare_ring *ring = lister->ring;
+    struct bare_ring *ring = reader->ring;
     const uint64_t calls = ring->calls;
-    size_t started = 0, finished = 0;
+    size_t started = 0, completed = 0;
     int code = 0;
-    while (finished < count && code == 0) {
+    while (completed < count && code == 0) {
         while (started < count && ring->free_count > 0)
             bare_ring_read(ring, offsets[started++], length);
         const int got = bare_ring_reap(ring, 1, length);
         if (got > 0)
-            finished += (size_t)got;
+            completed += (size_t)got;
         code = got < 0 ? got : signals_caught() ? -EINTR : 0;
     }
     if (code < 0 && !drain(ring))
-        lister->ring = NULL;
-    lister->reads += finished;
-    lister->system_calls += ring->calls - calls;
-    return finished == count ? 0 : code;
+        reader->ring = NULL;
+    reader->reads += completed;
+    reader->system_calls += ring->calls - calls;
+    return completed == count ? 0 : code;
 }

@@ -13,15 +13,15 @@
 
 enum { SECTOR_MAX = 4096 };
 
-/* How the message of a failed open goes on. */
-static const char *advice(const char *path, int code, bool direct)
+/* A hint to append to the message of a failed open. */
+static const char *hint(const char *path, int code, bool direct)
 {
     struct stat st;
     const bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
     if (code == EINVAL && direct)
-        return " (the file system can't bypass the page cache: try --cached)";
+        return " (the file system does not support O_DIRECT: try --cached)";
     if ((code == EACCES || code == EPERM) && device)
-        return " (a device: root and its group may read it)";
+        return " (reading a device needs root, or membership in its group)";
     if (code == EBUSY || code == EAGAIN || code == ETXTBSY)
         return " (in use by another program)";
     return "";
@@ -29,11 +29,11 @@ static const char *advice(const char *path, int code, bool direct)
 
 static int failed_to_open(const char *path, int code, bool direct)
 {
-    message("%s: %s%s", path, strerror(code), advice(path, code, direct));
+    message("%s: %s%s", path, strerror(code), hint(path, code, direct));
     return STATUS_IO;
 }
 
-/* The least that direct reads may be cut into, found by trying. */
+/* Finds the smallest size of direct reads by trying. */
 static int find_sector(struct disk_target *target)
 {
     void *buffer;
@@ -56,13 +56,13 @@ static int find_sector(struct disk_target *target)
     return got >= 0 ? STATUS_DONE : failed_to_open(target->path, code, target->direct);
 }
 
-static int find_size(struct disk_target *target, uint64_t least)
+static int find_size(struct disk_target *target, uint64_t min_size)
 {
     struct stat st;
     if (fstat(target->fd, &st) != 0)
         return failed_to_open(target->path, errno, target->direct);
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        message("%s: neither a file nor a block device nor a directory", target->path);
+        message("%s: not a file, block device or directory", target->path);
         return STATUS_USAGE;
     }
     target->device = S_ISBLK(st.st_mode);
@@ -70,18 +70,18 @@ static int find_size(struct disk_target *target, uint64_t least)
     if (end < 0)
         return failed_to_open(target->path, errno, target->direct);
     target->size = (uint64_t)end;
-    if (target->size >= least)
+    if (target->size >= min_size)
         return STATUS_DONE;
-    message("%s: too small: it has %s, at least %s are needed", target->path,
-            report_bytes_text((double)target->size).text, report_bytes_text((double)least).text);
+    message("%s: too small: %s, must be at least %s", target->path,
+            report_bytes_text((double)target->size).text, report_bytes_text((double)min_size).text);
     return STATUS_USAGE;
 }
 
 int disk_target_adopt(struct disk_target *target, int fd, const char *path, bool direct,
-                      uint64_t least)
+                      uint64_t min_size)
 {
     *target = (struct disk_target){.path = path, .fd = fd, .direct = direct};
-    int status = find_size(target, least);
+    int status = find_size(target, min_size);
     if (status == STATUS_DONE)
         status = find_sector(target);
     if (status != STATUS_DONE)
@@ -89,21 +89,21 @@ int disk_target_adopt(struct disk_target *target, int fd, const char *path, bool
     return status;
 }
 
-int disk_target_open(struct disk_target *target, const char *path, bool direct, uint64_t least)
+int disk_target_open(struct disk_target *target, const char *path, bool direct, uint64_t min_size)
 {
-    /* Without waiting for the other end of a FIFO, or for who holds a lease. */
+    /* O_NONBLOCK: does not wait for the writer of a FIFO, or for the holder of a lease. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (direct ? O_DIRECT : 0));
     *target = (struct disk_target){.fd = -1};
     if (fd < 0)
         return failed_to_open(path, errno, direct);
-    /* Reads shall wait. */
+    /* Reads must block. */
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0) {
         const int code = errno;
         (void)close(fd);
         return failed_to_open(path, code, direct);
     }
-    return disk_target_adopt(target, fd, path, direct, least);
+    return disk_target_adopt(target, fd, path, direct, min_size);
 }
 
 void disk_target_close(struct disk_target *target)

@@ -1,4 +1,4 @@
-/* A file or block device that is measured. It is never opened for writing. */
+/* A file or block device to measure. It is opened read-only. */
 #ifndef DISK_TARGET_H
 #define DISK_TARGET_H
 
@@ -11,19 +11,19 @@ struct disk_target {
     bool device; /* a block device */
     bool direct; /* reads bypass the page cache */
     uint64_t size;
-    uint32_t sector; /* offsets and sizes of reads must be multiples of it; cached: 1 */
+    uint32_t sector; /* alignment of read offsets and sizes; 1 unless direct */
 };
 
 /*
- * Open `path` for reading, with O_DIRECT or through the page cache. STATUS_DONE; or another, after
- * reporting what is wrong: not there, no permission, in use, not a file or a device, a file system
- * without O_DIRECT, smaller than `least` bytes.
+ * Open `path` for reading, with O_DIRECT or through the page cache. STATUS_DONE, or another status
+ * after reporting the problem: it does not exist, is in use, is not a file or block device, is
+ * smaller than `min_size`, permission denied, a file system without O_DIRECT.
  */
-int disk_target_open(struct disk_target *target, const char *path, bool direct, uint64_t least);
+int disk_target_open(struct disk_target *target, const char *path, bool direct, uint64_t min_size);
 
-/* A file that is open already: takes fd over. */
+/* The same for an open file; takes ownership of `fd`. */
 int disk_target_adopt(struct disk_target *target, int fd, const char *path, bool direct,
-                      uint64_t least);
+                      uint64_t min_size);
 
 void disk_target_close(struct disk_target *target);
 

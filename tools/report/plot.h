@@ -10,10 +10,10 @@
  *     plot_level(plot, "the device's ceiling", 80200);
  *     plot_mark(plot, "knee", 64, 76000);
  *
- * No function fails: when memory runs out, `failed` is set and NULL is returned, which all functions
- * accept. A plot's name becomes part of a file name: lower case, digits, '-'. Names, titles and axis
- * labels must be static; titles of lines and marks are copied. Lines without points and plots
- * without lines or cells are not drawn.
+ * No function fails: when memory runs out, `failed` is set and NULL is returned, which all
+ * functions accept. A plot's name becomes part of a file name: lower case, digits, '-'. Names,
+ * titles and axis labels must be static; titles of lines and marks are copied. Lines without points
+ * and plots without lines or cells are not drawn.
  */
 #ifndef PLOT_H
 #define PLOT_H

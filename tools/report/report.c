@@ -224,8 +224,8 @@ static uint64_t bucket_last(size_t bucket)
 }
 
 /*
- * Buckets are 12 % wide. ikv_latency_percentile returns the end of the bucket; this function assumes
- * that durations are evenly distributed within it.
+ * Buckets are 12 % wide. ikv_latency_percentile returns the end of the bucket; this function
+ * assumes that durations are evenly distributed within it.
  */
 double report_percentile(const ikv_latency *latency, double share)
 {

@@ -6,9 +6,10 @@
  *       series      one table: its columns, one of which is the main metric
  *         row       a value per column, samples of the main metric, a latency histogram
  *
- * A row's *parameters* identify the measurement, its *metrics* are the results. Reports are compared
- * row by row, by the samples of the main metric: rows match if their series have the same name and
- * their parameters are equal. So a parameter must be a requested value, never a measured one.
+ * A row's *parameters* identify the measurement, its *metrics* are the results. Reports are
+ * compared row by row, by the samples of the main metric: rows match if their series have the same
+ * name and their parameters are equal. So a parameter must be a requested value, never a measured
+ * one.
  *
  * Typical use:
  *

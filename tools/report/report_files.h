@@ -30,16 +30,16 @@ struct report_files {
         {OPTION_REPORT_CSV, 0, "csv", "FILE", "write the tables as CSV; '-' for standard output"}, \
     {                                                                                              \
         OPTION_REPORT_PLOT, 0, "plot", "FILE",                                                     \
-            "draw plots with gnuplot; FILE ends in .svg or .png. If it\n"                          \
-            "contains %s, each plot is written to its own file"                                    \
+            "draw plots with gnuplot; FILE ends in .svg or .png.\n"                                \
+            "If it contains %s, each plot has its own file"                                        \
     }
 
 /* OPTIONS_CONTINUE or STATUS_USAGE. `id` is one of OPTION_SPECS_REPORT. */
 int report_files_accept(struct report_files *files, const struct command_syntax *syntax, int id,
                         const char *argument);
 
-/* Open the files for writing; they keep their old contents until the report is written. STATUS_DONE,
- * or another status after reporting. */
+/* Open the files for writing; they keep their old contents until the report is written.
+ * STATUS_DONE, or another status after reporting. */
 int report_files_open(struct report_files *files);
 
 /* Write everything that was requested. Returns the worst status, after reporting. */

@@ -1,4 +1,4 @@
-/* Random reads: how many a second, and how long they take, by block size, threads and depth. */
+/* Random reads: rate and latency by block size, threads and depth. */
 #include "base/exit_status.h"
 #include "report/report_text.h"
 #include "seek/seek.h"
@@ -20,12 +20,12 @@ static const struct report_column columns[] = {
     {"reads_per_system_call", "", REPORT_MORE, 1, "reads/call"},
 };
 
-/* The share of the best rate of a curve that its knee has. */
+/* A curve's knee has this share of its best rate. */
 static const double knee_share = 0.9;
 
 struct combinations {
     const struct seek *seek;
-    struct seek_point *points; /* NULL: they are only counted */
+    struct seek_point *points; /* NULL: only count them */
     size_t count;
 };
 
@@ -40,13 +40,13 @@ static void add(struct combinations *all, enum disk_backend backend, uint64_t bl
     all->count++;
 }
 
-/* With nothing said: a curve for each block size, threads over threads at 4 KiB, and pread. */
+/* Without options: a curve per block size; 4 KiB with more threads; and pread. */
 static void add_default(struct combinations *all)
 {
     static const uint64_t blocks[] = {512, 4096, 16384, 65536};
     for (size_t i = 0; i < REPORT_COUNT(blocks); i++) {
-        if (!seek_block_fits(all->seek, blocks[i], false))
-            continue; /* nobody asked for it by name */
+        if (!seek_block_fits(all->seek, blocks[i], true))
+            continue;
         for (uint64_t depth = 1; depth <= 1024; depth *= 2)
             add(all, DISK_URING, blocks[i], 1, depth);
     }
@@ -57,8 +57,8 @@ static void add_default(struct combinations *all)
         add(all, DISK_PREAD, 4096, threads, 1);
 }
 
-/* Otherwise all combinations. pread has no depth: it takes part once. */
-static void add_combinations(struct combinations *all, bool say)
+/* With options: all combinations. pread has no depth and is added once. */
+static void add_combinations(struct combinations *all, bool quiet)
 {
     const struct seek_options *options = all->seek->options;
     static const struct number_list one = {{1}, 1}, page = {{4096}, 1},
@@ -73,7 +73,7 @@ static void add_combinations(struct combinations *all, bool say)
         if (!(backends & 1U << backend))
             continue;
         for (size_t b = 0; b < blocks->count; b++) {
-            if (!seek_block_fits(all->seek, blocks->numbers[b], say))
+            if (!seek_block_fits(all->seek, blocks->numbers[b], quiet))
                 continue;
             for (size_t t = 0; t < threads->count; t++)
                 for (size_t d = 0; d < (backend == DISK_PREAD ? 1 : depth->count); d++)
@@ -83,7 +83,7 @@ static void add_combinations(struct combinations *all, bool say)
     }
 }
 
-static size_t combine(const struct seek *seek, struct seek_point *points, bool say)
+static size_t combine(const struct seek *seek, struct seek_point *points, bool quiet)
 {
     const struct seek_options *options = seek->options;
     struct combinations all = {seek, points, 0};
@@ -91,13 +91,13 @@ static size_t combine(const struct seek *seek, struct seek_point *points, bool s
         options->backends == 0)
         add_default(&all);
     else
-        add_combinations(&all, say);
+        add_combinations(&all, quiet);
     return all.count;
 }
 
 size_t seek_depth_rows(const struct seek *seek)
 {
-    return combine(seek, NULL, false);
+    return combine(seek, NULL, true);
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -124,7 +124,7 @@ static void finish(const struct seek_point *point)
                    (double)total->reads / (double)total->system_calls);
 }
 
-/* Whether two points lie on one curve: by depth, or of pread by threads. */
+/* Whether two points are on the same curve: over depth, or with pread over threads. */
 static bool same_curve(const struct seek_point *a, const struct seek_point *b)
 {
     return a->load.backend == b->load.backend && a->load.pattern.block == b->load.pattern.block &&
@@ -141,8 +141,8 @@ static uint64_t in_flight(const struct seek_point *point)
     return (uint64_t)point->load.depth * point->load.threads;
 }
 
-/* The point of the curve with the fewest reads in flight that has 90 % of its best rate; NULL if
- * the curve has less than three points. */
+/* The point with the fewest reads in flight that reaches 90 % of the curve's best rate; NULL if the
+ * curve has fewer than three points. */
 static struct seek_point *knee_of(struct seek_point *points, size_t count,
                                   const struct seek_point *curve)
 {
@@ -189,7 +189,7 @@ static void plot_curve(struct plot *rates, struct plot *latencies, struct seek_p
     }
     const struct seek_point *knee = knee_of(points, count, curve);
     if (knee != NULL) {
-        const char *title = "knee (90 % of the best)";
+        const char *title = "knee (90 % of the best rate)";
         plot_mark(rates, title, (double)in_flight(knee), rate_of(knee));
         plot_mark(latencies, title, (double)in_flight(knee), report_get(knee->row, "latency_p50"));
     }
@@ -199,10 +199,10 @@ static void plot_rest(struct seek *seek, const struct seek_point *points, size_t
                       uint32_t block)
 {
     struct plot *cells =
-        plot_add(seek->plots, "threads", "Random reads a second by depth and threads (io_uring)");
+        plot_add(seek->plots, "threads", "Random reads/s by depth and threads (io_uring)");
     struct plot *shares =
         plot_add(seek->plots, "latency-cdf", "Latency of random reads (io_uring, 1 thread)");
-    plot_axis(cells, PLOT_X, "depth: reads in flight of each thread", PLOT_LOG2);
+    plot_axis(cells, PLOT_X, "depth: reads in flight per thread", PLOT_LOG2);
     plot_axis(cells, PLOT_Y, "threads", PLOT_LOG2);
     plot_axis(shares, PLOT_X, "latency (us)", PLOT_LOG10);
     plot_axis(shares, PLOT_Y, "share of reads (%)", PLOT_LINEAR);
@@ -211,7 +211,7 @@ static void plot_rest(struct seek *seek, const struct seek_point *points, size_t
         char name[40];
         if (points[i].row == NULL || load->backend != DISK_URING || load->pattern.block != block)
             continue;
-        plot_cell(cells, "reads a second", load->depth, load->threads, rate_of(&points[i]));
+        plot_cell(cells, "reads/s", load->depth, load->threads, rate_of(&points[i]));
         snprintf(name, sizeof name, "depth %u", load->depth);
         const bool fourth = load->depth == 1 || load->depth == 4 || load->depth == 16 ||
                             load->depth == 64 || load->depth == 256 || load->depth == 1024;
@@ -222,12 +222,11 @@ static void plot_rest(struct seek *seek, const struct seek_point *points, size_t
 
 static void make_plots(struct seek *seek, struct seek_point *points, size_t count)
 {
-    struct plot *rates =
-        plot_add(seek->plots, "depth-rate", "Random reads a second against reads in flight");
+    struct plot *rates = plot_add(seek->plots, "depth-rate", "Random reads/s by reads in flight");
     struct plot *latencies =
-        plot_add(seek->plots, "depth-latency", "Latency of random reads against reads in flight");
+        plot_add(seek->plots, "depth-latency", "Latency of random reads by reads in flight");
     plot_axis(rates, PLOT_X, "reads in flight, all threads together", PLOT_LOG2);
-    plot_axis(rates, PLOT_Y, "reads a second", PLOT_LINEAR);
+    plot_axis(rates, PLOT_Y, "reads/s", PLOT_LINEAR);
     plot_axis(latencies, PLOT_X, "reads in flight, all threads together", PLOT_LOG2);
     plot_axis(latencies, PLOT_Y, "median latency (us)", PLOT_LOG10);
     uint32_t block = count ? points[0].load.pattern.block : 0;
@@ -251,11 +250,11 @@ int seek_depth(struct seek *seek)
                                     REPORT_COUNT(columns), "reads_per_second"),
         .begin = begin,
         .sample = disk_rate};
-    const size_t count = combine(seek, NULL, true);
+    const size_t count = combine(seek, NULL, false);
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)
-        return seek_failed(seek, "memory for results", -ENOMEM);
-    combine(seek, points, false);
+        return seek_failed(seek, "allocating results", -ENOMEM);
+    combine(seek, points, true);
     const int status = seek_measure(seek, &method, points, count);
     for (size_t i = 0; i < count; i++)
         finish(&points[i]);

@@ -1,5 +1,5 @@
-/* How long a read takes by its distance from the one before: what moving the heads of a disk costs,
- * and where caches and read-ahead of other devices end. */
+/* Latency of a read by its distance from the previous one: shows the cost of moving a disk's heads,
+ * and the reach of caches and read-ahead of other devices. */
 #include "base/exit_status.h"
 #include "seek/seek.h"
 
@@ -13,8 +13,8 @@ static const struct report_column columns[] = {
     REPORT_LATENCY_COLUMNS,
 };
 
-/* Farther than this, half of what is read, few places are left to begin. */
-static uint64_t farthest(const struct seek *seek)
+/* For larger distances than half of the area, few places are left for the first read. */
+static uint64_t max_distance(const struct seek *seek)
 {
     return seek->area.length / 2;
 }
@@ -29,7 +29,7 @@ static uint64_t block_of(const struct seek *seek)
 size_t seek_distance_rows(const struct seek *seek)
 {
     size_t rows = 0;
-    for (uint64_t distance = block_of(seek); distance <= farthest(seek); distance *= 2)
+    for (uint64_t distance = block_of(seek); distance <= max_distance(seek); distance *= 2)
         rows += 2;
     return rows;
 }
@@ -50,8 +50,8 @@ static void begin(struct seek_point *point)
 
 static void make_plot(struct seek *seek, const struct seek_point *points, size_t count)
 {
-    struct plot *plot =
-        plot_add(seek->plots, "distance", "Latency of a read by its distance from the one before");
+    struct plot *plot = plot_add(seek->plots, "distance",
+                                 "Latency of a read by its distance from the previous one");
     plot_axis(plot, PLOT_X, "distance", PLOT_BYTES);
     plot_axis(plot, PLOT_Y, "latency (us)", PLOT_LINEAR);
     struct plot_line *lines[2][2] = {
@@ -72,17 +72,17 @@ int seek_distance(struct seek *seek)
 {
     const struct seek_method method = {
         .phase = "reads at distances",
-        .series = report_series_add(
-            seek->report, "distance",
-            "One read after another, by distance from the start of the one before", columns,
-            REPORT_COUNT(columns), "latency_avg"),
+        .series = report_series_add(seek->report, "distance",
+                                    "Single reads by distance from the start of the previous one",
+                                    columns, REPORT_COUNT(columns), "latency_avg"),
         .begin = begin,
         .sample = average_us};
     const size_t count = seek_distance_rows(seek);
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)
-        return seek_failed(seek, "memory for results", -ENOMEM);
-    for (size_t i = 0; i < count; i++) { /* both ways beside each other: devices change */
+        return seek_failed(seek, "allocating results", -ENOMEM);
+    /* Both directions of a distance follow each other, since devices change their speed. */
+    for (size_t i = 0; i < count; i++) {
         const int64_t distance = (int64_t)(block_of(seek) << i / 2);
         points[i].load = seek_load(seek, DISK_PREAD, block_of(seek), 1, 1);
         points[i].load.pattern.order = DISK_DISTANCE;

@@ -1,4 +1,4 @@
-/* Points that are measured in turns. */
+/* Measures points in alternating repetitions. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"
@@ -26,14 +26,14 @@ struct disk_load seek_load(const struct seek *seek, enum disk_backend backend, u
         .pattern = {.order = DISK_RANDOM, .area = seek->area, .block = (uint32_t)block}};
 }
 
-bool seek_block_fits(const struct seek *seek, uint64_t block, bool say)
+bool seek_block_fits(const struct seek *seek, uint64_t block, bool quiet)
 {
     const bool large = block > seek->area.length;
     if (block % seek->target.sector == 0 && !large)
         return true;
-    if (say)
-        message("blocks of %" PRIu64 " bytes are left out: %s", block,
-                large ? "what is read is smaller" : "the device reads whole sectors");
+    if (!quiet)
+        message("blocks of %" PRIu64 " bytes are skipped: %s", block,
+                large ? "larger than the working set" : "not a multiple of the sector size");
     return false;
 }
 
@@ -54,14 +54,14 @@ int seek_cold_begin(struct seek *seek, struct cold *cold)
     if (code == 0 && options->drop_all)
         code = cold_drop_all();
     if (code < 0)
-        return seek_failed(seek, "dropping its pages", code);
+        return seek_failed(seek, "dropping its pages from the page cache", code);
     cold_begin(cold, seek->target.fd, seek->target.size, false);
     return STATUS_DONE;
 }
 
 void seek_cold_end(struct seek *seek, const struct cold *cold, uint64_t bytes)
 {
-    char text[sizeof seek->doubt];
+    char text[sizeof seek->not_proved_text];
     seek->bytes += bytes;
     if (!seek->options->cold)
         return;
@@ -70,7 +70,7 @@ void seek_cold_end(struct seek *seek, const struct cold *cold, uint64_t bytes)
         return;
     }
     if (seek->not_proved++ == 0)
-        memcpy(seek->doubt, text, sizeof text);
+        memcpy(seek->not_proved_text, text, sizeof text);
 }
 
 /* ---------------------------------------------------------------- points */
@@ -87,7 +87,7 @@ static void add_result(struct disk_result *total, const struct disk_result *one)
     memcpy(total->ring, one->ring, sizeof total->ring);
 }
 
-/* A repetition that a signal cut short says little unless most of it was there. */
+/* A repetition interrupted by a signal is used only if at least half of it was measured. */
 static bool is_whole(const struct seek_point *point, const struct disk_result *result)
 {
     const struct disk_load *load = &point->load;
@@ -106,7 +106,7 @@ static int measure_once(struct seek *seek, const struct seek_method *method,
     load->seed = options->seed * 1000003 + repetition * 65537;
     load->warm_up = options->warm_up;
     load->seconds = options->seconds / (double)options->repeat;
-    if (options->count > 0) /* rounded up, so that it is not 0 */
+    if (options->count > 0) /* rounded up: 0 would mean no limit */
         load->count = (options->count + options->repeat - 1) / options->repeat;
     int status = seek_cold_begin(seek, &cold);
     if (status != STATUS_DONE)

@@ -74,16 +74,16 @@ int option_number_list(const struct command_syntax *syntax, const char *option,
 }
 
 int option_seconds(const struct command_syntax *syntax, const char *option, const char *argument,
-                   double least, double *ret_seconds)
+                   double min, double *ret_seconds)
 {
-    const double most = 86400;
+    const double max = 86400;
     char *end = NULL;
     double seconds = -1;
     if (strspn(argument, "0123456789.") == strlen(argument) && *argument)
         seconds = strtod(argument, &end);
-    if (end == NULL || *end != '\0' || seconds < least || seconds > most)
+    if (end == NULL || *end != '\0' || seconds < min || seconds > max)
         return usage_error(syntax->name, "--%s: expected seconds from %g to %g, got %s", option,
-                           least, most, excerpt_of(argument, strlen(argument)).text);
+                           min, max, excerpt_of(argument, strlen(argument)).text);
     *ret_seconds = seconds;
     return OPTIONS_CONTINUE;
 }

@@ -1,6 +1,6 @@
 /*
- * Lists of numbers as options: items separated by commas, each a number or FROM..TO, which stands
- * for FROM and what comes of doubling it, up to TO.
+ * Options that are lists of numbers, separated by commas. FROM..TO stands for FROM and its doubles
+ * up to TO.
  */
 #ifndef NUMBER_LIST_H
 #define NUMBER_LIST_H
@@ -14,14 +14,14 @@ struct number_list {
     size_t count; /* 0: not given */
 };
 
-/* As option_number and option_size: OPTIONS_CONTINUE, or STATUS_USAGE after saying what was
- * expected. Numbers from `least` to `most`; with `sizes`, K, M, G and T may follow. */
+/* OPTIONS_CONTINUE, or STATUS_USAGE after reporting. Numbers from bounds[0] to bounds[1]; with
+ * `sizes`, suffixes K, M, G and T are allowed. */
 int option_number_list(const struct command_syntax *syntax, const char *option,
                        const char *argument, const uint64_t bounds[2], bool sizes,
                        struct number_list *ret_list);
 
-/* A number of seconds, with decimals, from `least` to a day. */
+/* A number of seconds, with decimals, from `min` to a day. */
 int option_seconds(const struct command_syntax *syntax, const char *option, const char *argument,
-                   double least, double *ret_seconds);
+                   double min, double *ret_seconds);
 
 #endif

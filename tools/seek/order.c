@@ -1,4 +1,4 @@
-/* Sequential reads against random ones. */
+/* Sequential and random reads. */
 #include "base/exit_status.h"
 #include "report/report_text.h"
 #include "seek/seek.h"
@@ -13,7 +13,7 @@ static const struct report_column columns[] = {
     {"backend", "", REPORT_PARAMETER, 0, "backend"},
     {"depth", "", REPORT_PARAMETER, 0, "depth"},
     {"megabytes_per_second", "MB/s", REPORT_MORE, 1, "MB/s"},
-    {"over_random", "x", REPORT_NEUTRAL, 2, "over random"},
+    {"over_random", "x", REPORT_NEUTRAL, 2, "vs random"},
     {"reads_per_second", "1/s", REPORT_MORE, 0, "reads/s"},
     REPORT_LATENCY_COLUMNS,
 };
@@ -23,7 +23,7 @@ static const enum disk_order orders[] = {DISK_RANDOM, DISK_SEQUENTIAL, DISK_BACK
 static const uint64_t blocks[] = {4096, 65536, 1048576};
 static const uint64_t depths[] = {1, 32};
 
-/* The three orders of a block and a depth stand together, random first. */
+/* The three orders of each block size and depth are consecutive points, random first. */
 enum { ORDERS = 3, POINTS_MAX = 3 * 3 * 2 };
 
 static size_t make_points(const struct seek *seek, struct seek_point *points)
@@ -70,7 +70,7 @@ static void begin(struct seek_point *point)
 static void finish(struct seek *seek, const struct seek_point *points, size_t count)
 {
     struct plot *plot =
-        plot_add(seek->plots, "order", "Reads in order and at random: MB/s by order, block, depth");
+        plot_add(seek->plots, "order", "Sequential and random reads: MB/s by block and depth");
     plot_axis(plot, PLOT_X, "MB/s", PLOT_LOG10);
     for (size_t i = 0; i < count; i++) {
         const struct seek_point *point = &points[i], *random = &points[i / ORDERS * ORDERS];
@@ -91,14 +91,14 @@ static void finish(struct seek *seek, const struct seek_point *points, size_t co
 int seek_order(struct seek *seek)
 {
     const struct seek_method method = {
-        .phase = "reads in order",
-        .series = report_series_add(seek->report, "order", "Reads in order and at random", columns,
+        .phase = "sequential reads",
+        .series = report_series_add(seek->report, "order", "Sequential and random reads", columns,
                                     REPORT_COUNT(columns), "megabytes_per_second"),
         .begin = begin,
         .sample = megabytes};
     struct seek_point *points = calloc(POINTS_MAX, sizeof *points);
     if (points == NULL)
-        return seek_failed(seek, "memory for results", -ENOMEM);
+        return seek_failed(seek, "allocating results", -ENOMEM);
     const size_t count = make_points(seek, points);
     const int status = seek_measure(seek, &method, points, count);
     finish(seek, points, count);

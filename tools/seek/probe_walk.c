@@ -13,14 +13,14 @@ static uint64_t index_size(const struct disk_area *area)
 }
 
 bool probe_walk_init(struct probe_walk *walk, enum probe_way way, struct disk_area area,
-                     uint32_t sector, size_t most)
+                     uint32_t sector, size_t max_keys)
 {
     *walk = (struct probe_walk){.way = way, .area = area, .sector = sector};
     walk->entries = index_size(&area) / PROBE_ENTRY;
-    walk->keys = malloc(most * sizeof *walk->keys);
-    walk->offsets = malloc(most * sizeof *walk->offsets);
-    walk->chunks = malloc(most * sizeof *walk->chunks);
-    walk->next_chunks = malloc(most * sizeof *walk->next_chunks);
+    walk->keys = malloc(max_keys * sizeof *walk->keys);
+    walk->offsets = malloc(max_keys * sizeof *walk->offsets);
+    walk->chunks = malloc(max_keys * sizeof *walk->chunks);
+    walk->next_chunks = malloc(max_keys * sizeof *walk->next_chunks);
     if (walk->keys && walk->offsets && walk->chunks && walk->next_chunks)
         return true;
     probe_walk_free(walk);
@@ -42,13 +42,13 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Entries in what one probe reads. */
+/* The number of entries that one probe reads. */
 static uint64_t unit(const struct probe_walk *walk)
 {
     return walk->way == PROBE_ENTRIES ? 1 : PROBE_PAGE / PROBE_ENTRY;
 }
 
-/* With fences every key's page is known: a chunk of one page for each. */
+/* Fences tell every key's page: chunks of one page. */
 static void begin_with_fences(struct probe_walk *walk)
 {
     const uint64_t per_page = unit(walk);
@@ -78,7 +78,7 @@ void probe_walk_begin(struct probe_walk *walk, size_t count, uint64_t seed)
             (struct probe_chunk){0, count, 0, walk->entries / unit(walk)};
 }
 
-/* The first key of the chunk that is not below `entry`. */
+/* The first key of the chunk that is at least `entry`. */
 static size_t lower_bound(const struct probe_walk *walk, const struct probe_chunk *chunk,
                           uint64_t entry)
 {
@@ -99,8 +99,8 @@ static void add_chunk(struct probe_walk *walk, size_t *count, struct probe_chunk
         walk->next_chunks[(*count)++] = chunk;
 }
 
-/* Probe the middle of every chunk: keys in what was read are found, others are left or right of it.
- * A chunk's keys are shared out, so there are never more chunks than keys. */
+/* Probe the middle of every chunk: keys in the unit read are found, the others remain in the chunks
+ * left and right of it. Chunks have at least one key each, so there are never more than keys. */
 static void probe_chunks(struct probe_walk *walk)
 {
     const uint64_t entries = unit(walk);
@@ -128,7 +128,7 @@ static void probe_chunks(struct probe_walk *walk)
     walk->chunk_count = count;
 }
 
-/* A record for each key, in the order of the file, each key's where it always is. */
+/* The record of each key, sorted by offset. A key's record is always at the same offset. */
 static void list_records(struct probe_walk *walk)
 {
     const uint64_t start = walk->area.start + index_size(&walk->area);

@@ -1,13 +1,12 @@
 /*
- * Which reads a batch of lookups makes, by the way that the index is searched. What is read does
- * not matter here: the keys asked for are numbers of entries, so the walk knows how each probe
- * would come out. One level of the search after another, as lists of offsets; the last list is of
- * records.
+ * Simulates the reads of a batch of lookups for one way of searching the index. The contents of the
+ * area do not matter: a key is the number of its entry, so the outcome of each probe is known. Each
+ * level of the search is a list of offsets; the last list is the records.
  *
- *     area   | index: entries of 16 bytes, sorted | records                              |
- *            | 1/8 of it                          | the rest; every entry points anywhere |
+ *     area   | index: sorted entries of 16 bytes | records                                   |
+ *            | the first 1/8                     | the rest; entries point to random records |
  *
- * That is a store of keys of 8 bytes with records of some 112 bytes.
+ * This resembles a store with 8-byte keys and records of about 112 bytes.
  */
 #ifndef PROBE_WALK_H
 #define PROBE_WALK_H
@@ -19,44 +18,44 @@
 #include <stdint.h>
 
 enum probe_way {
-    PROBE_ENTRIES, /* binary search, each probe reading one entry: the original's way */
-    PROBE_PAGES,   /* the same with pages of 4096 bytes, which decide about 256 entries */
-    PROBE_FENCES,  /* the first key of each page is in memory: one page */
-    PROBE_MEMORY   /* all of the index is: no probe */
+    PROBE_ENTRIES, /* binary search, each probe reads one entry, as the Rust crate does */
+    PROBE_PAGES,   /* binary search, each probe reads a page of 256 entries */
+    PROBE_FENCES,  /* the first key of each page is in memory: one probe */
+    PROBE_MEMORY   /* the whole index is in memory: no probe */
 };
 enum { PROBE_WAYS = 4, PROBE_ENTRY = 16, PROBE_PAGE = 4096, PROBE_RECORD = 112 };
 
 struct probe_walk {
     enum probe_way way;
     struct disk_area area;
-    uint32_t sector;     /* reads are widened to whole sectors; 1: none are */
+    uint32_t sector;     /* reads are rounded to whole sectors */
     uint64_t entries;    /* of the index */
-    uint64_t *keys;      /* numbers of entries, sorted; repeats are possible */
+    uint64_t *keys;      /* numbers of entries, sorted, maybe with duplicates */
     size_t count;        /* of keys */
-    struct probe_chunk { /* keys that lie in a part of the index nothing is known about */
+    struct probe_chunk { /* keys whose entries are somewhere in [low, high) */
         size_t first_key, keys;
-        uint64_t low, high; /* units (entries or pages), from low to before high */
+        uint64_t low, high; /* in units: entries or pages */
     } * chunks, *next_chunks;
     size_t chunk_count;
     bool records_done;
-    uint64_t state; /* of random numbers */
+    uint64_t state; /* of the random numbers */
     uint64_t *offsets;
     size_t offset_count;
     uint32_t length; /* of each read of the list */
 };
 
-/* Memory for batches of up to `most` keys. False: there is none. */
+/* Allocate memory for batches of up to `max_keys`. False: out of memory. */
 bool probe_walk_init(struct probe_walk *walk, enum probe_way way, struct disk_area area,
-                     uint32_t sector, size_t most);
+                     uint32_t sector, size_t max_keys);
 void probe_walk_free(struct probe_walk *walk);
 
-/* A batch of random keys, the same for the same seed. */
+/* Start a batch of `count` random keys, determined by the seed. */
 void probe_walk_begin(struct probe_walk *walk, size_t count, uint64_t seed);
 
-/* Sets the list of the next level: offsets, offset_count, length. False: the lookups are done. */
+/* Set offsets, offset_count and length to the reads of the next level. False: the batch is done. */
 bool probe_walk_level(struct probe_walk *walk);
 
-/* The bytes that a read takes. */
+/* `bytes`, rounded up to whole sectors. */
 uint32_t probe_read_size(uint32_t bytes, uint32_t sector);
 
 #endif

@@ -1,4 +1,4 @@
-/* What each idea about searching an index buys on this device: see probe_walk.h. */
+/* Lookups per second by the way the index is searched: probe_walk.h. */
 #include "base/exit_status.h"
 #include "base/numbers.h"
 #include "base/signals.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 static const struct report_column columns[] = {
-    {"way", "", REPORT_PARAMETER, 0, "index searched by"},
+    {"way", "", REPORT_PARAMETER, 0, "index search"},
     {"batch", "", REPORT_PARAMETER, 0, "batch"},
     {"depth", "", REPORT_PARAMETER, 0, "depth"},
     {"backend", "", REPORT_PARAMETER, 0, "backend"},
@@ -25,10 +25,10 @@ static const char *const way_names[PROBE_WAYS] = {"entries", "pages", "fences", 
 static const char *const way_titles[PROBE_WAYS] = {"probes of entries", "probes of pages",
                                                    "fences in memory", "index in memory"};
 
-/* A way, one key at a time or in batches. */
+/* One way of searching, with single keys or batches. */
 struct probe_point {
     struct probe_walk walk;
-    struct disk_lister lister;
+    struct disk_list_reader reader;
     uint64_t batch, lookups, bytes;
     double seconds;
     struct report_row *row;
@@ -51,15 +51,15 @@ static enum disk_backend backend_of(const struct seek *seek, const struct probe_
 static int open_point(struct seek *seek, struct probe_point *point, enum probe_way way)
 {
     const uint32_t block = probe_read_size(PROBE_PAGE, seek->target.sector);
-    const char *what = "memory for a batch";
+    const char *what = "allocating a batch";
     int code =
         probe_walk_init(&point->walk, way, seek->area, seek->target.sector, (size_t)point->batch)
             ? 0
             : -ENOMEM;
     point->open = code == 0;
     if (code == 0)
-        code = disk_lister_open(&point->lister, seek->target.fd, backend_of(seek, point),
-                                point->depth, block, &what);
+        code = disk_list_reader_open(&point->reader, seek->target.fd, backend_of(seek, point),
+                                     point->depth, block, &what);
     return code < 0 ? seek_failed(seek, what, code) : STATUS_DONE;
 }
 
@@ -67,7 +67,7 @@ static void close_point(struct probe_point *point)
 {
     if (!point->open)
         return;
-    disk_lister_close(&point->lister);
+    disk_list_reader_close(&point->reader);
     probe_walk_free(&point->walk);
 }
 
@@ -77,7 +77,7 @@ static int look_up_batch(struct probe_point *point, uint64_t seed)
     probe_walk_begin(walk, (size_t)point->batch, seed);
     while (probe_walk_level(walk)) {
         const int code =
-            disk_lister_read(&point->lister, walk->offsets, walk->offset_count, walk->length);
+            disk_list_reader_read(&point->reader, walk->offsets, walk->offset_count, walk->length);
         if (code < 0)
             return code;
         point->bytes += (uint64_t)walk->offset_count * walk->length;
@@ -86,9 +86,9 @@ static int look_up_batch(struct probe_point *point, uint64_t seed)
     return 0;
 }
 
-static void show(struct seek *seek, const struct probe_point *point, double gone)
+static void show(struct seek *seek, const struct probe_point *point, double elapsed)
 {
-    const double done = seek->watch.done + gone;
+    const double done = seek->watch.done + elapsed;
     progress_update(
         seek->progress,
         &(struct progress_point){
@@ -99,14 +99,14 @@ static void show(struct seek *seek, const struct probe_point *point, double gone
             .total = (uint64_t)(seek->watch.total * 1e3)});
 }
 
-/* Batch after batch for the repetition's share of the time. A batch that a signal cut short does
- * not count. */
+/* Look up batches for the repetition's share of the time. A batch interrupted by a signal is not
+ * counted. */
 static int look_up(struct seek *seek, struct probe_point *point, uint64_t repetition,
                    double *ret_rate)
 {
     const struct seek_options *options = seek->options;
-    const double most = options->seconds / (double)options->repeat;
-    const uint64_t reads_from = point->lister.reads, lookups_from = point->lookups;
+    const double limit = options->seconds / (double)options->repeat;
+    const uint64_t reads_from = point->reader.reads, lookups_from = point->lookups;
     const double start = seconds_now();
     uint64_t seed = options->seed * 1000003 + repetition * 65537;
     double now, ended = start;
@@ -116,11 +116,11 @@ static int look_up(struct seek *seek, struct probe_point *point, uint64_t repeti
         now = seconds_now();
         ended = code == 0 ? now : ended;
         show(seek, point, now - start);
-    } while (code == 0 && !signals_caught() && (most <= 0 || now - start < most) &&
+    } while (code == 0 && !signals_caught() && (limit <= 0 || now - start < limit) &&
              (options->count == 0 ||
-              (point->lister.reads - reads_from) * options->repeat < options->count));
+              (point->reader.reads - reads_from) * options->repeat < options->count));
     point->seconds += ended - start;
-    seek->watch.done += most;
+    seek->watch.done += limit;
     if (ended > start)
         *ret_rate = (double)(point->lookups - lookups_from) / (ended - start);
     return code;
@@ -142,7 +142,7 @@ static int measure_once(struct seek *seek, struct report_series *series, struct 
     const uint64_t bytes = point->bytes;
     struct cold cold;
     double rate = 0;
-    /* On a slow device a single batch can take longer than all repetitions should. */
+    /* On a slow device a single batch can take longer than the time for all repetitions. */
     if (repetition > 0 && seek->options->seconds > 0 && point->seconds > seek->options->seconds)
         return STATUS_DONE;
     int status = seek_cold_begin(seek, &cold);
@@ -157,14 +157,14 @@ static int measure_once(struct seek *seek, struct report_series *series, struct 
     }
     if (code == -EINTR || signals_caught())
         return STATUS_INTERRUPTED;
-    return code < 0 ? seek_failed(seek, "a read", code) : STATUS_DONE;
+    return code < 0 ? seek_failed(seek, "reading", code) : STATUS_DONE;
 }
 
 static void finish(struct seek *seek, const struct probe_point *points)
 {
     struct plot *plot =
-        plot_add(seek->plots, "probes", "Lookups a second by how the index is searched");
-    plot_axis(plot, PLOT_X, "lookups a second", PLOT_LOG10);
+        plot_add(seek->plots, "probes", "Lookups/s by the way the index is searched");
+    plot_axis(plot, PLOT_X, "lookups/s", PLOT_LOG10);
     for (size_t i = 0; i < POINTS; i++) {
         const struct probe_point *point = &points[i];
         char name[80];
@@ -172,7 +172,7 @@ static void finish(struct seek *seek, const struct probe_point *points)
             continue;
         report_set_median(point->row);
         const double rate = report_get(point->row, "lookups_per_second");
-        const double reads = (double)point->lister.reads / (double)point->lookups;
+        const double reads = (double)point->reader.reads / (double)point->lookups;
         report_set(point->row, "reads_per_lookup", reads);
         report_set(point->row, "bytes_per_lookup", (double)point->bytes / (double)point->lookups);
         report_set(point->row, "reads_per_second", rate * reads);
@@ -182,7 +182,7 @@ static void finish(struct seek *seek, const struct probe_point *points)
             snprintf(name, sizeof name, "%s, batches of %" PRIu64, way_titles[point->walk.way],
                      point->batch);
         else
-            snprintf(name, sizeof name, "%s, key by key", way_titles[point->walk.way]);
+            snprintf(name, sizeof name, "%s, single keys", way_titles[point->walk.way]);
         plot_bar(plot, name, rate);
     }
 }
@@ -191,7 +191,7 @@ int seek_probes(struct seek *seek)
 {
     struct report_series *series = report_series_add(
         seek->report, "probes",
-        "Lookups in an index of 16-byte entries, and a record for each: what each idea buys",
+        "Lookups (a search in 16-byte entries, and a record) by the way the index is searched",
         columns, REPORT_COUNT(columns), "lookups_per_second");
     struct probe_point points[POINTS] = {0};
     int status = STATUS_DONE;

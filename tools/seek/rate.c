@@ -1,4 +1,4 @@
-/* Open loop: random reads that come at a given rate, whether earlier ones have ended or not. */
+/* Open loop: random reads started at a fixed rate, whether earlier ones have completed or not. */
 #include "base/exit_status.h"
 #include "seek/seek.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static const struct report_column columns[] = {
-    {"rate", "1/s", REPORT_PARAMETER, 0, "asked"},
+    {"rate", "1/s", REPORT_PARAMETER, 0, "target"},
     {"backend", "", REPORT_PARAMETER, 0, "backend"},
     {"block", "bytes", REPORT_PARAMETER, REPORT_BYTES, "block"},
     {"threads", "", REPORT_PARAMETER, 0, "threads"},
@@ -40,8 +40,8 @@ static void begin(struct seek_point *point)
 
 static void finish(struct seek *seek, const struct seek_point *points, size_t count)
 {
-    struct plot *plot = plot_add(seek->plots, "rate-cdf",
-                                 "Latency from the intended start of reads, by reads a second");
+    struct plot *plot =
+        plot_add(seek->plots, "rate-cdf", "Latency from the scheduled start of reads, by reads/s");
     plot_axis(plot, PLOT_X, "latency (us)", PLOT_LOG10);
     plot_axis(plot, PLOT_Y, "share of reads (%)", PLOT_LINEAR);
     for (size_t i = 0; i < count; i++) {
@@ -54,7 +54,7 @@ static void finish(struct seek *seek, const struct seek_point *points, size_t co
         report_set(point->row, "service_p50", report_percentile(&total->service, 0.5) * 1e-3);
         report_set(point->row, "service_p99", report_percentile(&total->service, 0.99) * 1e-3);
         if (disk_rate(total) < 0.97 * point->load.rate)
-            report_note(point->row, "the device can't keep up");
+            report_note(point->row, "the device cannot keep up");
         snprintf(name, sizeof name, "%.0f", point->load.rate);
         plot_cdf(plot, name, &total->latency);
     }
@@ -65,10 +65,10 @@ int seek_rate(struct seek *seek)
     const struct seek_options *options = seek->options;
     const struct seek_method method = {
         .phase = "reads at a rate",
-        .series = report_series_add(
-            seek->report, "rate",
-            "Random reads at a rate: latency from when each was to start; service from when it did",
-            columns, REPORT_COUNT(columns), "latency_avg"),
+        .series = report_series_add(seek->report, "rate",
+                                    "Random reads at a fixed rate: latency from the scheduled "
+                                    "start, service from the actual",
+                                    columns, REPORT_COUNT(columns), "latency_avg"),
         .begin = begin,
         .sample = average_us};
     const size_t count = options->rates.count;
@@ -76,11 +76,11 @@ int seek_rate(struct seek *seek)
     const uint64_t threads = options->threads.count ? options->threads.numbers[0] : 1;
     const uint64_t block = options->blocks.count ? options->blocks.numbers[0] : 4096;
     const bool pread = !seek->uring || options->backends == 1U << DISK_PREAD;
-    if (!seek_block_fits(seek, block, true))
+    if (!seek_block_fits(seek, block, false))
         return STATUS_DONE;
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)
-        return seek_failed(seek, "memory for results", -ENOMEM);
+        return seek_failed(seek, "allocating results", -ENOMEM);
     for (size_t i = 0; i < count; i++) {
         points[i].load = seek_load(seek, pread ? DISK_PREAD : DISK_URING, block, depth, threads);
         points[i].load.rate = (double)options->rates.numbers[i];

@@ -20,20 +20,20 @@ static int failed(const struct test_file *file, const char *what, int code)
 {
     struct statvfs st;
     if ((code == ENOSPC || code == EDQUOT) && statvfs(file->directory, &st) == 0)
-        message("%s: no room for a test file of %s, %s are free (--file-size): %s", file->directory,
-                report_bytes_text((double)file->size).text,
+        message("%s: no space for a test file of %s, %s available (--file-size): %s",
+                file->directory, report_bytes_text((double)file->size).text,
                 report_bytes_text((double)st.f_bavail * (double)st.f_frsize).text, strerror(code));
     else
         message("%s: %s: %s", file->directory, what, strerror(code));
     return STATUS_IO;
 }
 
-/* Open it for writing. Returns a descriptor, or -1 after reporting. */
+/* Opens the new file for writing. Returns a descriptor, or -1 after reporting. */
 static int create(struct test_file *file)
 {
     int length = snprintf(file->path, sizeof file->path, "%s/indexkv-seek.data", file->directory);
     if (length < 0 || (size_t)length >= sizeof file->path) {
-        failed(file, "making a test file", ENAMETOOLONG);
+        failed(file, "creating a test file", ENAMETOOLONG);
         return -1;
     }
     int fd = -1;
@@ -42,15 +42,14 @@ static int create(struct test_file *file)
     if (fd >= 0)
         return fd;
     if (!file->keep && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
-        failed(file, "making a test file", errno);
+        failed(file, "creating a test file", errno);
         return -1;
     }
     fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
-        message("%s: there is one already: give it instead of the directory, or remove it",
-                file->path);
+        message("%s: already exists: pass it instead of the directory, or remove it", file->path);
     else if (fd < 0)
-        failed(file, "making a test file", errno);
+        failed(file, "creating a test file", errno);
     else if (!file->keep)
         (void)unlink(file->path);
     return fd;
@@ -76,13 +75,13 @@ static void fill_part(uint64_t *words, uint64_t *state)
         words[i] = disk_random(state);
 }
 
-/* 0, an errno, or EINTR after a caught signal. */
+/* 0, an errno, or EINTR after a signal. */
 static int fill(struct test_file *file, int fd, struct progress *progress)
 {
     uint64_t *part = malloc(PART);
     uint64_t state = file->seed, done = 0;
     int code = part ? 0 : ENOMEM;
-    /* First take the room, so that a full disk shows at once. */
+    /* Allocates the space first, so that a full disk is reported at once. */
     if (code == 0 && fallocate(fd, 0, 0, (off_t)file->size) != 0 && errno != EOPNOTSUPP)
         code = errno;
     while (done < file->size && code == 0) {
@@ -90,7 +89,7 @@ static int fill(struct test_file *file, int fd, struct progress *progress)
         fill_part(part, &state);
         code = write_part(fd, (unsigned char *)part, size);
         done += size;
-        progress_update(progress, &(struct progress_point){.phase = "make a test file",
+        progress_update(progress, &(struct progress_point){.phase = "writing a test file",
                                                            .count = done,
                                                            .unit = "bytes",
                                                            .done = done,
@@ -103,14 +102,14 @@ static int fill(struct test_file *file, int fd, struct progress *progress)
     return code;
 }
 
-/* The same file again, for reading only. */
+/* Opens the same file again, read-only. */
 static int reopen(const struct test_file *file, int fd, bool direct)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     const int again = open(path, O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0));
     if (again < 0 && errno == EINVAL && direct)
-        message("%s: the file system can't bypass the page cache: try --cached", file->directory);
+        message("%s: the file system does not support O_DIRECT: try --cached", file->directory);
     else if (again < 0)
         failed(file, "opening the test file", errno);
     return again;

@@ -1,6 +1,6 @@
 /*
- * A test file in a directory: random bytes, nothing left out (a hole would be read from memory). It
- * has no name, so that it goes with the process whatever happens; unless it is to be kept.
+ * A test file of random bytes in a directory, without holes, which would not be read from the
+ * device. Unless it is kept, it has no name, so it disappears with the process in any case.
  */
 #ifndef TEST_FILE_H
 #define TEST_FILE_H
@@ -15,11 +15,11 @@ struct test_file {
     uint64_t size;
     uint64_t seed;
     bool keep;       /* as DIRECTORY/indexkv-seek.data */
-    char path[4096]; /* set: where it is, if it is kept */
+    char path[4096]; /* set by test_file_make, if it is kept */
 };
 
-/* Make it, and give a descriptor for reading in *ret_fd. STATUS_DONE, or another after reporting,
- * or STATUS_INTERRUPTED; then nothing is left of it. */
+/* Create the file and open it for reading. STATUS_DONE; otherwise the file was removed, and the
+ * status is STATUS_INTERRUPTED, or another one after reporting. */
 int test_file_make(struct test_file *file, bool direct, struct progress *progress, int *ret_fd);
 
 #endif
