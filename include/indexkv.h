@@ -86,14 +86,14 @@ enum {
     IKV_E_VALUE_TOO_LARGE = -1104, /* value above IKV_VALUE_SIZE_MAX (plain: 2^32 - 1) */
     IKV_E_VALUE_SIZE = -1105,      /* ikv_get: not of ikv_get_options.value_size bytes */
 
-    IKV_E_NOT_STORE = -1201,        /* the file does not look like a store at all */
-    IKV_E_VERSION = -1202,          /* a store of a format version this library does not know */
-    IKV_E_INCOMPLETE = -1203,       /* its writing was never finished */
-    IKV_E_TRUNCATED = -1204,        /* the file ends before what it says it holds */
-    IKV_E_NOT_REGULAR = -1205,      /* a directory, device, FIFO, ... */
-    IKV_E_KEY_TYPE_MISSING = -1206, /* a plain v2 file does not record it: say it when opening */
-    IKV_E_KEY_TYPE = -1207,         /* not a store of the key type that was asked for */
-    IKV_E_STRIDE = -1208,           /* 24 or 32 bytes an entry can't be told apart: say it */
+    IKV_E_NOT_STORE = -1201,         /* the file does not look like a store at all */
+    IKV_E_VERSION = -1202,           /* a store of a format version this library does not know */
+    IKV_E_INCOMPLETE = -1203,        /* its writing was never finished */
+    IKV_E_TRUNCATED = -1204,         /* the file ends before what it says it holds */
+    IKV_E_NOT_REGULAR = -1205,       /* a directory, device, FIFO, ... */
+    IKV_E_KEY_TYPE_MISSING = -1206,  /* a plain v2 file does not record it: say it when opening */
+    IKV_E_KEY_TYPE_MISMATCH = -1207, /* not a store of the key type that was asked for */
+    IKV_E_STRIDE = -1208,            /* 24 or 32 bytes an entry can't be told apart: say it */
 
     IKV_E_HEADER = -1301,  /* damaged header */
     IKV_E_FOOTER = -1302,  /* damaged or missing footer */
@@ -320,11 +320,11 @@ typedef struct ikv_info {
     uint64_t value_bytes;    /* sum of all value sizes */
     const void *metadata;    /* what the builder attached; belongs to the store; NULL: nothing */
     size_t metadata_size;
-    uint64_t fences;       /* fences held in memory now */
-    uint64_t cached_pages; /* index pages held in memory now */
-    uint64_t cache_pages;  /* the most that there is room for */
-    uint64_t index_memory; /* bytes held in memory for the index now */
-    uint64_t open_reads;   /* what opening cost */
+    uint64_t fences;           /* fences held in memory now */
+    uint64_t cached_pages;     /* index pages held in memory now */
+    uint64_t max_cached_pages; /* the most that there is room for */
+    uint64_t index_memory;     /* bytes held in memory for the index now */
+    uint64_t open_reads;       /* what opening cost */
     uint64_t open_bytes;
     const char *backend; /* how lookups read: "auto", "pread", "uring", "mmap" */
     int direct;          /* 1: with O_DIRECT */
@@ -356,7 +356,7 @@ typedef enum ikv_status {
  * IKV_EXACT `key` points into the caller's own array of keys. */
 typedef struct ikv_item {
     const void *value; /* `size` bytes, aligned to 8; never NULL if found (but see
-                          ikv_get_options.each and IKV_GET_IN_PLACE), NULL otherwise */
+                          ikv_get_options.on_value and IKV_GET_IN_PLACE), NULL otherwise */
     const void *key;   /* the key that matched, host byte order; NULL unless a key matched */
     uint32_t size;
     int32_t status; /* an ikv_status */
@@ -396,7 +396,7 @@ typedef struct ikv_stats {
     ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search, the first probe being 0 */
     const char *backend;    /* where the bytes came from: "pread", "uring", "mmap", several of them
                                ("mmap+uring"), or "none"; static storage */
-    uint32_t ring_features; /* of the rings used, see ikv_ring_features */
+    uint32_t ring_features; /* of the rings used, see ikv_ring_features_text */
     int fallback;           /* why IKV_BACKEND_AUTO could not use uring: a code; 0: it could */
     uint64_t major_faults;  /* times that touching the mapping had to wait for the disk */
 } ikv_stats;
@@ -406,7 +406,7 @@ IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
 
 /* The features in a set of ring_features as text, for instance "defer_taskrun single_issuer files";
  * at most `size` bytes, always terminated if size > 0. Returns `buf`. */
-IKV_API const char *ikv_ring_features(uint32_t features, char *buf, size_t size);
+IKV_API const char *ikv_ring_features_text(uint32_t features, char *buf, size_t size);
 
 /*
  * How long reads took, from being submitted to being worked on: a histogram whose buckets are 12 %
@@ -478,7 +478,7 @@ typedef enum ikv_probe { IKV_PROBE_PAGE = 0, IKV_PROBE_ENTRY = 1 } ikv_probe;
  * stays in place, whatever becomes of the result, until the store is closed; it is not aligned; and
  * who touches it after the file was cut short, or after the page was dropped from memory, has the
  * risks of IKV_BACKEND_MMAP. Its checksum was verified when it was looked up. Values that were read
- * in another way are in the result as usual. Not together with `values` or `each`. */
+ * in another way are in the result as usual. Not together with `values` or `on_value`. */
 #define IKV_GET_IN_PLACE 4u
 
 /*
@@ -496,14 +496,14 @@ typedef struct ikv_get_options {
     uint32_t flags; /* IKV_GET_* */
 
     /* Where values go. By default into memory of the result's. */
-    uint32_t value_size; /* with `values`: bytes of each value, > 0 */
-    void *values;        /* the caller's, count * value_size bytes: value i is copied to place i.
-                            Places of keys that are not found keep what they held, unless the call
-                            fails. NULL: not this way */
-    ikv_value_fn each;   /* streaming: every found value is handed to it and not kept, so that a
-                            batch takes little memory whatever its values take; items then have
-                            value NULL. Not together with `values`. NULL: not this way */
-    void *user;          /* for each */
+    uint32_t value_size;   /* with `values`: bytes of each value, > 0 */
+    void *values;          /* the caller's, count * value_size bytes: value i is copied to place i.
+                              Places of keys that are not found keep what they held, unless the call
+                              fails. NULL: not this way */
+    ikv_value_fn on_value; /* streaming: every found value is handed to it and not kept, so that a
+                          batch takes little memory whatever its values take; items then have
+                          value NULL. Not together with `values`. NULL: not this way */
+    void *user;            /* for on_value */
 } ikv_get_options;
 #define IKV_GET_OPTIONS_INIT                                                                       \
     {                                                                                              \
@@ -525,8 +525,8 @@ typedef struct ikv_get_options {
  * waits for that, too.
  *
  * Returns 0 if every key got another status than IKV_UNREADABLE. Otherwise: IKV_E_INVALID, -ENOMEM,
- * IKV_E_CANCELED (options.each asked for it, or the engine was closed), IKV_E_STATE (the result is
- * busy; or a batch that needs the engine was given from one of its own callbacks), -EAGAIN (no
+ * IKV_E_CANCELED (options.on_value asked for it, or the engine was closed), IKV_E_STATE (the result
+ * is busy; or a batch that needs the engine was given from one of its own callbacks), -EAGAIN (no
  * thread could be started, for IKV_BACKEND_URING), or what kept IKV_BACKEND_URING from having a
  * ring: then the result is empty. Or the code of the first failed read (-EIO, IKV_E_TRUNCATED,
  * ...): then the keys that needed it are IKV_UNREADABLE and all other items are as valid as after
@@ -555,12 +555,12 @@ IKV_API IKV_NODISCARD int ikv_get(ikv_store *store, const void *key, const ikv_g
  */
 typedef struct ikv_engine_options {
     size_t size;
-    uint32_t threads;         /* workers, up to 1024; 0: as many as the process may use cores */
-    uint32_t depth;           /* reads in flight of each worker with uring, up to 4096; 0: 256 */
-    uint32_t queue;           /* batches that may be waiting or running, 0: 1024 */
-    uint32_t reserved;        /* 0 */
-    uint64_t bytes_in_flight; /* most bytes being read at a time, all workers together; one read a
-                                 worker is always allowed; counted for uring and pread each. 0: no
+    uint32_t threads;     /* workers, up to 1024; 0: as many as the process may use cores */
+    uint32_t depth;       /* reads in flight of each worker with uring, up to 4096; 0: 256 */
+    uint32_t max_batches; /* batches that may be waiting or running, 0: 1024 */
+    uint32_t reserved;    /* 0 */
+    uint64_t max_bytes_in_flight; /* most bytes being read at a time, all workers together; one read
+                                 a worker is always allowed; counted for uring and pread each. 0: no
                                  limit but depth */
 } ikv_engine_options;
 #define IKV_ENGINE_OPTIONS_INIT                                                                    \
@@ -585,9 +585,9 @@ IKV_API void ikv_engine_close(ikv_engine *engine);
 typedef struct ikv_engine_info {
     uint32_t threads; /* as they are in effect */
     uint32_t depth;
-    uint32_t queue;
+    uint32_t max_batches;
     uint32_t batches; /* waiting or running now */
-    uint64_t bytes_in_flight;
+    uint64_t max_bytes_in_flight;
 } ikv_engine_info;
 IKV_API void ikv_engine_get_info(ikv_engine *engine, ikv_engine_info *ret_info);
 
@@ -605,15 +605,15 @@ typedef void (*ikv_done_fn)(void *user, ikv_result *result, int code);
 typedef struct ikv_completions ikv_completions;
 
 /* If the queue is full, return -EAGAIN instead of waiting. */
-#define IKV_SUBMIT_TRY 1u
+#define IKV_SUBMIT_NONBLOCK 1u
 
 typedef struct ikv_submit_options {
     size_t size;
     /* How its end is made known. At most one of: */
-    ikv_done_fn done;             /* a callback */
+    ikv_done_fn on_done;          /* a callback */
     ikv_completions *completions; /* a place in this queue; it is freed after the batch is done */
     /* or neither: then ikv_wait must be called. */
-    void *user;     /* for done */
+    void *user;     /* for on_done */
     uint32_t flags; /* IKV_SUBMIT_* */
 } ikv_submit_options;
 #define IKV_SUBMIT_OPTIONS_INIT                                                                    \
@@ -628,7 +628,7 @@ typedef struct ikv_submit_options {
  *
  * 0: the batch will complete, once, in the way that submit_options say (NULL: ikv_wait). Otherwise
  * nothing will: IKV_E_INVALID, -ENOMEM, IKV_E_STATE (the result is busy), -EAGAIN (see
- * IKV_SUBMIT_TRY; always from a callback), IKV_E_CANCELED (the engine is closed).
+ * IKV_SUBMIT_NONBLOCK; always from a callback), IKV_E_CANCELED (the engine is closed).
  */
 IKV_API IKV_NODISCARD int ikv_submit(ikv_store *store, const void *keys, size_t count,
                                      const ikv_get_options *options,
@@ -745,8 +745,8 @@ typedef struct ikv_writer_options {
                                       identical files. Not with IKV_WRITE_PLAIN. */
     const void *metadata; /* copied into the store, at most 1 MiB. Not with IKV_WRITE_PLAIN. */
     size_t metadata_size;
-    const char *temp_dir;     /* for spilled runs; NULL: the directory of the store */
-    ikv_progress_fn progress; /* during finish */
+    const char *temp_dir;        /* for spilled runs; NULL: the directory of the store */
+    ikv_progress_fn on_progress; /* during finish */
     void *progress_user;
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT                                                                    \
@@ -823,9 +823,9 @@ typedef struct ikv_verify_options {
     uint64_t memory; /* most bytes for sorting positions and buffers, beside what opening keeps;
                         0: 256 MiB; least: 8 MiB */
     const char *temp_dir; /* for what does not fit; NULL: the directory of the store */
-    void (*problem)(void *user, const ikv_error *problem); /* each one found, in no set order;
+    void (*on_problem)(void *user, const ikv_error *problem); /* each one found, in no set order;
                                                               NULL: none */
-    ikv_progress_fn progress;
+    ikv_progress_fn on_progress;
     void *user;            /* for both callbacks */
     uint64_t max_problems; /* stop after so many; 0: 1000 */
 } ikv_verify_options;

@@ -70,7 +70,7 @@ static int build(struct build_options *options, struct pair_reader *reader,
 {
     ikv_error error;
     ikv_writer *writer;
-    options->writer.progress = progress_from_library;
+    options->writer.on_progress = progress_from_library;
     options->writer.progress_user = progress;
     if (ikv_writer_new(options->store, &options->writer, &writer, &error) != 0)
         return library_error(&error);

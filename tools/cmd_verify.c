@@ -136,8 +136,8 @@ static void write_json_end(struct output *output, const ikv_verify_report *repor
 static int verify(struct verify_job *job)
 {
     ikv_verify_options options = job->options->verify;
-    options.problem = found_problem;
-    options.progress = show_progress;
+    options.on_problem = found_problem;
+    options.on_progress = show_progress;
     options.user = job;
     struct output *output = &job->output;
     bool json = job->options->json;

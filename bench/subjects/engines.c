@@ -26,7 +26,7 @@ const char *engines_describe(const ikv_stats *stats, char *text, size_t size)
     (void)snprintf(text, size, "%s", stats->backend);
     if (strstr(stats->backend, "uring"))
         (void)snprintf(text, size, "%s: %s", stats->backend,
-                       ikv_ring_features(stats->ring_features, features, sizeof features));
+                       ikv_ring_features_text(stats->ring_features, features, sizeof features));
     return text;
 }
 

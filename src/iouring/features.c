@@ -23,7 +23,7 @@ const char *ikv_uring_feature_name(unsigned feature)
     return "?";
 }
 
-const char *ikv_ring_features(uint32_t features, char *buf, size_t size)
+const char *ikv_ring_features_text(uint32_t features, char *buf, size_t size)
 {
     size_t used = 0;
 

@@ -19,7 +19,7 @@ enum ikv_uring_feature {
     IKV_URING_FEATURES = (1 << 8) - 1
 };
 
-/* The name of one feature, as ikv_ring_features gives it too. Static storage. */
+/* The name of one feature, as ikv_ring_features_text gives it too. Static storage. */
 const char *ikv_uring_feature_name(unsigned feature);
 
 #endif

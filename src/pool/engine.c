@@ -30,8 +30,8 @@ static int check_options(ikv_engine_options *options, ikv_error *err)
         options->threads = ikv_platform_cores();
     if (options->depth == 0)
         options->depth = DEPTH_USUAL;
-    if (options->queue == 0)
-        options->queue = QUEUE_USUAL;
+    if (options->max_batches == 0)
+        options->max_batches = QUEUE_USUAL;
     return 0;
 }
 
@@ -205,8 +205,8 @@ void ikv_engine_get_info(ikv_engine *engine, ikv_engine_info *ret_info)
 
     *ret_info = (ikv_engine_info){.threads = options->threads,
                                   .depth = options->depth,
-                                  .queue = options->queue,
-                                  .bytes_in_flight = options->bytes_in_flight};
+                                  .max_batches = options->max_batches,
+                                  .max_bytes_in_flight = options->max_bytes_in_flight};
     if (ikv_process_is_forked(&engine->process))
         return; /* what it does is its parent's business */
     (void)pthread_mutex_lock(&engine->lock);

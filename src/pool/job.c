@@ -47,7 +47,7 @@ void ikv_cancel(ikv_result *result)
 /* Wait for a place in the queue; the lock is held. */
 static int wait_for_room(struct ikv_engine *engine, bool may_wait)
 {
-    while (engine->state != IKV_ENGINE_CLOSED && engine->batches >= engine->options.queue) {
+    while (engine->state != IKV_ENGINE_CLOSED && engine->batches >= engine->options.max_batches) {
         if (!may_wait)
             return -EAGAIN;
         engine->waiters++;
@@ -211,10 +211,10 @@ static int check_submit(const ikv_submit_options *options, ikv_submit_options *k
 
     if (code < 0)
         return code;
-    if (known->done && known->completions)
+    if (known->on_done && known->completions)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE,
-                        "submit options: done and completions exclude each other");
-    if (known->flags & ~(uint32_t)IKV_SUBMIT_TRY)
+                        "submit options: on_done and completions exclude each other");
+    if (known->flags & ~(uint32_t)IKV_SUBMIT_NONBLOCK)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "submit options: unknown flags");
     return 0;
 }
@@ -237,13 +237,14 @@ int ikv_submit(ikv_store *store, const void *keys, size_t count, const ikv_get_o
         code = attachment ? -EAGAIN : -ENOMEM;
     else
         code = ikv_lookup_cut(result, workers);
-    job->done = known.done;
+    job->done = known.on_done;
     job->user = known.user;
     job->completions = known.completions;
-    job->to_be_waited_for = !known.done && !known.completions;
+    job->to_be_waited_for = !known.on_done && !known.completions;
     if (code == 0)
-        code = push(attachment, result,
-                    !(known.flags & IKV_SUBMIT_TRY) && !ikv_engine_is_worker(attachment->engine));
+        code =
+            push(attachment, result,
+                 !(known.flags & IKV_SUBMIT_NONBLOCK) && !ikv_engine_is_worker(attachment->engine));
     if (code < 0) {
         job->to_be_waited_for = false;
         ikv_lookup_end(result, code);

@@ -40,7 +40,9 @@ static void set_ring_code(struct ikv_worker *worker, int code)
 /* A worker's share of the bytes in flight; 0: no limit. */
 static uint64_t bytes_most(const ikv_engine_options *options)
 {
-    return options->bytes_in_flight ? ikv_max(options->bytes_in_flight / options->threads, 1) : 0;
+    return options->max_bytes_in_flight
+               ? ikv_max(options->max_bytes_in_flight / options->threads, 1)
+               : 0;
 }
 
 static bool is_broken(const struct ikv_window *ring)

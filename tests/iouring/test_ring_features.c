@@ -33,7 +33,8 @@ static void every_feature_has_its_name(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        assert_string_equal(ikv_ring_features(known[i].feature, text, sizeof(text)), known[i].name);
+        assert_string_equal(ikv_ring_features_text(known[i].feature, text, sizeof(text)),
+                            known[i].name);
         assert_string_equal(ikv_uring_feature_name(known[i].feature), known[i].name);
         all |= known[i].feature;
     }
@@ -45,16 +46,17 @@ static void sets_are_words_with_spaces_between(void **state)
     char text[200];
 
     (void)state;
-    assert_string_equal(ikv_ring_features(0, text, sizeof(text)), "");
+    assert_string_equal(ikv_ring_features_text(0, text, sizeof(text)), "");
     assert_string_equal(
-        ikv_ring_features(IKV_URING_FILES | IKV_URING_DEFER_TASKRUN | IKV_URING_SINGLE_ISSUER, text,
-                          sizeof(text)),
+        ikv_ring_features_text(IKV_URING_FILES | IKV_URING_DEFER_TASKRUN | IKV_URING_SINGLE_ISSUER,
+                               text, sizeof(text)),
         "defer_taskrun single_issuer files");
-    assert_string_equal(ikv_ring_features(UINT32_MAX, text, sizeof(text)),
+    assert_string_equal(ikv_ring_features_text(UINT32_MAX, text, sizeof(text)),
                         "defer_taskrun single_issuer coop_taskrun submit_all clamp cqsize buffers "
                         "files");
     /* What this library does not know has no name. */
-    assert_string_equal(ikv_ring_features(UINT32_MAX - IKV_URING_FEATURES, text, sizeof(text)), "");
+    assert_string_equal(ikv_ring_features_text(UINT32_MAX - IKV_URING_FEATURES, text, sizeof(text)),
+                        "");
     assert_string_equal(ikv_uring_feature_name(1u << 31), "?");
 }
 
@@ -64,10 +66,10 @@ static void text_is_cut_where_room_ends(void **state)
     char text[200];
 
     (void)state;
-    (void)ikv_ring_features(IKV_URING_FEATURES, whole, sizeof(whole));
+    (void)ikv_ring_features_text(IKV_URING_FEATURES, whole, sizeof(whole));
     for (size_t size = 0; size <= strlen(whole) + 1; size++) {
         memset(text, 'x', sizeof(text));
-        assert_ptr_equal(ikv_ring_features(IKV_URING_FEATURES, text, size), text);
+        assert_ptr_equal(ikv_ring_features_text(IKV_URING_FEATURES, text, size), text);
         for (size_t i = size; i < sizeof(text); i++)
             assert_int_equal(text[i], 'x');
         if (size > 0) {

@@ -148,7 +148,7 @@ static void every_code_has_a_phrase(void **state)
                                 IKV_E_TRUNCATED,
                                 IKV_E_NOT_REGULAR,
                                 IKV_E_KEY_TYPE_MISSING,
-                                IKV_E_KEY_TYPE,
+                                IKV_E_KEY_TYPE_MISMATCH,
                                 IKV_E_STRIDE,
                                 IKV_E_HEADER,
                                 IKV_E_FOOTER,

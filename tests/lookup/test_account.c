@@ -283,8 +283,8 @@ static void a_cancelled_verify_has_no_report(void **state)
     make_damaged(state, &s);
     memset(&untouched, 0x5a, sizeof(untouched));
     report = untouched;
-    options.progress = cancel_at_records;
-    options.problem = count_problem;
+    options.on_progress = cancel_at_records;
+    options.on_problem = count_problem;
     options.user = &problems;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_CANCELED, &err, s.path);
     assert_int_equal(problems, 1);
@@ -295,7 +295,7 @@ static void a_cancelled_verify_has_no_report(void **state)
     options.max_problems = 1;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);
     assert_int_equal(report.problems, 1);
-    options.progress = NULL;
+    options.on_progress = NULL;
     options.max_problems = 0;
     report = untouched;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);

@@ -296,9 +296,9 @@ static void what_excludes_each_other(void **state)
     store = engine_open(path, 0, &mapped_ways[0], NULL);
     assert_ok(ikv_result_new(&result), NULL);
     get.flags = IKV_GET_IN_PLACE;
-    get.each = take;
+    get.on_value = take;
     assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
-    get.each = NULL;
+    get.on_value = NULL;
     get.values = room;
     get.value_size = 8;
     assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);

@@ -199,7 +199,7 @@ static void values_handed_over(void **state)
         atomic_init(&counter.calls, 0);
         atomic_init(&counter.wrong, 0);
         counter.end_at = round % 4 >= 2 ? 700 : 0;
-        options.each = count_value;
+        options.on_value = count_value;
         options.user = &counter;
         map_believe(shared.store, round < 4 ? UINT64_MAX : 0);
         if (round >= 8)

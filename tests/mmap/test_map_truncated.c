@@ -210,7 +210,7 @@ static void a_cut_between_submission_and_run(void **state)
             options.match = (ikv_match)match;
             for (int i = 0; i < 2; i++)
                 assert_ok(ikv_get_many(store, keys, PAIRS, &options, first, &err), &err);
-            held.done = hold;
+            held.on_done = hold;
             held.user = &gate;
             assert_ok(ikv_submit(store, keys, 1, NULL, &held, first, &err), &err);
             gate_wait_held(&gate, 1);

@@ -174,7 +174,7 @@ static void submit_with_callbacks(ikv_store *store, const store_model *model, rn
     batch batches[BATCHES];
     ikv_error err;
 
-    options.done = note_call;
+    options.on_done = note_call;
     memset(batches, 0, sizeof(batches));
     for (size_t i = 0; i < BATCHES; i++) {
         const batch b = new_batch(model, rng);

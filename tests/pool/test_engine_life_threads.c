@@ -152,7 +152,7 @@ static void submit_with_callbacks(member *self)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
 
-    options.done = done;
+    options.on_done = done;
     for (size_t b = 0; b < BATCHES; b++) {
         atomic_store(&self->calls[b], 0);
         options.user = &self->calls[b];

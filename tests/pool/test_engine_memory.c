@@ -78,7 +78,7 @@ static int all_calls(ikv_store *store, ikv_result *result, size_t few)
     const size_t count = world.count - few;
     int good;
 
-    each.each = ignore_value;
+    each.on_value = ignore_value;
     values.values = world.values;
     values.value_size = 8;
     good = ikv_get_many(store, world.keys, count, NULL, result, NULL) == 0 &&
@@ -183,7 +183,7 @@ static void large_values_take_little(void **state)
     write_large(path);
     for (uint32_t i = 0; i < LARGE_VALUES; i++)
         keys[i] = i;
-    options.each = check_large;
+    options.on_value = check_large;
     options.user = &calls;
     for (size_t w = 0; w < world.way_count; w++) {
         ikv_engine *engine = engine_make(1, 16, 0, w % 2 ? 100000 : 0);
@@ -243,13 +243,13 @@ static int batches(ikv_store *store, ikv_result *a, ikv_result *b, ikv_result *c
     struct outcome outcome = {0};
     int good = is_fair(ikv_get_many(store, world.keys, world.count, NULL, a, NULL), a);
 
-    options.done = note;
+    options.on_done = note;
     options.user = &outcome;
     int code = ikv_submit(store, world.keys, world.count, NULL, &options, b, NULL);
     const int was_submitted = code == 0;
     good = good && (was_submitted || is_no_memory(code));
     if (completions != NULL) {
-        options.done = NULL;
+        options.on_done = NULL;
         options.completions = completions;
         code = ikv_submit(store, world.keys, world.count, NULL, &options, c, NULL);
         good = good && (code == 0 || is_no_memory(code));

@@ -93,7 +93,7 @@ static void empty_batches_complete(void **state)
     size_t count;
 
     (void)state;
-    each.each = any_value;
+    each.on_value = any_value;
     each.user = &calls;
     submit(NULL, 0, NULL, result);
     assert_int_equal(ikv_wait(result, NULL), 0);
@@ -119,7 +119,7 @@ static void empty_batches_complete(void **state)
     ikv_cancel(result);
     int code = ikv_wait(result, NULL);
     assert_true(code == 0 || code == IKV_E_CANCELED);
-    submit_options.flags = IKV_SUBMIT_TRY;
+    submit_options.flags = IKV_SUBMIT_NONBLOCK;
     submit(NULL, 0, &submit_options, result);
     assert_int_equal(ikv_wait(result, NULL), 0);
     free(keys);
@@ -151,7 +151,7 @@ static void next_link(void *user, ikv_result *result, int code)
         c->wrong++;
     if (ikv_wait(result, NULL) != IKV_E_STATE)
         c->wrong++;
-    options.done = next_link;
+    options.on_done = next_link;
     options.user = c;
     if (--c->left > 0) {
         if (ikv_submit(world.store, c->keys, c->count, NULL, &options, result, NULL) == 0)
@@ -175,7 +175,7 @@ static void resubmitted_and_freed_in_callbacks(void **state)
 
         gate_init(&c.end);
         c.keys = batch_keys(&world.model, &rng, BATCH_MIXED, LARGE, &c.count);
-        options.done = next_link;
+        options.on_done = next_link;
         options.user = &c;
         submit(c.keys, c.count, &options, result);
         gate_wait_held(&c.end, 1);
@@ -212,11 +212,11 @@ static void full_queues(void **state)
     (void)state;
     gate_init(&gate);
     const ikv_get_options get = gate_get_options(&gate);
-    options.flags = IKV_SUBMIT_TRY;
+    options.flags = IKV_SUBMIT_NONBLOCK;
     for (size_t i = 0; i < 2; i++)
         assert_ok(ikv_submit(world.store, key, 1, &get, &options, held[i], &err), &err);
     ikv_engine_get_info(world.engine, &info);
-    assert_int_equal(info.queue, 2);
+    assert_int_equal(info.max_batches, 2);
     assert_int_equal(info.batches, 2);
     for (size_t count = 0; count <= 1; count++) {
         assert_failed(ikv_submit(world.store, key, count, NULL, &options, result, &err), -EAGAIN,
@@ -242,7 +242,7 @@ static void full_queues(void **state)
     assert_ok(ikv_wait(result, &err), &err);
     assert_item(&world.model, key, IKV_EXACT, ikv_result_items(result));
 
-    options.done = expect_again;
+    options.on_done = expect_again;
     assert_ok(ikv_completions_new(&options.completions, &err), &err);
     assert_failed(ikv_submit(world.store, key, 1, NULL, &options, result, &err), IKV_E_INVALID,
                   &err, NULL);
@@ -293,7 +293,7 @@ static void once_more(void *user, ikv_result *result, int code)
     struct endless *endless = user;
 
     atomic_fetch_add(&endless->batches, 1);
-    options.done = once_more;
+    options.on_done = once_more;
     options.user = endless;
     code = ikv_submit(endless->store, endless->keys, endless->count, NULL, &options, result, NULL);
     if (code < 0) {
@@ -314,7 +314,7 @@ static void closing_ends_what_callbacks_keep_going(void **state)
 
         endless.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
         endless.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 70, &endless.count);
-        options.done = once_more;
+        options.on_done = once_more;
         options.user = &endless;
         assert_ok(ikv_submit(endless.store, endless.keys, endless.count, NULL, &options,
                              new_result(), &err),

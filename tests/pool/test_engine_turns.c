@@ -140,7 +140,7 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
     memset(&huge, 0, sizeof(huge));
     gate_init(&huge.gate);
     huge.stop_at = stop_at;
-    get.each = huge_value;
+    get.on_value = huge_value;
     get.user = &huge;
     assert_ok(ikv_result_new(&small), NULL);
     for (size_t i = 0; i < huge_batches; i++) {
@@ -150,7 +150,7 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
     gate_wait_held(&huge.gate, 1);
     for (size_t i = 0; i < SMALL; i++)
         small_keys[i] = world.keys[i * (world.count / SMALL)];
-    submit.done = small_done;
+    submit.on_done = small_done;
     submit.user = &huge;
     assert_ok(ikv_submit(store, small_keys, SMALL, NULL, &submit, small, &err), &err);
     gate_set(&huge.gate, 1);

@@ -224,7 +224,7 @@ static int run_stream(ikv_store *store, const store_model *model, rng_state *rng
     s.match = options.match = (ikv_match)rng_below(rng, 3);
     s.seen = must_malloc(s.count * sizeof(*s.seen));
     memset((void *)s.seen, 0, s.count * sizeof(*s.seen));
-    options.each = take_value;
+    options.on_value = take_value;
     options.user = &s;
     for (size_t i = 0; i < s.count; i++)
         expected += model_find(model, keys + i * width, s.match) != NULL;
@@ -302,7 +302,7 @@ static void no_call_after_a_refusal(void **state)
 
         for (size_t i = 1; i < 500; i++)
             memcpy(keys + i * 8, keys, 8);
-        options.each = refuse_all;
+        options.on_value = refuse_all;
         options.user = &calls;
         for (options.match = IKV_EXACT; options.match <= IKV_CEILING; options.match++) {
             atomic_store(&calls, 0);
@@ -360,7 +360,7 @@ static int stream_long_values(const char *path, const engine_way *way)
         keys[i] = i;
     open_options.backend = way->backend;
     open_options.flags = way->flags;
-    options.each = count_long;
+    options.on_value = count_long;
     options.user = &calls;
     if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&result) != 0)
         return 1;
@@ -422,12 +422,12 @@ static void wrong_options(void **state)
     const ikv_get_options wrong[] = {
         {.size = sizeof(ikv_get_options), .value_size = 8},
         {.size = sizeof(ikv_get_options), .values = place},
-        {.size = sizeof(ikv_get_options), .values = place, .value_size = 8, .each = take_value},
-        {.size = sizeof(ikv_get_options), .each = take_value, .value_size = 8},
+        {.size = sizeof(ikv_get_options), .values = place, .value_size = 8, .on_value = take_value},
+        {.size = sizeof(ikv_get_options), .on_value = take_value, .value_size = 8},
         {.size = sizeof(ikv_get_options), .match = (ikv_match)3},
         {.size = sizeof(ikv_get_options), .probe = (ikv_probe)2},
         {.size = sizeof(ikv_get_options), .flags = 8},
-        {.size = sizeof(ikv_get_options), .flags = IKV_GET_IN_PLACE, .each = take_value},
+        {.size = sizeof(ikv_get_options), .flags = IKV_GET_IN_PLACE, .on_value = take_value},
         {.size = sizeof(ikv_get_options),
          .flags = IKV_GET_IN_PLACE,
          .values = place,

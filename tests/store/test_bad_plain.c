@@ -63,7 +63,7 @@ static const bad_plain CASES[] = {
     {"index-start-end", 11, 8, FILE_SIZE, IKV_E_TRUNCATED, 0, 0, 0, 0},
     {"index-start-beyond", 11, 8, FILE_SIZE + 1, IKV_E_TRUNCATED, 0, 0, 0, 0},
     {"index-start-huge", 11, 8, UINT64_MAX, IKV_E_TRUNCATED, 0, 0, 0, 0},
-    {"index-start-in-records", 11, 8, 96, IKV_E_KEY_TYPE, 0, 0, 0, 0},
+    {"index-start-in-records", 11, 8, 96, IKV_E_KEY_TYPE_MISMATCH, 0, 0, 0, 0},
     /* one pair less than there is: a record that no entry points to */
     {"pairs-9", 3, 8, 9, 0, IKV_E_INDEX, 90, IKV_E_NOT_FOUND, 80},
     {"pairs-0", 3, 8, 0, 0, IKV_E_INDEX, 90, IKV_E_NOT_FOUND, 90},

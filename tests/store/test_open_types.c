@@ -49,7 +49,7 @@ static void stores_of_ours_know_their_key_type(void **state)
             if (other == t)
                 assert_opens(path, hostkey_types[other], 0);
             else
-                assert_open_fails(path, hostkey_types[other], IKV_E_KEY_TYPE);
+                assert_open_fails(path, hostkey_types[other], IKV_E_KEY_TYPE_MISMATCH);
         assert_opens(path, IKV_KEY_NONE, 0);
         assert_failed(open_as(path, IKV_KEY_NONE, 48, &err), IKV_E_STRIDE, &err, path);
         model_free(&model);
@@ -78,7 +78,7 @@ static void wrong_key_types_of_plain_files_are_noticed(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         write_plain(path, cases[i].is, 500, 0, NULL);
         assert_opens(path, cases[i].is, 0);
-        assert_open_fails(path, cases[i].asked, IKV_E_KEY_TYPE);
+        assert_open_fails(path, cases[i].asked, IKV_E_KEY_TYPE_MISMATCH);
     }
     /* Wider entries than the file has room for. */
     write_plain(path, IKV_KEY_U64, 500, 0, NULL);

@@ -22,8 +22,8 @@ ikv_engine *engine_make(uint32_t threads, uint32_t depth, uint32_t queue, uint64
 
     options.threads = threads;
     options.depth = depth;
-    options.queue = queue;
-    options.bytes_in_flight = bytes_in_flight;
+    options.max_batches = queue;
+    options.max_bytes_in_flight = bytes_in_flight;
     assert_ok(ikv_engine_new(&options, &engine, &err), &err);
     return engine;
 }

@@ -54,7 +54,7 @@ ikv_get_options gate_get_options(test_gate *gate)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
 
-    options.each = gate_each;
+    options.on_value = gate_each;
     options.user = gate;
     return options;
 }

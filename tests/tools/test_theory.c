@@ -290,7 +290,7 @@ static void assert_memory(const struct measured *m, uint64_t index_memory)
     assert_int_equal(theory_pages(m->info.pair_count, m->info.stride), m->info.index_pages);
     assert_int_equal(memory.fences, m->info.fences);
     /* The cache holds whole sets of seven, and takes some bytes itself. */
-    assert_near((double)m->info.cache_pages, (double)memory.held, 8, "pages in memory");
+    assert_near((double)m->info.max_cached_pages, (double)memory.held, 8, "pages in memory");
 }
 
 static void probes_of_real_stores(void **state)
@@ -348,7 +348,7 @@ static void reads_of_neighbours(void **state)
 
         open_measured(&m, 10000); /* fences, and next to no pages */
         index = index_of(&m, IKV_PROBE_PAGE);
-        index.held = m.info.cache_pages;
+        index.held = m.info.max_cached_pages;
         theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1, 1}, &cost);
         for (size_t i = 0; i < (size_t)n; i++)
             ikv_stats_add(&total, look_up_some(&m, &random, batches[b], IKV_PROBE_PAGE));
@@ -372,7 +372,7 @@ static void pages_in_memory(void **state)
 
     setup(state, &random, IKV_KEY_U64, 100000, &m);
     open_measured(&m, 10000 + 200 * 4200);
-    assert_in_range(m.info.cache_pages, 180, 220);
+    assert_in_range(m.info.max_cached_pages, 180, 220);
     for (size_t i = 0; i < 2000; i++) {
         struct theory_index index = index_of(&m, IKV_PROBE_PAGE);
         struct theory_cost cost;

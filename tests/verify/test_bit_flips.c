@@ -163,7 +163,7 @@ static void check_verify(const flipped_store *flipped, uint64_t bit)
     ikv_error err;
     int code;
 
-    options.problem = take_problem;
+    options.on_problem = take_problem;
     options.user = &place;
     code = ikv_verify(flipped->path, NULL, &options, NULL, &err);
     if (code == 0)

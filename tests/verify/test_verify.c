@@ -125,8 +125,8 @@ static ikv_verify_options listing_options(problem_list *list)
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
 
     memset(list, 0, sizeof(*list));
-    options.problem = take_problem;
-    options.progress = take_progress;
+    options.on_problem = take_problem;
+    options.on_progress = take_progress;
     options.user = list;
     return options;
 }

@@ -336,7 +336,7 @@ static size_t cancel_everywhere(const victim_setup *setup)
     int code;
 
     victim_make(&self, setup);
-    self.options.progress = note_progress;
+    self.options.on_progress = note_progress;
     self.options.progress_user = &log;
     for (;; canceled++) {
         ikv_error err;

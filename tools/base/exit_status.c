@@ -22,7 +22,7 @@ int exit_status_of(int code)
     case IKV_E_INCOMPLETE:
     case IKV_E_NOT_REGULAR:
     case IKV_E_KEY_TYPE_MISSING:
-    case IKV_E_KEY_TYPE:
+    case IKV_E_KEY_TYPE_MISMATCH:
     case IKV_E_STRIDE:
         return STATUS_NOT_STORE;
     case IKV_E_TRUNCATED:

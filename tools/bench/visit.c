@@ -129,7 +129,7 @@ int bench_warm_up(const struct bench_subject *subject, const struct bench_opened
     options.seconds =
         subject->plan->seconds < WARM_UP_SECONDS ? subject->plan->seconds : WARM_UP_SECONDS;
     options.enough_pages =
-        info.cache_pages < info.index_pages ? info.cache_pages : info.index_pages;
+        info.max_cached_pages < info.index_pages ? info.max_cached_pages : info.index_pages;
     options.seed = subject->plan->seed;
     return callers_run(&options, &result);
 }

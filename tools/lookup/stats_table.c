@@ -150,7 +150,7 @@ static void print_backend(const ikv_stats *stats)
     char text[128];
     print_text("backend", stats->backend ? stats->backend : "none");
     if (stats->ring_features != 0)
-        print_text("ring", ikv_ring_features(stats->ring_features, text, sizeof text));
+        print_text("ring", ikv_ring_features_text(stats->ring_features, text, sizeof text));
     if (stats->fallback != 0)
         print_text("fallback", ikv_strerror(stats->fallback));
 }

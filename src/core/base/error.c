@@ -56,7 +56,7 @@ const char *ikv_strerror(int code)
         return "not a regular file";
     case IKV_E_KEY_TYPE_MISSING:
         return "key type missing: the file does not record it";
-    case IKV_E_KEY_TYPE:
+    case IKV_E_KEY_TYPE_MISMATCH:
         return "wrong key type";
     case IKV_E_STRIDE:
         return "index stride can't be settled from the file";

@@ -20,8 +20,8 @@ static void place(struct ikv_run *run, uint32_t caller, ikv_item *item)
         unsigned char *to = (unsigned char *)options->values + (size_t)caller * options->value_size;
         memcpy(to, item->value, options->value_size);
         item->value = to;
-    } else if (options->each) {
-        if (options->each(options->user, caller, item) != 0) {
+    } else if (options->on_value) {
+        if (options->on_value(options->user, caller, item) != 0) {
             atomic_store_explicit(&batch->canceled, true, memory_order_relaxed);
             run->fatal = IKV_E_CANCELED;
         }
@@ -90,7 +90,7 @@ static const void *keep_value(struct ikv_run *run, const unsigned char *record, 
 {
     const ikv_get_options *options = &run->batch->options;
 
-    if (options->values || options->each)
+    if (options->values || options->on_value)
         return record;
     unsigned char *copy = ikv_arena_alloc(&run->arena, size);
     if (copy)

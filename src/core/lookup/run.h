@@ -182,7 +182,7 @@ void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end
 /* Whether values are not kept, but handed on to the caller. */
 static inline bool ikv_run_passes_on(const struct ikv_run *run)
 {
-    return run->batch->options.each || run->batch->options.values;
+    return run->batch->options.on_value || run->batch->options.values;
 }
 /* Whether the rest of a record of that size may be read now: values that are handed on are to take
  * little memory, but one at a time always goes. */

@@ -17,7 +17,7 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
         return false;
     if (!options)
         options = &usual;
-    if (options->size != sizeof *options || options->each || options->match != IKV_EXACT ||
+    if (options->size != sizeof *options || options->on_value || options->match != IKV_EXACT ||
         options->probe != IKV_PROBE_PAGE || ikv_get_options_check(options, 1, NULL) < 0 ||
         ikv_result_begin(result, 1) < 0)
         return false;

@@ -45,10 +45,10 @@ int ikv_get_options_check(const ikv_get_options *options, size_t count, ikv_erro
         wrong = "no such probe";
     else if (options->flags & ~(IKV_GET_BARRIER | IKV_GET_LATENCY | IKV_GET_IN_PLACE))
         wrong = "unknown flags";
-    else if ((options->flags & IKV_GET_IN_PLACE) && (options->values || options->each))
-        wrong = "values in place exclude both values and each";
-    else if (options->values && options->each)
-        wrong = "values and each exclude each other";
+    else if ((options->flags & IKV_GET_IN_PLACE) && (options->values || options->on_value))
+        wrong = "values in place exclude both values and on_value";
+    else if (options->values && options->on_value)
+        wrong = "values and on_value exclude each other";
     else if ((options->values != NULL) != (options->value_size > 0))
         wrong = "values and value_size need each other";
     else if (options->values && count > SIZE_MAX / options->value_size)
@@ -183,7 +183,7 @@ static enum place choose_place(const struct ikv_result *result)
     if (!rings)
         return HERE;
     /* Values that were handed to the caller's function can't be taken back. */
-    if (store->reads->direct || batch->options.each)
+    if (store->reads->direct || batch->options.on_value)
         return result->distinct <= CALLER_KEYS_COLD ? HERE : IN_ENGINE;
     if (!atomic_load_explicit(&store->pace.blind, memory_order_relaxed))
         return HERE_IF_RESIDENT;

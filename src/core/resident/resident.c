@@ -43,8 +43,8 @@ INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char 
             item->value = memcpy(to, value, size);
         else
             *item = (ikv_item){NULL, lane->key, size, IKV_OTHER_SIZE};
-    } else if (options->each) {
-        if (options->each(options->user, (size_t)(item - x->batch->items), item) != 0) {
+    } else if (options->on_value) {
+        if (options->on_value(options->user, (size_t)(item - x->batch->items), item) != 0) {
             x->run->fatal = IKV_E_CANCELED;
             return false;
         }

@@ -41,7 +41,8 @@ static int check_options(const struct ikv_store *store, const ikv_open_options *
     char asked[16];
 
     if (options->key_type && options->key_type != properties->key_type)
-        return ikv_fail(err, IKV_E_KEY_TYPE, IKV_AT_FILE(store->path), "its keys are %s, not %s",
+        return ikv_fail(err, IKV_E_KEY_TYPE_MISMATCH, IKV_AT_FILE(store->path),
+                        "its keys are %s, not %s",
                         ikv_key_type_name(properties->key_type, has, sizeof has),
                         ikv_key_type_name(options->key_type, asked, sizeof asked));
     if (options->stride && options->stride != properties->stride)

@@ -84,11 +84,11 @@ static int check_type(const struct ikv_store *store, const struct sample *sample
 
     if (is_plausible(sample))
         return 0;
-    return ikv_fail(err, IKV_E_KEY_TYPE, IKV_AT_OFFSET(store->path, store->index.index_start),
-                    "read as %s keys with a stride of %u, the index is not in order or points "
-                    "outside the records",
-                    ikv_key_type_name(store->index.key.type, name, sizeof name),
-                    store->index.stride);
+    return ikv_fail(
+        err, IKV_E_KEY_TYPE_MISMATCH, IKV_AT_OFFSET(store->path, store->index.index_start),
+        "read as %s keys with a stride of %u, the index is not in order or points "
+        "outside the records",
+        ikv_key_type_name(store->index.key.type, name, sizeof name), store->index.stride);
 }
 
 /* Both strides fit into the file: which one makes sense? */

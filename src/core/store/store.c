@@ -52,7 +52,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .metadata_size = store->metadata_size,
         .fences = store->fences.count + learned.known,
         .cached_pages = cached.pages,
-        .cache_pages = cached.pages_max,
+        .max_cached_pages = cached.pages_max,
         .index_memory = ikv_store_fixed_memory(store) + learned.bytes + cached.memory,
         .open_reads = store->open_reads,
         .open_bytes = store->open_bytes,

@@ -18,8 +18,8 @@ int ikv_verify_problem(struct ikv_verifier *verifier, int code, uint64_t offset,
     (void)ikv_fail(&problem, code, where, "%s", what);
     if (verifier->report.problems++ == 0)
         verifier->first = problem;
-    if (verifier->options.problem)
-        verifier->options.problem(verifier->options.user, &problem);
+    if (verifier->options.on_problem)
+        verifier->options.on_problem(verifier->options.user, &problem);
     verifier->full = verifier->report.problems >= verifier->options.max_problems;
     return verifier->full ? IKV_E_CANCELED : 0;
 }
@@ -29,7 +29,8 @@ int ikv_verify_progress(struct ikv_verifier *verifier, const char *phase, uint64
 {
     struct ikv_progress now = {phase, done, total, "bytes"};
 
-    if (verifier->options.progress && verifier->options.progress(verifier->options.user, &now) != 0)
+    if (verifier->options.on_progress &&
+        verifier->options.on_progress(verifier->options.user, &now) != 0)
         return IKV_E_CANCELED;
     return 0;
 }

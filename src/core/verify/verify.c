@@ -86,8 +86,8 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
         }
     } else if (is_damage(code)) {
         verifier.report.problems = 1;
-        if (verifier.options.problem)
-            verifier.options.problem(verifier.options.user, &verifier.first);
+        if (verifier.options.on_problem)
+            verifier.options.on_problem(verifier.options.user, &verifier.first);
     }
     ikv_close(verifier.store);
     const bool finished = code == 0 || (verifier.report.problems && code == verifier.first.code);

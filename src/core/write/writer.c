@@ -55,7 +55,7 @@ static int set_options(struct ikv_writer *writer, const struct ikv_writer_option
     writer->stride = options->stride ? options->stride : ikv_key_stride(&writer->key);
     writer->on_duplicate = options->on_duplicate;
     writer->memory = ikv_memory_option(options->memory, MEMORY_DEFAULT);
-    writer->progress = options->progress;
+    writer->progress = options->on_progress;
     writer->progress_user = options->progress_user;
     writer->metadata_size = options->metadata_size;
     if (options->metadata_size) {
