@@ -706,7 +706,8 @@ IKV_API void ikv_scan_close(ikv_scan *scan); /* NULL is allowed */
 
 /* Largest value: a record's size field has 32 bits, and our checksum takes 4 bytes of the record.
  */
-#define IKV_VALUE_SIZE_MAX (UINT32_MAX - 4u)
+#define IKV_VALUE_SIZE_MAX           (UINT32_MAX - 4u)
+#define IKV_VALUE_SIZE_MAX_CLUSTERED (UINT32_MAX - ((uint32_t)4 << 20))
 
 typedef enum ikv_duplicates {
     IKV_DUPLICATES_ERROR = 0, /* finish fails with IKV_E_DUPLICATE and names the key */
@@ -729,8 +730,27 @@ typedef int (*ikv_progress_fn)(void *user, const ikv_progress *progress);
 
 enum {
     IKV_WRITE_PLAIN =
-        1 /* plain v2: what the crate writes, no checksums, no trailer; padding zero */
+        1, /* plain v2: what the crate writes, no checksums, no trailer; padding zero */
+    IKV_WRITE_NO_V2_INDEX =
+        2 /* clustered: leave out the index that only the crate reads; to the crate the file is a
+             store without pairs. Saves 16 bytes a pair (64-bit keys). */
 };
+
+/*
+ * How the records are laid out in the file.
+ *
+ * - ARRIVAL: in the order in which they were added. A lookup reads a page of the index, then the
+ *   record. Values are written once.
+ * - CLUSTERED: in the order of their keys, packed into leaves that are their own index. A lookup
+ *   reads one leaf, and so does one for a key that is not there; ranges of keys are sequential
+ *   reads. Unless keys arrive in order, values are sorted in temporary files while the store is
+ *   built. Not with IKV_WRITE_PLAIN. A value has at most IKV_VALUE_SIZE_MAX_CLUSTERED bytes.
+ */
+typedef enum ikv_layout {
+    IKV_LAYOUT_DEFAULT = 0, /* ARRIVAL */
+    IKV_LAYOUT_ARRIVAL = 1,
+    IKV_LAYOUT_CLUSTERED = 2
+} ikv_layout;
 
 typedef struct ikv_writer_options {
     size_t size;
@@ -748,6 +768,9 @@ typedef struct ikv_writer_options {
     const char *temp_dir;        /* for spilled runs; NULL: the directory of the store */
     ikv_progress_fn on_progress; /* during finish */
     void *progress_user;
+    ikv_layout layout;
+    uint32_t leaf_size; /* clustered: bytes of a leaf, 4096, 8192, 16384 or 32768; 0: chosen from
+                           the sizes of the values */
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT                                                                    \
     {                                                                                              \

@@ -1,4 +1,5 @@
 ikv_writing_test(test_writer)
+ikv_writing_test(test_clustered_writer)
 ikv_writing_test(test_writer_duplicates)
 ikv_writing_test(test_writer_limits)
 ikv_writing_test(test_writer_paths)

@@ -16,6 +16,11 @@ uint64_t ikv_checksum(const void *bytes, size_t size)
     return XXH3_64bits(bytes, size);
 }
 
+uint64_t ikv_checksum_seeded(const void *bytes, size_t size, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, size, seed);
+}
+
 uint64_t ikv_record_seed(const unsigned char store_id[16])
 {
     return XXH3_64bits(store_id, 16);

@@ -10,6 +10,9 @@
 /* XXH3-64 of some bytes, seed 0: sections, footer, index pages, header. */
 uint64_t ikv_checksum(const void *bytes, size_t size);
 
+/* The same with a seed: leaves. */
+uint64_t ikv_checksum_seeded(const void *bytes, size_t size, uint64_t seed);
+
 /* The seed of a store's record checksums: XXH3-64 of its 16-byte id. */
 uint64_t ikv_record_seed(const unsigned char store_id[16]);
 

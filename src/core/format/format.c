@@ -64,10 +64,19 @@ struct ikv_geometry ikv_geometry_of_entries(const struct ikv_geometry *geometry)
     return entries;
 }
 
+void ikv_entry_encode_stored(const struct ikv_key_info *key, uint32_t stride,
+                             const unsigned char *stored_key, uint64_t position, unsigned char *out)
+{
+    memcpy(out, stored_key, key->width);
+    ikv_store64(out + key->width, position);
+    memset(out + key->width + 8, 0, stride - key->width - 8);
+}
+
 void ikv_entry_encode(const struct ikv_key_info *key, uint32_t stride, const uint64_t *words,
                       uint64_t position, unsigned char *out)
 {
-    ikv_key_store(key, words, out);
-    ikv_store64(out + key->width, position);
-    memset(out + key->width + 8, 0, stride - key->width - 8);
+    unsigned char stored[IKV_KEY_WIDTH_MAX];
+
+    ikv_key_store(key, words, stored);
+    ikv_entry_encode_stored(key, stride, stored, position, out);
 }

@@ -95,6 +95,10 @@ static inline uint64_t ikv_entry_position(const struct ikv_key_info *key,
     return ikv_load64(entry + key->width);
 }
 
+/* A stored key and position -> entry of `stride` bytes, padding zero. */
+void ikv_entry_encode_stored(const struct ikv_key_info *key, uint32_t stride,
+                             const unsigned char *stored_key, uint64_t position,
+                             unsigned char *out);
 /* key (words) and position -> entry of `stride` bytes, padding zero. */
 void ikv_entry_encode(const struct ikv_key_info *key, uint32_t stride, const uint64_t *words,
                       uint64_t position, unsigned char *out);

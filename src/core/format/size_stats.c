@@ -9,7 +9,7 @@ static unsigned bucket_of(uint32_t size)
     return IKV_SIZE_EXACT + (log - 12) * 32 + ((size >> (log - 5)) & 31);
 }
 
-static uint32_t bucket_last(unsigned bucket)
+uint32_t ikv_size_stats_bucket_last(unsigned bucket)
 {
     if (bucket < IKV_SIZE_EXACT)
         return bucket;
@@ -37,7 +37,7 @@ uint32_t ikv_size_stats_p99(const struct ikv_size_stats *stats)
     for (unsigned i = IKV_SIZE_BUCKETS; i-- > 0;) {
         above += stats->bucket[i];
         if (above > allowed_above) {
-            uint32_t last = bucket_last(i);
+            uint32_t last = ikv_size_stats_bucket_last(i);
             return last < stats->max ? last : stats->max;
         }
     }

@@ -19,4 +19,7 @@ struct ikv_size_stats {
 void ikv_size_stats_add(struct ikv_size_stats *stats, uint32_t size);
 uint32_t ikv_size_stats_p99(const struct ikv_size_stats *stats);
 
+/* Greatest size that is counted in a bucket. */
+uint32_t ikv_size_stats_bucket_last(unsigned bucket);
+
 #endif

@@ -1,6 +1,7 @@
 #include "core/format/trailer.h"
 
 #include "core/format/checksum.h"
+#include "core/format/leaf.h"
 
 static const unsigned char footer_magic[8] = {'I', 'K', 'V', 'T', 'R', 'A', 'I', 'L'};
 
@@ -114,5 +115,40 @@ int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_prope
         ikv_load32(in + 20) != IKV_BLOCK_SIZE)
         return IKV_E_UNSUPPORTED;
     *ret = properties;
+    return 0;
+}
+
+/*
+ * Leaves:  0 u32 leaf size, 4 u32 leaves in an extent, 8 u64 number of leaves,
+ *         16 u32 flags (bit 0: the base format's index was left out), 20 zero (44)
+ */
+
+#define LEAVES_NO_INDEX 1u
+
+void ikv_leaves_encode(const struct ikv_leaves *leaves, unsigned char out[IKV_LEAVES_SIZE])
+{
+    memset(out, 0, IKV_LEAVES_SIZE);
+    ikv_store32(out, leaves->leaf_size);
+    ikv_store32(out + 4, leaves->extent_leaves);
+    ikv_store64(out + 8, leaves->count);
+    ikv_store32(out + 16, leaves->has_index ? 0 : LEAVES_NO_INDEX);
+}
+
+int ikv_leaves_decode(const unsigned char *in, size_t size, struct ikv_leaves *ret)
+{
+    if (size < IKV_LEAVES_SIZE)
+        return IKV_E_SECTION;
+    const struct ikv_leaves leaves = {
+        .leaf_size = ikv_load32(in),
+        .extent_leaves = ikv_load32(in + 4),
+        .count = ikv_load64(in + 8),
+        .has_index = !(ikv_load32(in + 16) & LEAVES_NO_INDEX),
+    };
+    if (ikv_load32(in + 16) & ~LEAVES_NO_INDEX)
+        return IKV_E_UNSUPPORTED;
+    if (!ikv_leaf_size_is_valid(leaves.leaf_size) ||
+        leaves.extent_leaves != IKV_EXTENT_SIZE / leaves.leaf_size)
+        return IKV_E_SECTION;
+    *ret = leaves;
     return 0;
 }

@@ -24,7 +24,10 @@ enum ikv_section_type {
     IKV_SECTION_FENCES = 2,          /* first key of every index page */
     IKV_SECTION_PAGE_CHECKSUMS = 3,  /* u32 for every index page */
     IKV_SECTION_BLOCK_CHECKSUMS = 4, /* u64 for every 1 MiB of [24, index_start) */
-    IKV_SECTION_METADATA = 5
+    IKV_SECTION_METADATA = 5,
+    IKV_SECTION_LEAVES = 6,  /* of a clustered store: struct ikv_leaves */
+    IKV_SECTION_EXTENTS = 7, /* u64 for every extent: where it begins */
+    IKV_SECTION_LAST = IKV_SECTION_EXTENTS
 };
 
 /* A reader that does not know the type may skip the section. */
@@ -82,6 +85,20 @@ void ikv_properties_encode(const struct ikv_properties *properties,
 /* 0, or IKV_E_SECTION (a value that can't be), or IKV_E_UNSUPPORTED (valid, but not known here).
  * A longer section is accepted: later versions may append. */
 int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_properties *ret);
+
+/* What a clustered store says about its leaves. */
+#define IKV_LEAVES_SIZE 64
+
+struct ikv_leaves {
+    uint32_t leaf_size;
+    uint32_t extent_leaves;
+    uint64_t count;
+    bool has_index; /* of the base format */
+};
+
+void ikv_leaves_encode(const struct ikv_leaves *leaves, unsigned char out[IKV_LEAVES_SIZE]);
+/* As ikv_properties_decode. */
+int ikv_leaves_decode(const unsigned char *in, size_t size, struct ikv_leaves *ret);
 
 /* Number of 1 MiB blocks that [24, index_start) touches. */
 static inline uint64_t ikv_block_count(uint64_t index_start)

@@ -1,6 +1,7 @@
 #include "core/write/finish.h"
 
 #include "core/write/compact.h"
+#include "core/write/finish_clustered.h"
 #include "core/write/records.h"
 #include "core/write/trailer_writer.h"
 
@@ -93,10 +94,13 @@ static int write_index(struct ikv_writer *writer, ikv_error *err)
 static int finish_file(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE])
 {
     struct ikv_output *output = &writer->output;
-    struct ikv_header header = {.version = IKV_FORMAT_VERSION,
-                                .completed = 1,
-                                .pair_count = writer->pairs,
-                                .index_start = writer->index_start};
+    /* Without its index a store has no pairs to readers of the base format. */
+    struct ikv_header header = {
+        .version = IKV_FORMAT_VERSION,
+        .completed = 1,
+        .pair_count = writer->has_index ? writer->pairs : 0,
+        .index_start = writer->has_index ? writer->index_start : IKV_HEADER_SIZE,
+    };
     int code = 0;
 
     if (!writer->plain)
@@ -113,26 +117,33 @@ static int finish_file(struct ikv_writer *writer, unsigned char ret_header[IKV_H
     return code;
 }
 
+/* Records in the order of arrival: their index, without duplicates. */
+static int complete_arrival(struct ikv_writer *writer, ikv_error *err)
+{
+    int code = ikv_writer_end_records(writer);
+
+    if (code == 0)
+        code = ikv_sorter_finish(writer->sorter, writer->progress, writer->progress_user);
+    ikv_sorter_stats(writer->sorter, &writer->sorted);
+    if (code == 0)
+        code = write_index(writer, err);
+    ikv_sorter_free(writer->sorter); /* its memory is for what comes */
+    writer->sorter = NULL;
+    if (code == 0 && writer->dropped_count)
+        code = ikv_writer_compact(writer);
+    return code;
+}
+
 int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE],
                         ikv_error *err)
 {
     int code = ikv_writer_report(writer, "sort", 0, 0, "pairs");
 
-    /* write_index alone names a key in its error; for the rest the code says it all. */
     if (code == 0)
-        code = ikv_writer_end_records(writer);
-    if (code == 0)
-        code = ikv_sorter_finish(writer->sorter, writer->progress, writer->progress_user);
-    ikv_sorter_stats(writer->sorter, &writer->sorted);
-    if (code == 0) {
-        code = write_index(writer, err);
-        if (code == IKV_E_DUPLICATE)
-            return code;
-    }
-    ikv_sorter_free(writer->sorter); /* its memory is for what comes */
-    writer->sorter = NULL;
-    if (code == 0 && writer->dropped_count)
-        code = ikv_writer_compact(writer);
+        code = writer->clustered ? ikv_writer_complete_clustered(writer)
+                                 : complete_arrival(writer, err);
+    if (code == IKV_E_DUPLICATE) /* the error names the key; for the rest the code says it all */
+        return writer->clustered ? fail_duplicate(writer, writer->clustered->duplicate, err) : code;
     if (code == 0)
         code = finish_file(writer, ret_header);
     if (code == 0)

@@ -121,6 +121,32 @@ int ikv_output_seek(struct ikv_output *output, uint64_t offset)
     return code;
 }
 
+int ikv_output_restart(struct ikv_output *output, uint64_t offset)
+{
+    output->block_start = offset / IKV_BLOCK_SIZE * IKV_BLOCK_SIZE;
+    output->first = output->used = (size_t)(offset - output->block_start);
+    output->writeback = output->block_start;
+    return ftruncate(output->fd, (off_t)offset) == 0 ? 0 : -errno;
+}
+
+int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *bytes, size_t size)
+{
+    const uint64_t in_memory = output->block_start + output->first;
+    const unsigned char *from = bytes;
+
+    if (offset < in_memory) {
+        const size_t n = (size_t)ikv_min(size, in_memory - offset);
+        int code = ikv_pwrite_all(output->fd, from, n, offset);
+        if (code < 0)
+            return code;
+        from += n;
+        offset += n;
+        size -= n;
+    }
+    memcpy(output->block + (offset - output->block_start), from, size);
+    return 0;
+}
+
 static int next_block(struct ikv_output *output)
 {
     int code = write_block(output);

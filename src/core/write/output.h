@@ -44,6 +44,12 @@ static inline uint64_t ikv_output_offset(const struct ikv_output *output)
 /* Go on appending at `offset`; what was appended before is written out. */
 int ikv_output_seek(struct ikv_output *output, uint64_t offset);
 
+/* Drop everything from `offset` on, also what is in the block, and go on there. -errno. */
+int ikv_output_restart(struct ikv_output *output, uint64_t offset);
+
+/* Overwrite bytes that were appended before. Not while checksums of blocks are collected. */
+int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *bytes, size_t size);
+
 /* Append. NULL bytes: zeros. */
 int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size);
 /* Write out what is still in the block. */

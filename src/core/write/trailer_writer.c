@@ -32,7 +32,7 @@ static int put_bytes(struct ikv_writer *writer, struct trailer *trailer, uint32_
 }
 
 static int put_tape(struct ikv_writer *writer, struct trailer *trailer, uint32_t type,
-                    const struct ikv_tape *tape)
+                    uint32_t flags, const struct ikv_tape *tape)
 {
     const uint64_t size = ikv_tape_size(tape);
     struct ikv_checksum_stream *sum = NULL;
@@ -41,7 +41,7 @@ static int put_tape(struct ikv_writer *writer, struct trailer *trailer, uint32_t
 
     int code = buffer ? ikv_checksum_stream_new(&sum) : -ENOMEM;
     if (code == 0)
-        code = begin_section(writer, trailer, type, IKV_SECTION_OPTIONAL, size);
+        code = begin_section(writer, trailer, type, flags, size);
     for (uint64_t at = 0; at < size && code == 0; at += piece) {
         size_t n = (size_t)ikv_min(piece, size - at);
         code = ikv_tape_read(tape, at, buffer, n);
@@ -101,17 +101,47 @@ static int put_directory_and_footer(struct ikv_writer *writer, const struct trai
     return code == 0 ? ikv_output_append(&writer->output, footer_bytes, sizeof footer_bytes) : code;
 }
 
+/* What lookups need of the leaves' places, and their fences. */
+static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
+{
+    const struct ikv_leaf_writer *leaves = &writer->clustered->leaves;
+    const struct ikv_leaves about = {
+        .leaf_size = leaves->leaf_size,
+        .extent_leaves = leaves->extent_leaves,
+        .count = leaves->leaves,
+        .has_index = writer->has_index,
+    };
+    unsigned char bytes[IKV_LEAVES_SIZE];
+
+    ikv_leaves_encode(&about, bytes);
+    int code = put_bytes(writer, trailer, IKV_SECTION_LEAVES, 0, bytes, sizeof bytes);
+    if (code == 0 && !leaves->is_contiguous)
+        code = put_tape(writer, trailer, IKV_SECTION_EXTENTS, 0, &leaves->extents);
+    if (code == 0)
+        code = put_tape(writer, trailer, IKV_SECTION_FENCES, IKV_SECTION_OPTIONAL, &leaves->fences);
+    return code;
+}
+
+static int put_pages(struct ikv_writer *writer, struct trailer *trailer)
+{
+    int code = put_tape(writer, trailer, IKV_SECTION_FENCES, IKV_SECTION_OPTIONAL, &writer->fences);
+
+    if (code == 0)
+        code = put_tape(writer, trailer, IKV_SECTION_PAGE_CHECKSUMS, IKV_SECTION_OPTIONAL,
+                        &writer->page_sums);
+    if (code == 0)
+        code = put_tape(writer, trailer, IKV_SECTION_BLOCK_CHECKSUMS, IKV_SECTION_OPTIONAL,
+                        &writer->block_sums);
+    return code;
+}
+
 int ikv_writer_write_trailer(struct ikv_writer *writer, const unsigned char header[IKV_HEADER_SIZE])
 {
     struct trailer trailer = {.count = 0};
 
     int code = put_properties(writer, &trailer);
     if (code == 0)
-        code = put_tape(writer, &trailer, IKV_SECTION_FENCES, &writer->fences);
-    if (code == 0)
-        code = put_tape(writer, &trailer, IKV_SECTION_PAGE_CHECKSUMS, &writer->page_sums);
-    if (code == 0)
-        code = put_tape(writer, &trailer, IKV_SECTION_BLOCK_CHECKSUMS, &writer->block_sums);
+        code = writer->clustered ? put_leaves(writer, &trailer) : put_pages(writer, &trailer);
     if (code == 0 && writer->metadata_size)
         code = put_bytes(writer, &trailer, IKV_SECTION_METADATA, IKV_SECTION_OPTIONAL,
                          writer->metadata, writer->metadata_size);

@@ -13,6 +13,26 @@
 /* What a writer needs besides the sorter: block, tapes, size statistics, dropped positions. */
 #define MEMORY_FIXED ((uint64_t)4 << 20)
 
+static bool is_clustered(const struct ikv_writer_options *options)
+{
+    return options->layout == IKV_LAYOUT_CLUSTERED;
+}
+
+static const char *check_layout(const struct ikv_writer_options *options)
+{
+    if ((unsigned)options->layout > IKV_LAYOUT_CLUSTERED)
+        return "unknown layout";
+    if (is_clustered(options) && (options->flags & IKV_WRITE_PLAIN))
+        return "a plain store can't be clustered";
+    if (!is_clustered(options) && (options->flags & IKV_WRITE_NO_V2_INDEX))
+        return "only a clustered store can do without the v2 index";
+    if (!is_clustered(options) && options->leaf_size)
+        return "leaf_size without the clustered layout";
+    if (options->leaf_size && !ikv_leaf_size_is_valid(options->leaf_size))
+        return "leaf_size is not 4096, 8192, 16384 or 32768";
+    return NULL;
+}
+
 static int check_options(const struct ikv_writer_options *options, struct ikv_key_info *key,
                          ikv_error *err)
 {
@@ -20,7 +40,7 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
 
     if (!ikv_key_describe(options->key_type, key))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: key_type is not set");
-    if (options->flags & ~(uint32_t)IKV_WRITE_PLAIN)
+    if (options->flags & ~(uint32_t)(IKV_WRITE_PLAIN | IKV_WRITE_NO_V2_INDEX))
         wrong = "unknown flags";
     else if ((unsigned)options->on_duplicate > IKV_DUPLICATES_LAST)
         wrong = "unknown duplicate policy";
@@ -38,6 +58,8 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
              !((options->flags & IKV_WRITE_PLAIN) && ikv_key_stride(key) == 32 &&
                key->width == 16 && key->kind != IKV_KIND_BYTES && options->stride == 24))
         wrong = "a stride that keys of this type do not have";
+    else
+        wrong = check_layout(options);
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: %s", wrong) : 0;
 }
 
@@ -48,10 +70,33 @@ static char *copy_text(const char *text)
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
+static int new_sorter(struct ikv_writer *writer, const struct ikv_writer_options *options)
+{
+    const uint64_t memory = writer->memory - MEMORY_FIXED;
+    const struct ikv_sorter_options sorter = {.words = writer->key.words + 1,
+                                              .memory = memory,
+                                              .expected = options->expected_pairs,
+                                              .dir = writer->temp_dir};
+    const struct ikv_clustered_options clustered = {
+        .key = writer->key,
+        .output = &writer->output,
+        .dir = writer->temp_dir,
+        .seed = writer->record_seed,
+        .memory = memory,
+        .leaf_size = options->leaf_size,
+        .stride = writer->has_index ? writer->stride : 0,
+        .on_duplicate = options->on_duplicate,
+    };
+
+    return is_clustered(options) ? ikv_clustered_new(&clustered, &writer->clustered)
+                                 : ikv_sorter_new(&sorter, &writer->sorter);
+}
+
 static int set_options(struct ikv_writer *writer, const struct ikv_writer_options *options,
                        const char *path)
 {
     writer->plain = (options->flags & IKV_WRITE_PLAIN) != 0;
+    writer->has_index = !(options->flags & IKV_WRITE_NO_V2_INDEX);
     writer->stride = options->stride ? options->stride : ikv_key_stride(&writer->key);
     writer->on_duplicate = options->on_duplicate;
     writer->memory = ikv_memory_option(options->memory, MEMORY_DEFAULT);
@@ -79,11 +124,7 @@ static int set_options(struct ikv_writer *writer, const struct ikv_writer_option
     ikv_tape_init(&writer->fences, writer->temp_dir);
     ikv_tape_init(&writer->page_sums, writer->temp_dir);
 
-    struct ikv_sorter_options sorter = {.words = writer->key.words + 1,
-                                        .memory = writer->memory - MEMORY_FIXED,
-                                        .expected = options->expected_pairs,
-                                        .dir = writer->temp_dir};
-    return ikv_sorter_new(&sorter, &writer->sorter);
+    return new_sorter(writer, options);
 }
 
 /* Until it is finished the file says that it is not. */
@@ -96,7 +137,7 @@ static int begin_file(struct ikv_writer *writer)
     int code = ikv_pwrite_all(writer->output.fd, bytes, sizeof bytes, 0);
     if (code == 0)
         code = ikv_output_seek(&writer->output, IKV_HEADER_SIZE);
-    writer->output.block_sums = writer->plain ? NULL : &writer->block_sums;
+    writer->output.block_sums = writer->plain || writer->clustered ? NULL : &writer->block_sums;
     return code;
 }
 
@@ -143,6 +184,7 @@ void ikv_writer_abort(ikv_writer *writer)
     if (!writer)
         return;
     ikv_output_discard(&writer->output);
+    ikv_clustered_free(writer->clustered);
     ikv_sorter_free(writer->sorter);
     ikv_sorter_free(writer->dropped);
     ikv_tape_free(&writer->block_sums);
@@ -155,9 +197,33 @@ void ikv_writer_abort(ikv_writer *writer)
 
 /* ---------------------------------------------------------------- adding */
 
+static uint32_t value_size_max(const struct ikv_writer *writer)
+{
+    return writer->clustered ? IKV_VALUE_SIZE_MAX_CLUSTERED
+                             : UINT32_MAX - ikv_writer_surplus(writer);
+}
+
+/* Records go to the file as they come, their positions to the sorter. */
+static int add_record(struct ikv_writer *writer, const unsigned char *stored, const void *value,
+                      uint32_t size)
+{
+    uint64_t entry[IKV_ENTRY_WORDS_MAX];
+
+    ikv_key_load(&writer->key, stored, entry);
+    entry[writer->key.words] = ikv_output_offset(&writer->output);
+    int code = ikv_writer_append_record(writer, stored, value, size);
+    if (code == 0)
+        code = ikv_sorter_add(writer->sorter, entry);
+    if (code == 0)
+        ikv_size_stats_add(&writer->sizes, size);
+    return code;
+}
+
 int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_t size,
                    ikv_error *err)
 {
+    unsigned char stored[IKV_KEY_WIDTH_MAX];
+
     if (!writer || !key || (!value && size))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_add: an argument is NULL");
     if (writer->failed) {
@@ -165,29 +231,22 @@ int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_
             *err = writer->failure;
         return writer->failed;
     }
-    if (size > UINT32_MAX - ikv_writer_surplus(writer)) {
+    if (size > value_size_max(writer)) {
         struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
         return ikv_fail(err, IKV_E_VALUE_TOO_LARGE, where, "%zu bytes", size);
     }
 
-    unsigned char stored[IKV_KEY_WIDTH_MAX];
-    uint64_t entry[IKV_ENTRY_WORDS_MAX];
     ikv_key_swap_host(&writer->key, key, stored);
-    ikv_key_load(&writer->key, stored, entry);
-    entry[writer->key.words] = ikv_output_offset(&writer->output);
-
-    int code = ikv_writer_append_record(writer, stored, value, (uint32_t)size);
-    if (code == 0)
-        code = ikv_sorter_add(writer->sorter, entry);
+    int code = writer->clustered
+                   ? ikv_clustered_add(writer->clustered, stored, value, (uint32_t)size)
+                   : add_record(writer, stored, value, (uint32_t)size);
     if (code < 0) {
         writer->failed =
             ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "writing it");
         if (err)
             *err = writer->failure;
-        return code;
     }
-    ikv_size_stats_add(&writer->sizes, (uint32_t)size);
-    return 0;
+    return code;
 }
 
 static void collect_stats(const struct ikv_writer *writer, uint64_t file_size,

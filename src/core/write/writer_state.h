@@ -5,12 +5,14 @@
 
 #include "core/format/size_stats.h"
 #include "core/sort/sorter.h"
+#include "core/write/clustered.h"
 #include "core/write/index_writer.h"
 
 struct ikv_writer {
     struct ikv_key_info key;
     uint32_t stride;
     bool plain;
+    bool has_index; /* of the base format */
     ikv_duplicates on_duplicate;
     uint64_t memory;
     unsigned char store_id[16];
@@ -24,7 +26,8 @@ struct ikv_writer {
     int failed; /* 0, or the code of the first failure: nothing more is done */
     struct ikv_error failure;
     struct ikv_output output;
-    struct ikv_sorter *sorter; /* entries: the key's words, position */
+    struct ikv_clustered *clustered; /* NULL: records lie in the order of arrival, and: */
+    struct ikv_sorter *sorter;       /* entries: the key's words, position */
     struct ikv_sorter_stats sorted;
     struct ikv_sorter *dropped; /* entries: position; NULL: no duplicates so far */
     struct ikv_size_stats sizes;

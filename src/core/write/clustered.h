@@ -1,0 +1,64 @@
+/*
+ * From pairs in any order to leaves.
+ *
+ *     collecting   pairs go to a sorter
+ *     streaming    the first 2 MiB arrived in the order of their keys: pairs go straight to leaves
+ *     sorting      a pair was out of order: what is in leaves is read back, all goes to the sorter
+ *
+ * The leaf size depends on the sizes of the values: of all of them, or while streaming of the first
+ * 2 MiB. None of this depends on how much memory there is, so neither does the file.
+ */
+#ifndef IKV_CLUSTERED_H
+#define IKV_CLUSTERED_H
+
+#include "core/format/size_stats.h"
+#include "core/sort/pair_sorter.h"
+#include "core/write/leaf_writer.h"
+
+struct ikv_clustered_options {
+    struct ikv_key_info key;
+    struct ikv_output *output; /* outlives the object, as the next */
+    const char *dir;           /* for temporary files */
+    uint64_t seed;             /* ikv_record_seed */
+    uint64_t memory;           /* for the sorter */
+    uint32_t leaf_size;        /* 0: to be chosen */
+    uint32_t stride;           /* of the base format's index; 0: none is wanted */
+    ikv_duplicates on_duplicate;
+};
+
+enum ikv_clustered_state { IKV_COLLECTING, IKV_STREAMING, IKV_SORTING };
+
+struct ikv_clustered {
+    struct ikv_clustered_options options;
+    enum ikv_clustered_state state;
+    struct ikv_pair_sorter *sorter;
+    struct ikv_leaf_writer leaves;
+    struct ikv_size_stats offered; /* sizes of all values */
+    struct ikv_size_stats sizes;   /* of those that are in leaves */
+    struct ikv_pair_sorter_stats sorted;
+    uint64_t added;
+    uint64_t dropped;
+    uint64_t collected; /* bytes of pairs */
+
+    bool has_last;
+    uint64_t last[IKV_KEY_WORDS_MAX]; /* key of the last pair that was added in order */
+
+    /* Streaming, latest of equal keys: the last pair waits, since the next may replace it. */
+    bool is_held;
+    unsigned char held_key[IKV_KEY_WIDTH_MAX];
+    unsigned char *held; /* IKV_PAIR_VALUE_MAX bytes */
+    uint32_t held_size;
+
+    bool has_duplicate; /* with IKV_DUPLICATES_ERROR: the least key that was there twice */
+    uint64_t duplicate[IKV_KEY_WORDS_MAX];
+};
+
+int ikv_clustered_new(const struct ikv_clustered_options *options, struct ikv_clustered **ret);
+void ikv_clustered_free(struct ikv_clustered *clustered); /* NULL is allowed */
+
+int ikv_clustered_add(struct ikv_clustered *clustered, const unsigned char *stored_key,
+                      const void *value, uint32_t size);
+/* All pairs are added: write the leaves. IKV_E_DUPLICATE: see `duplicate`. */
+int ikv_clustered_finish(struct ikv_clustered *clustered, ikv_progress_fn progress, void *user);
+
+#endif
