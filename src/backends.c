@@ -1,5 +1,5 @@
-/* The one file that knows which backends were built. */
-#include "core/io/io.h"
+#include "backends.h"
+
 #include "indexkv.h"
 
 #include <stdio.h>

@@ -1,9 +1,25 @@
 /* Opening and closing a store: the file and what is kept of it (core/store), and the engine that
  * runs its batches (pool). */
-#include "core/store/open.h"
+#include "backends.h"
 #include "core/base/dispatch.h"
+#include "core/store/open.h"
 
 #define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
+
+/* Check that the backend can be used, and attach the store to its engine. */
+static int attach(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(store->path);
+    char reason[200] = "";
+
+    if (options->backend == IKV_BACKEND_URING) {
+        int code = ikv_io_ring_probe(reason, sizeof reason);
+        if (code < 0)
+            return ikv_fail(err, code, at, "%s", reason);
+    }
+    int code = ikv_attach(options->engine, store, &store->attachment);
+    return code < 0 ? ikv_fail(err, code, at, "attaching it to an engine") : 0;
+}
 
 int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,
              ikv_error *err)
@@ -20,10 +36,10 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     code = ikv_store_open(path, &known, &store, err);
     if (code < 0)
         return code;
-    code = ikv_attach(known.engine, store, &store->attachment);
+    code = attach(store, &known, err);
     if (code < 0) {
         ikv_store_close(store);
-        return ikv_fail(err, code, IKV_AT_FILE(path), "attaching it to an engine");
+        return code;
     }
     *ret_store = store;
     return 0;

@@ -18,6 +18,7 @@
 #ifndef IKV_URING_QUEUE_H
 #define IKV_URING_QUEUE_H
 
+#include "core/base/thread.h"
 #include "core/io/io.h"
 #include "iouring/file_table.h"
 #include "iouring/ring.h"

@@ -1,4 +1,5 @@
 /* Waits for the disk that touches of the mapping caused: counted, and told to the map. */
+#include "core/base/thread.h"
 #include "core/lookup/run.h"
 
 /* So few keys take less than the system calls that tell how the mapping is doing, which are made

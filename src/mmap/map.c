@@ -1,6 +1,7 @@
 /* The mapping of a store's file: made, checked, read in. */
 #include "mmap/map.h"
 #include "core/base/bytes.h"
+#include "core/base/clock.h"
 #include "core/io/file_io.h"
 #include "core/io/window.h"
 #include "indexkv.h"

@@ -1,6 +1,7 @@
 /* Engines: starting, attaching stores, closing. */
 #include "pool/engine.h"
 
+#include "backends.h"
 #include "core/base/platform.h"
 
 #include <errno.h>

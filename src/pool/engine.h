@@ -19,6 +19,7 @@
 #ifndef IKV_POOL_ENGINE_H
 #define IKV_POOL_ENGINE_H
 
+#include "core/base/thread.h"
 #include "pool/schedule.h"
 
 struct ikv_worker {

@@ -11,6 +11,9 @@
  * soon after a shard was taken, only batches that nobody has begun are taken beside those in
  * flight.
  */
+#include "backends.h"
+#include "core/base/clock.h"
+#include "core/io/io_pread.h"
 #include "core/resident/resident.h"
 #include "pool/engine.h"
 

@@ -13,6 +13,7 @@
 #include "tmpdir.h"
 #include "variants.h"
 
+#include "core/io/io_pread.h"
 #include "core/store/store.h"
 #include "indexkv.h"
 #include "iouring/uring.h"

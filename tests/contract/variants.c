@@ -9,6 +9,7 @@
 #include <string.h>
 
 #ifdef TEST_HAVE_URING
+#include "core/io/io_pread.h"
 #include "iouring/explain.h"
 #include "iouring/uring.h"
 

@@ -8,7 +8,7 @@
  */
 #include "indexkv.h"
 
-#include "core/io/io.h"
+#include "core/io/io_pread.h"
 #include "numbered.h"
 #include "rng.h"
 #include "stores.h"

@@ -5,6 +5,8 @@
  */
 #include "indexkv.h"
 
+#include "backends.h"
+#include "core/io/io_pread.h"
 #include "core/lookup/run.h"
 #include "engines.h"
 #include "gate.h"

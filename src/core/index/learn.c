@@ -1,5 +1,6 @@
 #include "core/index/learn.h"
 
+#include "core/base/mix.h"
 #include "core/sort/sort.h"
 
 #include <assert.h>
@@ -54,15 +55,6 @@ struct ikv_learner {
 
 /* ---------------------------------------------------------------- one run */
 
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 32;
-    x *= UINT64_C(0xd6e8feb86659fd93);
-    x ^= x >> 32;
-    x *= UINT64_C(0xd6e8feb86659fd93);
-    return x ^ x >> 32;
-}
-
 /* A reservoir: each page seen so far is in it with the same probability. (Vitter, Random Sampling
  * with a Reservoir, 1985: algorithm R.) */
 void ikv_learned_page(struct ikv_learned *learned, const struct ikv_search *search,
@@ -72,7 +64,7 @@ void ikv_learned_page(struct ikv_learned *learned, const struct ikv_search *sear
         return;
     uint64_t at = learned->seen++;
     if (at >= learned->room)
-        at = mix(at) % learned->seen;
+        at = ikv_mix(at) % learned->seen;
     if (at >= learned->room || !ikv_page_is_in_order(search->index, page))
         return;
     /* Pages that were out of order have left their places empty. */

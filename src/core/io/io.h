@@ -79,33 +79,4 @@ struct ikv_io_backend {
     void (*forget_file)(struct ikv_io *io, const struct ikv_io_file *file);
 };
 
-/* A number that the calling thread alone has, and that no later thread gets: pthread_self() of an
- * ended thread is given to the next one. */
-uint64_t ikv_thread_number(void);
-
-/* Portable POSIX reads, one after another: the reference for all others. */
-extern const struct ikv_io_backend ikv_io_pread;
-
-/* Tells the process that made it from the children it forks, which share its memory's content but
- * none of its threads. */
-struct ikv_process {
-    const volatile unsigned char
-        *mark; /* a page that the kernel wipes in children; NULL: it can't */
-    long id;
-};
-void ikv_process_mark(struct ikv_process *process);
-void ikv_process_unmark(struct ikv_process *process);
-bool ikv_process_is_forked(const struct ikv_process *process);
-
-/*
- * The backend that has rings, found above the core by what knows all backends; NULL: none was
- * built. Its objects belong to the threads that created them.
- */
-const struct ikv_io_backend *ikv_io_ring(void);
-/* Whether the calling thread can have a ring now: 0; or IKV_E_UNSUPPORTED or -errno, and in
- * `reason` what is in the way. */
-int ikv_io_ring_probe(char *reason, size_t size);
-/* The same reason for a code that create returned. Returns `reason`. */
-const char *ikv_io_ring_explain(int code, char *reason, size_t size);
-
 #endif

@@ -1,5 +1,6 @@
+#include "core/io/io_pread.h"
+
 #include "core/io/file_io.h"
-#include "core/io/io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 #include "core/io/window.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* All slots together; deep windows have small slots. */
 #define WINDOW_SIZE ((uint32_t)2 << 20)
@@ -18,13 +19,6 @@
 
 _Static_assert(IKV_SLOT_PAGES_MAX * 4 <= IKV_ALIGN_MAX,
                "checksums of a slot's pages are one block");
-
-uint64_t ikv_clock(void)
-{
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int allocate(struct ikv_window *window, unsigned count)
 {

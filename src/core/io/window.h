@@ -79,9 +79,6 @@ struct ikv_window {
     bool nowait;           /* as in ikv_io_request, for the reads to come */
 };
 
-/* Nanoseconds of the monotonic clock. */
-uint64_t ikv_clock(void);
-
 /* As the window is to be: reads in flight (0: as many as are worth having), and their bytes (0: no
  * limit; one read is always let through). */
 struct ikv_window_options {

@@ -11,6 +11,8 @@
  */
 #include "core/lookup/fetch.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 
 void ikv_run_free(struct ikv_run *run)

@@ -1,4 +1,7 @@
 /* Looking up: the call that waits for a batch, and where a batch is run. */
+#include "backends.h"
+#include "core/base/clock.h"
+#include "core/io/io_pread.h"
 #include "core/query/result.h"
 #include "core/resident/resident.h"
 

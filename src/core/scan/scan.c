@@ -1,6 +1,8 @@
 /* Scanning: the public calls. */
 #include "core/scan/scan.h"
 
+#include "core/io/io_pread.h"
+
 #include <errno.h>
 #include <stdlib.h>
 

@@ -91,15 +91,7 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
 
 static int open_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
-    const struct ikv_where at = IKV_AT_FILE(store->path);
-    char reason[200] = "";
-
     store->backend_wanted = options->backend;
-    if (options->backend == IKV_BACKEND_URING) {
-        int code = ikv_io_ring_probe(reason, sizeof reason);
-        if (code < 0)
-            return ikv_fail(err, code, at, "%s", reason);
-    }
     int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
     if (code == 0)
         code = ikv_store_open_map(store, options, err);

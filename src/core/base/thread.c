@@ -1,11 +1,12 @@
+#include "core/base/thread.h"
+
+#include "core/base/mix.h"
 #include "core/base/platform.h"
-#include "core/format/checksum.h"
-#include "core/io/io.h"
 
 #include <time.h>
 
-/* Threads that live at the same time keep their numbers at different addresses; a later one that
- * gets the address of an ended one finds zero there, and another time. */
+/* Threads that exist at the same time have different addresses of `number`; a later thread at the
+ * same address starts at a later time. */
 uint64_t ikv_thread_number(void)
 {
     static _Thread_local uint64_t number;
@@ -13,9 +14,9 @@ uint64_t ikv_thread_number(void)
     if (number == 0) {
         struct timespec now = {0};
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        const uint64_t facts[] = {(uint64_t)(uintptr_t)&number, (uint64_t)now.tv_sec,
-                                  (uint64_t)now.tv_nsec};
-        number = ikv_checksum(facts, sizeof facts) | 1; /* never 0 */
+        number = ikv_mix((uint64_t)(uintptr_t)&number);
+        number = ikv_mix(number ^ (uint64_t)now.tv_sec);
+        number = ikv_mix(number ^ (uint64_t)now.tv_nsec) | 1; /* never 0 */
     }
     return number;
 }

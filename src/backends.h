@@ -1,0 +1,15 @@
+/* The backends that this build has. */
+#ifndef IKV_BACKENDS_H
+#define IKV_BACKENDS_H
+
+#include "core/io/io.h"
+
+/* The io_uring backend; NULL: not built in. Its objects belong to the threads that created them. */
+const struct ikv_io_backend *ikv_io_ring(void);
+/* Whether the calling thread can create a ring now: 0; or IKV_E_UNSUPPORTED or -errno, with the
+ * reason as one line in `reason`. */
+int ikv_io_ring_probe(char *reason, size_t size);
+/* The same line for a code that create returned. Returns `reason`. */
+const char *ikv_io_ring_explain(int code, char *reason, size_t size);
+
+#endif
