@@ -182,7 +182,7 @@ static void feed(struct ikv_search *search, const memory_index *index, in_flight
     memcpy(copy, index_page_bytes(index, probe.page), size);
     ikv_search_feed(search, probe.chunk, &page);
     if (learned != NULL)
-        ikv_learn_note(learned, search, &page);
+        ikv_learn_note(learned, geometry, search->fences, &page);
     free(copy);
 }
 

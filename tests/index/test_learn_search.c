@@ -35,7 +35,7 @@ static void note(run_pages *pages, struct ikv_learned *learned, uint64_t number)
                             ikv_page_first_entry(geometry, number)),
     };
 
-    ikv_learn_note(learned, &pages->search, &page);
+    ikv_learn_note(learned, geometry, pages->search.fences, &page);
 }
 
 static void a_run_notes_pages_that_are_new_and_in_order(void **state)

@@ -57,22 +57,22 @@ struct ikv_learner {
 
 /* A reservoir: each page seen so far is in it with the same probability. (Vitter, Random Sampling
  * with a Reservoir, 1985: algorithm R.) */
-void ikv_learned_page(struct ikv_learned *learned, const struct ikv_search *search,
-                      const struct ikv_page *page)
+void ikv_learned_page(struct ikv_learned *learned, const struct ikv_geometry *index,
+                      const struct ikv_fences *fences, const struct ikv_page *page)
 {
-    if (ikv_fence_of_page(search->fences, page->number))
+    if (ikv_fence_of_page(fences, page->number))
         return;
     uint64_t at = learned->seen++;
     if (at >= learned->room)
         at = ikv_mix(at) % learned->seen;
-    if (at >= learned->room || !ikv_page_is_in_order(search->index, page))
+    if (at >= learned->room || !ikv_page_is_in_order(index, page))
         return;
     /* Pages that were out of order have left their places empty. */
     if (at >= learned->count)
         at = learned->count++;
     uint64_t *entry = learned->entries + at * learned->words;
     entry[0] = page->number;
-    ikv_key_load(&search->index->key, page->entries, entry + 1);
+    ikv_key_load(&index->key, page->entries, entry + 1);
 }
 
 /* ---------------------------------------------------------------- memory */

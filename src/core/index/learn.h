@@ -33,7 +33,8 @@
 #ifndef IKV_LEARN_H
 #define IKV_LEARN_H
 
-#include "core/index/search.h"
+#include "core/index/fences.h"
+#include "core/index/page.h"
 
 /* ---------------------------------------------------------------- what one run learns */
 
@@ -66,15 +67,15 @@ static inline void ikv_learned_begin(struct ikv_learned *learned, const struct i
     learned->room = memory ? (uint32_t)(size / (words * sizeof(uint64_t))) : 0;
 }
 
-void ikv_learned_page(struct ikv_learned *learned, const struct ikv_search *search,
-                      const struct ikv_page *page);
+void ikv_learned_page(struct ikv_learned *learned, const struct ikv_geometry *index,
+                      const struct ikv_fences *fences, const struct ikv_page *page);
 
-/* Note a page that was fed to the search. */
-static inline void ikv_learn_note(struct ikv_learned *learned, const struct ikv_search *search,
-                                  const struct ikv_page *page)
+/* Note a page that the run read and searched with `fences`. */
+static inline void ikv_learn_note(struct ikv_learned *learned, const struct ikv_geometry *index,
+                                  const struct ikv_fences *fences, const struct ikv_page *page)
 {
     if (learned->room)
-        ikv_learned_page(learned, search, page);
+        ikv_learned_page(learned, index, fences, page);
 }
 
 /* ---------------------------------------------------------------- what a store has learned */

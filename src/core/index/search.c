@@ -224,19 +224,6 @@ static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint3
     return begin;
 }
 
-bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_page *page)
-{
-    uint64_t words[IKV_KEY_WORDS_MAX];
-
-    for (uint32_t i = 1; i < page->count; i++) {
-        const unsigned char *entry = page->entries + (size_t)i * index->stride;
-        ikv_key_load(&index->key, entry - index->stride, words);
-        if (ikv_key_compare_stored(&index->key, words, entry) > 0)
-            return false;
-    }
-    return true;
-}
-
 /* Without checksums, order at least can be checked. That a page begins with its fence is what
  * bounds the search of forged and changed files: a ceiling that was not found in the pages before a
  * fence is looked for in the fence's own page, and must be there. */

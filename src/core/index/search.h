@@ -28,8 +28,8 @@
 #ifndef IKV_SEARCH_H
 #define IKV_SEARCH_H
 
-#include "core/format/format.h"
 #include "core/index/fences.h"
+#include "core/index/page.h"
 
 #include <stddef.h>
 
@@ -40,16 +40,6 @@ struct ikv_keys {
     const uint64_t *entries; /* `stride` words each, the key's first */
     uint32_t stride;
     uint32_t count;
-};
-
-/* Index page as it was read. */
-struct ikv_page {
-    uint64_t number;
-    const unsigned char *entries;
-    uint32_t count;
-    bool has_checksum;
-    uint32_t checksum; /* what it must be */
-    bool verified;     /* it need not be checked any more; set by the search if it did */
 };
 
 /* A key that was resolved to an entry of the index. Two words, so that hits can be sorted. */
@@ -106,8 +96,5 @@ uint64_t ikv_search_peek(const struct ikv_search *search);
 void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page *page);
 /* The page could not be read: its keys get `status`. */
 void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status status);
-
-/* Whether the entries of a page ascend: what can be checked of one that has no checksum. */
-bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_page *page);
 
 #endif

@@ -49,7 +49,7 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
     unsigned char stored[IKV_KEY_WIDTH_MAX];
 
     ikv_search_feed(&run->search, chunk, page);
-    ikv_learn_note(&run->learned, search, page);
+    ikv_learn_note(&run->learned, index, search->fences, page);
     if (search->corrupt_pages == corrupt)
         return true;
     ikv_key_store(&index->key, search->keys.entries + (size_t)chunk * search->keys.stride, stored);
