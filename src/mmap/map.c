@@ -58,8 +58,8 @@ int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map
     map->believes_all = believes_all;
     map->shift = page_shift();
     map->may_ask_for_many = may_ask_for_many(fd, st);
-    map->changed[0] = (int64_t)st->st_ctim.tv_sec;
-    map->changed[1] = (int64_t)st->st_ctim.tv_nsec;
+    map->changed[0] = (int64_t)IKV_STAT_CTIME(st).tv_sec;
+    map->changed[1] = (int64_t)IKV_STAT_CTIME(st).tv_nsec;
     code = allocate(map);
     if (code == 0)
         map->bytes = ikv_platform_map(fd, (size_t)size, &code);
@@ -108,7 +108,8 @@ static void look_at_changes(struct ikv_map *map, const struct stat *st)
         atomic_compare_exchange_strong_explicit(&map->verified_since, &since, now,
                                                 memory_order_relaxed, memory_order_relaxed))
         ikv_map_drop_verified(map);
-    if ((st->st_ctim.tv_sec != map->changed[0] || st->st_ctim.tv_nsec != map->changed[1]) &&
+    const struct timespec changed = IKV_STAT_CTIME(st);
+    if ((changed.tv_sec != map->changed[0] || changed.tv_nsec != map->changed[1]) &&
         !atomic_exchange(&map->is_changed, true))
         ikv_map_drop_verified(map);
 }

@@ -76,7 +76,7 @@ int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset)
 
 int ikv_random_bytes(void *buf, size_t size)
 {
-    return getentropy(buf, size) == 0 ? 0 : -errno;
+    return ikv_platform_random(buf, size) == 0 ? 0 : -errno;
 }
 
 static int open_unlinked(const char *dir)
@@ -103,15 +103,11 @@ static int open_unlinked(const char *dir)
 
 int ikv_temp_open(const char *dir)
 {
-#ifdef O_TMPFILE
-    int fd = open(dir, O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
+    const int fd = ikv_platform_open_unnamed(dir);
+
     if (fd >= 0)
         return fd;
-    /* What file systems and kernels without O_TMPFILE answer. */
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)
-        return -errno;
-#endif
-    return open_unlinked(dir);
+    return errno == EOPNOTSUPP ? open_unlinked(dir) : -errno;
 }
 
 char *ikv_directory_of(const char *path)

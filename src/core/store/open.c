@@ -1,5 +1,6 @@
 /* Opening and closing a store. */
 #include "core/store/open.h"
+#include "core/base/platform.h"
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/store/detect.h"
@@ -22,9 +23,10 @@ static int identify(const struct stat *st, uint64_t *ret_serial)
 
     if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
         return -errno;
-    const uint64_t facts[] = {(uint64_t)now.tv_sec,         (uint64_t)now.tv_nsec,
-                              (uint64_t)st->st_dev,         (uint64_t)st->st_ino,
-                              (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+    const struct timespec modified = IKV_STAT_MTIME(st);
+    const uint64_t facts[] = {(uint64_t)now.tv_sec,      (uint64_t)now.tv_nsec,
+                              (uint64_t)st->st_dev,      (uint64_t)st->st_ino,
+                              (uint64_t)modified.tv_sec, (uint64_t)modified.tv_nsec,
                               (uint64_t)st->st_size};
     *ret_serial = ikv_checksum(facts, sizeof facts);
     return 0;

@@ -17,9 +17,9 @@ int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
     struct stat first;
     struct stat now;
 
-    if (IKV_O_DIRECT == 0)
+    if (!IKV_HAVE_DIRECT)
         return ikv_fail(err, IKV_E_UNSUPPORTED, at, "this system has no O_DIRECT");
-    int fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | IKV_O_DIRECT);
+    int fd = ikv_platform_open_direct(store->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return ikv_fail(err, -errno, at,
                         errno == EINVAL ? "its file system has no O_DIRECT"

@@ -1,5 +1,6 @@
 #include "core/write/output.h"
 
+#include "core/base/platform.h"
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 
@@ -198,12 +199,12 @@ static int make_durable(struct ikv_output *output, const unsigned char header[IK
 
     if (fchmod(output->fd, (mode_t)output->mode) != 0)
         return ikv_fail(err, -errno, at, "setting its permissions");
-    if (fsync(output->fd) != 0)
+    if (ikv_platform_sync(output->fd) != 0)
         return ikv_fail(err, -errno, at, "syncing it");
     int code = ikv_pwrite_all(output->fd, header, IKV_HEADER_SIZE, 0);
     if (code < 0)
         return ikv_fail(err, code, at, "writing its header");
-    if (fsync(output->fd) != 0)
+    if (ikv_platform_sync(output->fd) != 0)
         return ikv_fail(err, -errno, at, "syncing it");
     return 0;
 }
@@ -219,7 +220,7 @@ int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV
     if (code == 0) {
         free(output->temp_name);
         output->temp_name = NULL;
-        if (fsync(output->dir_fd) != 0)
+        if (ikv_platform_sync(output->dir_fd) != 0)
             code = ikv_fail(err, IKV_E_DURABILITY, at, "%s", ikv_strerror(-errno));
     }
     ikv_output_discard(output);
