@@ -89,6 +89,8 @@ void fault_start(const fault_plan *plan, fault_observer observer, void *user);
 
 /* Stop. Calls pass through untouched from here on. */
 fault_report fault_stop(void);
+/* Teardown of a cmocka test that injects faults: a failed assertion must not fail later tests. */
+int stop_faults(void **state);
 
 const char *fault_call_name(fault_call call);
 

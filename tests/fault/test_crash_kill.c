@@ -236,14 +236,6 @@ static void kill_at_random(void **state)
     victim_free(&self);
 }
 
-/* A failed assertion must not fail the tests that follow. */
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -131,14 +131,6 @@ static void plain_over_an_old_store(void **state)
     lose_power(&setup, test_scaled(4000));
 }
 
-/* A failed assertion must not fail the tests that follow. */
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -291,14 +291,6 @@ static void a_writer_that_failed_stays_failed(void **state)
     free(value);
 }
 
-/* A failed assertion must not fail the tests that follow. */
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -333,14 +333,6 @@ static void verify_that_spills(void **state)
     free_readable(&context);
 }
 
-/* A failed assertion must not fail the tests that follow. */
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -330,13 +330,6 @@ static void a_verify_that_can_not_read_has_no_report(void **state)
     free(s.path);
 }
 
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

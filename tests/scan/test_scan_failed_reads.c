@@ -174,13 +174,6 @@ static void failing_reads_of_the_index(void **state)
     }
 }
 
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -230,13 +230,6 @@ static void an_error_while_it_is_read_is_returned(void **state)
     free(path);
 }
 
-static int stop_faults(void **state)
-{
-    (void)state;
-    (void)fault_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
