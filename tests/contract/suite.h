@@ -3,7 +3,7 @@
 #define IKV_TESTS_SUITE_H
 
 #include "content.h"
-#include "tmpdir.h"
+#include "fixtures.h"
 #include "variants.h"
 #include "window.h"
 
@@ -12,9 +12,8 @@
 
 #define ROOM ((size_t)5 * CONTENT_ALIGNMENT)
 
-/* What is tested, and where files may be made. Set before the first test, then left alone. */
+/* What is tested. Set before the first test, then left alone. */
 extern struct variant tested;
-extern tmpdir directory;
 
 /* One read through a window that is open. */
 void read_one(struct window *window, const struct content *content, uint64_t offset,

@@ -29,8 +29,8 @@ void errors_in_the_middle(void **state)
     bool is_bad[DEPTH] = {false};
 
     (void)state;
-    content_make(&content, directory.path, 300000, 10, tested.direct);
-    (void)snprintf(path, sizeof path, "%s/unreadable", directory.path);
+    content_make(&content, group_dir.path, 300000, 10, tested.direct);
+    (void)snprintf(path, sizeof path, "%s/unreadable", group_dir.path);
     bad[2].fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     window_open(&window, &tested.backend, DEPTH, ROOM);
     for (unsigned round = 0; round < 100; round++) {
@@ -64,9 +64,9 @@ void errors_by_name(void **state)
     struct content content;
 
     (void)state;
-    content_make(&content, directory.path, 100000, 11, tested.direct);
+    content_make(&content, group_dir.path, 100000, 11, tested.direct);
     window_open(&window, &tested.backend, 2, ROOM);
-    struct ikv_io_file folder = {.fd = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+    struct ikv_io_file folder = {.fd = open(group_dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                                  .serial = 2000003};
     read_begin(&window.requests[0], &content, &window.rooms[0], 0, CONTENT_ALIGNMENT, 1);
     window.requests[0].file = &folder;
@@ -99,7 +99,7 @@ void more_than_depth(void **state)
     struct ikv_io_request surplus;
 
     (void)state;
-    content_make(&content, directory.path, 100000, 12, tested.direct);
+    content_make(&content, group_dir.path, 100000, 12, tested.direct);
     read_room_make(&room, ROOM);
     window_open(&window, &tested.backend, DEPTH, ROOM);
     for (unsigned round = 0; round < 3; round++) {
@@ -145,7 +145,7 @@ void destroy_with_reads_under_way(void **state)
 
     (void)state;
     watchdog(300);
-    content_make(&content, directory.path, 16 << 20, 13, tested.direct);
+    content_make(&content, group_dir.path, 16 << 20, 13, tested.direct);
     for (size_t round = 0; round < rounds; round++) {
         const size_t room = (size_t)16 * CONTENT_ALIGNMENT;
         struct window window;

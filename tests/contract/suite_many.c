@@ -25,7 +25,7 @@ static void random_reads_at_depth(unsigned depth, size_t count)
     struct content content;
 
     watchdog(300);
-    content_make(&content, directory.path, 3333333, depth, tested.direct);
+    content_make(&content, group_dir.path, 3333333, depth, tested.direct);
     random_reads(depth, count, &content, 1, depth);
     content_close(&content);
     watchdog(0);
@@ -66,7 +66,7 @@ void many_files(void **state)
 
     (void)state;
     for (unsigned i = 0; i < FILES; i++)
-        content_make(&files[i], directory.path, 20000 + 1000 * i, 100 + i, tested.direct);
+        content_make(&files[i], group_dir.path, 20000 + 1000 * i, 100 + i, tested.direct);
     random_reads(32, many(20000), files, FILES, 6);
     /* One after the other, so that each has its turn in the table. */
     for (unsigned i = 0; i < FILES; i++)
@@ -83,7 +83,7 @@ void file_replaced_under_the_number(void **state)
 
     (void)state;
     window_open(&window, &tested.backend, 8, ROOM);
-    content_make(&first, directory.path, 50000, 8, tested.direct);
+    content_make(&first, group_dir.path, 50000, 8, tested.direct);
     const int number = first.file.fd;
     for (unsigned round = 0; round < 50; round++) {
         struct content other;
@@ -98,7 +98,7 @@ void file_replaced_under_the_number(void **state)
             unsigned i = window_reap(&window);
             read_check(&window.requests[i], &first, &window.rooms[i]);
         }
-        content_make(&other, directory.path, 50000, 1000 + round, tested.direct);
+        content_make(&other, group_dir.path, 50000, 1000 + round, tested.direct);
         assert_int_equal(dup3(other.file.fd, number, O_CLOEXEC), number);
         (void)close(other.file.fd);
         (void)unlink(first.path);
@@ -121,7 +121,7 @@ void buffers_elsewhere(void **state)
     struct ikv_io *io;
 
     (void)state;
-    content_make(&content, directory.path, 100000, 9, tested.direct);
+    content_make(&content, group_dir.path, 100000, 9, tested.direct);
     assert_int_equal(posix_memalign(&memory, CONTENT_ALIGNMENT, span), 0);
     /* The room reaches from before the known memory to behind it. */
     const struct ikv_io_options options = {.depth = 2,

@@ -35,7 +35,7 @@ void offsets_and_lengths(void **state)
     struct content content;
 
     (void)state;
-    content_make(&content, directory.path, 200000, 1, tested.direct);
+    content_make(&content, group_dir.path, 200000, 1, tested.direct);
     window_open(&window, &tested.backend, 4, ROOM);
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
         for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
@@ -59,7 +59,7 @@ void sectors(void **state)
     (void)state;
     if (!tested.direct)
         skip();
-    content_make(&content, directory.path, 20000, 15, true);
+    content_make(&content, group_dir.path, 20000, 15, true);
     content.file.align = sector;
     window_open(&window, &tested.backend, 2, ROOM);
     read_begin(&window.requests[0], &content, &window.rooms[0], sector, sector, sector);
@@ -90,7 +90,7 @@ void end_of_file(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct content content;
         const uint64_t size = sizes[i];
-        content_make(&content, directory.path, size, 2 + i, tested.direct);
+        content_make(&content, group_dir.path, size, 2 + i, tested.direct);
         for (uint64_t back = 0; back <= 2 * CONTENT_ALIGNMENT; back += back < 3 ? 1 : 1021) {
             uint64_t offset = size > back ? size - back : 0;
             offset -= offset % unit();
@@ -115,7 +115,7 @@ void beyond_the_end(void **state)
     struct content content;
 
     (void)state;
-    content_make(&content, directory.path, 10000, 3, tested.direct);
+    content_make(&content, group_dir.path, 10000, 3, tested.direct);
     window_open(&window, &tested.backend, 1, ROOM);
     for (unsigned shift = 14; shift < 43; shift++) {
         uint64_t offset = (uint64_t)1 << shift;
@@ -134,7 +134,7 @@ void impossible_offsets(void **state)
     struct content content;
 
     (void)state;
-    content_make(&content, directory.path, 10000, 4, tested.direct);
+    content_make(&content, group_dir.path, 10000, 4, tested.direct);
     window_open(&window, &tested.backend, 1, ROOM);
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
         struct ikv_io_request *request = &window.requests[0];
@@ -159,7 +159,7 @@ void large_reads(void **state)
     struct content content;
 
     (void)state;
-    content_make(&content, directory.path, size + 777, 5, tested.direct);
+    content_make(&content, group_dir.path, size + 777, 5, tested.direct);
     window_open(&window, &tested.backend, 2, (size_t)size + CONTENT_ALIGNMENT);
     read_one(&window, &content, 0, size, size);
     read_one(&window, &content, CONTENT_ALIGNMENT, size, size - CONTENT_ALIGNMENT);
@@ -181,7 +181,7 @@ void more_than_one_call_can(void **state)
     (void)state;
     if (!tested.direct || sizeof(void *) < 8 || test_is_sanitized())
         skip();
-    (void)snprintf(path, sizeof path, "%s/holes", directory.path);
+    (void)snprintf(path, sizeof path, "%s/holes", group_dir.path);
     file.fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
     assert_true(file.fd >= 0);
     assert_int_equal(ftruncate(file.fd, (off_t)length), 0);

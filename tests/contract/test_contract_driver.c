@@ -4,6 +4,7 @@
  * (ring_shim).
  */
 #include "faulty_io.h"
+#include "fixtures.h"
 #include "hostkey.h"
 #include "model.h"
 #include "ring_shim.h"
@@ -26,8 +27,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static tmpdir directory;
 
 /* What the library takes for the backend that has rings, put in its place by the linker. NULL: what
  * it has. */
@@ -82,7 +81,7 @@ static void world_open(struct world *ret, ikv_key_type type, const struct way *w
 
     model_init(&ret->model, type);
     model_fill(&ret->model, &rng, 3000, MODEL_KEYS_CLUSTERED, MODEL_SIZES_MIXED);
-    ret->path = tmpdir_file(&directory, "store");
+    ret->path = tmpdir_file(&group_dir, "store");
     const ikv_writer_options writing = store_options(type);
     store_write(ret->path, &ret->model, &writing);
     options.key_type = type;
@@ -271,20 +270,6 @@ static void storms(void **state)
     (void)printf("%llu faults in the ring\n", (unsigned long long)total);
 }
 
-static int group_setup(void **state)
-{
-    (void)state;
-    tmpdir_make(&directory);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -293,11 +278,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_nth_read_fails),
         cmocka_unit_test(storms),
     };
-    struct variant uring;
-
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    variant_require_uring();
+    return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
 }

@@ -7,6 +7,7 @@
 
 #include "child.h"
 #include "engines.h"
+#include "fixtures.h"
 #include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
@@ -28,13 +29,7 @@
 
 #include <cmocka.h>
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    store_model model;
-    unsigned char *keys;
-    size_t count;
-} world;
+static store_fixture world;
 
 /* ---------------------------------------------------------------- what refuses */
 
@@ -222,23 +217,15 @@ static void no_descriptors(void **state)
 
 static int group_setup(void **state)
 {
-    rng_state rng = {1};
-
     (void)state;
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    engine_fill(world.path, IKV_KEY_U64, 0, 3000, MODEL_SIZES_SMALL, 1, &world.model);
-    world.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 1000, &world.count);
+    store_fixture_make(&world, 3000, MODEL_SIZES_SMALL, BATCH_MIXED, 1000);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    free(world.keys);
-    model_free(&world.model);
-    free(world.path);
-    tmpdir_remove(&world.directory);
+    store_fixture_free(&world);
     return 0;
 }
 
@@ -249,9 +236,6 @@ int main(void)
         cmocka_unit_test(no_locked_memory),
         cmocka_unit_test(no_descriptors),
     };
-    struct variant uring;
-
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
+    variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -1,8 +1,8 @@
 /* Forks with reads under way: the ring remains the parent's. */
 #include "child.h"
 #include "content.h"
+#include "fixtures.h"
 #include "scale.h"
-#include "tmpdir.h"
 #include "variants.h"
 #include "window.h"
 
@@ -20,7 +20,6 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static tmpdir directory;
 static struct content buffered;
 static struct content direct;
 
@@ -131,20 +130,17 @@ static void child_outlives_the_ring(void **state)
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
-    content_make(&buffered, directory.path, 300000, 80, false);
-    content_make(&direct, directory.path, 300000, 81, true);
+    (void)group_dir_setup(state);
+    content_make(&buffered, group_dir.path, 300000, 80, false);
+    content_make(&direct, group_dir.path, 300000, 81, true);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
     content_close(&buffered);
     content_close(&direct);
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(void)
@@ -153,9 +149,6 @@ int main(void)
         cmocka_unit_test(fork_with_reads_under_way),
         cmocka_unit_test(child_outlives_the_ring),
     };
-    struct variant uring;
-
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
+    variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -17,8 +17,6 @@
 #include <cmocka.h>
 
 struct variant tested;
-tmpdir directory;
-
 void read_one(struct window *window, const struct content *content, uint64_t offset,
               uint32_t length, uint32_t need)
 {
@@ -46,7 +44,7 @@ static void require_support(void)
     struct window window;
     struct content content;
 
-    content_make(&content, directory.path, CONTENT_ALIGNMENT, 14, tested.direct);
+    content_make(&content, group_dir.path, CONTENT_ALIGNMENT, 14, tested.direct);
     window_open(&window, &tested.backend, 1, ROOM);
     read_begin(&window.requests[0], &content, &window.rooms[0], 0, CONTENT_ALIGNMENT, 1);
     window_submit(&window, 0);
@@ -56,24 +54,21 @@ static void require_support(void)
     content_close(&content);
     if (code != -EOPNOTSUPP)
         return;
-    tmpdir_remove(&directory);
+    tmpdir_remove(&group_dir);
     (void)fprintf(stderr, "skipped: the device can't do this: %s\n", ikv_strerror(code));
     exit(77);
 }
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
+    (void)group_dir_setup(state);
     require_support();
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* Rings that come and go, with threads and without; descriptors that others close. */
 #include "child.h"
 #include "content.h"
+#include "fixtures.h"
 #include "scale.h"
-#include "tmpdir.h"
 #include "variants.h"
 #include "window.h"
 
@@ -24,7 +24,6 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static tmpdir directory;
 static struct content buffered;
 static struct content direct;
 
@@ -370,7 +369,7 @@ static void forgotten_files_are_let_go(void **state)
     struct content file;
 
     (void)state;
-    content_make(&file, directory.path, 200000, 70, false);
+    content_make(&file, group_dir.path, 200000, 70, false);
     window_open(&window, &ikv_io_uring, 8, ROOM);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
@@ -408,20 +407,17 @@ static void forgotten_files_are_let_go(void **state)
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
-    content_make(&buffered, directory.path, 300000, 80, false);
-    content_make(&direct, directory.path, 300000, 81, true);
+    (void)group_dir_setup(state);
+    content_make(&buffered, group_dir.path, 300000, 80, false);
+    content_make(&direct, group_dir.path, 300000, 81, true);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
     content_close(&buffered);
     content_close(&direct);
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(int argc, char **argv)
@@ -439,11 +435,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(ring_is_closed_by_others),
         cmocka_unit_test(forgotten_files_are_let_go),
     };
-    struct variant uring;
-
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
+    variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

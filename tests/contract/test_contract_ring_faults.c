@@ -1,7 +1,7 @@
 /* Answers of the kernel, one after the other, and what becomes of the requests. */
 #include "content.h"
+#include "fixtures.h"
 #include "ring_shim.h"
-#include "tmpdir.h"
 #include "variants.h"
 #include "window.h"
 
@@ -16,8 +16,6 @@
 #include <cmocka.h>
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
-
-static tmpdir directory;
 
 static double seconds_since(const struct timespec *start)
 {
@@ -37,7 +35,7 @@ static void fixture_open(struct fixture *ret, const char *name, unsigned depth)
     struct variant variant;
 
     assert_true(variant_find(name, &variant));
-    content_make(&ret->content, directory.path, 200000, 40, variant.direct);
+    content_make(&ret->content, group_dir.path, 200000, 40, variant.direct);
     /* The window keeps a pointer to the backend: ikv_io_uring's copy must outlive it. */
     static struct ikv_io_backend backend;
     backend = variant.backend;
@@ -153,7 +151,7 @@ static void end_of_file_takes_one_read(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct window window;
         struct content content;
-        content_make(&content, directory.path, sizes[i], 50 + i, true);
+        content_make(&content, group_dir.path, sizes[i], 50 + i, true);
         window_open(&window, &variant.backend, 1, ROOM);
         read_begin(&window.requests[0], &content, &window.rooms[0], 0, 8192, 8192);
         ring_shim_start(&none);
@@ -339,20 +337,6 @@ static void half_of_the_completions_lost(void **state)
     watchdog(0);
 }
 
-static int group_setup(void **state)
-{
-    (void)state;
-    tmpdir_make(&directory);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -368,11 +352,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(waiting_fails),
         cmocka_unit_test(half_of_the_completions_lost),
     };
-    struct variant uring;
-
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    variant_require_uring();
+    return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
 }

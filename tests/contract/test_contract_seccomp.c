@@ -1,7 +1,7 @@
 /* Behind seccomp filters, as container runtimes and browsers set them. */
 #include "child.h"
 #include "content.h"
-#include "tmpdir.h"
+#include "fixtures.h"
 #include "variants.h"
 #include "window.h"
 
@@ -22,7 +22,6 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static tmpdir directory;
 static struct content file;
 
 /* From here on the system call fails with this error in this process. */
@@ -127,18 +126,15 @@ static void entering_is_forbidden(void **state)
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
-    content_make(&file, directory.path, 100000, 1, false);
+    (void)group_dir_setup(state);
+    content_make(&file, group_dir.path, 100000, 1, false);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
     content_close(&file);
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(void)
@@ -148,9 +144,6 @@ int main(void)
         cmocka_unit_test(registering_is_forbidden),
         cmocka_unit_test(entering_is_forbidden),
     };
-    struct variant uring;
-
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
+    variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

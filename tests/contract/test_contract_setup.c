@@ -1,8 +1,8 @@
 /* Getting a ring, less of one, or none: on older kernels, and under limits. */
 #include "child.h"
 #include "content.h"
+#include "fixtures.h"
 #include "ring_shim.h"
-#include "tmpdir.h"
 #include "variants.h"
 #include "window.h"
 
@@ -25,7 +25,6 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static tmpdir directory;
 static struct content file;
 
 static void reads_work(struct window *window)
@@ -343,18 +342,15 @@ static void features_fit(void **state)
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
-    content_make(&file, directory.path, 100000, 1, false);
+    (void)group_dir_setup(state);
+    content_make(&file, group_dir.path, 100000, 1, false);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
     content_close(&file);
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(void)
@@ -372,9 +368,6 @@ int main(void)
         cmocka_unit_test(reasons),
         cmocka_unit_test(features_fit),
     };
-    struct variant uring;
-
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
+    variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

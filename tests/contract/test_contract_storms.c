@@ -3,9 +3,9 @@
  * exactly once. INDEXKV_TEST_SCALE=10 makes it a million.
  */
 #include "content.h"
+#include "fixtures.h"
 #include "ring_shim.h"
 #include "scale.h"
-#include "tmpdir.h"
 #include "variants.h"
 #include "window.h"
 
@@ -20,7 +20,6 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static tmpdir directory;
 static uint64_t total; /* faults of all storms */
 
 static bool is_eio(int code)
@@ -53,7 +52,7 @@ static void storm(const char *name, const struct ring_faults *faults, unsigned d
 
     assert_true(variant_find(name, &variant));
     for (unsigned i = 0; i < 3; i++)
-        content_make(&files[i], directory.path, 70000 + 12345 * i, 30 + i, variant.direct);
+        content_make(&files[i], group_dir.path, 70000 + 12345 * i, 30 + i, variant.direct);
     window_open(&window, &variant.backend, depth, ROOM);
     ring_shim_start(faults);
     do {
@@ -135,7 +134,7 @@ static void real_signals(void **state)
 
     (void)state;
     assert_true(variant_find("uring_direct", &variant));
-    content_make(&content, directory.path, 4 << 20, 60, true);
+    content_make(&content, group_dir.path, 4 << 20, 60, true);
     window_open(&window, &variant.backend, 16, ROOM);
     (void)sigaction(SIGALRM, &action, NULL);
     (void)setitimer(ITIMER_REAL, &often, NULL);
@@ -166,8 +165,8 @@ static void destroyed_in_a_storm(void **state)
 
     (void)state;
     watchdog(120);
-    content_make(&buffered, directory.path, 200000, 63, false);
-    content_make(&direct, directory.path, 200000, 64, true);
+    content_make(&buffered, group_dir.path, 200000, 63, false);
+    content_make(&direct, group_dir.path, 200000, 64, true);
     for (size_t round = 0; round < test_scaled(300); round++) {
         struct variant variant;
         struct window window;
@@ -187,20 +186,6 @@ static void destroyed_in_a_storm(void **state)
     watchdog(0);
 }
 
-static int group_setup(void **state)
-{
-    (void)state;
-    tmpdir_make(&directory);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -209,13 +194,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(real_signals),
         cmocka_unit_test(destroyed_in_a_storm),
     };
-    struct variant uring;
-
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    if (variant_find("uring", &uring))
-        variant_require(&uring);
-    int failed = cmocka_run_group_tests(tests, group_setup, group_teardown);
+    variant_require_uring();
+    int failed = cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
     (void)printf("%llu faults at random\n", (unsigned long long)total);
     return failed;
 }

@@ -163,3 +163,11 @@ void variant_require(const struct variant *variant)
     print_features(variant, io);
     variant->backend.destroy(io);
 }
+
+void variant_require_uring(void)
+{
+    struct variant uring;
+
+    if (variant_find("uring", &uring))
+        variant_require(&uring);
+}

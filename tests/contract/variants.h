@@ -19,5 +19,7 @@ bool variant_find(const char *name, struct variant *ret);
 /* Ends the process with 77, "skipped", and the reason if this machine has no such backend. Returns
  * otherwise, with a line on what the backend has. */
 void variant_require(const struct variant *variant);
+/* The same for io_uring; returns at once in a build without it. */
+void variant_require_uring(void);
 
 #endif

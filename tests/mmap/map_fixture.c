@@ -6,22 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-int map_group_setup(void **state)
-{
-    tmpdir *dir = must_malloc(sizeof *dir);
-
-    tmpdir_make(dir);
-    *state = dir;
-    return 0;
-}
-
-int map_group_teardown(void **state)
-{
-    tmpdir_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* The page of an address of the mapping. */
 static unsigned char *page_at(const ikv_store *store, uint64_t offset)
 {

@@ -6,13 +6,10 @@
 #include "core/store/store.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "model.h"
 #include "stores.h"
 #include "tmpdir.h"
-
-/* A group's directory is on a disk, not in memory. */
-int map_group_setup(void **state);
-int map_group_teardown(void **state);
 
 /* Pages of a range of the store's file that are in memory now, and how many there are. */
 size_t map_count_resident(const ikv_store *store, uint64_t offset, uint64_t size);

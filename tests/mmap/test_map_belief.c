@@ -361,5 +361,5 @@ int main(void)
         cmocka_unit_test(priming_asks_about_all),
     };
 
-    return cmocka_run_group_tests(tests, map_group_setup, map_group_teardown);
+    return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
 }

@@ -1,10 +1,11 @@
 /*
- * A batch that has to be run where it was not meant to be: what the calling thread can't read
- * without waiting goes to the workers, and comes back if no thread can be started.
+ * Batches that change threads: if the calling thread cannot read without blocking, the workers run
+ * the batch; if no worker can be started, the calling thread runs it after all.
  */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
@@ -21,13 +22,13 @@
 
 #include <cmocka.h>
 
-/* The linker gives a wrapper no context to carry. */
+/* Global, as --wrap functions take no context. */
 static struct {
     bool no_threads;
-    int refuse_from; /* reads without waiting that are made before they fail */
+    int fail_from; /* number of non-blocking reads that succeed before the rest fail */
     int code;
-    int made;
-} machine;
+    int reads;
+} faults;
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument);
@@ -36,11 +37,11 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument)
 {
-    return machine.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
+    return faults.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
 }
 
-/* File systems differ in this; here it goes as the test says. The second name is the same call
- * where files may be large. */
+/* Non-blocking reads depend on the file system; here the test controls them. preadv64v2 is the same
+ * call with large file support. */
 ssize_t __wrap_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
 ssize_t __wrap_preadv64v2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
 ssize_t __wrap_preadv64v2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
@@ -51,30 +52,14 @@ ssize_t __wrap_preadv64v2(int fd, const struct iovec *vector, int count, off_t o
 ssize_t __wrap_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
     (void)flags;
-    if (machine.made++ >= machine.refuse_from) {
-        errno = machine.code;
+    if (faults.reads++ >= faults.fail_from) {
+        errno = faults.code;
         return -1;
     }
     return preadv(fd, vector, count, offset);
 }
 
-static tmpdir directory;
-
-static int group_setup(void **state)
-{
-    (void)state;
-    tmpdir_make(&directory);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
-}
-
-/* Values so large that each takes a read of its own. */
+/* Values are so large that each needs its own read. */
 static void make_store(const char *path, rng_state *rng, store_model *ret_model)
 {
     const ikv_writer_options options = store_options(IKV_KEY_U64);
@@ -92,17 +77,16 @@ static void make_store(const char *path, rng_state *rng, store_model *ret_model)
     free(value);
 }
 
-/* However far the first try came, the answers are whole, and each key counts once. */
-static void batches_begin_again(void **state)
+/* Wherever the first attempt stopped, the answers are complete and each key is counted once. */
+static void batch_restarts_in_other_thread(void **state)
 {
     static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, 0};
     static const int codes[] = {EAGAIN, EOPNOTSUPP};
-    char *path = tmpdir_file(&directory, "store");
+    char *path = tmpdir_file(*state, "store");
     ikv_result *result = NULL;
     store_model model;
     rng_state rng = {5};
 
-    (void)state;
     make_store(path, &rng, &model);
     assert_ok(ikv_result_new(&result), NULL);
     for (int round = 0; round < 200; round++) {
@@ -112,10 +96,10 @@ static void batches_begin_again(void **state)
         ikv_get_options options = IKV_GET_OPTIONS_INIT;
         ikv_error err;
 
-        machine.no_threads = round % 2 == 0;
-        machine.refuse_from = (int)rng_below(&rng, 60);
-        machine.code = codes[round / 4 % 2];
-        machine.made = 0;
+        faults.no_threads = round % 2 == 0;
+        faults.fail_from = (int)rng_below(&rng, 60);
+        faults.code = codes[round / 4 % 2];
+        faults.reads = 0;
         options.match = (ikv_match)(round % 3);
         ikv_store *store = engine_open(path, IKV_KEY_U64, &auto_way, NULL);
         assert_ok(ikv_get_many(store, keys, count, &options, result, &err), &err);
@@ -135,7 +119,7 @@ static void batches_begin_again(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(batches_begin_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(batch_restarts_in_other_thread)};
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
 }

@@ -1,10 +1,11 @@
 /*
- * Engines of all sizes give the model's answers: each kind of store, shape of batch, match, way of
- * reading, and way of waiting for the end.
+ * Engines of all sizes answer as the model does, for each kind of store, batch shape, match mode,
+ * backend, and way of waiting for a batch.
  */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "hostkey.h"
 #include "rng.h"
 #include "scale.h"
@@ -25,8 +26,6 @@
 #define PAIRS   2000
 #define BATCHES 5 /* submitted at a time */
 
-static tmpdir directory;
-
 static const struct {
     uint32_t threads;
     uint32_t depth;
@@ -36,7 +35,8 @@ static const struct {
                {5, 256, 0, 0}, {5, 3, 3, 100000}, {5, 1, 0, 1}};
 enum { ENGINES = sizeof(engines) / sizeof(engines[0]) };
 
-/* One class of keys each: words of one to sixteen, narrow and wide, signed, few. */
+/* Integers of every size class, signed and unsigned, and short and long byte strings; u8 allows
+ * few distinct keys. */
 static const struct {
     ikv_key_type type;
     uint32_t flags;
@@ -85,7 +85,7 @@ static ikv_get_options match_of(const batch *b)
     return options;
 }
 
-/* Every shape, waited for in get_many, on one result. */
+/* Every shape by ikv_get_many, reusing one result. */
 static void get_all_shapes(ikv_store *store, const store_model *model, rng_state *rng)
 {
     ikv_result *result = NULL;
@@ -148,7 +148,7 @@ static void submit_to_completions(ikv_store *store, const store_model *model, rn
             size_t i = 0;
             while (i < BATCHES && batches[i].result != result)
                 i++;
-            assert_true(i < BATCHES); /* and so each comes once */
+            assert_true(i < BATCHES); /* its slot is cleared below: each result comes once */
             check_batch(model, &batches[i], way);
             batches[i].result = NULL;
             left--;
@@ -158,7 +158,7 @@ static void submit_to_completions(ikv_store *store, const store_model *model, rn
     ikv_completions_free(options.completions);
 }
 
-static void note_call(void *user, ikv_result *result, int code)
+static void count_call(void *user, ikv_result *result, int code)
 {
     batch *b = user;
 
@@ -166,7 +166,7 @@ static void note_call(void *user, ikv_result *result, int code)
     atomic_fetch_add(&b->calls, 1);
 }
 
-/* Closing the store would cancel them, so their ends are waited for. */
+/* Waits for all callbacks, since closing the store would cancel the batches. */
 static void submit_with_callbacks(ikv_store *store, const store_model *model, rng_state *rng,
                                   const char *way)
 {
@@ -174,7 +174,7 @@ static void submit_with_callbacks(ikv_store *store, const store_model *model, rn
     batch batches[BATCHES];
     ikv_error err;
 
-    options.on_done = note_call;
+    options.on_done = count_call;
     memset(batches, 0, sizeof(batches));
     for (size_t i = 0; i < BATCHES; i++) {
         const batch b = new_batch(model, rng);
@@ -196,9 +196,9 @@ static void submit_with_callbacks(ikv_store *store, const store_model *model, rn
     }
 }
 
-static void check_kind(size_t kind)
+static void check_kind(const tmpdir *dir, size_t kind)
 {
-    char *path = tmpdir_file(&directory, "store");
+    char *path = tmpdir_file(dir, "store");
     rng_state rng = {kind};
     engine_way ways[ENGINE_WAYS_MAX];
     store_model model;
@@ -231,21 +231,19 @@ static void check_kind(size_t kind)
     free(path);
 }
 
-static void answers_are_the_models(void **state)
+static void answers_match_model(void **state)
 {
-    (void)state;
     for (size_t kind = 0; kind < KINDS; kind++)
-        check_kind(kind);
+        check_kind(*state, kind);
 }
 
 static void empty_stores(void **state)
 {
-    char *path = tmpdir_file(&directory, "empty");
+    char *path = tmpdir_file(*state, "empty");
     engine_way ways[ENGINE_WAYS_MAX];
     rng_state rng = {1};
     store_model model;
 
-    (void)state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         engine_fill(path, IKV_KEY_U32, flags, 0, MODEL_SIZES_SMALL, 1, &model);
         const size_t count = engine_ways(path, IKV_KEY_U32, ways);
@@ -262,26 +260,12 @@ static void empty_stores(void **state)
     free(path);
 }
 
-static int group_setup(void **state)
-{
-    (void)state;
-    tmpdir_make(&directory);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    tmpdir_remove(&directory);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_the_models),
+        cmocka_unit_test(answers_match_model),
         cmocka_unit_test(empty_stores),
     };
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
 }

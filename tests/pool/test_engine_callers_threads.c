@@ -1,7 +1,8 @@
-/* Many callers: threads that use several stores on one engine, with batches of one key to many. */
+/* Many threads use several stores of one engine at once, with batches of one key to 20,000. */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
@@ -21,13 +22,11 @@
 #define THREADS 16
 #define STORES  3
 
-static tmpdir directory;
-
-static struct shelf {
+static struct {
     char *paths[STORES];
     store_model models[STORES];
     ikv_store *stores[STORES];
-} shelf;
+} shared;
 
 static const ikv_key_type types[STORES] = {IKV_KEY_U64, IKV_KEY_BYTES(20), IKV_KEY_U32};
 
@@ -35,10 +34,10 @@ typedef struct caller {
     pthread_t thread;
     rng_state rng;
     size_t rounds;
-    char failure[100]; /* "": none */
+    char failure[100]; /* description of the first wrong answer, or "" */
 } caller;
 
-/* Mostly small, now and then many times as large. */
+/* Mostly small, sometimes many times larger. */
 static size_t batch_size(rng_state *rng)
 {
     switch (rng_below(rng, 16)) {
@@ -56,7 +55,7 @@ static size_t batch_size(rng_state *rng)
 static int look_up(caller *self, ikv_result *result)
 {
     const size_t number = (size_t)rng_below(&self->rng, STORES);
-    const store_model *model = &shelf.models[number];
+    const store_model *model = &shared.models[number];
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     size_t count;
     unsigned char *keys =
@@ -65,9 +64,9 @@ static int look_up(caller *self, ikv_result *result)
 
     options.match = (ikv_match)rng_below(&self->rng, 3);
     if (rng_below(&self->rng, 2) == 0) {
-        code = ikv_get_many(shelf.stores[number], keys, count, &options, result, NULL);
+        code = ikv_get_many(shared.stores[number], keys, count, &options, result, NULL);
     } else {
-        code = ikv_submit(shelf.stores[number], keys, count, &options, NULL, result, NULL);
+        code = ikv_submit(shared.stores[number], keys, count, &options, NULL, result, NULL);
         if (code == 0)
             code = ikv_wait(result, NULL);
     }
@@ -98,7 +97,7 @@ static void run_callers(const engine_way ways[STORES], uint32_t threads, uint32_
 
     memset(callers, 0, sizeof(callers));
     for (size_t i = 0; i < STORES; i++)
-        shelf.stores[i] = engine_open(shelf.paths[i], types[i], &ways[i], engine);
+        shared.stores[i] = engine_open(shared.paths[i], types[i], &ways[i], engine);
     for (size_t i = 0; i < THREADS; i++) {
         callers[i].rng.state = i + threads;
         callers[i].rounds = test_scaled(30);
@@ -109,52 +108,45 @@ static void run_callers(const engine_way ways[STORES], uint32_t threads, uint32_
     for (size_t i = 0; i < THREADS; i++)
         assert_string_equal(callers[i].failure, "");
     for (size_t i = 0; i < STORES; i++)
-        ikv_close(shelf.stores[i]);
+        ikv_close(shared.stores[i]);
     ikv_engine_close(engine);
 }
 
 static void callers_share_an_engine(void **state)
 {
-    ikv_engine_close(
-        engine_make(1, 0, 0, 0)); /* some thread of a sanitizer's comes with the first */
-    const size_t descriptors = process_descriptors();
-    const size_t threads = process_threads();
+    ikv_engine_close(engine_make(1, 0, 0, 0)); /* a sanitizer may start its own thread with it */
+    const process_usage before = process_usage_now();
     engine_way found[ENGINE_WAYS_MAX];
 
     (void)state;
-    const size_t count = engine_ways(shelf.paths[0], types[0], found);
+    const size_t count = engine_ways(shared.paths[0], types[0], found);
     for (size_t w = 0; w < count; w++) {
-        /* The second store is read in another way than the others. */
+        /* The second store uses another backend than the others. */
         const engine_way ways[STORES] = {found[w], found[(w + 1) % count], found[w]};
         run_callers(ways, 1 + (uint32_t)w % 3, w % 2 ? 0 : 2);
     }
-    assert_int_equal(process_threads_down_to(threads), threads);
-    assert_int_equal(process_descriptors(), descriptors);
+    assert_process_usage(before);
 }
 
 static int group_setup(void **state)
 {
-    (void)state;
-    tmpdir_make(&directory);
+    (void)group_dir_setup(state);
     for (size_t i = 0; i < STORES; i++) {
-        char name[] = {'0', '\0'};
-        name[0] = (char)('0' + i);
-        shelf.paths[i] = tmpdir_file(&directory, name);
-        engine_fill(shelf.paths[i], types[i], i == 1 ? IKV_WRITE_PLAIN : 0, 4000, MODEL_SIZES_SMALL,
-                    i, &shelf.models[i]);
+        const char name[] = {(char)('0' + i), '\0'};
+        shared.paths[i] = tmpdir_file(&group_dir, name);
+        engine_fill(shared.paths[i], types[i], i == 1 ? IKV_WRITE_PLAIN : 0, 4000,
+                    MODEL_SIZES_SMALL, i, &shared.models[i]);
     }
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < STORES; i++) {
-        free(shelf.paths[i]);
-        model_free(&shelf.models[i]);
+        free(shared.paths[i]);
+        model_free(&shared.models[i]);
     }
-    tmpdir_remove(&directory);
-    return 0;
+    return group_dir_teardown(state);
 }
 
 int main(void)

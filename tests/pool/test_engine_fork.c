@@ -1,14 +1,13 @@
 /*
- * Processes that fork with batches in flight in other threads: the child uses the same stores,
- * closes them and ends; the parent notices nothing.
+ * fork() while other threads have batches in flight: the child can use and close the stores it
+ * inherited, and the parent is not affected.
  */
 #include "indexkv.h"
 
 #include "engines.h"
-#include "rng.h"
+#include "fixtures.h"
 #include "scale.h"
 #include "stores.h"
-#include "tmpdir.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,58 +22,41 @@
 
 #include <cmocka.h>
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    store_model model;
-    engine_way ways[ENGINE_WAYS_MAX];
-    size_t way_count;
-    unsigned char *keys;
-    size_t count;
-} world;
+static store_fixture fixture;
 
 static int group_setup(void **state)
 {
-    rng_state rng = {1};
-
     (void)state;
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    engine_fill(world.path, IKV_KEY_U64, 0, 2000, MODEL_SIZES_SMALL, 1, &world.model);
-    world.way_count = engine_ways(world.path, IKV_KEY_U64, world.ways);
-    world.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 500, &world.count);
+    store_fixture_make(&fixture, 2000, MODEL_SIZES_SMALL, BATCH_MIXED, 500);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    free(world.keys);
-    model_free(&world.model);
-    free(world.path);
-    tmpdir_remove(&world.directory);
+    store_fixture_free(&fixture);
     return 0;
 }
 
-/* The parent's other thread. */
-typedef struct busy {
+/* A second thread of the parent that looks up one batch after another. */
+typedef struct lookup_thread {
     pthread_t thread;
     ikv_store *store;
     atomic_int stop;
     atomic_size_t done;
     atomic_size_t wrong;
-} busy;
+} lookup_thread;
 
-static void *keep_busy(void *argument)
+static void *look_up_until_stopped(void *argument)
 {
-    busy *self = argument;
+    lookup_thread *self = argument;
     ikv_result *result = NULL;
 
     if (ikv_result_new(&result) != 0)
         return NULL;
     while (!atomic_load(&self->stop)) {
-        const int code = ikv_get_many(self->store, world.keys, world.count, NULL, result, NULL);
-        if (code != 0 || !batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result))
+        const int code = ikv_get_many(self->store, fixture.keys, fixture.count, NULL, result, NULL);
+        if (code != 0 || !fixture_is_right(&fixture, result))
             atomic_fetch_add(&self->wrong, 1);
         atomic_fetch_add(&self->done, 1);
     }
@@ -82,7 +64,7 @@ static void *keep_busy(void *argument)
     return NULL;
 }
 
-/* What the child does, as its exit status; 0: all was right. */
+/* Returns the exit status of the child, 0 if everything worked. */
 static int child_main(ikv_store *store, ikv_engine *engine, size_t round)
 {
     ikv_result *result = NULL;
@@ -90,15 +72,14 @@ static int child_main(ikv_store *store, ikv_engine *engine, size_t round)
     if (ikv_result_new(&result) != 0)
         return 2;
     for (size_t i = 0; i < 2; i++) {
-        if (ikv_get_many(store, world.keys, world.count, NULL, result, NULL) != 0 ||
-            !batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result))
+        if (ikv_get_many(store, fixture.keys, fixture.count, NULL, result, NULL) != 0 ||
+            !fixture_is_right(&fixture, result))
             return 3;
-        if (ikv_submit(store, world.keys, world.count, NULL, NULL, result, NULL) != 0 ||
-            ikv_wait(result, NULL) != 0 ||
-            !batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result))
+        if (ikv_submit(store, fixture.keys, fixture.count, NULL, NULL, result, NULL) != 0 ||
+            ikv_wait(result, NULL) != 0 || !fixture_is_right(&fixture, result))
             return 4;
-        if (ikv_get(store, world.model.sorted[round % world.model.sorted_count]->key, NULL, result,
-                    NULL) != 0)
+        if (ikv_get(store, fixture.model.sorted[round % fixture.model.sorted_count]->key, NULL,
+                    result, NULL) != 0)
             return 5;
     }
     ikv_result_free(result);
@@ -123,18 +104,19 @@ static void fork_once(ikv_store *store, ikv_engine *engine, size_t round)
         fail_msg("a child process ended with status %#x", (unsigned)status);
 }
 
-static void forks(const engine_way *way, size_t rounds, int own)
+/* `own_engine`: the store has its own engine, otherwise the caller's. */
+static void fork_repeatedly(const engine_way *way, size_t rounds, int own_engine)
 {
-    ikv_engine *engine = own ? NULL : engine_make(2, 8, 0, 0);
-    busy other = {.store = engine_open(world.path, IKV_KEY_U64, way, engine)};
+    ikv_engine *engine = own_engine ? NULL : engine_make(2, 8, 0, 0);
+    lookup_thread other = {.store = engine_open(fixture.path, IKV_KEY_U64, way, engine)};
 
-    assert_int_equal(pthread_create(&other.thread, NULL, keep_busy, &other), 0);
+    assert_int_equal(pthread_create(&other.thread, NULL, look_up_until_stopped, &other), 0);
     while (atomic_load(&other.done) == 0)
         ;
     for (size_t i = 0; i < rounds; i++)
         fork_once(other.store, engine, i);
     const size_t done = atomic_load(&other.done);
-    while (atomic_load(&other.done) < done + 2) /* it goes on */
+    while (atomic_load(&other.done) < done + 2) /* it still makes progress */
         ;
     atomic_store(&other.stop, 1);
     assert_int_equal(pthread_join(other.thread, NULL), 0);
@@ -143,65 +125,63 @@ static void forks(const engine_way *way, size_t rounds, int own)
     ikv_engine_close(engine);
 }
 
-static void forks_with_batches_in_flight(void **state)
+static void fork_with_batches_in_flight(void **state)
 {
-    const size_t descriptors = process_descriptors();
-    const size_t threads = process_threads();
+    const process_usage before = process_usage_now();
 
     (void)state;
-    /* The sanitizers' allocators are not for children of processes with threads. */
+    /* The allocators of sanitizers do not work in a child of a process with threads. */
     if (test_is_sanitized())
         skip();
-    for (size_t w = 0; w < world.way_count; w++)
-        for (int own = 0; own <= 1; own++)
-            forks(&world.ways[w], test_scaled(world.ways[w].backend == IKV_BACKEND_PREAD ? 60 : 12),
-                  own);
-    assert_int_equal(process_threads_down_to(threads), threads);
-    assert_int_equal(process_descriptors(), descriptors);
+    for (size_t w = 0; w < fixture.way_count; w++) {
+        const engine_way *way = &fixture.ways[w];
+        const size_t rounds = test_scaled(way->backend == IKV_BACKEND_PREAD ? 60 : 12);
+
+        for (int own_engine = 0; own_engine <= 1; own_engine++)
+            fork_repeatedly(way, rounds, own_engine);
+    }
+    assert_process_usage(before);
 }
 
-/* Results and stores that a thread made live on when it has ended, and so do the engines. */
+/* Returns a result that outlives the thread. */
 static void *look_up_once(void *argument)
 {
     ikv_result *result = NULL;
 
     if (ikv_result_new(&result) == 0 &&
-        ikv_get_many(argument, world.keys, world.count, NULL, result, NULL) == 0 &&
-        batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result))
+        ikv_get_many(argument, fixture.keys, fixture.count, NULL, result, NULL) == 0 &&
+        fixture_is_right(&fixture, result))
         return result;
     ikv_result_free(result);
     return NULL;
 }
 
-static void threads_end_after_use(void **state)
+static void results_outlive_threads(void **state)
 {
-    const size_t descriptors = process_descriptors();
-    const size_t threads = process_threads();
+    const process_usage before = process_usage_now();
 
     (void)state;
-    for (size_t w = 0; w < world.way_count; w++) {
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &world.ways[w], NULL);
+    for (size_t w = 0; w < fixture.way_count; w++) {
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.ways[w], NULL);
         for (size_t n = test_scaled(200); n > 0; n--) {
             pthread_t thread;
-            void *made = NULL;
+            void *result = NULL;
             assert_int_equal(pthread_create(&thread, NULL, look_up_once, store), 0);
-            assert_int_equal(pthread_join(thread, &made), 0);
-            assert_non_null(made);
-            ikv_result *result = made;
-            assert_true(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result));
+            assert_int_equal(pthread_join(thread, &result), 0);
+            assert_non_null(result);
+            assert_true(fixture_is_right(&fixture, result));
             ikv_result_free(result);
         }
         ikv_close(store);
     }
-    assert_int_equal(process_threads_down_to(threads), threads);
-    assert_int_equal(process_descriptors(), descriptors);
+    assert_process_usage(before);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forks_with_batches_in_flight),
-        cmocka_unit_test(threads_end_after_use),
+        cmocka_unit_test(fork_with_batches_in_flight),
+        cmocka_unit_test(results_outlive_threads),
     };
 
     if (argc > 1)

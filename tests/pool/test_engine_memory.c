@@ -1,13 +1,13 @@
 /*
- * The memory of engines: none is allocated in steady state, little is held while values stream, and
- * without it nothing crashes, leaks, or ends in two ways.
+ * Memory use of engines: no allocations in steady state, bounded memory while large values are
+ * passed to a callback, and a clean failure when any allocation fails.
  */
 #include "indexkv.h"
 
 #include "engines.h"
 #include "fault_alloc.h"
+#include "fixtures.h"
 #include "gate.h"
-#include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -24,39 +24,22 @@
 
 #define KEYS 3000
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    store_model model;
-    engine_way ways[ENGINE_WAYS_MAX];
-    size_t way_count;
-    unsigned char *keys;
-    size_t count;
-    unsigned char *values;
-} world;
+static store_fixture fixture;
+static unsigned char *value_array;
 
 static int group_setup(void **state)
 {
-    rng_state rng = {1};
-
     (void)state;
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    engine_fill(world.path, IKV_KEY_U64, 0, 5000, MODEL_SIZES_EIGHT, 1, &world.model);
-    world.way_count = engine_ways(world.path, IKV_KEY_U64, world.ways);
-    world.keys = batch_keys(&world.model, &rng, BATCH_MIXED, KEYS, &world.count);
-    world.values = must_malloc(KEYS * 8);
+    store_fixture_make(&fixture, 5000, MODEL_SIZES_EIGHT, BATCH_MIXED, KEYS);
+    value_array = must_malloc(KEYS * 8);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    free(world.values);
-    free(world.keys);
-    model_free(&world.model);
-    free(world.path);
-    tmpdir_remove(&world.directory);
+    free(value_array);
+    store_fixture_free(&fixture);
     return 0;
 }
 
@@ -70,61 +53,54 @@ static int ignore_value(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
-/* Every kind of call once, `few` keys less than the most: batches are similar, not the same. */
-static int all_calls(ikv_store *store, ikv_result *result, size_t few)
+/* Every kind of call once. Leaves out `fewer` keys, so that batches differ a little. */
+static int all_calls(ikv_store *store, ikv_result *result, size_t fewer)
 {
     ikv_get_options each = IKV_GET_OPTIONS_INIT;
     ikv_get_options values = IKV_GET_OPTIONS_INIT;
-    const size_t count = world.count - few;
+    const size_t count = fixture.count - fewer;
     int good;
 
     each.on_value = ignore_value;
-    values.values = world.values;
+    values.values = value_array;
     values.value_size = 8;
-    good = ikv_get_many(store, world.keys, count, NULL, result, NULL) == 0 &&
-           batch_is_right(&world.model, world.keys, count, IKV_EXACT, result);
-    good = good && ikv_submit(store, world.keys, count, NULL, NULL, result, NULL) == 0 &&
+    good = ikv_get_many(store, fixture.keys, count, NULL, result, NULL) == 0 &&
+           batch_is_right(&fixture.model, fixture.keys, count, IKV_EXACT, result);
+    good = good && ikv_submit(store, fixture.keys, count, NULL, NULL, result, NULL) == 0 &&
            ikv_wait(result, NULL) == 0 &&
-           batch_is_right(&world.model, world.keys, count, IKV_EXACT, result);
-    good = good && ikv_get_many(store, world.keys, count, &each, result, NULL) == 0;
-    good = good && ikv_get_many(store, world.keys, count, &values, result, NULL) == 0;
-    good = good && ikv_get_many(store, world.keys, 16, NULL, result, NULL) == 0;
+           batch_is_right(&fixture.model, fixture.keys, count, IKV_EXACT, result);
+    good = good && ikv_get_many(store, fixture.keys, count, &each, result, NULL) == 0;
+    good = good && ikv_get_many(store, fixture.keys, count, &values, result, NULL) == 0;
+    good = good && ikv_get_many(store, fixture.keys, 16, NULL, result, NULL) == 0;
     for (size_t i = 0; good && i < 20; i++)
-        good = ikv_get(store, world.model.sorted[i * 7]->key, NULL, result, NULL) == 0;
+        good = ikv_get(store, fixture.model.sorted[i * 7]->key, NULL, result, NULL) == 0;
     return good;
 }
 
-/* One worker is held while the other works: so both have opened their windows. */
-static void wake_both(ikv_store *store, ikv_result *result)
+/* Hold one worker while the other works, so that both have opened their windows. */
+static void use_both_workers(ikv_store *store, ikv_result *result)
 {
-    ikv_result *first = NULL;
-    test_gate gate;
-
-    gate_init(&gate);
-    ikv_get_options get = gate_get_options(&gate);
     ikv_get_options search = IKV_GET_OPTIONS_INIT;
-    get.probe = search.probe = IKV_PROBE_ENTRY; /* never answered without a window */
-    assert_ok(ikv_result_new(&first), NULL);
-    assert_ok(ikv_submit(store, world.model.sorted[0]->key, 1, &get, NULL, first, NULL), NULL);
-    gate_wait_held(&gate, 1);
-    assert_ok(ikv_get_many(store, world.keys, world.count, &search, result, NULL), NULL);
-    gate_set(&gate, 1);
-    assert_ok(ikv_wait(first, NULL), NULL);
-    ikv_result_free(first);
-    gate_destroy(&gate);
+    held_worker held;
+
+    search.probe = IKV_PROBE_ENTRY; /* never answered without a window */
+    worker_hold(&held, store, fixture.model.sorted[0]->key, IKV_PROBE_ENTRY);
+    assert_ok(ikv_get_many(store, fixture.keys, fixture.count, &search, result, NULL), NULL);
+    worker_release(&held);
+    ikv_result_free(held.result);
 }
 
-static void steady_state(void **state)
+static void no_allocations_in_steady_state(void **state)
 {
     (void)state;
-    for (size_t w = 0; w < world.way_count; w++) {
+    for (size_t w = 0; w < fixture.way_count; w++) {
         ikv_engine *engine = engine_make(2, 16, 0, 0);
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &world.ways[w], engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.ways[w], engine);
         ikv_result *result = NULL;
         int good = 1;
 
         assert_ok(ikv_result_new(&result), NULL);
-        wake_both(store, result);
+        use_both_workers(store, result);
         for (size_t i = 0; i < 3; i++)
             assert_true(all_calls(store, result, 0));
         fault_alloc_start(FAULT_ALLOC_NONE, false);
@@ -133,14 +109,15 @@ static void steady_state(void **state)
         const fault_alloc_report report = fault_alloc_stop();
         assert_true(good);
         if (report.calls != 0)
-            fail_msg("%s: %llu allocations", world.ways[w].name, (unsigned long long)report.calls);
+            fail_msg("%s: %llu allocations", fixture.ways[w].name,
+                     (unsigned long long)report.calls);
         ikv_result_free(result);
         ikv_close(store);
         ikv_engine_close(engine);
     }
 }
 
-/* ---------------------------------------------------------------- large values on their way */
+/* ---------------------------------------------------------------- large values in flight */
 
 #define LARGE_VALUES 150u
 #define LARGE_SIZE   400000u
@@ -172,9 +149,9 @@ static int check_large(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
-static void large_values_take_little(void **state)
+static void large_values_take_little_memory(void **state)
 {
-    char *path = tmpdir_file(&world.directory, "large");
+    char *path = tmpdir_file(&fixture.directory, "large");
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     uint32_t keys[LARGE_VALUES];
     atomic_size_t calls;
@@ -185,9 +162,9 @@ static void large_values_take_little(void **state)
         keys[i] = i;
     options.on_value = check_large;
     options.user = &calls;
-    for (size_t w = 0; w < world.way_count; w++) {
+    for (size_t w = 0; w < fixture.way_count; w++) {
         ikv_engine *engine = engine_make(1, 16, 0, w % 2 ? 100000 : 0);
-        ikv_store *store = engine_open(path, IKV_KEY_U32, &world.ways[w], engine);
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.ways[w], engine);
         ikv_result *result = NULL;
         ikv_error err;
 
@@ -198,7 +175,7 @@ static void large_values_take_little(void **state)
         const fault_alloc_report report = fault_alloc_stop();
         assert_ok(code, &err);
         assert_int_equal(atomic_load(&calls), LARGE_VALUES);
-        /* All of them are 60 MB. */
+        /* All values together are 60 MB. */
         assert_true(report.peak < (size_t)24 << 20);
         ikv_result_free(result);
         ikv_close(store);
@@ -214,7 +191,7 @@ struct outcome {
     atomic_int code;
 };
 
-static void note(void *user, ikv_result *result, int code)
+static void record_outcome(void *user, ikv_result *result, int code)
 {
     struct outcome *outcome = user;
 
@@ -228,45 +205,48 @@ static int is_no_memory(int code)
     return code == -ENOMEM || code == -EAGAIN;
 }
 
-/* A code that may come with so little memory; with 0 the answers are right. */
-static int is_fair(int code, const ikv_result *result)
+/* Either the right answers, or a clean failure for lack of memory. */
+static int is_right_or_no_memory(int code, const ikv_result *result)
 {
     if (code == 0)
-        return batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result);
+        return fixture_is_right(&fixture, result);
     return is_no_memory(code) && ikv_result_count(result) == 0 && ikv_result_code(result) == code;
 }
 
-static int batches(ikv_store *store, ikv_result *a, ikv_result *b, ikv_result *c,
-                   ikv_completions *completions)
+/* Runs a batch on each result: waiting, with a callback, to `completions` (NULL: not that one), and
+ * closes the store. */
+static int run_batches(ikv_store *store, ikv_result *a, ikv_result *b, ikv_result *c,
+                       ikv_completions *completions)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     struct outcome outcome = {0};
-    int good = is_fair(ikv_get_many(store, world.keys, world.count, NULL, a, NULL), a);
+    int good =
+        is_right_or_no_memory(ikv_get_many(store, fixture.keys, fixture.count, NULL, a, NULL), a);
 
-    options.on_done = note;
+    options.on_done = record_outcome;
     options.user = &outcome;
-    int code = ikv_submit(store, world.keys, world.count, NULL, &options, b, NULL);
+    int code = ikv_submit(store, fixture.keys, fixture.count, NULL, &options, b, NULL);
     const int was_submitted = code == 0;
     good = good && (was_submitted || is_no_memory(code));
     if (completions != NULL) {
         options.on_done = NULL;
         options.completions = completions;
-        code = ikv_submit(store, world.keys, world.count, NULL, &options, c, NULL);
+        code = ikv_submit(store, fixture.keys, fixture.count, NULL, &options, c, NULL);
         good = good && (code == 0 || is_no_memory(code));
         while (code == 0 && ikv_completions_next(completions) == NULL)
             ;
-        good = good && (code != 0 || is_fair(ikv_result_code(c), c));
+        good = good && (code != 0 || is_right_or_no_memory(ikv_result_code(c), c));
     }
     while (was_submitted && atomic_load(&outcome.calls) == 0)
         ;
     if (was_submitted)
-        good = good && is_fair(atomic_load(&outcome.code), b);
-    ikv_close(store); /* so the callback has returned */
+        good = good && is_right_or_no_memory(atomic_load(&outcome.code), b);
+    ikv_close(store); /* returns after the callback has */
     return good && atomic_load(&outcome.calls) == (unsigned)was_submitted;
 }
 
-/* From making an engine to closing it. */
-static int whole_life(const engine_way *way)
+/* Everything from creating an engine to closing it. */
+static int use_engine(const engine_way *way)
 {
     ikv_engine_options options = IKV_ENGINE_OPTIONS_INIT;
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
@@ -284,12 +264,12 @@ static int whole_life(const engine_way *way)
     for (size_t i = 0; i < 3 && code == 0; i++)
         code = ikv_result_new(&results[i]);
     if (code == 0)
-        code = ikv_open(world.path, &open, &store, NULL);
+        code = ikv_open(fixture.path, &open, &store, NULL);
     good = good && (code == 0 || is_no_memory(code));
     if (code == 0) {
         const int made = ikv_completions_new(&completions, NULL);
         good = good && (made == 0 || is_no_memory(made));
-        good = batches(store, results[0], results[1], results[2], completions) && good;
+        good = run_batches(store, results[0], results[1], results[2], completions) && good;
     }
     ikv_completions_free(completions);
     for (size_t i = 0; i < 3; i++)
@@ -298,23 +278,23 @@ static int whole_life(const engine_way *way)
     return good;
 }
 
-static void no_memory(void **state)
+static void any_allocation_may_fail(void **state)
 {
     const size_t descriptors = process_descriptors();
 
     (void)state;
-    for (size_t w = 0; w < world.way_count; w++) {
+    for (size_t w = 0; w < fixture.way_count; w++) {
         for (int for_good = 0; for_good <= 1; for_good++) {
             fault_alloc_report report;
             uint64_t nth = 0;
             do {
                 const size_t live = fault_alloc_live();
                 fault_alloc_start(nth, for_good != 0);
-                const int good = whole_life(&world.ways[w]);
+                const int good = use_engine(&fixture.ways[w]);
                 report = fault_alloc_stop();
                 if (!good)
-                    fail_msg("%s: allocation %llu%s: a wrong outcome", world.ways[w].name,
-                             (unsigned long long)nth, for_good ? " and all that follow" : "");
+                    fail_msg("%s: wrong outcome when allocation %llu%s fails", fixture.ways[w].name,
+                             (unsigned long long)nth, for_good ? " and every later one" : "");
                 assert_int_equal(fault_alloc_live(), live);
                 nth++;
             } while (report.failed > 0);
@@ -327,9 +307,9 @@ static void no_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steady_state),
-        cmocka_unit_test(large_values_take_little),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_allocations_in_steady_state),
+        cmocka_unit_test(large_values_take_little_memory),
+        cmocka_unit_test(any_allocation_may_fail),
     };
 
     if (argc > 1)

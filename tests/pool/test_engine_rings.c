@@ -1,7 +1,6 @@
 /*
- * Rings as workers get them, or don't. The backend that has rings is one of the test's own that the
- * linker puts in place of the library's: pread beneath, creates that fail as told, and a count of
- * what is in flight.
+ * Workers that can or cannot create a ring. The linker replaces the library's ring backend by one
+ * that reads with pread, fails to create rings on demand, and counts what is in flight.
  */
 #include "indexkv.h"
 
@@ -9,10 +8,9 @@
 #include "core/io/io_pread.h"
 #include "core/lookup/run.h"
 #include "engines.h"
+#include "fixtures.h"
 #include "gate.h"
-#include "rng.h"
 #include "stores.h"
-#include "tmpdir.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -28,19 +26,19 @@
 
 /* ---------------------------------------------------------------- the backend */
 
-/* The linker gives a wrapper no context to carry. */
+/* Global, as --wrap functions take no context. */
 static struct {
     atomic_uint creates;
-    atomic_uint fail_from; /* creates of this number and above fail, */
-    atomic_uint fail_to;   /* up to this one not included */
+    atomic_uint fail_from; /* creates from this number on fail with `code`, ... */
+    atomic_uint fail_to;   /* ... up to this one, exclusive */
     atomic_int code;
-    atomic_bool broken;   /* reads are not taken any more by the objects there are */
-    atomic_uint requests; /* in flight, all objects together */
-    atomic_uint requests_most;
+    atomic_bool broken;   /* existing rings refuse reads */
+    atomic_uint requests; /* in flight in all rings */
+    atomic_uint requests_max;
     _Atomic uint64_t bytes;
-    _Atomic uint64_t bytes_most;
+    _Atomic uint64_t bytes_max;
     atomic_bool has_read_records;
-    _Atomic uint64_t cached_before; /* pages from memory when the first record was to be read */
+    _Atomic uint64_t cached_before; /* stats.cached when the first record was read */
 } rings;
 
 static int rings_create(const struct ikv_io_options *options, struct ikv_io **ret)
@@ -69,13 +67,13 @@ static int rings_submit(struct ikv_io *io, struct ikv_io_request *request)
         atomic_store(&rings.cached_before, slot->run->stats.cached);
     const unsigned requests = atomic_fetch_add(&rings.requests, 1) + 1;
     const uint64_t bytes = atomic_fetch_add(&rings.bytes, request->length) + request->length;
-    unsigned most = atomic_load(&rings.requests_most);
-    uint64_t bytes_most = atomic_load(&rings.bytes_most);
+    unsigned requests_max = atomic_load(&rings.requests_max);
+    uint64_t bytes_max = atomic_load(&rings.bytes_max);
 
-    while (requests > most && !atomic_compare_exchange_weak(&rings.requests_most, &most, requests))
+    while (requests > requests_max &&
+           !atomic_compare_exchange_weak(&rings.requests_max, &requests_max, requests))
         ;
-    while (bytes > bytes_most &&
-           !atomic_compare_exchange_weak(&rings.bytes_most, &bytes_most, bytes))
+    while (bytes > bytes_max && !atomic_compare_exchange_weak(&rings.bytes_max, &bytes_max, bytes))
         ;
     return ikv_io_pread.submit(io, request);
 }
@@ -126,41 +124,27 @@ static void rings_fail(unsigned from, unsigned to, int code)
     atomic_store(&rings.code, code);
 }
 
-/* ---------------------------------------------------------------- stores on it */
+/* ---------------------------------------------------------------- a store on it */
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    store_model model;
-    unsigned char *keys; /* all of them, in any order */
-    size_t count;
-    ikv_result *result;
-} world;
+static store_fixture fixture;
+static ikv_result *result;
 
 static const engine_way uring_way = {"uring", IKV_BACKEND_URING, 0};
 static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP};
 
 static int group_setup(void **state)
 {
-    rng_state rng = {3};
-
     (void)state;
     rings_reset();
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    engine_fill(world.path, IKV_KEY_U64, 0, 20000, MODEL_SIZES_MIXED, 1, &world.model);
-    world.keys = batch_keys(&world.model, &rng, BATCH_ALL, 0, &world.count);
-    return ikv_result_new(&world.result);
+    store_fixture_make(&fixture, 20000, MODEL_SIZES_MIXED, BATCH_ALL, 0);
+    return ikv_result_new(&result);
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    ikv_result_free(world.result);
-    free(world.keys);
-    model_free(&world.model);
-    free(world.path);
-    tmpdir_remove(&world.directory);
+    ikv_result_free(result);
+    store_fixture_free(&fixture);
     return 0;
 }
 
@@ -168,17 +152,16 @@ static void assert_all_right(ikv_store *store)
 {
     ikv_error err;
 
-    assert_ok(ikv_get_many(store, world.keys, world.count, NULL, world.result, &err), &err);
-    assert_true(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, world.result));
+    assert_ok(ikv_get_many(store, fixture.keys, fixture.count, NULL, result, &err), &err);
+    assert_true(fixture_is_right(&fixture, result));
 }
 
 /* ---------------------------------------------------------------- bytes in flight */
 
-/* What of a read is not the record or page itself: it is read to both sides as O_DIRECT needs it,
- * and the longest that is read at once. */
-#define READ_MOST ((uint64_t)36 << 10)
+/* The longest read, with the padding on both sides that O_DIRECT requires. */
+#define READ_MAX ((uint64_t)36 << 10)
 
-static void bytes_in_flight_are_bounded(void **state)
+static void bytes_in_flight_are_limited(void **state)
 {
     static const struct {
         uint32_t threads;
@@ -192,42 +175,42 @@ static void bytes_in_flight_are_bounded(void **state)
 
         rings_reset();
         ikv_engine *engine = engine_make(threads, 0, 0, bytes);
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
         assert_all_right(store);
-        if (bytes < READ_MOST)
-            assert_true(atomic_load(&rings.requests_most) <= threads);
+        if (bytes < READ_MAX)
+            assert_true(atomic_load(&rings.requests_max) <= threads);
         else
-            assert_true(atomic_load(&rings.bytes_most) <= bytes);
-        assert_true(atomic_load(&rings.requests_most) > 0);
+            assert_true(atomic_load(&rings.bytes_max) <= bytes);
+        assert_true(atomic_load(&rings.requests_max) > 0);
         assert_int_equal(atomic_load(&rings.requests), 0);
         ikv_close(store);
         ikv_engine_close(engine);
     }
-    /* Without a bound the window is filled. */
+    /* Without a limit the window fills up. */
     rings_reset();
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
     assert_all_right(store);
-    assert_true(atomic_load(&rings.requests_most) > 64);
+    assert_true(atomic_load(&rings.requests_max) > 64);
     ikv_close(store);
     ikv_engine_close(engine);
 }
 
 /* ---------------------------------------------------------------- pages in memory */
 
-/* The reads of records begin while most of the index, all of it in memory, is still to be gone
- * through. */
-static void no_disk_waits_for_pages_in_memory(void **state)
+/* Records are read early even if the whole index is cached: the first read starts while most index
+ * pages still have to be searched. */
+static void record_reads_start_during_cached_index_search(void **state)
 {
     (void)state;
     rings_reset();
     backend.synchronous = false;
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
     assert_all_right(store);
     atomic_store(&rings.has_read_records, false);
     assert_all_right(store);
-    const ikv_stats *stats = ikv_result_stats(world.result);
+    const ikv_stats *stats = ikv_result_stats(result);
     assert_int_equal(stats->index_reads, 0);
     assert_int_equal(stats->cached, stats->probes);
     assert_true(atomic_load(&rings.has_read_records));
@@ -238,48 +221,41 @@ static void no_disk_waits_for_pages_in_memory(void **state)
 
 /* ---------------------------------------------------------------- rings that fail */
 
-/* One worker is held by a key of its own, while the other looks all keys up. The sum of both. */
-static ikv_stats both_workers(ikv_store *store)
+/* Hold one worker with one key while the other looks up all keys. Returns the sum of the statistics
+ * of both batches. */
+static ikv_stats use_both_workers(ikv_store *store)
 {
     ikv_stats sum = {0};
-    ikv_result *first = NULL;
-    test_gate gate;
-    ikv_error err;
+    held_worker held;
 
-    gate_init(&gate);
-    const ikv_get_options get = gate_get_options(&gate);
-    assert_ok(ikv_result_new(&first), NULL);
-    assert_ok(ikv_submit(store, world.model.sorted[0]->key, 1, &get, NULL, first, &err), &err);
-    gate_wait_held(&gate, 1);
+    worker_hold(&held, store, fixture.model.sorted[0]->key, IKV_PROBE_PAGE);
     assert_all_right(store);
-    gate_set(&gate, 1);
-    assert_ok(ikv_wait(first, &err), &err);
-    assert_int_equal(ikv_result_stats(first)->found, 1);
-    ikv_stats_add(&sum, ikv_result_stats(first));
-    ikv_stats_add(&sum, ikv_result_stats(world.result));
-    ikv_result_free(first);
-    gate_destroy(&gate);
+    worker_release(&held);
+    assert_int_equal(ikv_result_stats(held.result)->found, 1);
+    ikv_stats_add(&sum, ikv_result_stats(held.result));
+    ikv_stats_add(&sum, ikv_result_stats(result));
+    ikv_result_free(held.result);
     return sum;
 }
 
 static void one_worker_without_a_ring(void **state)
 {
-    const struct timespec moment = {.tv_nsec = 50000000};
+    const struct timespec pause = {.tv_nsec = 50000000};
 
     (void)state;
     rings_reset();
     rings_fail(1, 1000, -ENOMEM);
     ikv_engine *engine = engine_make(2, 0, 0, 0);
-    ikv_store *store = engine_open(world.path, IKV_KEY_U64, &auto_way, engine);
-    ikv_stats stats = both_workers(store);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_way, engine);
+    ikv_stats stats = use_both_workers(store);
     assert_string_equal(stats.backend, "uring+pread");
     assert_int_equal(stats.fallback, -ENOMEM);
 
-    /* It is tried again after a while. */
+    /* The worker tries again after a while. */
     rings_fail(0, 0, 0);
     for (int tries = 0; tries < 200 && stats.fallback != 0; tries++) {
-        (void)nanosleep(&moment, NULL);
-        stats = both_workers(store);
+        (void)nanosleep(&pause, NULL);
+        stats = use_both_workers(store);
     }
     assert_int_equal(stats.fallback, 0);
     assert_string_equal(stats.backend, "uring");
@@ -296,8 +272,8 @@ static void no_worker_has_a_ring(void **state)
         rings_reset();
         rings_fail(0, 1000, codes[i]);
         ikv_engine *engine = engine_make(2, 0, 0, 0);
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &auto_way, engine);
-        const ikv_stats *stats = ikv_result_stats(world.result);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_way, engine);
+        const ikv_stats *stats = ikv_result_stats(result);
         assert_all_right(store);
         assert_string_equal(stats->backend, "pread");
         assert_int_equal(stats->fallback, codes[i]);
@@ -306,11 +282,11 @@ static void no_worker_has_a_ring(void **state)
     }
 }
 
-/* With a ring for one worker and none for the other, too. */
+/* A store opened with IKV_BACKEND_URING does not fall back to pread. */
 static void explicit_uring_fails(void **state)
 {
     static const int codes[] = {-EPERM, -ENOSYS, -EMFILE, -ENOMEM};
-    const ikv_stats *stats = ikv_result_stats(world.result);
+    const ikv_stats *stats = ikv_result_stats(result);
     char reason[200];
 
     (void)state;
@@ -321,12 +297,12 @@ static void explicit_uring_fails(void **state)
         rings_reset();
         rings_fail(0, 1000, code);
         ikv_engine *engine = engine_make(1 + i % 2, 0, 0, 0);
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, &uring_way, engine);
-        assert_failed(ikv_get_many(store, world.keys, world.count, NULL, world.result, &err), code,
-                      &err, world.path);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
+        assert_failed(ikv_get_many(store, fixture.keys, fixture.count, NULL, result, &err), code,
+                      &err, fixture.path);
         assert_non_null(strstr(err.message, ikv_io_ring_explain(code, reason, sizeof(reason))));
-        assert_int_equal(ikv_result_code(world.result), code);
-        assert_int_equal(ikv_result_count(world.result), 0);
+        assert_int_equal(ikv_result_code(result), code);
+        assert_int_equal(ikv_result_count(result), 0);
         assert_string_equal(stats->backend, "none");
         assert_int_equal(stats->fallback, code);
         ikv_close(store);
@@ -334,8 +310,8 @@ static void explicit_uring_fails(void **state)
     }
 }
 
-/* The kernel serves a ring no more: the next batch has a new one. */
-static void a_broken_ring_is_replaced(void **state)
+/* After a ring stopped working, the next batch gets a new one. */
+static void broken_ring_is_replaced(void **state)
 {
     static const engine_way *const ways[] = {&uring_way, &auto_way};
 
@@ -343,13 +319,13 @@ static void a_broken_ring_is_replaced(void **state)
     for (size_t i = 0; i < 2; i++) {
         rings_reset();
         ikv_engine *engine = engine_make(1, 0, 0, 0);
-        ikv_store *store = engine_open(world.path, IKV_KEY_U64, ways[i], engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, ways[i], engine);
         assert_all_right(store);
         for (unsigned n = 1; n < 4; n++) {
             atomic_store(&rings.broken, true);
             assert_all_right(store);
             assert_int_equal(atomic_load(&rings.creates), n + 1);
-            assert_string_equal(ikv_result_stats(world.result)->backend, "uring");
+            assert_string_equal(ikv_result_stats(result)->backend, "uring");
         }
         ikv_close(store);
         ikv_engine_close(engine);
@@ -359,12 +335,12 @@ static void a_broken_ring_is_replaced(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_disk_waits_for_pages_in_memory),
-        cmocka_unit_test(bytes_in_flight_are_bounded),
+        cmocka_unit_test(record_reads_start_during_cached_index_search),
+        cmocka_unit_test(bytes_in_flight_are_limited),
         cmocka_unit_test(one_worker_without_a_ring),
         cmocka_unit_test(no_worker_has_a_ring),
         cmocka_unit_test(explicit_uring_fails),
-        cmocka_unit_test(a_broken_ring_is_replaced),
+        cmocka_unit_test(broken_ring_is_replaced),
     };
 
     if (argc > 1)

@@ -1,13 +1,12 @@
-/* Submitted batches: each way of making an end known, what may be done in a callback, full queues.
- */
+/* Submitted batches: waiting for them, calls made from their callbacks, and full queues. */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "gate.h"
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
-#include "tmpdir.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -22,37 +21,29 @@
 
 #include <cmocka.h>
 
-#define LARGE 500 /* keys: more than the calling thread looks up by itself */
+#define LARGE 500 /* keys, more than the calling thread looks up without the workers */
 
 static const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    store_model model;
-    ikv_engine *engine;
-    ikv_store *store;
-} world;
+static store_fixture fixture;
+static ikv_engine *engine;
+static ikv_store *store;
 
 static int group_setup(void **state)
 {
     (void)state;
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    engine_fill(world.path, IKV_KEY_U64, 0, 3000, MODEL_SIZES_SMALL, 1, &world.model);
-    world.engine = engine_make(2, 0, 2, 0);
-    world.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
+    store_fixture_make(&fixture, 3000, MODEL_SIZES_SMALL, BATCH_EMPTY, 0);
+    engine = engine_make(2, 0, 2, 0);
+    store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    ikv_close(world.store);
-    ikv_engine_close(world.engine);
-    model_free(&world.model);
-    free(world.path);
-    tmpdir_remove(&world.directory);
+    ikv_close(store);
+    ikv_engine_close(engine);
+    store_fixture_free(&fixture);
     return 0;
 }
 
@@ -69,12 +60,12 @@ static void submit(const void *keys, size_t count, const ikv_submit_options *opt
 {
     ikv_error err;
 
-    assert_ok(ikv_submit(world.store, keys, count, NULL, options, result, &err), &err);
+    assert_ok(ikv_submit(store, keys, count, NULL, options, result, &err), &err);
 }
 
 /* ---------------------------------------------------------------- empty batches */
 
-static int any_value(void *user, size_t index, const ikv_item *item)
+static int count_value(void *user, size_t index, const ikv_item *item)
 {
     (void)index;
     (void)item;
@@ -82,7 +73,7 @@ static int any_value(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
-/* Of a new result, and of one that a batch of another store left something in. */
+/* On a new result, and on one that still contains a batch of another store. */
 static void empty_batches_complete(void **state)
 {
     ikv_get_options each = IKV_GET_OPTIONS_INIT;
@@ -93,14 +84,14 @@ static void empty_batches_complete(void **state)
     size_t count;
 
     (void)state;
-    each.on_value = any_value;
+    each.on_value = count_value;
     each.user = &calls;
     submit(NULL, 0, NULL, result);
     assert_int_equal(ikv_wait(result, NULL), 0);
     assert_int_equal(ikv_result_count(result), 0);
 
-    ikv_store *other = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
-    unsigned char *keys = batch_keys(&world.model, &rng, BATCH_ALL, 0, &count);
+    ikv_store *other = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+    unsigned char *keys = batch_keys(&fixture.model, &rng, BATCH_ALL, 0, &count);
     ikv_error err;
     assert_ok(ikv_get_many(other, keys, count, &each, result, &err), &err);
     assert_int_equal(atomic_load(&calls), count);
@@ -113,8 +104,8 @@ static void empty_batches_complete(void **state)
     assert_int_equal(ikv_result_stats(result)->found, 0);
     assert_int_equal(atomic_load(&calls), count);
 
-    /* One that was canceled leaves nothing behind, either. */
-    keys = batch_keys(&world.model, &rng, BATCH_ALL, 0, &count);
+    /* The result of a canceled batch can be reused as well. */
+    keys = batch_keys(&fixture.model, &rng, BATCH_ALL, 0, &count);
     submit(keys, count, NULL, result);
     ikv_cancel(result);
     int code = ikv_wait(result, NULL);
@@ -128,71 +119,71 @@ static void empty_batches_complete(void **state)
 
 /* ---------------------------------------------------------------- in a callback */
 
-/* A batch that is submitted again from its own callback, so often. */
-typedef struct chain {
+/* A batch that its own callback submits again, `left` times in all. */
+typedef struct resubmission {
     test_gate end;
     unsigned char *keys;
     size_t count;
     unsigned left;
     unsigned wrong;
-    int frees; /* the last callback frees the result */
-} chain;
+    int free_result; /* in the last callback */
+} resubmission;
 
-static void next_link(void *user, ikv_result *result, int code)
+static void submit_again(void *user, ikv_result *result, int code)
 {
-    chain *c = user;
+    resubmission *r = user;
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
 
-    if (code != 0 || !batch_is_right(&world.model, c->keys, c->count, IKV_EXACT, result))
-        c->wrong++;
-    /* A batch for the workers would be waited for by one of them. */
-    if (ikv_get_many(world.store, c->keys, c->count, NULL, result, NULL) != IKV_E_STATE ||
+    if (code != 0 || !batch_is_right(&fixture.model, r->keys, r->count, IKV_EXACT, result))
+        r->wrong++;
+    /* Refused: a worker would wait for a batch that needs the workers. */
+    if (ikv_get_many(store, r->keys, r->count, NULL, result, NULL) != IKV_E_STATE ||
         ikv_result_count(result) != 0 || ikv_result_code(result) != IKV_E_STATE)
-        c->wrong++;
+        r->wrong++;
     if (ikv_wait(result, NULL) != IKV_E_STATE)
-        c->wrong++;
-    options.on_done = next_link;
-    options.user = c;
-    if (--c->left > 0) {
-        if (ikv_submit(world.store, c->keys, c->count, NULL, &options, result, NULL) == 0)
+        r->wrong++;
+    options.on_done = submit_again;
+    options.user = r;
+    if (--r->left > 0) {
+        if (ikv_submit(store, r->keys, r->count, NULL, &options, result, NULL) == 0)
             return;
-        c->wrong++;
+        r->wrong++;
     }
-    if (c->frees)
+    if (r->free_result)
         ikv_result_free(result);
-    gate_pass(&c->end);
+    gate_pass(&r->end);
 }
 
-static void resubmitted_and_freed_in_callbacks(void **state)
+static void resubmit_and_free_in_callback(void **state)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     rng_state rng = {3};
 
     (void)state;
-    for (int frees = 0; frees <= 1; frees++) {
-        chain c = {.left = (unsigned)test_scaled(2000) + 1, .frees = frees};
+    for (int free_result = 0; free_result <= 1; free_result++) {
+        resubmission r = {.left = (unsigned)test_scaled(2000) + 1, .free_result = free_result};
         ikv_result *result = new_result();
 
-        gate_init(&c.end);
-        c.keys = batch_keys(&world.model, &rng, BATCH_MIXED, LARGE, &c.count);
-        options.on_done = next_link;
-        options.user = &c;
-        submit(c.keys, c.count, &options, result);
-        gate_wait_held(&c.end, 1);
-        assert_int_equal(c.wrong, 0);
-        gate_set(&c.end, 1);
-        if (!frees)
+        gate_init(&r.end);
+        r.keys = batch_keys(&fixture.model, &rng, BATCH_MIXED, LARGE, &r.count);
+        options.on_done = submit_again;
+        options.user = &r;
+        submit(r.keys, r.count, &options, result);
+        gate_wait_held(&r.end, 1);
+        assert_int_equal(r.wrong, 0);
+        gate_set(&r.end, 1);
+        if (!free_result)
             ikv_result_free(result);
-        free(c.keys);
-        ikv_close(world.store); /* the last callback has returned */
-        gate_destroy(&c.end);
-        world.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
+        free(r.keys);
+        ikv_close(store); /* returns after the last callback has */
+        gate_destroy(&r.end);
+        store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
     }
 }
 
 /* ---------------------------------------------------------------- full queues, busy results */
 
-static void expect_again(void *user, ikv_result *result, int code)
+static void ignore_done(void *user, ikv_result *result, int code)
 {
     (void)user;
     (void)result;
@@ -204,7 +195,7 @@ static void full_queues(void **state)
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     ikv_result *held[2] = {new_result(), new_result()};
     ikv_result *result = new_result();
-    const void *key = world.model.sorted[0]->key;
+    const void *key = fixture.model.sorted[0]->key;
     test_gate gate;
     ikv_engine_info info;
     ikv_error err;
@@ -214,23 +205,23 @@ static void full_queues(void **state)
     const ikv_get_options get = gate_get_options(&gate);
     options.flags = IKV_SUBMIT_NONBLOCK;
     for (size_t i = 0; i < 2; i++)
-        assert_ok(ikv_submit(world.store, key, 1, &get, &options, held[i], &err), &err);
-    ikv_engine_get_info(world.engine, &info);
+        assert_ok(ikv_submit(store, key, 1, &get, &options, held[i], &err), &err);
+    ikv_engine_get_info(engine, &info);
     assert_int_equal(info.max_batches, 2);
     assert_int_equal(info.batches, 2);
     for (size_t count = 0; count <= 1; count++) {
-        assert_failed(ikv_submit(world.store, key, count, NULL, &options, result, &err), -EAGAIN,
-                      &err, world.path);
+        assert_failed(ikv_submit(store, key, count, NULL, &options, result, &err), -EAGAIN, &err,
+                      fixture.path);
         assert_int_equal(ikv_result_code(result), -EAGAIN);
         assert_int_equal(ikv_result_count(result), 0);
         assert_int_equal(ikv_wait(result, NULL), IKV_E_STATE);
     }
 
-    /* A busy result is refused, and left alone. */
+    /* Calls with a busy result fail and do not change it. */
     gate_wait_held(&gate, 1);
-    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, held[0], &err), IKV_E_STATE, &err,
+    assert_failed(ikv_submit(store, key, 1, NULL, &options, held[0], &err), IKV_E_STATE, &err,
                   NULL);
-    assert_failed(ikv_get_many(world.store, key, 1, NULL, held[0], &err), IKV_E_STATE, &err, NULL);
+    assert_failed(ikv_get_many(store, key, 1, NULL, held[0], &err), IKV_E_STATE, &err, NULL);
     ikv_result_clear(held[0]);
     gate_set(&gate, 1);
     for (size_t i = 0; i < 2; i++) {
@@ -238,31 +229,31 @@ static void full_queues(void **state)
         assert_int_equal(ikv_result_stats(held[i])->found, 1);
         ikv_result_free(held[i]);
     }
-    assert_ok(ikv_submit(world.store, key, 1, NULL, &options, result, &err), &err);
+    assert_ok(ikv_submit(store, key, 1, NULL, &options, result, &err), &err);
     assert_ok(ikv_wait(result, &err), &err);
-    assert_item(&world.model, key, IKV_EXACT, ikv_result_items(result));
+    assert_item(&fixture.model, key, IKV_EXACT, ikv_result_items(result));
 
-    options.on_done = expect_again;
+    options.on_done = ignore_done;
     assert_ok(ikv_completions_new(&options.completions, &err), &err);
-    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, result, &err), IKV_E_INVALID,
-                  &err, NULL);
+    assert_failed(ikv_submit(store, key, 1, NULL, &options, result, &err), IKV_E_INVALID, &err,
+                  NULL);
     ikv_completions_free(options.completions);
     options.completions = NULL;
     options.flags = 2;
-    assert_failed(ikv_submit(world.store, key, 1, NULL, &options, result, &err), IKV_E_INVALID,
-                  &err, NULL);
+    assert_failed(ikv_submit(store, key, 1, NULL, &options, result, &err), IKV_E_INVALID, &err,
+                  NULL);
     ikv_result_free(result);
     gate_destroy(&gate);
 }
 
 /* ---------------------------------------------------------------- signals */
 
-/* A signal that the program has blocked to wait for it stays for the program: a worker that took it
- * would end the process. */
-static void signals_are_not_for_workers(void **state)
+/* A program may block a signal to wait for it. A worker that received it instead would end the
+ * process. */
+static void workers_receive_no_signals(void **state)
 {
-    const struct timespec patience = {.tv_sec = 10};
-    ikv_engine *engine = engine_make(4, 0, 0, 0);
+    const struct timespec time_limit = {.tv_sec = 10};
+    ikv_engine *idle = engine_make(4, 0, 0, 0);
     sigset_t user;
     sigset_t before;
 
@@ -270,30 +261,30 @@ static void signals_are_not_for_workers(void **state)
     (void)sigemptyset(&user);
     (void)sigaddset(&user, SIGUSR1);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &user, &before), 0);
-    assert_int_equal(sigismember(&before, SIGUSR1), 0); /* as it was when the workers began */
+    assert_int_equal(sigismember(&before, SIGUSR1), 0); /* so the workers did not inherit it */
     assert_int_equal(kill(getpid(), SIGUSR1), 0);
-    assert_int_equal(sigtimedwait(&user, NULL, &patience), SIGUSR1);
+    assert_int_equal(sigtimedwait(&user, NULL, &time_limit), SIGUSR1);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
-    ikv_engine_close(engine);
+    ikv_engine_close(idle);
 }
 
-/* ---------------------------------------------------------------- a store that is closed */
+/* ---------------------------------------------------------------- closing a store */
 
 struct endless {
     ikv_store *store;
     unsigned char *keys;
     size_t count;
     atomic_uint batches;
-    atomic_int last; /* what submitting once more failed with */
+    atomic_int last; /* code of the submission that failed */
 };
 
-static void once_more(void *user, ikv_result *result, int code)
+static void submit_endlessly(void *user, ikv_result *result, int code)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     struct endless *endless = user;
 
     atomic_fetch_add(&endless->batches, 1);
-    options.on_done = once_more;
+    options.on_done = submit_endlessly;
     options.user = endless;
     code = ikv_submit(endless->store, endless->keys, endless->count, NULL, &options, result, NULL);
     if (code < 0) {
@@ -302,8 +293,8 @@ static void once_more(void *user, ikv_result *result, int code)
     }
 }
 
-/* Its callbacks submit another batch each time: closing must come to an end all the same. */
-static void closing_ends_what_callbacks_keep_going(void **state)
+/* ikv_close must return even if every callback submits another batch. */
+static void close_ends_endless_submissions(void **state)
 {
     (void)state;
     for (size_t round = 0; round < test_scaled(40); round++) {
@@ -312,9 +303,9 @@ static void closing_ends_what_callbacks_keep_going(void **state)
         rng_state rng = {round};
         ikv_error err;
 
-        endless.store = engine_open(world.path, IKV_KEY_U64, &pread_way, world.engine);
-        endless.keys = batch_keys(&world.model, &rng, BATCH_MIXED, 70, &endless.count);
-        options.on_done = once_more;
+        endless.store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+        endless.keys = batch_keys(&fixture.model, &rng, BATCH_MIXED, 70, &endless.count);
+        options.on_done = submit_endlessly;
         options.user = &endless;
         assert_ok(ikv_submit(endless.store, endless.keys, endless.count, NULL, &options,
                              new_result(), &err),
@@ -331,10 +322,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_batches_complete),
-        cmocka_unit_test(resubmitted_and_freed_in_callbacks),
+        cmocka_unit_test(resubmit_and_free_in_callback),
         cmocka_unit_test(full_queues),
-        cmocka_unit_test(signals_are_not_for_workers),
-        cmocka_unit_test(closing_ends_what_callbacks_keep_going),
+        cmocka_unit_test(workers_receive_no_signals),
+        cmocka_unit_test(close_ends_endless_submissions),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,13 +1,13 @@
 /*
- * Huge and small batches side by side on one worker: nothing is timed, what is done is counted. The
- * huge one hands its values to a function that stops at its first, until the small one is
- * submitted; then the values are counted that come before the small one is done.
+ * Fairness: a small batch on the same worker as huge ones is done long before them. Nothing is
+ * timed. The callback of the huge batches blocks until the small batch has been submitted, then
+ * counts the values that are delivered before the small batch is done.
  */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "gate.h"
-#include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -23,17 +23,13 @@
 
 #define SMALL    2u
 #define PAIRS    1200000u    /* more than 64 shards of 16,384 keys */
-#define ALLOWED  (PAIRS / 2) /* two windows full of reads, each of thousands of values */
+#define ALLOWED  (PAIRS / 2) /* two windows full of reads, each with thousands of values */
 #define HUGE_MAX 3u
 
-static struct world {
-    tmpdir directory;
-    char *path;
-    uint64_t *keys;
-    size_t count;
-} world;
+static char *path;
+static uint64_t *keys;
 
-/* Keys 3, 6, 9, ...: many, so they are not in a model. The value of a key is its complement. */
+/* Keys are 3, 6, 9, ..., too many for a model. The value of a key is its complement. */
 static uint64_t key_of(size_t i)
 {
     return 3 * (uint64_t)i + 3;
@@ -45,7 +41,7 @@ static int next_pair(void *user, ikv_pair *pair)
     static uint64_t value;
     size_t *next = user;
 
-    if (*next == world.count)
+    if (*next == PAIRS)
         return 0;
     key = key_of((*next)++);
     value = ~key;
@@ -59,34 +55,30 @@ static int group_setup(void **state)
     size_t next = 0;
     ikv_error err;
 
-    (void)state;
-    tmpdir_make(&world.directory);
-    world.path = tmpdir_file(&world.directory, "store");
-    world.count = PAIRS;
-    assert_ok(ikv_build(world.path, &options, next_pair, &next, NULL, &err), &err);
-    world.keys = must_malloc(world.count * sizeof(*world.keys));
-    for (size_t i = 0; i < world.count; i++)
-        world.keys[i] = key_of(i);
+    (void)group_dir_setup(state);
+    path = tmpdir_file(&group_dir, "store");
+    assert_ok(ikv_build(path, &options, next_pair, &next, NULL, &err), &err);
+    keys = must_malloc(PAIRS * sizeof(*keys));
+    for (size_t i = 0; i < PAIRS; i++)
+        keys[i] = key_of(i);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    (void)state;
-    free(world.keys);
-    free(world.path);
-    tmpdir_remove(&world.directory);
-    return 0;
+    free(keys);
+    free(path);
+    return group_dir_teardown(state);
 }
 
 /* ---------------------------------------------------------------- the huge batch */
 
 typedef struct huge_batch {
     test_gate gate;
-    size_t stop_at; /* the gate is before the value of this number */
+    size_t stop_at; /* number of values delivered before the gate */
     atomic_size_t values;
     atomic_size_t wrong;
-    size_t values_at_small; /* when the small one was done */
+    size_t values_at_small; /* delivered when the small batch was done */
 } huge_batch;
 
 static int huge_value(void *user, size_t index, const ikv_item *item)
@@ -98,7 +90,7 @@ static int huge_value(void *user, size_t index, const ikv_item *item)
         gate_pass(&huge->gate);
     if (item->size == sizeof(value))
         memcpy(&value, item->value, sizeof(value));
-    if (value != ~world.keys[index])
+    if (value != ~keys[index])
         atomic_fetch_add(&huge->wrong, 1);
     return 0;
 }
@@ -124,11 +116,11 @@ static void small_done(void *user, ikv_result *result, int code)
     }
 }
 
-/* The worker has handed out `stop_at` values of the huge batches when the small one comes. */
+/* The small batch is submitted when the worker has delivered `stop_at` values of the huge ones. */
 static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t huge_batches)
 {
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(world.path, IKV_KEY_U64, way, engine);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, way, engine);
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
     ikv_submit_options submit = IKV_SUBMIT_OPTIONS_INIT;
     ikv_result *results[HUGE_MAX];
@@ -145,11 +137,11 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
     assert_ok(ikv_result_new(&small), NULL);
     for (size_t i = 0; i < huge_batches; i++) {
         assert_ok(ikv_result_new(&results[i]), NULL);
-        assert_ok(ikv_submit(store, world.keys, world.count, &get, NULL, results[i], &err), &err);
+        assert_ok(ikv_submit(store, keys, PAIRS, &get, NULL, results[i], &err), &err);
     }
     gate_wait_held(&huge.gate, 1);
     for (size_t i = 0; i < SMALL; i++)
-        small_keys[i] = world.keys[i * (world.count / SMALL)];
+        small_keys[i] = keys[i * (PAIRS / SMALL)];
     submit.on_done = small_done;
     submit.user = &huge;
     assert_ok(ikv_submit(store, small_keys, SMALL, NULL, &submit, small, &err), &err);
@@ -158,14 +150,14 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
         assert_ok(ikv_wait(results[i], &err), &err);
         ikv_result_free(results[i]);
     }
-    ikv_close(store); /* all callbacks have returned */
+    ikv_close(store); /* returns after all callbacks have */
     ikv_engine_close(engine);
     assert_int_equal(atomic_load(&huge.wrong), 0);
-    assert_int_equal(atomic_load(&huge.values), huge_batches * world.count);
+    assert_int_equal(atomic_load(&huge.values), huge_batches * PAIRS);
     assert_true(huge.values_at_small >= stop_at);
     if (huge.values_at_small - stop_at > ALLOWED)
-        fail_msg("%s: %zu values of huge batches came before the small one, submitted after %zu",
-                 way->name, huge.values_at_small, stop_at);
+        fail_msg("%s: the small batch, submitted after %zu values, was done only after %zu",
+                 way->name, stop_at, huge.values_at_small);
     gate_destroy(&huge.gate);
     ikv_result_free(small);
 }
@@ -174,12 +166,12 @@ static void small_batches_overtake_huge_ones(void **state)
 {
     static const size_t stops[] = {0, 1000, PAIRS / 3};
     engine_way ways[ENGINE_WAYS_MAX];
-    const size_t count = engine_ways(world.path, IKV_KEY_U64, ways);
+    const size_t count = engine_ways(path, IKV_KEY_U64, ways);
 
     (void)state;
     for (size_t w = 0; w < count; w++) {
         if (ways[w].flags & IKV_OPEN_DIRECT)
-            continue; /* the same driver; it would only be slower */
+            continue; /* the same scheduling, only slower */
         for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
             small_overtakes_huge(&ways[w], stops[i], 1);
         small_overtakes_huge(&ways[w], PAIRS / 2, HUGE_MAX);

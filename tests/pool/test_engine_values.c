@@ -1,7 +1,8 @@
-/* Where values go: into the result, the caller's array, or a function of the caller's. */
+/* Destinations of values: the caller's array or a callback, and the options for them. */
 #include "indexkv.h"
 
 #include "engines.h"
+#include "fixtures.h"
 #include "hostkey.h"
 #include "rng.h"
 #include "scale.h"
@@ -25,40 +26,30 @@
 #define PAIRS     3000
 #define UNTOUCHED 0xa5
 
-static struct world {
-    tmpdir directory;
-    engine_way ways[ENGINE_WAYS_MAX];
-    size_t way_count;
-    ikv_result *result;
-} world;
+static store_fixture fixture; /* tests add their own stores to its directory */
+static ikv_result *result;
 
 static int group_setup(void **state)
 {
-    store_model model;
-
     (void)state;
-    tmpdir_make(&world.directory);
-    char *path = tmpdir_file(&world.directory, "first");
-    engine_fill(path, IKV_KEY_U64, 0, 10, MODEL_SIZES_EIGHT, 1, &model);
-    world.way_count = engine_ways(path, IKV_KEY_U64, world.ways);
-    model_free(&model);
-    free(path);
-    return ikv_result_new(&world.result);
+    store_fixture_make(&fixture, 10, MODEL_SIZES_EIGHT, BATCH_EMPTY, 0);
+    return ikv_result_new(&result);
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    ikv_result_free(world.result);
-    tmpdir_remove(&world.directory);
+    ikv_result_free(result);
+    store_fixture_free(&fixture);
     return 0;
 }
 
 /* ---------------------------------------------------------------- into the caller's array */
 
-static void assert_place(const store_model *model, const unsigned char *key,
-                         const unsigned char *place, size_t value_size, ikv_match match,
-                         const ikv_item *item)
+/* The element at `place` is the value if that has value_size bytes, otherwise unchanged. */
+static void assert_element(const store_model *model, const unsigned char *key,
+                           const unsigned char *place, size_t value_size, ikv_match match,
+                           const ikv_item *item)
 {
     const model_pair *pair = model_find(model, key, match);
 
@@ -96,31 +87,31 @@ static void assert_values(ikv_store *store, const store_model *model, rng_state 
     options.values = values;
     options.value_size = value_size;
     if (rng_below(rng, 2) == 0) {
-        assert_ok(ikv_get_many(store, keys, count, &options, world.result, &err), &err);
+        assert_ok(ikv_get_many(store, keys, count, &options, result, &err), &err);
     } else {
-        assert_ok(ikv_submit(store, keys, count, &options, NULL, world.result, &err), &err);
-        assert_ok(ikv_wait(world.result, &err), &err);
+        assert_ok(ikv_submit(store, keys, count, &options, NULL, result, &err), &err);
+        assert_ok(ikv_wait(result, &err), &err);
     }
-    assert_int_equal(ikv_result_count(world.result), count);
+    assert_int_equal(ikv_result_count(result), count);
     for (size_t i = 0; i < count; i++) {
-        const ikv_item *item = &ikv_result_items(world.result)[i];
+        const ikv_item *item = &ikv_result_items(result)[i];
 
-        assert_place(model, keys + i * width, values + i * value_size, value_size, options.match,
-                     item);
+        assert_element(model, keys + i * width, values + i * value_size, value_size, options.match,
+                       item);
         found += item->status == IKV_FOUND || item->status == IKV_OTHER_SIZE;
     }
     for (size_t i = 0; i < value_size; i++)
         assert_int_equal(values[count * value_size + i], UNTOUCHED);
-    assert_int_equal(ikv_result_stats(world.result)->found, found);
+    assert_int_equal(ikv_result_stats(result)->found, found);
     free(values);
     free(keys);
 }
 
-static void values_into_an_array(void **state)
+static void values_into_array(void **state)
 {
     static const uint32_t sizes[] = {8, 1, 255, 257};
     rng_state rng = {5};
-    char *path = tmpdir_file(&world.directory, "values");
+    char *path = tmpdir_file(&fixture.directory, "values");
 
     (void)state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
@@ -130,9 +121,9 @@ static void values_into_an_array(void **state)
         for (int mixed = 0; mixed <= 1; mixed++) {
             engine_fill(path, type, flags, PAIRS, mixed ? MODEL_SIZES_MIXED : MODEL_SIZES_EIGHT, 1,
                         &model);
-            for (size_t w = 0; w < world.way_count; w++) {
+            for (size_t w = 0; w < fixture.way_count; w++) {
                 ikv_engine *engine = engine_make(2, 0, 0, 0);
-                ikv_store *store = engine_open(path, type, &world.ways[w], engine);
+                ikv_store *store = engine_open(path, type, &fixture.ways[w], engine);
                 for (int shape = 0; shape < BATCH_SHAPES; shape++)
                     assert_values(store, &model, &rng, (batch_shape)shape,
                                   sizes[mixed ? rng_below(&rng, 4) : 0]);
@@ -145,24 +136,24 @@ static void values_into_an_array(void **state)
     free(path);
 }
 
-static void one_key_of_another_size(void **state)
+static void get_value_of_other_size(void **state)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    char *path = tmpdir_file(&world.directory, "one");
+    char *path = tmpdir_file(&fixture.directory, "one");
     unsigned char value[9];
     store_model model;
     ikv_error err;
 
     (void)state;
     engine_fill(path, IKV_KEY_U32, 0, 100, MODEL_SIZES_EIGHT, 1, &model);
-    for (size_t w = 0; w < world.way_count; w++) {
-        ikv_store *store = engine_open(path, IKV_KEY_U32, &world.ways[w], NULL);
+    for (size_t w = 0; w < fixture.way_count; w++) {
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.ways[w], NULL);
         const void *key = model.sorted[50]->key;
 
         options.values = value;
         for (options.value_size = 7; options.value_size <= 9; options.value_size++) {
             memset(value, UNTOUCHED, sizeof(value));
-            const int code = ikv_get(store, key, &options, world.result, &err);
+            const int code = ikv_get(store, key, &options, result, &err);
             if (options.value_size == 8) {
                 assert_ok(code, &err);
                 assert_memory_equal(value, model.sorted[50]->value, 8);
@@ -179,17 +170,17 @@ static void one_key_of_another_size(void **state)
     free(path);
 }
 
-/* ---------------------------------------------------------------- to a function */
+/* ---------------------------------------------------------------- to a callback */
 
 typedef struct stream {
     const store_model *model;
     const unsigned char *keys;
     size_t count;
     ikv_match match;
-    atomic_uchar *seen; /* of each key */
+    atomic_uchar *seen; /* number of calls for each key */
     atomic_size_t calls;
     atomic_size_t wrong;
-    size_t stop_after; /* calls that are answered by 0; SIZE_MAX: all */
+    size_t stop_after; /* number of calls that return 0; SIZE_MAX for all */
 } stream;
 
 static int take_value(void *user, size_t index, const ikv_item *item)
@@ -210,7 +201,7 @@ static int take_value(void *user, size_t index, const ikv_item *item)
     return call >= s->stop_after;
 }
 
-/* Returns what the call did. */
+/* Returns the code of ikv_get_many. */
 static int run_stream(ikv_store *store, const store_model *model, rng_state *rng, batch_shape shape,
                       size_t stop_after)
 {
@@ -228,13 +219,13 @@ static int run_stream(ikv_store *store, const store_model *model, rng_state *rng
     options.user = &s;
     for (size_t i = 0; i < s.count; i++)
         expected += model_find(model, keys + i * width, s.match) != NULL;
-    const int code = ikv_get_many(store, keys, s.count, &options, world.result, NULL);
+    const int code = ikv_get_many(store, keys, s.count, &options, result, NULL);
     assert_int_equal(atomic_load(&s.wrong), 0);
     if (code == 0) {
         assert_int_equal(atomic_load(&s.calls), expected);
-        assert_int_equal(ikv_result_count(world.result), s.count);
+        assert_int_equal(ikv_result_count(result), s.count);
         for (size_t i = 0; i < s.count; i++) {
-            const ikv_item *item = &ikv_result_items(world.result)[i];
+            const ikv_item *item = &ikv_result_items(result)[i];
             const model_pair *pair = model_find(model, keys + i * width, s.match);
 
             assert_int_equal(item->status, pair != NULL ? IKV_FOUND : IKV_MISSING);
@@ -242,17 +233,17 @@ static int run_stream(ikv_store *store, const store_model *model, rng_state *rng
         }
     } else {
         assert_true(atomic_load(&s.calls) > stop_after);
-        assert_int_equal(ikv_result_count(world.result), 0);
+        assert_int_equal(ikv_result_count(result), 0);
     }
     free((void *)s.seen);
     free(keys);
     return code;
 }
 
-static void values_to_a_function(void **state)
+static void values_to_callback(void **state)
 {
     rng_state rng = {6};
-    char *path = tmpdir_file(&world.directory, "each");
+    char *path = tmpdir_file(&fixture.directory, "each");
 
     (void)state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
@@ -260,9 +251,9 @@ static void values_to_a_function(void **state)
         store_model model;
 
         engine_fill(path, type, flags, PAIRS, MODEL_SIZES_MIXED, 2, &model);
-        for (size_t w = 0; w < world.way_count; w++) {
+        for (size_t w = 0; w < fixture.way_count; w++) {
             ikv_engine *engine = engine_make(2, 0, 0, 0);
-            ikv_store *store = engine_open(path, type, &world.ways[w], engine);
+            ikv_store *store = engine_open(path, type, &fixture.ways[w], engine);
             for (int shape = 0; shape < BATCH_SHAPES; shape++)
                 assert_int_equal(run_stream(store, &model, &rng, (batch_shape)shape, SIZE_MAX), 0);
             assert_int_equal(run_stream(store, &model, &rng, BATCH_ALL, 0), IKV_E_CANCELED);
@@ -283,19 +274,20 @@ static int refuse_all(void *user, size_t index, const ikv_item *item)
     return 1;
 }
 
-/* Of one thread it is not asked again once it has said no, not for a repeated key either. */
-static void no_call_after_a_refusal(void **state)
+/* With one worker, the callback is not called again after it has returned nonzero, not even for a
+ * repeated key. */
+static void no_call_after_refusal(void **state)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    char *path = tmpdir_file(&world.directory, "refusal");
+    char *path = tmpdir_file(&fixture.directory, "refusal");
     rng_state rng = {7};
     store_model model;
 
     (void)state;
     engine_fill(path, IKV_KEY_U64, 0, PAIRS, MODEL_SIZES_SMALL, 3, &model);
-    for (size_t w = 0; w < world.way_count; w++) {
+    for (size_t w = 0; w < fixture.way_count; w++) {
         ikv_engine *engine = engine_make(1, 0, 0, 0);
-        ikv_store *store = engine_open(path, IKV_KEY_U64, &world.ways[w], engine);
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.ways[w], engine);
         size_t count;
         unsigned char *keys = batch_keys(&model, &rng, BATCH_ALL, 0, &count);
         atomic_size_t calls = 0;
@@ -306,12 +298,11 @@ static void no_call_after_a_refusal(void **state)
         options.user = &calls;
         for (options.match = IKV_EXACT; options.match <= IKV_CEILING; options.match++) {
             atomic_store(&calls, 0);
-            assert_int_equal(ikv_get_many(store, keys, 500, &options, world.result, NULL),
+            assert_int_equal(ikv_get_many(store, keys, 500, &options, result, NULL),
                              IKV_E_CANCELED);
             assert_int_equal(atomic_load(&calls), 1);
             atomic_store(&calls, 0);
-            assert_int_equal(ikv_get_many(store, keys, 2, &options, world.result, NULL),
-                             IKV_E_CANCELED);
+            assert_int_equal(ikv_get_many(store, keys, 2, &options, result, NULL), IKV_E_CANCELED);
             assert_int_equal(atomic_load(&calls), 1);
         }
         free(keys);
@@ -321,8 +312,6 @@ static void no_call_after_a_refusal(void **state)
     model_free(&model);
     free(path);
 }
-
-/* ---------------------------------------------------------------- what is refused */
 
 /* ---------------------------------------------------------------- memory for long values */
 
@@ -345,12 +334,13 @@ static int count_long(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
-/* In a child, whose peak is not one of an earlier test. 0: all came, in little memory. */
+/* Runs in a child process, whose peak memory does not include earlier tests. Returns 0 if all
+ * values were delivered within the memory limit. */
 static int stream_long_values(const char *path, const engine_way *way)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
-    ikv_result *result = NULL;
+    ikv_result *child_result = NULL;
     ikv_store *store = NULL;
     uint64_t keys[LONG_VALUES];
     atomic_uint calls = 0;
@@ -362,24 +352,24 @@ static int stream_long_values(const char *path, const engine_way *way)
     open_options.flags = way->flags;
     options.on_value = count_long;
     options.user = &calls;
-    if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&result) != 0)
+    if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&child_result) != 0)
         return 1;
-    int code = ikv_get_many(store, keys, LONG_VALUES, &options, result, NULL);
+    int code = ikv_get_many(store, keys, LONG_VALUES, &options, child_result, NULL);
     const uint64_t after = peak_memory();
-    ikv_result_free(result);
+    ikv_result_free(child_result);
     ikv_close(store);
     if (code != 0 || atomic_load(&calls) != LONG_VALUES)
         return 2;
-    /* Pages of the file that are mapped are counted as the process's memory. */
+    /* Mapped pages of the file count as memory of the process. */
     const int mapped = (way->backend == IKV_BACKEND_AUTO && !(way->flags & IKV_OPEN_NO_MAP)) ||
                        way->backend == IKV_BACKEND_MMAP;
     return test_is_sanitized() || mapped || after - before <= LONG_MEMORY ? 0 : 3;
 }
 
-static void long_values_take_turns(void **state)
+static void long_values_take_little_memory(void **state)
 {
     const ikv_writer_options options = store_options(IKV_KEY_U64);
-    char *path = tmpdir_file(&world.directory, "long");
+    char *path = tmpdir_file(&fixture.directory, "long");
     unsigned char *value = must_malloc(LONG_SIZE);
     engine_way ways[ENGINE_WAYS_MAX];
     ikv_writer *writer = NULL;
@@ -402,15 +392,15 @@ static void long_values_take_turns(void **state)
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
         if (WEXITSTATUS(status) != 0)
-            fail_msg("%s: %d", ways[i].name, WEXITSTATUS(status));
+            fail_msg("%s: the child exited with %d", ways[i].name, WEXITSTATUS(status));
     }
     (void)remove(path);
     free(path);
 }
 
-static void wrong_options(void **state)
+static void invalid_options(void **state)
 {
-    char *path = tmpdir_file(&world.directory, "options");
+    char *path = tmpdir_file(&fixture.directory, "options");
     uint64_t place[4];
     uint64_t keys[2] = {1, 2};
     store_model model;
@@ -418,7 +408,7 @@ static void wrong_options(void **state)
 
     (void)state;
     engine_fill(path, IKV_KEY_U64, 0, 10, MODEL_SIZES_SMALL, 1, &model);
-    ikv_store *store = engine_open(path, IKV_KEY_U64, &world.ways[0], NULL);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.ways[0], NULL);
     const ikv_get_options wrong[] = {
         {.size = sizeof(ikv_get_options), .value_size = 8},
         {.size = sizeof(ikv_get_options), .values = place},
@@ -434,17 +424,16 @@ static void wrong_options(void **state)
          .value_size = 8},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_failed(ikv_get_many(store, keys, 2, &wrong[i], world.result, &err), IKV_E_INVALID,
+        assert_failed(ikv_get_many(store, keys, 2, &wrong[i], result, &err), IKV_E_INVALID, &err,
+                      NULL);
+        assert_int_equal(ikv_result_count(result), 0);
+        assert_int_equal(ikv_result_code(result), IKV_E_INVALID);
+        assert_failed(ikv_submit(store, keys, 2, &wrong[i], NULL, result, &err), IKV_E_INVALID,
                       &err, NULL);
-        assert_int_equal(ikv_result_count(world.result), 0);
-        assert_int_equal(ikv_result_code(world.result), IKV_E_INVALID);
-        assert_failed(ikv_submit(store, keys, 2, &wrong[i], NULL, world.result, &err),
-                      IKV_E_INVALID, &err, NULL);
-        assert_int_equal(ikv_wait(world.result, NULL), IKV_E_STATE);
+        assert_int_equal(ikv_wait(result, NULL), IKV_E_STATE);
     }
-    assert_failed(ikv_get_many(NULL, keys, 2, NULL, world.result, &err), IKV_E_INVALID, &err, NULL);
-    assert_failed(ikv_get_many(store, NULL, 2, NULL, world.result, &err), IKV_E_INVALID, &err,
-                  NULL);
+    assert_failed(ikv_get_many(NULL, keys, 2, NULL, result, &err), IKV_E_INVALID, &err, NULL);
+    assert_failed(ikv_get_many(store, NULL, 2, NULL, result, &err), IKV_E_INVALID, &err, NULL);
     assert_failed(ikv_get_many(store, keys, 2, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
     assert_failed(ikv_submit(store, keys, 2, NULL, NULL, NULL, &err), IKV_E_INVALID, &err, NULL);
     ikv_close(store);
@@ -455,9 +444,12 @@ static void wrong_options(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_into_an_array),   cmocka_unit_test(one_key_of_another_size),
-        cmocka_unit_test(values_to_a_function),   cmocka_unit_test(no_call_after_a_refusal),
-        cmocka_unit_test(long_values_take_turns), cmocka_unit_test(wrong_options),
+        cmocka_unit_test(values_into_array),
+        cmocka_unit_test(get_value_of_other_size),
+        cmocka_unit_test(values_to_callback),
+        cmocka_unit_test(no_call_after_refusal),
+        cmocka_unit_test(long_values_take_little_memory),
+        cmocka_unit_test(invalid_options),
     };
 
     if (argc > 1)

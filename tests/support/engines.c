@@ -194,3 +194,14 @@ size_t process_threads_down_to(size_t wanted)
     }
     return count;
 }
+
+process_usage process_usage_now(void)
+{
+    return (process_usage){.descriptors = process_descriptors(), .threads = process_threads()};
+}
+
+void assert_process_usage_at(process_usage before, const char *file, int line)
+{
+    _assert_int_equal(process_threads_down_to(before.threads), before.threads, file, line);
+    _assert_int_equal(process_descriptors(), before.descriptors, file, line);
+}

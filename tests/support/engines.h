@@ -61,8 +61,17 @@ int batch_is_right(const store_model *model, const void *keys, size_t count, ikv
 /* Descriptors and threads of this process. */
 size_t process_descriptors(void);
 size_t process_threads(void);
-/* Threads that were joined leave the list a moment later: the number, when it is down to `wanted`
- * or after seconds. */
+/* Waits until the number of threads is down to `wanted`, at most some seconds, and returns it: a
+ * joined thread leaves the kernel's list a moment later. */
 size_t process_threads_down_to(size_t wanted);
+
+/* Both, to show that nothing was leaked. */
+typedef struct process_usage {
+    size_t descriptors;
+    size_t threads;
+} process_usage;
+process_usage process_usage_now(void);
+#define assert_process_usage(before) assert_process_usage_at((before), __FILE__, __LINE__)
+void assert_process_usage_at(process_usage before, const char *file, int line);
 
 #endif

@@ -1,5 +1,13 @@
 #include "gate.h"
 
+#include "stores.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 void gate_init(test_gate *gate)
 {
     (void)pthread_mutex_init(&gate->lock, NULL);
@@ -57,4 +65,26 @@ ikv_get_options gate_get_options(test_gate *gate)
     options.on_value = gate_each;
     options.user = gate;
     return options;
+}
+
+void worker_hold(held_worker *ret, ikv_store *store, const void *key, ikv_probe probe)
+{
+    ikv_error err;
+
+    gate_init(&ret->gate);
+    ikv_get_options options = gate_get_options(&ret->gate);
+    options.probe = probe;
+    ret->result = NULL;
+    assert_ok(ikv_result_new(&ret->result), NULL);
+    assert_ok(ikv_submit(store, key, 1, &options, NULL, ret->result, &err), &err);
+    gate_wait_held(&ret->gate, 1);
+}
+
+void worker_release(held_worker *held)
+{
+    ikv_error err;
+
+    gate_set(&held->gate, 1);
+    assert_ok(ikv_wait(held->result, &err), &err);
+    gate_destroy(&held->gate);
 }

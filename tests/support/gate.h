@@ -32,4 +32,14 @@ int gate_each(void *user, size_t index, const ikv_item *item);
 /* Options with it. */
 ikv_get_options gate_get_options(test_gate *gate);
 
+/* A worker that is held at a gate by a batch of one key; other workers of the engine still run. */
+typedef struct held_worker {
+    test_gate gate;
+    ikv_result *result; /* of the batch; free it after worker_release */
+} held_worker;
+
+void worker_hold(held_worker *ret, ikv_store *store, const void *key, ikv_probe probe);
+/* Let the worker go on and wait for its batch. */
+void worker_release(held_worker *held);
+
 #endif
