@@ -1,12 +1,11 @@
-/* indexkv bench: measure lookups in a store, in all the ways that were asked for, beside what the
- * device gives and what theory says. */
+/* indexkv bench: measure lookups in a store, and compare them with the device and with theory. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "base/signals.h"
+#include "bench/measure.h"
 #include "bench/outcome.h"
-#include "bench/visit.h"
 #include "command.h"
 #include "disk/context.h"
 #include "options/store_options.h"
@@ -20,45 +19,48 @@
 
 static const struct option_spec specs[] = {
     {BENCH_OPTION_BATCH, 'b', "batch", "LIST",
-     "keys that are looked up at once, 1 to 1048576; 1: one key\n"
+     "keys per call, 1 to 1048576; 1: single lookups\n"
      "(default: 1,16,256,4096)"},
     {BENCH_OPTION_STATE, 0, "state", "LIST",
-     "warm: the file is in the page cache; cold: its pages are\n"
-     "dropped before each measurement; direct: the page cache is\n"
-     "bypassed (default: direct,warm)"},
+     "warm: file in the page cache; cold: cached pages\n"
+     "dropped before each measurement; direct: page\n"
+     "cache bypassed (default: direct,warm)"},
     {BENCH_OPTION_COLD, 0, "cold", NULL, "the same as --state cold"},
     {BENCH_OPTION_DIRECT, 0, "direct", NULL, "the same as --state direct"},
     {BENCH_OPTION_BACKEND, 0, "backend", "LIST", "auto (default), pread, uring, mmap"},
     {BENCH_OPTION_THREADS, 0, "threads", "LIST",
-     "threads that look up, 1 to 1024 (default: as many as there\n"
-     "are processors)"},
+     "lookup threads, 1 to 1024 (default: the number of\n"
+     "processors)"},
     {BENCH_OPTION_DEPTH, 0, "depth", "LIST",
-     "reads in flight of each thread with uring, 1 to 4096\n"
+     "reads in flight per thread with uring, 1 to 4096\n"
      "(default: 256)"},
     {BENCH_OPTION_CALLERS, 0, "callers", "LIST",
-     "threads that ask, each with batches of its own, 1 to 256\n"
-     "(default: 1)"},
+     "threads that call the library, 1 to 256 (default:\n"
+     "1)"},
     {BENCH_OPTION_PROBE, 0, "probe", "LIST",
-     "page (default); entry: probes read single entries, and nothing\n"
-     "kept in memory is used"},
+     "what a probe reads: page (default) or entry; with\n"
+     "entry, the index is not cached"},
     {BENCH_OPTION_KEYS, 'k', "keys", "LIST",
-     "which keys are asked for: uniform (default), zipf,\n"
-     "sequential, clustered (runs of neighbours)"},
+     "distribution of the keys: uniform (default), zipf,\n"
+     "sequential, clustered (runs of consecutive keys)"},
     {BENCH_OPTION_HIT_RATIO, 0, "hit-ratio", "LIST",
-     "share of keys that the store has, 0 to 1 (default: 1)"},
-    {BENCH_OPTION_THETA, 0, "theta", "N", "of zipf, how skewed: 0.01 to 10 (default: 0.99)"},
-    {BENCH_OPTION_RUN_LENGTH, 0, "run-length", "N", "of clustered keys (default: 100)"},
-    {BENCH_OPTION_TIME, 0, "time", "SECONDS",
-     "for which each combination is measured, each time\n"
-     "(default: 0.5)"},
-    {BENCH_OPTION_REPEAT, 'n', "repeat", "N", "times that each is measured, in turns (default: 5)"},
-    {BENCH_OPTION_SEED, 0, "seed", "N", "of all random choices (default: 1)"},
+     "share of keys that are in the store, 0 to 1\n"
+     "(default: 1)"},
+    {BENCH_OPTION_THETA, 0, "theta", "N", "skew of zipf keys, 0.01 to 10 (default: 0.99)"},
+    {BENCH_OPTION_RUN_LENGTH, 0, "run-length", "N",
+     "length of the runs of clustered keys (default:\n"
+     "100)"},
+    {BENCH_OPTION_TIME, 0, "time", "SECONDS", "time per combination and repetition (default: 0.5)"},
+    {BENCH_OPTION_REPEAT, 'n', "repeat", "N",
+     "repetitions per combination, alternating with\n"
+     "others (default: 5)"},
+    {BENCH_OPTION_SEED, 0, "seed", "N", "seed of all random choices (default: 1)"},
     {BENCH_OPTION_DRAWS, 0, "draws", "N",
-     "keys that are drawn from the store before, and asked for\n"
-     "again and again (default: 262144)"},
+     "keys to draw from the store in advance, and look\n"
+     "up repeatedly (default: 262144)"},
     {OPTION_INDEX_MEMORY, 0, "index-memory", "LIST",
-     "most memory for what is kept of the index, at least 1 byte;\n"
-     "K, M, G or T may follow (default: 64M)"},
+     "maximum memory for caching the index, at least\n"
+     "1 byte; suffixes K, M, G, T (default: 64M)"},
     OPTION_SPECS_REPORT,
     OPTION_SPECS_PLAIN,
     OPTION_SPECS_PROGRESS,
@@ -67,15 +69,14 @@ static const struct option_spec specs[] = {
 
 static const struct command_syntax syntax = {
     "bench", "STORE [OPTION...]",
-    "Measure lookups of keys that are drawn from the store: how many a second, what each\n"
-    "reads, how long calls take; beside what the device gives to bare reads, measured in\n"
-    "turns with them, and what theory says that a key must read. The store is only read.\n"
-    "LIST is a value, or several with commas between; all combinations are measured.",
+    "Measure lookups of keys drawn from the store: lookups per second, reads per key,\n"
+    "call durations. They are compared with plain reads of the device, measured\n"
+    "alternately, and with the reads that theory predicts. The store is not modified.\n"
+    "LIST: values separated by commas. All combinations are measured.",
     specs,
-    "Every answer is checked: a key of the store that is not found, or one that is and\n"
-    "should not be, ends it.\n\n"
-    "Exit status: 0, 2 usage, 3 not a store or not the right one, 4 corrupt or a wrong\n"
-    "answer, 5 I/O error."};
+    "Every answer is checked; a wrong one ends the command.\n\n"
+    "Exit status: 0 success, 2 usage, 3 not a store or wrong key type, 4 corrupt or\n"
+    "wrong answer, 5 I/O error."};
 
 struct bench {
     struct store_options store;
@@ -86,7 +87,7 @@ struct bench {
     struct bench_results results;
     struct progress progress;
     struct random random;
-    size_t visited;
+    size_t measured; /* points, over all repetitions */
 };
 
 static int accept(void *user, int id, const char *argument)
@@ -100,9 +101,9 @@ static int accept(void *user, int id, const char *argument)
     return store_options_accept(&bench->store, id, argument);
 }
 
-/* ---------------------------------------------------------------- what can be measured */
+/* ---------------------------------------------------------------- states */
 
-/* Bytes that can be had without swapping. */
+/* Memory available without swapping, in bytes. */
 static uint64_t available_memory(void)
 {
     FILE *file = fopen("/proc/meminfo", "re");
@@ -127,8 +128,8 @@ static void remove_state(struct bench_list *states, enum bench_state state)
     states->count = left;
 }
 
-/* A state that can't be had is left out, and that is said; or, if it was asked for, an error. */
-static int drop_state(struct bench *bench, struct report *report, enum bench_state state,
+/* Skips an unavailable state and notes that in the report. If the state was requested, fails. */
+static int skip_state(struct bench *bench, struct report *report, enum bench_state state,
                       const char *why)
 {
     const char *name = bench_state_name(state);
@@ -139,16 +140,16 @@ static int drop_state(struct bench *bench, struct report *report, enum bench_sta
         return STATUS_USAGE;
     }
     (void)snprintf(text, sizeof text, "%s: %s", name, why);
-    report_fact(report, "left_out", text);
+    report_fact(report, "skipped", text);
     remove_state(&bench->plan.states, state);
     if (bench->plan.states.count > 0)
         return STATUS_DONE;
-    message("%s: nothing is left to be measured: %s", bench->subject.path, text);
+    message("%s: no state can be measured: %s", bench->subject.path, text);
     return STATUS_USAGE;
 }
 
-/* O_DIRECT is tried without a message: many file systems lack it. */
-static bool opens_direct(const char *path)
+/* Without an error message: many file systems lack O_DIRECT. */
+static bool supports_direct(const char *path)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
 
@@ -165,17 +166,17 @@ static int choose_states(struct bench *bench, struct report *report)
     int status = STATUS_DONE;
 
     if (!subject->direct && bench_list_has(&bench->plan.states, BENCH_DIRECT))
-        status = drop_state(bench, report, BENCH_DIRECT, "the file system has no O_DIRECT");
+        status = skip_state(bench, report, BENCH_DIRECT, "the file system has no O_DIRECT");
     if (status == STATUS_DONE && memory / 2 < subject->file.size &&
         bench_list_has(&bench->plan.states, BENCH_WARM)) {
-        (void)snprintf(why, sizeof why, "the file would take more than half of the memory (%s)",
+        (void)snprintf(why, sizeof why, "the file is larger than half of the available memory (%s)",
                        human_bytes((double)memory).text);
-        status = drop_state(bench, report, BENCH_WARM, why);
+        status = skip_state(bench, report, BENCH_WARM, why);
     }
     return status;
 }
 
-/* ---------------------------------------------------------------- before */
+/* ---------------------------------------------------------------- preparing */
 
 static int open_subject(struct bench *bench, const char *path)
 {
@@ -188,12 +189,12 @@ static int open_subject(struct bench *bench, const char *path)
     int status = store_open(&bench->store, path, &store, &subject->info);
     if (status != STATUS_DONE)
         return status;
-    subject->info.metadata = NULL; /* goes with the store */
+    subject->info.metadata = NULL; /* belongs to the store */
     ikv_close(store);
     status = disk_target_open(&subject->file, path, false, 1);
     if (status != STATUS_DONE)
         return status;
-    subject->direct = opens_direct(path);
+    subject->direct = supports_direct(path);
     if (!subject->direct)
         return STATUS_DONE;
     status = disk_target_open(&subject->raw, path, true, 1);
@@ -234,24 +235,25 @@ static void shuffle(struct random *random, size_t *order, size_t count)
     }
 }
 
-static int visit(struct bench *bench, const struct bench_opened *opened, size_t setup,
-                 size_t number)
+static int measure_point(struct bench *bench, const struct bench_opened *opened, size_t setup,
+                         size_t number)
 {
     const size_t points = bench_point_count(&bench->plan);
     struct bench_point point;
 
     bench_point_at(&bench->plan, number, &point);
     progress_update(&bench->progress,
-                    &(struct progress_point){"measuring", bench->visited, "visits", bench->visited,
+                    &(struct progress_point){"measuring", bench->measured, "measurements",
+                                             bench->measured,
                                              bench->plan.repeat * bench->results.count});
-    bench->visited++;
-    return bench_visit(&bench->subject, opened, &point, random_next(&bench->random),
-                       &bench->results.items[setup * points + number]);
+    bench->measured++;
+    return bench_measure(&bench->subject, opened, &point, random_next(&bench->random),
+                         &bench->results.items[setup * points + number]);
 }
 
-/* All points with one setup. Cold, each has a store that was opened anew; otherwise the store's
- * memory for the index is filled first. */
-static int visit_setup(struct bench *bench, size_t number, size_t *order)
+/* All points with one setup. Cold: the store is reopened for each. Otherwise its index cache is
+ * filled first. */
+static int measure_setup(struct bench *bench, size_t number, size_t *order)
 {
     const size_t points = bench_point_count(&bench->plan);
     struct bench_opened opened = {0};
@@ -260,7 +262,7 @@ static int visit_setup(struct bench *bench, size_t number, size_t *order)
 
     bench_setup_at(&bench->plan, number, &setup);
     if (setup.state == BENCH_DIRECT && setup.backend == IKV_BACKEND_MMAP)
-        return STATUS_DONE; /* there is no such thing */
+        return STATUS_DONE; /* impossible: a mapping uses the page cache */
     shuffle(&bench->random, order, points);
     for (size_t i = 0; i < points && status == STATUS_DONE; i++) {
         if (opened.store == NULL) {
@@ -269,7 +271,7 @@ static int visit_setup(struct bench *bench, size_t number, size_t *order)
                 status = bench_warm_up(&bench->subject, &opened);
         }
         if (status == STATUS_DONE)
-            status = visit(bench, &opened, number, order[i]);
+            status = measure_point(bench, &opened, number, order[i]);
         if (setup.state == BENCH_COLD)
             bench_close(&opened);
     }
@@ -277,7 +279,7 @@ static int visit_setup(struct bench *bench, size_t number, size_t *order)
     return status;
 }
 
-static int visit_all(struct bench *bench)
+static int measure_all(struct bench *bench)
 {
     const size_t setups = bench_setup_count(&bench->plan);
     size_t *order = calloc(setups + bench_point_count(&bench->plan), sizeof *order);
@@ -288,7 +290,7 @@ static int visit_all(struct bench *bench)
     for (uint64_t i = 0; i < bench->plan.repeat && status == STATUS_DONE; i++) {
         shuffle(&bench->random, order, setups);
         for (size_t s = 0; s < setups && status == STATUS_DONE; s++)
-            status = visit_setup(bench, order[s], order + setups);
+            status = measure_setup(bench, order[s], order + setups);
     }
     free(order);
     return status;
@@ -313,7 +315,7 @@ static int measure(struct bench *bench, const char *path, struct report *report,
     if (status == STATUS_DONE)
         status = bench_results_new(&bench->results, &bench->plan);
     if (status == STATUS_DONE)
-        status = visit_all(bench);
+        status = measure_all(bench);
     progress_finish(&bench->progress);
     if (status != STATUS_DONE && status != STATUS_INTERRUPTED)
         return status;

@@ -1,4 +1,4 @@
-/* indexkv compare: what changed from one report to another beyond noise. */
+/* indexkv compare: compare two reports, and tell changes from noise. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "command.h"
@@ -14,24 +14,28 @@
 
 enum { OPTION_THRESHOLD = OPTION_OWN, OPTION_CONFIDENCE };
 
-#define PARAMETERS_MOST 48
-#define OWN_COLUMNS     8
-#define BARS_MOST       40
+#define PARAMETERS_MAX 48
+#define OWN_COLUMNS    8
+#define BARS_MAX       40
 
-static const struct option_spec specs[] = {
-    {OPTION_THRESHOLD, 0, "threshold", "PERCENT",
-     "changes up to so much do not count, 0 to 99 (default: 5)"},
-    {OPTION_CONFIDENCE, 0, "confidence", "PERCENT", "of the intervals, 50 to 99 (default: 95)"},
-    OPTION_SPECS_REPORT,
-    OPTION_SPEC_HELP,
-    {0}};
+static const struct option_spec specs[] = {{OPTION_THRESHOLD, 0, "threshold", "PERCENT",
+                                            "ignore changes up to this threshold, 0 to 99\n"
+                                            "(default: 5)"},
+                                           {OPTION_CONFIDENCE, 0, "confidence", "PERCENT",
+                                            "confidence of the intervals, 50 to 99 (default:\n"
+                                            "95)"},
+                                           OPTION_SPECS_REPORT,
+                                           OPTION_SPEC_HELP,
+                                           {0}};
 
 static const struct command_syntax syntax = {
     "compare", "A.json B.json [OPTION...]",
-    "Compare two reports of 'indexkv bench' or 'indexkv seek', row by row: the ratio of B's\n"
-    "samples of the main metric to A's (Hodges and Lehmann), the interval it is in (by the\n"
-    "rank-sum test), and what changed by more than noise and threshold explain.",
-    specs, "Exit status: 0 nothing is slower, 1 something is, 2 wrong usage or input."};
+    "Compare two JSON reports of 'indexkv bench' or 'indexkv seek' row by row: the\n"
+    "ratio of B's main metric to A's (Hodges and Lehmann), its confidence interval\n"
+    "(rank-sum test), and whether it changed by more than the threshold.",
+    specs,
+    "Exit status: 0 no row is slower, 1 a row is slower, 2 usage or invalid report,\n"
+    "5 I/O error."};
 
 struct compare {
     uint64_t threshold, confidence; /* % */
@@ -40,15 +44,15 @@ struct compare {
     size_t matched, slower, faster, unclear;
 };
 
-/* One series of A that B has, too. */
+/* A series that both reports have. */
 struct matching {
     struct compare *compare;
     const struct loaded_series *a, *b;
     struct report_series *series;
-    struct report_column columns[PARAMETERS_MOST + OWN_COLUMNS];
-    size_t parameters; /* the first columns */
+    struct report_column columns[PARAMETERS_MAX + OWN_COLUMNS];
+    size_t parameters; /* number of parameters, the first columns */
     struct plot *plot;
-    struct matching *next; /* all of them live as long as the report */
+    struct matching *next; /* the report refers to `columns`, so all are kept until its end */
 };
 
 /* ---------------------------------------------------------------- options */
@@ -71,11 +75,10 @@ static double median_of(const double *samples, size_t count)
     struct ratio ratio;
     const double one = 1;
 
-    /* The median of all ratios to 1. */
     return ratio_of(&one, 1, samples, count, 0.95, &ratio) ? ratio.estimate : NAN;
 }
 
-/* What is certain about a ratio: that all of its interval is on one side of the threshold. */
+/* A row is faster or slower if the whole interval is beyond the threshold. */
 static const char *judge(struct compare *compare, enum loaded_better better,
                          const struct ratio *ratio)
 {
@@ -112,7 +115,7 @@ static void set_parameters(const struct matching *matching, const struct loaded_
     }
 }
 
-/* The parameters that the table shows, for a bar: "direct, 4096". */
+/* The name of a bar: the parameters that the table shows, as in "direct, 4096". */
 static void describe(const struct matching *matching, const struct loaded_row *row, char *text,
                      size_t size)
 {
@@ -154,14 +157,14 @@ static int add_row(struct matching *matching, const struct loaded_row *a,
     }
     report_set_text(row, "verdict", judge(compare, matching->a->better, &ratio));
     describe(matching, a, text, sizeof text);
-    if (matching->series->row_count <= BARS_MOST)
+    if (matching->series->row_count <= BARS_MAX)
         plot_bar(matching->plot, text, ratio.estimate);
     return STATUS_DONE;
 }
 
 /* ---------------------------------------------------------------- one series */
 
-/* Whether rows of A differ in it: then the table shows it. */
+/* Whether a parameter differs between rows. The table shows only such parameters. */
 static bool varies(const struct loaded_series *series, const char *name)
 {
     for (size_t i = 1; i < series->row_count; i++)
@@ -183,9 +186,9 @@ static void set_columns(struct matching *matching)
          : matching->a->better == BETTER_LESS ? REPORT_LESS
                                               : REPORT_NEUTRAL,
          3, "ratio"},
-        {"low", "", REPORT_NEUTRAL, 3, "from"},
-        {"high", "", REPORT_NEUTRAL, 3, "to"},
-        {"confidence", "%", REPORT_NEUTRAL, 0, "sure"},
+        {"low", "", REPORT_NEUTRAL, 3, "low"},
+        {"high", "", REPORT_NEUTRAL, 3, "high"},
+        {"confidence", "%", REPORT_NEUTRAL, 0, "confidence"},
         {"verdict", "", REPORT_NEUTRAL, 0, "verdict"},
     };
     json_t *parameter;
@@ -194,7 +197,7 @@ static void set_columns(struct matching *matching)
     json_array_foreach (matching->a->parameters, i, parameter) {
         const char *name = json_string_value(json_object_get(parameter, "name"));
 
-        if (matching->parameters == PARAMETERS_MOST)
+        if (matching->parameters == PARAMETERS_MAX)
             break;
         matching->columns[matching->parameters++] = (struct report_column){
             name, "", REPORT_PARAMETER, 0, varies(matching->a, name) ? name : NULL};
@@ -209,7 +212,7 @@ static int compare_series(struct matching *matching, struct report *report, stru
         report_series_add(report, matching->a->name, matching->a->title, matching->columns,
                           matching->parameters + OWN_COLUMNS - 1, "ratio");
     matching->plot = plot_add(plots, "ratio", matching->a->title);
-    plot_axis(matching->plot, PLOT_X, "B over A", PLOT_LINEAR);
+    plot_axis(matching->plot, PLOT_X, "B / A", PLOT_LINEAR);
     for (size_t i = 0; i < matching->a->row_count; i++) {
         const struct loaded_row *row = &matching->a->rows[i];
         const struct loaded_row *other = loaded_row_of(matching->b, row->key);
@@ -234,7 +237,7 @@ static size_t rows_of(const struct loaded_report *report)
     return rows;
 }
 
-/* What the two were measured on, where it differs. */
+/* Facts about the two systems that differ. */
 static void add_differences(const struct compare *compare, struct report *report)
 {
     static const char *const names[] = {
@@ -258,9 +261,9 @@ static void add_differences(const struct compare *compare, struct report *report
         }
     }
     if (!compare->a.complete)
-        report_fact(report, "a_interrupted", "its measuring was interrupted");
+        report_fact(report, "a_interrupted", "incomplete, the measurement was interrupted");
     if (!compare->b.complete)
-        report_fact(report, "b_interrupted", "its measuring was interrupted");
+        report_fact(report, "b_interrupted", "incomplete, the measurement was interrupted");
 }
 
 static void add_summary(const struct compare *compare, struct report *report)
@@ -271,13 +274,13 @@ static void add_summary(const struct compare *compare, struct report *report)
     report_fact(report, "b", compare->b.path);
     add_differences(compare, report);
     (void)snprintf(text, sizeof text,
-                   "ratio of samples, Hodges-Lehmann; interval by the rank-sum test, %u %%; "
+                   "Hodges-Lehmann ratio of samples; %u %% interval by the rank-sum test; "
                    "threshold %u %%",
                    (unsigned)compare->confidence, (unsigned)compare->threshold);
     report_fact(report, "method", text);
     (void)snprintf(text, sizeof text,
-                   "%zu slower, %zu faster, %zu of %zu rows unchanged as far "
-                   "as can be told; %zu only in A, %zu only in B",
+                   "%zu slower, %zu faster, %zu of %zu rows without significant change; "
+                   "%zu only in A, %zu only in B",
                    compare->slower, compare->faster,
                    compare->matched - compare->slower - compare->faster, compare->matched,
                    rows_of(&compare->a) - compare->matched,
@@ -297,7 +300,7 @@ static int compare_all(struct compare *compare, struct report *report, struct pl
         if (b == NULL)
             continue;
         if (strcmp(a->main, b->main) != 0) {
-            message("%s and %s: their series %s have different main metrics", compare->a.path,
+            message("%s and %s: different main metrics of series %s", compare->a.path,
                     compare->b.path, a->name);
             return STATUS_USAGE;
         }

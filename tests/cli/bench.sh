@@ -1,6 +1,5 @@
 #!/bin/sh
-# The benchmark of somebody's store: what it reports, what it refuses, how it ends. No test depends
-# on how fast anything is.
+# indexkv bench: its reports, errors and exit statuses. No test depends on speed.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -8,7 +7,7 @@ awk 'BEGIN { for (i = 0; i < 20000; i++) print 3 * i + 5 "\tvalue number " i }' 
 build -o store pairs
 quick='--time 0.01 --repeat 2 --draws 2000 --quiet'
 
-# One line for each combination.
+# The number of rows, one per combination.
 lines() {
     grep -Ec '^(warm|cold|direct) ' "$out"
 }
@@ -21,14 +20,14 @@ measure() {
 measure --state warm
 out_has '# store: 20.0k keys of u64'
 out_has 'Lookups of uniform keys, 100 % of them present: medians of 2'
-[ "$(lines)" -eq 4 ] || fail 'not a line for each batch size'
+[ "$(lines)" -eq 4 ] || fail 'not one row per batch size'
 err_empty
 measure --state warm --batch 1,10 --backend auto,mmap --threads 1,2 --callers 1,2 --probe page,entry \
     --keys uniform,zipf,sequential,clustered --hit-ratio 0,0.5,1 --time 0.001 --repeat 1
-[ "$(lines)" -eq $((2 * 2 * 2 * 2 * 2 * 4 * 3)) ] || fail 'not a line for each combination'
+[ "$(lines)" -eq $((2 * 2 * 2 * 2 * 2 * 4 * 3)) ] || fail 'not one row per combination'
 
-# As JSON and CSV: exact counts where theory has exact ones. Without fences and with single keys, an
-# entry probe meets ceil(log2(20000)) levels at most, and theory and count agree within a tenth.
+# JSON and CSV. Single keys with entry probes need at most ceil(log2(20000)) probes, and the theory is
+# accurate to 10 %.
 measure --state warm --batch 1 --probe entry --time 0.05 --json out.json --csv out.csv
 grep -q '"schema":"indexkv-report"' out.json || fail 'no schema'
 grep -q '"command":"bench"' out.json || fail 'no command'
@@ -39,11 +38,11 @@ awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
       if (probes < 0.9 * theory || probes > 1.1 * theory || probes > 15) exit 1
       if ($column["source"] != "memory" && $column["source"] != "?") exit 1
       if (split($column["samples"], samples, " ") != 2) exit 1 }
-    END { exit !found }' out.csv || fail "odd figures: $(cat out.csv)"
+    END { exit !found }' out.csv || fail "wrong results: $(cat out.csv)"
 measure --state warm --batch 5 --json -
-case $(head -c 10 "$out") in '{"schema":'*) ;; *) fail 'JSON does not go to standard output' ;; esac
+case $(head -c 10 "$out") in '{"schema":'*) ;; *) fail 'no JSON on standard output' ;; esac
 
-# Plots: a curve by batch, one by depth, and bars, whose names have signs in them that gnuplot knows.
+# Plots: a curve by batch, one by depth, and bars, whose names contain a % that must be escaped.
 if command -v gnuplot >/dev/null; then
     measure --state warm --batch 1,10 --plot 'by-%s.svg'
     measure --state warm --batch 10 --depth 1,2 --plot depth.svg
@@ -51,11 +50,11 @@ if command -v gnuplot >/dev/null; then
     for plot in by-lookups-warm by-latency-warm depth bars; do
         grep -q '</svg>' "$plot.svg" || fail "no plot: $plot"
     done
-    grep -q '50 % present' bars.svg || fail 'a bar has another name'
+    grep -q '50 % present' bars.svg || fail 'a bar is not named'
     err_empty
 fi
 
-# A seed gives the same keys: a batch of all of them takes just the same probes.
+# The same seed gives the same keys: a batch of all of them takes the same number of probes.
 for seed in 7 7 8; do
     measure --state warm --batch 2000 --draws 2000 --probe entry --seed $seed --csv seeded
     awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
@@ -63,16 +62,16 @@ for seed in 7 7 8; do
 done
 [ "$(sort -u probes | wc -l)" -eq 2 ] || fail "three runs with two seeds: $(cat probes)"
 
-# Less memory for the index, more reads; and theory knows how many, within a fifth.
+# Less index memory means more reads; the theory is accurate to 20 %.
 measure --state warm --backend pread --batch 1 --index-memory 1,600,1M --time 0.05 --csv memory
 awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
     { reads = $column["reads_per_key"]; theory = $column["predicted_reads_per_key"]
       if (reads < 0.8 * theory || reads > 1.2 * theory) exit 1
       if (NR > 2 && reads >= before) exit 1
       before = reads }
-    END { exit NR != 4 || before != 1 }' memory || fail "odd reads: $(cat memory)"
+    END { exit NR != 4 || before != 1 }' memory || fail "wrong reads: $(cat memory)"
 
-# Other key types; plain stores, which have to be told theirs.
+# Other key types; plain stores, which require --key-type.
 printf '0a\tx\n0b\ty\nf0\tz\n' >few
 build -o bytes --key-type bytes1 --key-syntax hex few
 run 0 bench bytes --state warm --time 0.001 -n 1 -q --hit-ratio 0.5,1 -b 1,7
@@ -82,11 +81,11 @@ err_has '--key-type'
 run 0 bench plain --key-type u64 --state warm --time 0.001 -n 1 -q -b 1,100
 out_has 'plain'
 
-# What is not proved is not called so, whatever this file system can do.
+# A row is cold only if that is proved, whatever this file system supports.
 run 0 bench store --state cold --time 0.001 -n 1 -q -b 100
-grep -Eq '^cold .* (device|\? +not cold: see cold_proof)' "$out" || fail 'neither proved nor refused'
+grep -Eq '^cold .* (device|\? +not cold: see cold_proof)' "$out" || fail 'neither proved nor marked as not cold'
 
-# Nothing that can be measured.
+# Stores that cannot be measured.
 : >nothing
 build -o empty --key-type u64 nothing
 run 2 bench empty -q
@@ -94,16 +93,16 @@ err_has 'the store is empty'
 awk 'BEGIN { for (i = 0; i < 256; i++) print i "\tx" }' >all
 build -o dense --key-type u8 all
 run 2 bench dense -q --state warm --hit-ratio 0.5
-err_has 'without gaps'
+err_has 'no absent keys'
 run 0 bench dense -q --state warm --time 0.001 -n 1
 run 5 bench missing -q
 err_has 'missing'
-printf 'not a store, but long enough to be looked at for one\n' >text
+printf 'not a store, but long enough for a header\n' >text
 run 3 bench text -q
 err_has 'text'
 run 3 bench . -q
 
-# A damaged record is found by whoever looks it up, and ends it: half of the records, one bit each.
+# A lookup of a damaged record ends the command. Flips a bit in many records.
 cp store damaged
 size=$(wc -c <damaged)
 awk -v size="$size" 'BEGIN { for (i = 0; i < 200; i++) print 1000 + i * 1000 }' |
@@ -133,7 +132,8 @@ err_has "got also 'other'"
 run 5 bench store --json no/such/directory.json
 err_has 'no/such/directory.json'
 
-# Interrupted (a shell has SIGINT ignored in the background): what was measured so far is reported, and it ends as killed by the signal.
+# Interrupted: the results so far are reported, and the signal kills the process. Not SIGINT, which
+# shells ignore for background processes.
 "$indexkv" bench store --state warm -b 1,2,4 --time 0.2 -n 1000 --json part.json --progress always \
     >part 2>"$err" &
 pid=$!
@@ -143,6 +143,6 @@ kill -TERM $pid
 wait $pid
 status=$?
 [ $status -eq 143 ] || fail "exit status $status after SIGTERM"
-grep -q '^# interrupted' part || fail 'it does not say that it was interrupted'
-grep -Eq '^warm ' part || fail 'what was measured is not reported'
-grep -q '"complete":false' part.json || fail 'the JSON does not say that it was interrupted'
+grep -q '^# interrupted' part || fail 'the table is not marked as interrupted'
+grep -Eq '^warm ' part || fail 'results are missing'
+grep -q '"complete":false' part.json || fail 'the JSON is not marked as incomplete'

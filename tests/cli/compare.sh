@@ -1,5 +1,5 @@
 #!/bin/sh
-# Comparing reports: verdicts, exit status, and files that are no reports.
+# indexkv compare: verdicts, exit status, and files that are not reports.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -7,7 +7,8 @@ if "$indexkv" compare 2>&1 | grep -q 'built without it'; then
     exit 77
 fi
 
-# report FILE SERIES MAIN BETTER [PARAMETERS SAMPLES]...: PARAMETERS and SAMPLES without brackets.
+# report FILE SERIES MAIN BETTER [PARAMETERS SAMPLES]...: PARAMETERS and SAMPLES are JSON without the
+# brackets.
 report() {
     file=$1 series=$2 main=$3 better=$4 gap=''
     shift 4
@@ -30,8 +31,8 @@ report a s rate '"more"' \
     '"batch":2,"way":"x"' '200,210,190,205,195' \
     '"batch":3,"way":"x"' '100,100' \
     '"batch":4,"way":"x"' '7,8,9,8,7'
-# In another order, and parameters in another order too: half as fast; the same; too few samples; and
-# one that A has not.
+# Rows and parameters in another order: half as fast, the same, too few samples, and a row that A does
+# not have.
 report slow s rate '"more"' \
     '"batch":2,"way":"x"' '201,209,191,204,196' \
     '"way":"x","batch":1' '50,50.5,51,51.5,52' \
@@ -39,10 +40,10 @@ report slow s rate '"more"' \
     '"batch":5,"way":"x"' '1,2,3,4,5'
 
 run 1 compare a slow
-grep -Eq '^1 +102\.0 +51\.0 +0\.500 +0\.4[0-9]+ +0\.5[0-9]+ +97 +slower' "$out" || fail 'not half'
-grep -Eq '^2 +200\.0 +201\.0 +1\.00[0-9] .* 97 *$' "$out" || fail 'not the same'
-grep -Eq '^3 .*too few samples' "$out" || fail 'not too few'
-out_has '# result: 1 slower, 0 faster, 2 of 3 rows unchanged as far as can be told; 1 only in A, 1 only in B'
+grep -Eq '^1 +102\.0 +51\.0 +0\.500 +0\.4[0-9]+ +0\.5[0-9]+ +97 +slower' "$out" || fail 'the ratio is not 0.5'
+grep -Eq '^2 +200\.0 +201\.0 +1\.00[0-9] .* 97 *$' "$out" || fail 'the ratio is not 1'
+grep -Eq '^3 .*too few samples' "$out" || fail 'too few samples are not reported'
+out_has '# result: 1 slower, 0 faster, 2 of 3 rows without significant change; 1 only in A, 1 only in B'
 out_has '# kernel_a: "a"'
 out_has '# kernel_b: "slow"'
 err_empty
@@ -50,7 +51,7 @@ run 0 compare slow a
 out_has 'faster'
 run 0 compare a a
 out_has '0 slower, 0 faster, 4 of 4'
-# A change of half is within a threshold of 60 %.
+# A change by 50 % is within a threshold of 60 %.
 run 0 compare a slow --threshold 60
 run 1 compare a slow --threshold 40
 run 1 compare a slow --json - --confidence 90
@@ -58,7 +59,7 @@ case $(head -c 30 "$out") in '{"schema":"indexkv-report"'*) ;; *) fail 'no JSON'
 run 1 compare a slow --csv table
 grep -q '^s,.*slower' table || fail 'no CSV'
 
-# Less is better: then half is faster.
+# If less is better, half is faster.
 report a s latency '"less"' '"batch":1' '100,101,102,103,104'
 report less s latency '"less"' '"batch":1' '50,50.5,51,51.5,52'
 run 0 compare a less
@@ -77,7 +78,7 @@ report other s rate '"more"' '"batch":1' '1,2,3'
 run 2 compare a other
 err_has 'different main metrics'
 
-# Damaged and hostile files. Cut anywhere, a report is none.
+# Damaged and hostile files: a truncated report is never accepted.
 report a s rate '"more"' '"batch":1' '100,101,102,103,104'
 size=$(wc -c <a)
 length=0
@@ -98,7 +99,7 @@ hostile '' 'hostile.json: line 1'
 hostile '[]' 'not a report'
 hostile '"text"' 'hostile.json'
 hostile '{"schema":"other"}' 'not a report'
-hostile '{"schema":"indexkv-report","schema_version":2,"series":[]}' 'another version'
+hostile '{"schema":"indexkv-report","schema_version":2,"series":[]}' 'unsupported schema version'
 hostile '{"schema":"indexkv-report","schema_version":1,"series":{}}' 'no series'
 hostile '{"schema":"indexkv-report","schema":"x"}' 'duplicate'
 hostile '{"schema":"indexkv-report","schema_version":1,"series":[1]}' 'lacks name'
@@ -113,16 +114,16 @@ for samples in '"x"' 0 -1 '1e999' null '1,{}' '[]'; do
 done
 report bad s rate '"more"' '"batch":1' 1 '"batch":1' 2
 run 2 compare a bad
-err_has 'series '"'s'"', row 2: an earlier row has the same parameters'
+err_has 'series '"'s'"', row 2: same parameters as an earlier row'
 report bad s rate '"more"' '"batch":[1]' 1
 run 2 compare a bad
-err_has 'a parameter that is no text and no number'
+err_has 'a parameter is neither text nor a number'
 report bad s rate '"more"' '"way":"\u001b[31m"' 1
 run 2 compare a bad
 err_has 'control characters'
 report bad 's\u001b' rate '"more"' '"batch":1' 1
 run 2 compare a bad
-err_has 'a name that no report has'
+err_has 'invalid name'
 awk 'BEGIN { for (i = 0; i < 1001; i++) printf "%s1", i ? "," : "" }' >many
 report bad s rate '"more"' '"batch":1' "$(cat many)"
 run 2 compare a bad
@@ -139,7 +140,7 @@ run 2 compare a a --threshold 100
 err_has '--threshold: expected a number from 0 to 99'
 run 2 compare a a --confidence 49
 
-# What bench writes can be compared.
+# Reports written by bench can be compared.
 awk 'BEGIN { for (i = 0; i < 1000; i++) print i "\tx" }' >pairs
 build -o store pairs
 for name in first second; do

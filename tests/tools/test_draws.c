@@ -190,7 +190,7 @@ static struct draws_options options_for(enum distribution distribution, uint64_t
                                   .seed = 42,
                                   .count = count,
                                   .seconds = 1e9,
-                                  .enough = count};
+                                  .min_count = count};
 }
 
 /* Keys below the i-th draw, and whether it is one itself. */
@@ -324,7 +324,7 @@ static void a_seed_gives_the_same_keys(void **state)
     /* Time is up at once: no fewer than asked for in any case. */
     options.seconds = 0;
     options.count = 100000;
-    options.enough = 1000;
+    options.min_count = 1000;
     assert_int_equal(draws_make(&a, s.path, &s.info, &options), STATUS_DONE);
     assert_in_range(a.count, 1000, 99999);
     draws_free(&a);
@@ -347,7 +347,7 @@ static void what_cannot_be_drawn(void **state)
     draws_free(&draws);
     options.present = 0;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
-    assert_said("without gaps");
+    assert_said("no absent keys");
     draws_free(&draws);
     options.present = 1;
     s.info.file_size++;

@@ -14,25 +14,23 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* What callers share. */
-struct calling {
+struct shared {
     const struct callers_options *options;
-    atomic_bool stop;     /* something went wrong */
-    atomic_uint gathered; /* callers that are ready */
-    atomic_uint_least64_t go;
+    atomic_bool stop;  /* a caller failed */
+    atomic_uint ready; /* number of callers that are ready */
 };
 
 struct caller {
-    struct calling *calling;
+    struct shared *shared;
     pthread_t thread;
     ikv_result *result;
-    uint64_t at; /* in the draws */
+    uint64_t at; /* position in the draws */
     uint64_t keys, nanoseconds;
     struct callers_counts counts;
     ikv_latency calls;
     const char *backend;
     int fallback;
-    int status; /* reported */
+    int status; /* errors were reported */
 };
 
 static uint64_t clock_now(void)
@@ -53,21 +51,21 @@ static double cpu_now(void)
 
 /* ---------------------------------------------------------------- one caller */
 
-/* Of several callers one reports. */
 static void fail(struct caller *caller, int status)
 {
     caller->status = status;
-    atomic_store(&caller->calling->stop, true);
+    atomic_store(&caller->shared->stop, true);
 }
 
+/* True for the first caller that fails, which reports its error. */
 static bool may_report(struct caller *caller)
 {
-    return !atomic_exchange(&caller->calling->stop, true);
+    return !atomic_exchange(&caller->shared->stop, true);
 }
 
-static void report_answer(struct caller *caller, uint64_t at, int status)
+static void report_wrong_answer(struct caller *caller, uint64_t at, int status)
 {
-    const struct callers_options *options = caller->calling->options;
+    const struct callers_options *options = caller->shared->options;
     const struct draws *draws = options->draws;
     const ikv_error *problem = ikv_result_problem(caller->result);
     char key[IKV_KEY_TEXT_MAX] = "?";
@@ -83,13 +81,13 @@ static void report_answer(struct caller *caller, uint64_t at, int status)
             draws->present[at] ? "in the index" : "not in the index",
             status == IKV_FOUND     ? "found"
             : status == IKV_MISSING ? "not found"
-                                    : "answered with damage");
+                                    : "reported as damaged");
 }
 
-/* Every key must be answered as the draws say. */
+/* Keys that are present must be found, absent ones must not. */
 static void check_answers(struct caller *caller)
 {
-    const struct callers_options *options = caller->calling->options;
+    const struct callers_options *options = caller->shared->options;
     const unsigned char *present = options->draws->present + caller->at;
     const ikv_item *items = ikv_result_items(caller->result);
     uint64_t wrong = 0;
@@ -101,14 +99,14 @@ static void check_answers(struct caller *caller)
     for (uint64_t i = 0; i < options->batch; i++)
         if (items[i].status != (present[i] ? IKV_FOUND : IKV_MISSING)) {
             if (may_report(caller))
-                report_answer(caller, caller->at + i, items[i].status);
+                report_wrong_answer(caller, caller->at + i, items[i].status);
             return;
         }
 }
 
 static void call(struct caller *caller)
 {
-    const struct callers_options *options = caller->calling->options;
+    const struct callers_options *options = caller->shared->options;
     const struct draws *draws = options->draws;
     const unsigned char *keys = draws->keys + caller->at * draws->width;
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
@@ -126,7 +124,7 @@ static void call(struct caller *caller)
         fail(caller, library_error(&error));
 }
 
-static void note_stats(struct callers_counts *counts, const ikv_stats *stats)
+static void add_stats(struct callers_counts *counts, const ikv_stats *stats)
 {
     counts->probes += stats->probes;
     counts->cached += stats->cached;
@@ -158,26 +156,27 @@ void callers_counts_add(struct callers_counts *total, const struct callers_count
         total->levels = one->levels;
 }
 
-/* Whether the time is up, or whatever else ends it. */
+/* Whether a limit was reached, a signal arrived, or a caller failed. */
 static bool is_over(const struct caller *caller, uint64_t now, uint64_t deadline)
 {
-    const struct callers_options *options = caller->calling->options;
+    const struct callers_options *options = caller->shared->options;
     ikv_info info;
 
-    if (now >= deadline || signals_caught() != 0 || atomic_load(&caller->calling->stop))
+    if (now >= deadline || signals_caught() != 0 || atomic_load(&caller->shared->stop))
         return true;
-    if (options->most_keys != 0 && caller->keys >= options->most_keys / options->callers)
+    if (options->max_keys != 0 && caller->keys >= options->max_keys / options->callers)
         return true;
-    if (options->enough_pages == 0)
+    if (options->target_pages == 0)
         return false;
     ikv_store_info(options->store, &info);
-    return info.cached_pages >= options->enough_pages;
+    return info.cached_pages >= options->target_pages;
 }
 
-/* One call begins when the one before has ended: the clock is read once for both. */
-static void call_again_and_again(struct caller *caller)
+/* The end of a call is taken as the start of the next one, so that the clock is read once per call.
+ */
+static void call_until_over(struct caller *caller)
 {
-    const struct callers_options *options = caller->calling->options;
+    const struct callers_options *options = caller->shared->options;
     const uint64_t begin = clock_now();
     const uint64_t deadline = begin + (uint64_t)(options->seconds * 1e9);
     uint64_t before = begin;
@@ -186,11 +185,11 @@ static void call_again_and_again(struct caller *caller)
         if (caller->at + options->batch > options->draws->count)
             caller->at = 0;
         call(caller);
-        if (atomic_load(&caller->calling->stop))
+        if (atomic_load(&caller->shared->stop))
             return;
         const uint64_t now = clock_now();
         ikv_latency_record(&caller->calls, now - before);
-        note_stats(&caller->counts, ikv_result_stats(caller->result));
+        add_stats(&caller->counts, ikv_result_stats(caller->result));
         check_answers(caller);
         caller->at += options->batch;
         caller->keys += options->batch;
@@ -204,23 +203,22 @@ static void call_again_and_again(struct caller *caller)
 static void *run_caller(void *user)
 {
     struct caller *caller = user;
-    struct calling *calling = caller->calling;
+    struct shared *shared = caller->shared;
 
-    /* All begin at once, when the last has come. */
-    atomic_fetch_add(&calling->gathered, 1);
-    while (atomic_load(&calling->gathered) < calling->options->callers &&
-           !atomic_load(&calling->stop))
+    /* All callers start together. */
+    atomic_fetch_add(&shared->ready, 1);
+    while (atomic_load(&shared->ready) < shared->options->callers && !atomic_load(&shared->stop))
         (void)sched_yield();
-    call_again_and_again(caller);
+    call_until_over(caller);
     return NULL;
 }
 
 /* ---------------------------------------------------------------- all of them */
 
-/* The first one is this thread. */
-static int run_all(struct calling *calling, struct caller *callers)
+/* The first caller runs on this thread. */
+static int run_all(struct shared *shared, struct caller *callers)
 {
-    const uint32_t count = calling->options->callers;
+    const uint32_t count = shared->options->callers;
     uint32_t started = 1;
     int code = 0;
 
@@ -232,12 +230,12 @@ static int run_all(struct calling *calling, struct caller *callers)
     if (code == 0)
         (void)run_caller(&callers[0]);
     else
-        atomic_store(&calling->stop, true);
+        atomic_store(&shared->stop, true);
     for (uint32_t i = 1; i < started; i++)
         pthread_join(callers[i].thread, NULL);
     if (code == 0)
         return STATUS_DONE;
-    message("starting %u threads that look up: %s", count, strerror(code));
+    message("starting %u callers: %s", count, strerror(code));
     return STATUS_IO;
 }
 
@@ -252,13 +250,13 @@ static void add_up(const struct caller *caller, struct callers_result *result)
     ikv_latency_add(&result->calls, &caller->calls);
 }
 
-static int prepare(struct calling *calling, struct caller *callers)
+static int prepare(struct shared *shared, struct caller *callers)
 {
-    const struct callers_options *options = calling->options;
+    const struct callers_options *options = shared->options;
     struct random random = {options->seed};
 
     for (uint32_t i = 0; i < options->callers; i++) {
-        callers[i].calling = calling;
+        callers[i].shared = shared;
         callers[i].at = random_below(&random, options->draws->count - options->batch + 1);
         if (ikv_result_new(&callers[i].result) != 0)
             return out_of_memory();
@@ -268,16 +266,16 @@ static int prepare(struct calling *calling, struct caller *callers)
 
 int callers_run(const struct callers_options *options, struct callers_result *ret_result)
 {
-    struct calling calling = {.options = options};
+    struct shared shared = {.options = options};
     struct caller *callers = calloc(options->callers, sizeof *callers);
 
     if (callers == NULL)
         return out_of_memory();
     memset(ret_result, 0, sizeof *ret_result);
-    int status = prepare(&calling, callers);
+    int status = prepare(&shared, callers);
     const double cpu = cpu_now();
     if (status == STATUS_DONE)
-        status = run_all(&calling, callers);
+        status = run_all(&shared, callers);
     ret_result->cpu_seconds = cpu_now() - cpu;
     for (uint32_t i = 0; i < options->callers; i++) {
         add_up(&callers[i], ret_result);

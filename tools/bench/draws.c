@@ -13,11 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Draws that are read ahead, so that a device serves many of them at once. */
-#define AHEAD 256
+/* Draws whose reads are announced to the kernel together, so that the device serves many at once.
+ */
+#define READ_AHEAD 256
 
-/* So many gaps in a row that have no room: the store has next to none that has. */
-#define TRIES_MOST 10000
+/* After this many pairs of keys without a gap, the store is assumed to have none. */
+#define TRIES_MAX 10000
 
 #define PAGE UINT64_C(4096)
 
@@ -28,7 +29,7 @@ struct sampler {
     int fd;
     struct random random;
     struct zipf zipf;
-    uint64_t rank, left; /* of a run: the next one, and how many are left */
+    uint64_t rank, left; /* of a run: the next rank, and how many are left */
 };
 
 /* ---------------------------------------------------------------- ranks */
@@ -64,13 +65,13 @@ static uint64_t next_rank(struct sampler *sampler)
 static int read_failed(const struct sampler *sampler, ssize_t got)
 {
     if (got >= 0)
-        message("%s: the file is shorter than it was when it was opened", sampler->path);
+        message("%s: the file was truncated while it was open", sampler->path);
     else
-        message("%s: reading keys to look up: %s", sampler->path, strerror(errno));
+        message("%s: reading keys: %s", sampler->path, strerror(errno));
     return STATUS_IO;
 }
 
-/* Entries rank and, if `count` is 2, the one behind it: the keys as they are stored. */
+/* Reads the stored keys of `count` (1 or 2) consecutive entries. */
 static int read_stored(const struct sampler *sampler, uint64_t rank, size_t count,
                        unsigned char stored[2][IKV_KEY_WIDTH_MAX])
 {
@@ -92,8 +93,8 @@ static int read_stored(const struct sampler *sampler, uint64_t rank, size_t coun
     return STATUS_DONE;
 }
 
-/* The key that follows this one among all keys of its type. Numbers are little-endian. */
-static void count_up(ikv_key_type type, unsigned char *stored)
+/* Adds 1 to a stored key. Numbers are little-endian. */
+static void increment(ikv_key_type type, unsigned char *stored)
 {
     const size_t width = ikv_key_width(type);
     const bool bytes = type == IKV_KEY_BYTES(width);
@@ -103,47 +104,44 @@ static void count_up(ikv_key_type type, unsigned char *stored)
             return;
 }
 
-/* A key that is not in the store, right behind the one at `rank`. *ret_there: whether there is one;
- * if the one behind is the store's next, there is not. */
-static int absent_key(const struct sampler *sampler, uint64_t rank, unsigned char *ret_key,
-                      bool *ret_there)
+/* The successor of the key at `rank`, if it is not in the store. Otherwise *ret_absent is false. */
+static int find_absent(const struct sampler *sampler, uint64_t rank, unsigned char *ret_key,
+                       bool *ret_absent)
 {
     const ikv_key_type type = sampler->info->key_type;
     unsigned char stored[2][IKV_KEY_WIDTH_MAX], next[IKV_KEY_WIDTH_MAX];
 
-    *ret_there = false;
+    *ret_absent = false;
     if (rank + 1 >= sampler->info->pair_count)
         return STATUS_DONE;
     int status = read_stored(sampler, rank, 2, stored);
     if (status != STATUS_DONE)
         return status;
-    count_up(type, stored[0]);
+    increment(type, stored[0]);
     key_bytes_convert(type, ret_key, stored[0]);
     key_bytes_convert(type, next, stored[1]);
-    *ret_there = ikv_key_compare(type, ret_key, next) < 0;
+    *ret_absent = ikv_key_compare(type, ret_key, next) < 0;
     return STATUS_DONE;
 }
 
 static int draw_absent(struct sampler *sampler, uint64_t rank, unsigned char *ret_key)
 {
-    for (int tries = 0; tries < TRIES_MOST; tries++) {
-        bool there;
-        int status = absent_key(sampler, rank, ret_key, &there);
-        if (status != STATUS_DONE || there)
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        bool absent;
+        int status = find_absent(sampler, rank, ret_key, &absent);
+        if (status != STATUS_DONE || absent)
             return status;
         rank = random_below(&sampler->random, sampler->info->pair_count);
     }
-    message("%s: its keys follow each other without gaps: no absent ones to look up "
-            "(--hit-ratio 1 needs none)",
-            sampler->path);
+    message("%s: no absent keys, since the keys are consecutive: use --hit-ratio 1", sampler->path);
     return STATUS_USAGE;
 }
 
-/* Draws number begin..end: what will be read is announced to the kernel first. */
+/* Makes the draws [begin, end), at most READ_AHEAD. */
 static int draw_some(struct sampler *sampler, struct draws *draws, uint64_t begin, uint64_t end)
 {
     const ikv_info *info = sampler->info;
-    uint64_t ranks[AHEAD];
+    uint64_t ranks[READ_AHEAD];
 
     for (uint64_t i = begin; i < end; i++) {
         const uint64_t rank = next_rank(sampler);
@@ -182,7 +180,7 @@ static int open_file(struct sampler *sampler)
         return STATUS_IO;
     }
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != sampler->info->file_size) {
-        message("%s: the file was replaced while it was being measured", sampler->path);
+        message("%s: the file was replaced during the measurement", sampler->path);
         return STATUS_IO;
     }
     (void)posix_fadvise(sampler->fd, 0, 0, POSIX_FADV_RANDOM);
@@ -196,14 +194,14 @@ static int draw_all(struct sampler *sampler, struct draws *draws)
 
     while (draws->count < options->count) {
         const uint64_t left = options->count - draws->count;
-        const uint64_t end = draws->count + (left < AHEAD ? left : AHEAD);
+        const uint64_t end = draws->count + (left < READ_AHEAD ? left : READ_AHEAD);
         int status = draw_some(sampler, draws, draws->count, end);
         if (status != STATUS_DONE)
             return status;
         draws->count = end;
         if (signals_caught() != 0)
             return STATUS_INTERRUPTED;
-        if (end >= options->enough && seconds_now() > deadline)
+        if (end >= options->min_count && seconds_now() > deadline)
             break;
     }
     return STATUS_DONE;
@@ -217,7 +215,7 @@ int draws_make(struct draws *draws, const char *path, const ikv_info *info,
 
     *draws = (struct draws){.width = info->key_width};
     if (info->pair_count == 0) {
-        message("%s: the store is empty: there is nothing to look up", path);
+        message("%s: the store is empty", path);
         return STATUS_USAGE;
     }
     draws->keys = malloc(options->count * draws->width);

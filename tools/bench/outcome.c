@@ -34,7 +34,7 @@ static const struct report_column base_columns[] = {
     {"major_faults_per_key", "1/key", REPORT_LESS, 4, NULL},
     {"bytes_per_key", "bytes", REPORT_LESS, 0, "B/key"},
     {"cpu_us_per_key", "us/key", REPORT_LESS, 2, "CPU"},
-    {"system_calls_per_key", "1/key", REPORT_LESS, 3, "calls"},
+    {"system_calls_per_key", "1/key", REPORT_LESS, 3, "syscalls"},
     REPORT_LATENCY_COLUMNS,
     {"reads_per_second", "1/s", REPORT_MORE, 0, NULL},
     {"ceiling_reads_per_second", "1/s", REPORT_NEUTRAL, 0, "ceiling"},
@@ -43,7 +43,7 @@ static const struct report_column base_columns[] = {
     {"predicted_lookups_per_second", "1/s", REPORT_NEUTRAL, 0, NULL},
     {"pages_in_memory", "%", REPORT_NEUTRAL, 0, NULL},
     {"read_by", "", REPORT_NEUTRAL, 0, NULL},
-    {"source", "", REPORT_NEUTRAL, 0, "from"},
+    {"source", "", REPORT_NEUTRAL, 0, "source"},
 };
 
 /* ---------------------------------------------------------------- results */
@@ -73,15 +73,14 @@ void bench_results_free(struct bench_results *results)
     *results = (struct bench_results){0};
 }
 
-void bench_place_at(const struct bench_outcome *outcome, size_t number,
-                    struct bench_place *ret_place)
+void bench_case_at(const struct bench_outcome *outcome, size_t number, struct bench_case *ret_case)
 {
     const struct bench_plan *plan = outcome->subject->plan;
     const size_t points = bench_point_count(plan);
 
-    bench_setup_at(plan, number / points, &ret_place->setup);
-    bench_point_at(plan, number % points, &ret_place->point);
-    ret_place->result = &outcome->results->items[number];
+    bench_setup_at(plan, number / points, &ret_case->setup);
+    bench_point_at(plan, number % points, &ret_case->point);
+    ret_case->result = &outcome->results->items[number];
 }
 
 static int by_size(const void *a, const void *b)
@@ -90,7 +89,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of copies: the order of visits stays. NaN if there are none. */
+/* Median and range (max - min) of the values; NaN if there are none. */
 static void set_quantiles(const double *values, size_t count, double *ret_median, double *ret_range)
 {
     double *sorted = count > 0 ? malloc(count * sizeof *sorted) : NULL;
@@ -122,8 +121,8 @@ static void show(struct bench_outcome *outcome, const char *name, const char *he
         column->head = head;
 }
 
-/* Of parameters the table shows those of which there are several values; of probes, what one can't
- * foretell: with pages and all fences there is one a key. */
+/* The table shows the parameters that vary, and probes unless there is always one per key, as with
+ * page probes and all fences. */
 static void choose_columns(struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
@@ -156,7 +155,7 @@ static void choose_columns(struct bench_outcome *outcome)
     }
 }
 
-/* What all rows have in common. */
+/* The title names what all rows have in common. */
 static void set_title(struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
@@ -169,37 +168,37 @@ static void set_title(struct bench_outcome *outcome)
         (void)snprintf(hits, sizeof hits, ", %.0f %% of them present",
                        100 * plan->hit_ratios.items[0]);
     (void)snprintf(outcome->title, sizeof outcome->title,
-                   "Lookups of %s%s: medians of %llu, percentiles of the time of a call", keys,
-                   hits, (unsigned long long)plan->repeat);
+                   "Lookups of %s%s: medians of %llu, percentiles of call durations", keys, hits,
+                   (unsigned long long)plan->repeat);
 }
 
 /* ---------------------------------------------------------------- rows */
 
-static void set_parameters(const struct bench_outcome *outcome, const struct bench_place *place,
+static void set_parameters(const struct bench_outcome *outcome, const struct bench_case *item,
                            struct report_row *row)
 {
     const struct bench_plan *plan = outcome->subject->plan;
-    const struct bench_point *point = &place->point;
+    const struct bench_point *point = &item->point;
 
-    report_set_text(row, "state", bench_state_name(place->setup.state));
-    report_set_text(row, "backend", bench_backend_name(place->setup.backend));
-    report_set(row, "threads", place->result->threads);
-    report_set(row, "depth", place->setup.depth);
+    report_set_text(row, "state", bench_state_name(item->setup.state));
+    report_set_text(row, "backend", bench_backend_name(item->setup.backend));
+    report_set(row, "threads", item->result->threads);
+    report_set(row, "depth", item->setup.depth);
     report_set(row, "callers", point->callers);
     report_set_text(row, "probe", bench_probe_name(point->probe));
     report_set_text(row, "keys", bench_distribution_name(point->distribution));
     report_set(row, "hit_ratio", point->present);
     report_set(row, "batch", (double)point->batch);
-    report_set(row, "index_memory", (double)place->setup.memory);
+    report_set(row, "index_memory", (double)item->setup.memory);
     if (point->distribution == DISTRIBUTION_ZIPF)
         report_set(row, "theta", plan->theta);
     if (point->distribution == DISTRIBUTION_CLUSTERED)
         report_set(row, "run_length", (double)plan->run_length);
 }
 
-static void set_per_key(const struct bench_place *place, struct report_row *row)
+static void set_per_key(const struct bench_case *item, struct report_row *row)
 {
-    const struct bench_result *result = place->result;
+    const struct bench_result *result = item->result;
     const double keys = (double)result->keys;
 
     report_set(
@@ -215,82 +214,82 @@ static void set_per_key(const struct bench_place *place, struct report_row *row)
     report_set(row, "system_calls_per_key", (double)result->counts.system_calls / keys);
 }
 
-static void set_theory(const struct bench_outcome *outcome, const struct bench_place *place,
+static void set_theory(const struct bench_outcome *outcome, const struct bench_case *item,
                        double ceiling, struct report_row *row)
 {
     const ikv_info *info = &outcome->subject->info;
     struct bench_prediction prediction;
 
-    bench_predict(outcome->subject, &place->setup, &place->point, place->result, &prediction);
+    bench_predict(outcome->subject, &item->setup, &item->point, item->result, &prediction);
     report_set(row, "predicted_probes_per_key", prediction.probes_per_key);
     report_set(row, "predicted_reads_per_key", prediction.reads_per_key);
     report_set(row, "pages_in_memory",
-               100 * place->result->held /
-                   ((double)place->result->visits * (double)info->index_pages));
+               100 * item->result->held /
+                   ((double)item->result->repetitions * (double)info->index_pages));
     if (ceiling > 0 && prediction.reads_per_key > 0)
         report_set(row, "predicted_lookups_per_second", ceiling / prediction.reads_per_key);
 }
 
-/* The device beside lookups. Returns its reads a second, 0: not known. */
-static double set_ceiling(const struct bench_outcome *outcome, const struct bench_place *place,
+/* Compares with the device's ceiling. Returns the ceiling in reads per second; 0: unknown. */
+static double set_ceiling(const struct bench_outcome *outcome, const struct bench_case *item,
                           double rate, struct report_row *row)
 {
     const double reads = rate *
-                         (double)bench_device_reads(outcome->subject, &place->setup, &place->point,
-                                                    &place->result->counts) /
-                         (double)place->result->keys;
+                         (double)bench_device_reads(outcome->subject, &item->setup, &item->point,
+                                                    &item->result->counts) /
+                         (double)item->result->keys;
     double ceiling, range;
 
-    if (place->setup.state == BENCH_WARM)
+    if (item->setup.state == BENCH_WARM)
         return 0;
-    set_quantiles(place->result->ceilings, place->result->visits, &ceiling, &range);
+    set_quantiles(item->result->ceilings, item->result->repetitions, &ceiling, &range);
     report_set(row, "reads_per_second", reads);
     if (!(ceiling > 0))
         return 0;
     report_set(row, "ceiling_reads_per_second", ceiling);
-    report_set(row, "ceiling_in_flight", place->result->in_flight);
+    report_set(row, "ceiling_in_flight", item->result->in_flight);
     report_set(row, "share_of_ceiling", 100 * reads / ceiling);
     return ceiling;
 }
 
-/* What was not proved in each visit is not called so. */
-static void set_source(const struct bench_place *place, struct report_row *row)
+/* The source is named only if it was proved in every repetition. */
+static void set_source(const struct bench_case *item, struct report_row *row)
 {
-    const struct bench_result *result = place->result;
+    const struct bench_result *result = item->result;
     char note[80];
 
     report_set_text(row, "source",
-                    result->proved[BENCH_FROM_DEVICE] == result->visits   ? "device"
-                    : result->proved[BENCH_FROM_MEMORY] == result->visits ? "memory"
-                                                                          : "?");
+                    result->proved[BENCH_FROM_DEVICE] == result->repetitions   ? "device"
+                    : result->proved[BENCH_FROM_MEMORY] == result->repetitions ? "memory"
+                                                                               : "?");
     report_set_text(row, "read_by", result->backend[0] ? result->backend : "none");
     if (result->proved[BENCH_UNPROVED] == 0)
         return;
     (void)snprintf(note, sizeof note, "not %s: see %s_proof",
-                   place->setup.state == BENCH_WARM ? "warm" : "cold",
-                   bench_state_name(place->setup.state));
+                   item->setup.state == BENCH_WARM ? "warm" : "cold",
+                   bench_state_name(item->setup.state));
     report_note(row, note);
 }
 
 static void add_row(const struct bench_outcome *outcome, struct report_series *series,
-                    const struct bench_place *place)
+                    const struct bench_case *item)
 {
     struct report_row *row = report_row_add(series);
-    const struct bench_result *result = place->result;
+    const struct bench_result *result = item->result;
     double median, range;
 
     if (row == NULL)
         return;
-    set_parameters(outcome, place, row);
-    for (size_t i = 0; i < result->visits; i++)
+    set_parameters(outcome, item, row);
+    for (size_t i = 0; i < result->repetitions; i++)
         report_sample(row, result->rates[i]);
     report_set_median(row);
-    set_quantiles(result->rates, result->visits, &median, &range);
+    set_quantiles(result->rates, result->repetitions, &median, &range);
     report_set(row, "spread", 100 * range / median);
-    set_per_key(place, row);
+    set_per_key(item, row);
     report_set_latency(row, &result->calls);
-    set_theory(outcome, place, set_ceiling(outcome, place, median, row), row);
-    set_source(place, row);
+    set_theory(outcome, item, set_ceiling(outcome, item, median, row), row);
+    set_source(item, row);
 }
 
 /* ---------------------------------------------------------------- facts */
@@ -318,22 +317,20 @@ static void add_store_facts(const struct bench_outcome *outcome)
     report_fact_number(report, "draws", (double)outcome->subject->draws[0].count);
 }
 
-/* How it is known where answers came from: the last visit in each state, or one that was not
- * proved.
- */
+/* For each state, one proof of where the bytes came from; a failed one if there is any. */
 static void add_proofs(const struct bench_outcome *outcome)
 {
     static const char *const names[] = {"warm_proof", "cold_proof", "direct_proof"};
     bool failed[3] = {false};
-    struct bench_place place;
+    struct bench_case item;
 
     for (size_t i = 0; i < outcome->results->count; i++) {
-        bench_place_at(outcome, i, &place);
-        const bool fails = place.result->proved[BENCH_UNPROVED] > 0;
-        if (place.result->visits == 0 || (failed[place.setup.state] && !fails))
+        bench_case_at(outcome, i, &item);
+        const bool fails = item.result->proved[BENCH_UNPROVED] > 0;
+        if (item.result->repetitions == 0 || (failed[item.setup.state] && !fails))
             continue;
-        failed[place.setup.state] = fails;
-        report_fact(outcome->report, names[place.setup.state], place.result->proof);
+        failed[item.setup.state] = fails;
+        report_fact(outcome->report, names[item.setup.state], item.result->proof);
     }
 }
 
@@ -342,7 +339,7 @@ static void add_proofs(const struct bench_outcome *outcome)
 void bench_outcome(struct bench_outcome *outcome)
 {
     struct report_series *series;
-    struct bench_place place;
+    struct bench_case item;
 
     choose_columns(outcome);
     set_title(outcome);
@@ -353,9 +350,9 @@ void bench_outcome(struct bench_outcome *outcome)
     if (series == NULL)
         return;
     for (size_t i = 0; i < outcome->results->count; i++) {
-        bench_place_at(outcome, i, &place);
-        if (place.result->visits > 0)
-            add_row(outcome, series, &place);
+        bench_case_at(outcome, i, &item);
+        if (item.result->repetitions > 0)
+            add_row(outcome, series, &item);
     }
     if (!outcome->report->failed)
         bench_plots(outcome, series);

@@ -1,4 +1,4 @@
-/* Plots of what bench found out. */
+/* The plots of bench. */
 #include "bench/outcome.h"
 
 #include "base/numbers.h"
@@ -6,34 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More in one plot nobody can read; and with more than two, what the device allows is left out. */
-#define CURVES_MOST 6
-#define BOUNDS_MOST 2
-#define BARS_MOST   24
-#define CDFS_MOST   12
+/* Limits of what is readable in one plot. */
+#define CURVES_MAX 6
+#define BOUNDS_MAX 2 /* with more curves, their bounds are not plotted */
+#define BARS_MAX   24
+#define CDFS_MAX   12
 
-/* One curve, and beside it what the device allows. */
+/* A curve, and its upper bound by the speed of the device. */
 struct curve {
     char title[80];
     struct plot_line *line, *bound;
 };
 
-/* What is on the x axis: batches; or depths, if there is one batch size only and several of them.
- */
+/* The x axis shows batch sizes; or depths, if only those vary. */
 static bool is_by_depth(const struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
     return plan->batches.count == 1 && plan->depths.count > 1;
 }
 
-/* Nothing is: then the rows are bars. */
+/* If neither varies, rows are plotted as bars. */
 static bool is_bars(const struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
     return plan->batches.count == 1 && plan->depths.count == 1;
 }
 
-/* Curves of one state. */
+/* The number of curves in the plot of one state. */
 static size_t curves_of(const struct bench_outcome *outcome)
 {
     const struct bench_plan *plan = outcome->subject->plan;
@@ -41,13 +40,13 @@ static size_t curves_of(const struct bench_outcome *outcome)
     return all / (is_by_depth(outcome) ? plan->depths.count : plan->batches.count);
 }
 
-/* The values of a row that differ between rows, but for that on the x axis: "uring, 2 threads". */
-static void describe(const struct bench_outcome *outcome, const struct bench_place *place,
-                     char *text, size_t size)
+/* The parameters that vary, except for that on the x axis: "uring, 2 threads". */
+static void describe(const struct bench_outcome *outcome, const struct bench_case *item, char *text,
+                     size_t size)
 {
     const struct bench_plan *plan = outcome->subject->plan;
-    const struct bench_setup *setup = &place->setup;
-    const struct bench_point *point = &place->point;
+    const struct bench_setup *setup = &item->setup;
+    const struct bench_point *point = &item->point;
     char parts[8][64] = {{0}};
     size_t used = 0;
 
@@ -77,7 +76,7 @@ static void describe(const struct bench_outcome *outcome, const struct bench_pla
         (void)snprintf(text, size, "lookups");
 }
 
-/* NULL: there are enough already. */
+/* Finds a curve by its title, or adds it. NULL: there are too many. */
 static struct curve *curve_of(struct plot *plot, struct curve *curves, size_t *count,
                               const char *title, bool bounded)
 {
@@ -86,7 +85,7 @@ static struct curve *curve_of(struct plot *plot, struct curve *curves, size_t *c
     for (size_t i = 0; i < *count; i++)
         if (strcmp(curves[i].title, title) == 0)
             return &curves[i];
-    if (*count == CURVES_MOST)
+    if (*count == CURVES_MAX)
         return NULL;
     struct curve *curve = &curves[(*count)++];
     (void)snprintf(curve->title, sizeof curve->title, "%s", title);
@@ -94,70 +93,70 @@ static struct curve *curve_of(struct plot *plot, struct curve *curves, size_t *c
     curve->bound = NULL;
     if (!bounded)
         return curve;
-    (void)snprintf(bound, sizeof bound, "%.60s: the device", title);
-    curve->bound =
-        plot_line(plot, strcmp(title, "lookups") == 0 ? "what the device allows" : bound);
+    (void)snprintf(bound, sizeof bound, "%.60s: device limit", title);
+    curve->bound = plot_line(plot, strcmp(title, "lookups") == 0 ? "device limit" : bound);
     return curve;
 }
 
-/* Where the device is read, what it allows stands beside: its ceiling over the reads that a key
+/* Unless warm, the plot includes the device limit: the ceiling divided by the reads that a key
  * takes in theory. */
 static void plot_rates(const struct bench_outcome *outcome, const struct report_series *series,
                        struct plot *plot, enum bench_state state)
 {
-    struct curve curves[CURVES_MOST];
-    struct bench_place place;
-    const bool bounded = state != BENCH_WARM && curves_of(outcome) <= BOUNDS_MOST;
+    struct curve curves[CURVES_MAX];
+    struct bench_case item;
+    const bool bounded = state != BENCH_WARM && curves_of(outcome) <= BOUNDS_MAX;
     size_t row = 0, count = 0, bars = 0;
     char title[80];
 
     for (size_t i = 0; i < outcome->results->count && row < series->row_count; i++) {
-        bench_place_at(outcome, i, &place);
-        if (place.result->visits == 0)
+        bench_case_at(outcome, i, &item);
+        if (item.result->repetitions == 0)
             continue;
         const struct report_row *values = series->rows[row++];
-        if (place.setup.state != state)
+        if (item.setup.state != state)
             continue;
-        describe(outcome, &place, title, sizeof title);
+        describe(outcome, &item, title, sizeof title);
         if (is_bars(outcome)) {
-            if (bars++ < BARS_MOST)
+            if (bars++ < BARS_MAX)
                 plot_bar(plot, title, report_get(values, "lookups_per_second"));
             continue;
         }
         const struct curve *curve = curve_of(plot, curves, &count, title, bounded);
         if (curve == NULL)
             continue;
-        const double x = is_by_depth(outcome) ? place.setup.depth : (double)place.point.batch;
+        const double x = is_by_depth(outcome) ? item.setup.depth : (double)item.point.batch;
         plot_point(curve->line, x, report_get(values, "lookups_per_second"));
         if (curve->bound != NULL)
             plot_point(curve->bound, x, report_get(values, "predicted_lookups_per_second"));
     }
 }
 
-/* How long calls take: for each value on the x axis, of the first combination of all others. */
+/* Call durations for each value on the x axis, with the first combination of the other parameters.
+ */
 static void plot_latencies(const struct bench_outcome *outcome, struct plot *plot,
                            enum bench_state state)
 {
-    struct bench_place place;
+    struct bench_case item;
     char first[80] = "", title[80];
     size_t shown = 0;
 
-    for (size_t i = 0; i < outcome->results->count && shown < CDFS_MOST; i++) {
-        bench_place_at(outcome, i, &place);
-        if (place.setup.state != state || place.result->visits == 0)
+    for (size_t i = 0; i < outcome->results->count && shown < CDFS_MAX; i++) {
+        bench_case_at(outcome, i, &item);
+        if (item.setup.state != state || item.result->repetitions == 0)
             continue;
-        describe(outcome, &place, title, sizeof title);
+        describe(outcome, &item, title, sizeof title);
         if (shown++ == 0)
             memcpy(first, title, sizeof first);
         if (strcmp(first, title) != 0)
             continue;
         if (is_by_depth(outcome))
-            (void)snprintf(title, sizeof title, "depth %u", place.setup.depth);
-        else if (place.point.batch == 1)
+            (void)snprintf(title, sizeof title, "depth %u", item.setup.depth);
+        else if (item.point.batch == 1)
             (void)snprintf(title, sizeof title, "1 key");
         else
-            (void)snprintf(title, sizeof title, "%llu keys", (unsigned long long)place.point.batch);
-        plot_cdf(plot, title, &place.result->calls);
+            (void)snprintf(title, sizeof title, "%llu keys", (unsigned long long)item.point.batch);
+        plot_cdf(plot, title, &item.result->calls);
     }
 }
 
@@ -168,11 +167,11 @@ void bench_plots(const struct bench_outcome *outcome, const struct report_series
         const char *name, *title, *latency_name, *latency_title;
     } all[] = {
         {BENCH_DIRECT, "lookups-direct", "Lookups, page cache bypassed", "latency-direct",
-         "How long a call takes, page cache bypassed"},
-        {BENCH_COLD, "lookups-cold", "Lookups, pages dropped before", "latency-cold",
-         "How long a call takes, pages dropped before"},
-        {BENCH_WARM, "lookups-warm", "Lookups, from the page cache", "latency-warm",
-         "How long a call takes, from the page cache"},
+         "Call durations, page cache bypassed"},
+        {BENCH_COLD, "lookups-cold", "Lookups, page cache dropped", "latency-cold",
+         "Call durations, page cache dropped"},
+        {BENCH_WARM, "lookups-warm", "Lookups, file in the page cache", "latency-warm",
+         "Call durations, file in the page cache"},
     };
 
     for (size_t i = 0; i < REPORT_COUNT(all); i++) {
@@ -180,17 +179,17 @@ void bench_plots(const struct bench_outcome *outcome, const struct report_series
             continue;
         struct plot *plot = plot_add(outcome->plots, all[i].name, all[i].title);
         if (is_bars(outcome)) {
-            plot_axis(plot, PLOT_X, "lookups a second", PLOT_LINEAR);
+            plot_axis(plot, PLOT_X, "lookups/s", PLOT_LINEAR);
         } else {
             plot_axis(plot, PLOT_X,
-                      is_by_depth(outcome) ? "reads in flight (depth)" : "keys in a batch",
+                      is_by_depth(outcome) ? "reads in flight (depth)" : "keys per batch",
                       PLOT_LOG2);
-            plot_axis(plot, PLOT_Y, "lookups a second", PLOT_LINEAR);
+            plot_axis(plot, PLOT_Y, "lookups/s", PLOT_LINEAR);
         }
         plot_rates(outcome, series, plot, all[i].state);
         plot = plot_add(outcome->plots, all[i].latency_name, all[i].latency_title);
-        plot_axis(plot, PLOT_X, "time of a call (us)", PLOT_LOG10);
-        plot_axis(plot, PLOT_Y, "calls done (%)", PLOT_LINEAR);
+        plot_axis(plot, PLOT_X, "duration (us)", PLOT_LOG10);
+        plot_axis(plot, PLOT_Y, "share of calls (%)", PLOT_LINEAR);
         plot_latencies(outcome, plot, all[i].state);
     }
 }

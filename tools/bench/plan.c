@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most that the library takes. */
+/* Limits of the library. */
 enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 
 #define CALLERS_MAX     256
 #define POINTS_MAX      10000
 #define DRAWS_MIN       1024
 #define DRAWS_MAX       (UINT64_C(1) << 28)
-#define DRAWS_ENOUGH    16384
+#define DRAWS_ENOUGH    16384 /* with these, drawing stops after DRAW_SECONDS */
 #define REPEAT_MAX      1000
 #define SECONDS_MIN     0.001
 #define SECONDS_MAX     86400
@@ -24,8 +24,7 @@ enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 
 /* ---------------------------------------------------------------- lists */
 
-/* The next of the words that commas separate, into `word`. Returns what is behind it; NULL: there
- * is none. */
+/* Copies the first word of a comma-separated list. Returns the rest of the list; NULL: none. */
 static const char *next_word(const char *list, char *word, size_t size)
 {
     const size_t length = strcspn(list, ",");
@@ -38,8 +37,8 @@ static const char *next_word(const char *list, char *word, size_t size)
     return list[length] == ',' ? list + length + 1 : NULL;
 }
 
-static int no_list(const struct command_syntax *syntax, const char *option, const char *argument,
-                   const char *why)
+static int bad_list(const struct command_syntax *syntax, const char *option, const char *argument,
+                    const char *why)
 {
     return usage_error(syntax->name, "--%s: %s, got %s", option, why,
                        excerpt_of(argument, strlen(argument)).text);
@@ -50,18 +49,18 @@ static int add_item(const struct command_syntax *syntax, const char *option, con
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i] == item)
-            return no_list(syntax, option, argument, "expected each value once");
+            return bad_list(syntax, option, argument, "expected each value once");
     if (list->count == BENCH_LIST_MAX)
-        return no_list(syntax, option, argument, "expected at most 24 values");
+        return bad_list(syntax, option, argument, "expected at most 24 values");
     list->items[list->count++] = item;
     return OPTIONS_CONTINUE;
 }
 
-/* What a list may consist of. */
+/* The allowed items of a list. */
 struct items {
-    const char *choices; /* words of these; NULL: numbers from `least` to `most` */
-    uint64_t least, most;
-    bool sizes; /* numbers of bytes, at least `least` */
+    const char *choices; /* words; NULL: numbers from `min` to `max` */
+    uint64_t min, max;
+    bool sizes; /* numbers of bytes, at least `min` */
 };
 
 static int take_item(const struct command_syntax *syntax, const char *option, const char *word,
@@ -70,9 +69,9 @@ static int take_item(const struct command_syntax *syntax, const char *option, co
     int choice = 0;
 
     if (items->sizes)
-        return option_size(syntax, option, word, items->least, ret_item);
+        return option_size(syntax, option, word, items->min, ret_item);
     if (items->choices == NULL)
-        return option_number(syntax, option, word, items->least, items->most, ret_item);
+        return option_number(syntax, option, word, items->min, items->max, ret_item);
     const int status = option_choice(syntax, option, word, items->choices, &choice);
     *ret_item = (uint64_t)choice;
     return status;
@@ -97,15 +96,15 @@ static int take_list(const struct command_syntax *syntax, const char *option, co
 }
 
 static int take_real(const struct command_syntax *syntax, const char *option, const char *word,
-                     double least, double most, double *ret)
+                     double min, double max, double *ret)
 {
     char *end;
     const bool digits = strspn(word, "0123456789.") == strlen(word) && word[0] != '\0';
     const double number = strtod(word, &end);
 
-    if (!digits || *end != '\0' || !(number >= least && number <= most))
+    if (!digits || *end != '\0' || !(number >= min && number <= max))
         return usage_error(syntax->name, "--%s: expected a number from %g to %g, got %s", option,
-                           least, most, excerpt_of(word, strlen(word)).text);
+                           min, max, excerpt_of(word, strlen(word)).text);
     *ret = number;
     return OPTIONS_CONTINUE;
 }
@@ -125,9 +124,9 @@ static int take_shares(const struct command_syntax *syntax, const char *option,
             return status;
         for (size_t i = 0; i < list->count; i++)
             if (fabs(list->items[i] - share) < 1e-9)
-                return no_list(syntax, option, argument, "expected each value once");
+                return bad_list(syntax, option, argument, "expected each value once");
         if (list->count == BENCH_LIST_MAX)
-            return no_list(syntax, option, argument, "expected at most 24 values");
+            return bad_list(syntax, option, argument, "expected at most 24 values");
         list->items[list->count++] = share;
     }
     return OPTIONS_CONTINUE;
@@ -219,7 +218,7 @@ int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *synt
 int bench_plan_check(const struct bench_plan *plan, const struct command_syntax *syntax)
 {
     if (bench_setup_count(plan) * bench_point_count(plan) > POINTS_MAX)
-        return usage_error(syntax->name, "more than %d combinations", POINTS_MAX);
+        return usage_error(syntax->name, "more than %d combinations of options", POINTS_MAX);
     return OPTIONS_CONTINUE;
 }
 
@@ -250,7 +249,7 @@ size_t bench_stream_count(const struct bench_plan *plan)
     return plan->distributions.count * plan->hit_ratios.count;
 }
 
-/* Take a digit off a number whose digits have so many values: the list's item that it names. */
+/* Removes the lowest digit of a mixed-radix number; returns the list item that it selects. */
 static uint64_t take_digit(const struct bench_list *list, size_t *number)
 {
     const size_t digit = *number % list->count;
@@ -292,9 +291,9 @@ struct draws_options bench_stream_at(const struct bench_plan *plan, size_t numbe
     for (size_t i = 0; i < plan->batches.count; i++)
         if (largest < plan->batches.items[i])
             largest = plan->batches.items[i];
-    options.enough = largest > DRAWS_ENOUGH ? largest : DRAWS_ENOUGH;
-    if (options.count < options.enough)
-        options.enough = options.count < largest ? largest : options.count;
+    options.min_count = largest > DRAWS_ENOUGH ? largest : DRAWS_ENOUGH;
+    if (options.count < options.min_count)
+        options.min_count = options.count < largest ? largest : options.count;
     if (options.count < largest)
         options.count = largest;
     return options;

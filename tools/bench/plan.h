@@ -1,6 +1,6 @@
 /*
- * What `indexkv bench` measures: lists of values, one for each property of lookups, and all their
- * combinations. A *setup* is how the store is opened, a *point* how it is asked then.
+ * The combinations that `indexkv bench` measures: a list of values for each property of lookups. A
+ * *setup* is how the store is opened, a *point* how keys are then looked up in it.
  */
 #ifndef BENCH_PLAN_H
 #define BENCH_PLAN_H
@@ -15,7 +15,7 @@
 enum bench_state {
     BENCH_WARM,  /* the file is in the page cache */
     BENCH_COLD,  /* its pages are dropped before each measurement */
-    BENCH_DIRECT /* the page cache is bypassed */
+    BENCH_DIRECT /* O_DIRECT */
 };
 #define BENCH_STATE_CHOICES "warm|cold|direct"
 
@@ -44,13 +44,13 @@ struct bench_plan {
     double theta;
     uint64_t run_length;
     uint64_t seed, draws, repeat;
-    double seconds; /* that a point takes in each repetition */
+    double seconds; /* per point and repetition */
 };
 
 struct bench_setup {
     enum bench_state state;
     ikv_backend backend;
-    uint32_t threads; /* 0: as many as the library chooses */
+    uint32_t threads; /* 0: the library's default */
     uint32_t depth;
     uint64_t memory; /* ikv_open_options.index_memory */
 };
@@ -66,7 +66,7 @@ struct bench_point {
 
 void bench_plan_init(struct bench_plan *plan);
 
-/* The options that fill a plan; and OPTION_INDEX_MEMORY. */
+/* The options of a plan, besides OPTION_INDEX_MEMORY. */
 enum {
     BENCH_OPTION_STATE = OPTION_OWN,
     BENCH_OPTION_COLD,
@@ -91,11 +91,12 @@ enum {
 int bench_plan_accept(struct bench_plan *plan, const struct command_syntax *syntax, int id,
                       const char *argument);
 
-/* What goes together only with something else; too much. */
+/* Checks the number of combinations. OPTIONS_CONTINUE or STATUS_USAGE. */
 int bench_plan_check(const struct bench_plan *plan, const struct command_syntax *syntax);
 
 bool bench_list_has(const struct bench_list *list, uint64_t item);
 
+/* A *stream* is a sequence of keys to look up: a combination of distribution and hit ratio. */
 size_t bench_setup_count(const struct bench_plan *plan);
 size_t bench_point_count(const struct bench_plan *plan);
 size_t bench_stream_count(const struct bench_plan *plan);

@@ -4,23 +4,25 @@
 
 #include <math.h>
 
-#define HEADER_BYTES     24
-#define SIZE_BYTES       4
-#define CHECKSUM_BYTES   4
-#define PLAIN_FIRST_MOST 16384
+#define HEADER_BYTES    24
+#define SIZE_BYTES      4
+#define CHECKSUM_BYTES  4
+#define PLAIN_FIRST_MAX 16384
 
-/* Buffers of a worker with a ring share so much memory, between these bounds for each; pread's one
- * has the most. As in window.c, which says why. */
-#define RING_MEMORY (UINT64_C(2) << 20)
-#define READ_LEAST  (16u << 10)
-#define READ_MOST   (128u << 10)
+/* The buffers of a worker with a ring share this memory, within these bounds per buffer; the buffer
+ * of pread has the maximum. As in the library's window.c, which says why. */
+#define RING_MEMORY   (UINT64_C(2) << 20)
+#define READ_SIZE_MIN (16u << 10)
+#define READ_SIZE_MAX (128u << 10)
 
-static uint32_t read_most(const struct bench_setup *setup)
+static uint32_t max_read_size(const struct bench_setup *setup)
 {
     if (setup->backend == IKV_BACKEND_PREAD)
-        return READ_MOST;
+        return READ_SIZE_MAX;
     const uint64_t share = RING_MEMORY / setup->depth / THEORY_PAGE_SIZE * THEORY_PAGE_SIZE;
-    return share < READ_LEAST ? READ_LEAST : share > READ_MOST ? READ_MOST : (uint32_t)share;
+    return share < READ_SIZE_MIN   ? READ_SIZE_MIN
+           : share > READ_SIZE_MAX ? READ_SIZE_MAX
+                                   : (uint32_t)share;
 }
 
 static struct theory_index index_of(const struct bench_subject *subject,
@@ -35,9 +37,10 @@ static struct theory_index index_of(const struct bench_subject *subject,
         .stride = info->stride,
         .entry_probes = point->probe == IKV_PROBE_ENTRY,
         .fences = result->fences,
-        .held = result->visits ? (uint64_t)llround(result->held / (double)result->visits) : 0,
+        .held =
+            result->repetitions ? (uint64_t)llround(result->held / (double)result->repetitions) : 0,
         .sums_on_disk = bench_sums_on_disk(subject, setup, point),
-        .read_most = read_most(setup),
+        .read_most = max_read_size(setup),
     };
 }
 
@@ -51,12 +54,12 @@ static struct theory_records records_of(const struct bench_subject *subject,
     records.bytes = (double)(info->records_end - HEADER_BYTES) / (double)info->pair_count;
     records.first_read = info->has_trailer
                              ? (double)info->value_size_p99 + CHECKSUM_BYTES + SIZE_BYTES
-                             : fmin(2 * records.bytes, PLAIN_FIRST_MOST) + SIZE_BYTES;
+                             : fmin(2 * records.bytes, PLAIN_FIRST_MAX) + SIZE_BYTES;
     return records;
 }
 
-/* As runs of neighbours that begin anywhere. Zipf's frequent keys lie all over the store: what
- * counts is how many different ones there are. */
+/* A batch as runs of consecutive keys at random places. Zipf's frequent keys are spread over the
+ * store, so only the number of distinct keys matters. */
 static struct theory_batch batch_of(const struct bench_subject *subject,
                                     const struct bench_point *point)
 {
@@ -77,8 +80,8 @@ static struct theory_batch batch_of(const struct bench_subject *subject,
     return batch;
 }
 
-/* Through the mapping nothing is merged, no checksum is read beside its page, and no page is held
- * besides. With all fences each key goes its own way: a page, and a record if it is present. */
+/* Through the mapping, reads are not merged, checksums are not read separately, and no pages are
+ * cached. With all fences, each key takes one page, and one record if it is present. */
 static void predict_mapped(struct theory_index *index, const struct theory_records *records,
                            const struct theory_batch *batch, struct bench_prediction *prediction)
 {
@@ -105,7 +108,7 @@ void bench_predict(const struct bench_subject *subject, const struct bench_setup
         !index.entry_probes && index.held > 0 && index.held < subject->info.index_pages;
     struct theory_cost cost;
 
-    if (result->keys > 0) /* how the library cut batches */
+    if (result->keys > 0) /* how the library split batches */
         batch.shards = (double)result->counts.shards * (double)point->batch / (double)result->keys;
     if (result->counts.mapped > result->counts.index_reads + result->counts.record_reads) {
         predict_mapped(&index, &records, &batch, ret_prediction);

@@ -1,12 +1,12 @@
-/* The theory's figures for a point: beside what was measured. */
+/* What theory predicts for a measured point. */
 #ifndef BENCH_PREDICT_H
 #define BENCH_PREDICT_H
 
-#include "bench/visit.h"
+#include "bench/measure.h"
 
 struct bench_prediction {
     double probes_per_key;
-    double reads_per_key; /* NaN: which pages are in memory depends on what was asked before */
+    double reads_per_key; /* NaN: depends on which pages earlier lookups left in memory */
 };
 
 void bench_predict(const struct bench_subject *subject, const struct bench_setup *setup,

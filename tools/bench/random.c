@@ -1,4 +1,4 @@
-/* Random numbers, Zipf's distribution, and a permutation that takes no memory. */
+/* Random numbers, Zipf's distribution, and a permutation that needs no table. */
 #include "bench/draws.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ uint64_t random_next(struct random *random)
 
 uint64_t random_below(struct random *random, uint64_t below)
 {
-    /* Numbers from the last, incomplete, round of remainders are drawn again. */
+    /* Rejects the numbers above the largest multiple of `below`, which would cause a bias. */
     const uint64_t surplus = (UINT64_MAX % below + 1) % below;
     uint64_t number;
 
@@ -36,9 +36,9 @@ double random_share(struct random *random)
 
 /*
  * Rejection-inversion (W. Hörmann, G. Derflinger, "Rejection-inversion to generate variates from
- * monotone discrete distributions", ACM TOMACS 6, 1996): a number is drawn under the curve x^-theta
- * by inverting its integral, rounded, and rejected where the curve exceeds the bar of the number it
- * was rounded to. No tables; less than 1.1 tries on average.
+ * monotone discrete distributions", ACM TOMACS 6, 1996): a number is drawn from the area under the
+ * curve x^-theta by inverting its integral, rounded, and rejected where the curve is above the bar
+ * of the rounded number. Needs no tables, and less than 1.1 tries on average.
  */
 
 /* The integral of x^-theta from 1 to x, and its inverse. */
@@ -57,15 +57,16 @@ static double integral_inverse(double area, double theta)
 void zipf_init(struct zipf *zipf, uint64_t count, double theta)
 {
     *zipf = (struct zipf){.theta = theta, .count = (double)count};
-    zipf->least = integral(1.5, theta) - 1;
-    zipf->most = integral(zipf->count + 0.5, theta);
+    zipf->area_min = integral(1.5, theta) - 1;
+    zipf->area_max = integral(zipf->count + 0.5, theta);
     zipf->shortcut = 2 - integral_inverse(integral(2.5, theta) - pow(2, -theta), theta);
 }
 
 uint64_t zipf_draw(const struct zipf *zipf, struct random *random)
 {
     for (;;) {
-        const double area = zipf->most + random_share(random) * (zipf->least - zipf->most);
+        const double area =
+            zipf->area_max + random_share(random) * (zipf->area_min - zipf->area_max);
         const double x = integral_inverse(area, zipf->theta);
         double number = floor(x + 0.5);
 
@@ -78,8 +79,8 @@ uint64_t zipf_draw(const struct zipf *zipf, struct random *random)
 
 /* ---------------------------------------------------------------- permutation */
 
-/* A Feistel network over the least even number of bits that all numbers fit into, applied until the
- * result is one of them: at most four times on average. */
+/* A Feistel network over the smallest even number of bits that holds count - 1, applied until the
+ * result is below `count`: at most four times on average. */
 uint64_t scatter(uint64_t number, uint64_t count, uint64_t seed)
 {
     unsigned half = 1;

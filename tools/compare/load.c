@@ -14,16 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MOST   ((off_t)256 << 20)
-#define SERIES_MOST 1000
-#define ROWS_MOST   1000000
-#define NAME_MOST   60
+#define FILE_SIZE_MAX ((off_t)256 << 20)
+#define SERIES_MAX    1000
+#define ROWS_MAX      1000000
+#define NAME_MAX_SIZE 60
 
-/* ---------------------------------------------------------------- what is wrong */
+/* ---------------------------------------------------------------- errors */
 
 static int not_a_report(const struct loaded_report *report, const char *what)
 {
-    message("%s: not a report of %s: %s", report->path, REPORT_SCHEMA, what);
+    message("%s: not a report (%s): %s", report->path, REPORT_SCHEMA, what);
     return STATUS_USAGE;
 }
 
@@ -41,9 +41,7 @@ static int no_memory(void)
     return STATUS_USAGE;
 }
 
-/* Texts that are shown: reports have no control characters in them, and a terminal is not to get
- * any.
- */
+/* Whether a text that will be printed has no control characters, which could affect a terminal. */
 static bool is_plain(const char *text)
 {
     for (const unsigned char *byte = (const unsigned char *)text; *byte != '\0'; byte++)
@@ -52,10 +50,10 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* Names: as those of columns. */
+/* Whether a text is a valid name of a series or column. */
 static bool is_name(const char *text)
 {
-    return text != NULL && text[0] != '\0' && strlen(text) <= NAME_MOST &&
+    return text != NULL && text[0] != '\0' && strlen(text) <= NAME_MAX_SIZE &&
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
 }
 
@@ -90,8 +88,8 @@ static int read_file(struct loaded_report *report)
     int status = STATUS_USAGE;
     if (!S_ISREG(st.st_mode))
         message("%s: not a regular file", report->path);
-    else if (st.st_size > FILE_MOST)
-        message("%s: larger than a report ever is", report->path);
+    else if (st.st_size > FILE_SIZE_MAX)
+        message("%s: too large for a report", report->path);
     else if ((file = fdopen(fd, "r")) == NULL)
         status = no_memory();
     else
@@ -120,7 +118,7 @@ static int read_samples(const struct loaded_report *report, const struct loaded_
         const double value = json_number_value(sample);
 
         if (!json_is_number(sample) || !isfinite(value) || value <= 0)
-            return bad_row(report, series, number, "a sample that is not a positive number");
+            return bad_row(report, series, number, "a sample is not a positive number");
         row->samples[row->sample_count++] = value;
     }
     return STATUS_DONE;
@@ -136,16 +134,16 @@ static int read_row(const struct loaded_report *report, struct loaded_series *se
 
     row->parameters = json_object_get(json, "parameters");
     if (!json_is_object(row->parameters))
-        return bad_row(report, series, number, "it has no parameters");
+        return bad_row(report, series, number, "no parameters");
     if (samples == NULL || (json_is_array(samples) && json_array_size(samples) == 0))
         return STATUS_DONE;
     if (!json_is_array(samples))
-        return bad_row(report, series, number, "its samples are no array");
+        return bad_row(report, series, number, "samples are not an array");
     json_object_foreach (row->parameters, name, value) {
         if (!json_is_number(value) && !json_is_string(value) && !json_is_null(value))
-            return bad_row(report, series, number, "a parameter that is no text and no number");
+            return bad_row(report, series, number, "a parameter is neither text nor a number");
         if (json_is_string(value) && !is_plain(json_string_value(value)))
-            return bad_row(report, series, number, "a parameter with control characters");
+            return bad_row(report, series, number, "a parameter contains control characters");
     }
     series->row_count++;
     int status = read_samples(report, series, number, samples, row);
@@ -155,7 +153,7 @@ static int read_row(const struct loaded_report *report, struct loaded_series *se
     if (row->key == NULL)
         return no_memory();
     if (json_object_get(series->by_key, row->key) != NULL)
-        return bad_row(report, series, number, "an earlier row has the same parameters");
+        return bad_row(report, series, number, "same parameters as an earlier row");
     if (json_object_set_new(series->by_key, row->key,
                             json_integer((json_int_t)series->row_count - 1)) != 0)
         return no_memory();
@@ -164,7 +162,7 @@ static int read_row(const struct loaded_report *report, struct loaded_series *se
 
 /* ---------------------------------------------------------------- series */
 
-/* Unit of the main metric, and whether more of it is better. */
+/* Sets unit and `better` of the main metric. */
 static bool find_main(struct loaded_series *series, json_t *metrics)
 {
     json_t *metric;
@@ -201,13 +199,13 @@ static int read_series(struct loaded_report *report, json_t *json)
         !json_is_array(series->parameters) || !json_is_array(rows))
         return not_a_report(report, "a series lacks name, title, main, parameters or rows");
     if (!is_name(series->name) || !is_name(series->main) || !is_plain(series->title))
-        return not_a_report(report, "a series with a name that no report has");
+        return not_a_report(report, "invalid name, main or title of a series");
     json_array_foreach (series->parameters, i, parameter)
         if (!is_name(json_string_value(json_object_get(parameter, "name"))))
-            return not_a_report(report, "a parameter with no name, or one that no report has");
+            return not_a_report(report, "missing or invalid name of a parameter");
     if (!find_main(series, json_object_get(json, "metrics")))
-        return not_a_report(report, "a series whose main metric is not among its metrics");
-    if (json_array_size(rows) > ROWS_MOST)
+        return not_a_report(report, "the main metric of a series is not among its metrics");
+    if (json_array_size(rows) > ROWS_MAX)
         return not_a_report(report, "too many rows");
     series->rows = calloc(json_array_size(rows) + 1, sizeof *series->rows);
     series->by_key = json_object();
@@ -229,14 +227,14 @@ static int read_root(struct loaded_report *report)
     size_t i;
 
     if (schema == NULL || strcmp(schema, REPORT_SCHEMA) != 0)
-        return not_a_report(report, "it does not say that it is one");
+        return not_a_report(report, "missing or other schema");
     if (!json_is_integer(version) || json_integer_value(version) != REPORT_SCHEMA_VERSION)
-        return not_a_report(report, "of another version than this program knows");
+        return not_a_report(report, "unsupported schema version");
     if (!json_is_array(series))
-        return not_a_report(report, "it has no series");
+        return not_a_report(report, "no series");
     report->context = json_object_get(report->root, "context");
     report->complete = json_is_true(json_object_get(report->root, "complete"));
-    if (json_array_size(series) > SERIES_MOST)
+    if (json_array_size(series) > SERIES_MAX)
         return not_a_report(report, "too many series");
     report->series = calloc(json_array_size(series) + 1, sizeof *report->series);
     if (report->series == NULL)
@@ -247,7 +245,7 @@ static int read_root(struct loaded_report *report)
             return status;
         for (size_t j = 0; j < i; j++)
             if (strcmp(report->series[j].name, report->series[i].name) == 0)
-                return not_a_report(report, "two series of the same name");
+                return not_a_report(report, "two series with the same name");
     }
     return STATUS_DONE;
 }

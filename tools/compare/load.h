@@ -1,5 +1,5 @@
-/* Reports as they are read again, as far as a comparison needs them: docs/report-schema.md. A file
- * may be damaged or made up: whatever is in it is checked. */
+/* Loads the parts of a JSON report (docs/report-schema.md) that a comparison needs. Input files are
+ * not trusted: everything is checked. */
 #ifndef COMPARE_LOAD_H
 #define COMPARE_LOAD_H
 
@@ -10,7 +10,7 @@
 enum loaded_better { BETTER_MORE, BETTER_LESS, BETTER_NEITHER };
 
 struct loaded_row {
-    char *key; /* its parameters, in one form */
+    char *key; /* the parameters in canonical form */
     json_t *parameters;
     double *samples; /* positive */
     size_t sample_count;
@@ -22,10 +22,10 @@ struct loaded_series {
     const char *main; /* metric */
     const char *unit;
     enum loaded_better better;
-    json_t *parameters; /* array of objects with a name */
+    json_t *parameters; /* array of objects with names */
     struct loaded_row *rows;
-    size_t row_count; /* rows without samples are left out */
-    json_t *by_key;   /* object: number of the row */
+    size_t row_count; /* without rows that have no samples */
+    json_t *by_key;   /* object that maps a key to the index of its row */
 };
 
 struct loaded_report {
@@ -37,12 +37,11 @@ struct loaded_report {
     size_t series_count;
 };
 
-/* STATUS_DONE, or STATUS_USAGE after saying what is wrong with the file. loaded_free is allowed in
- * any case. */
+/* STATUS_DONE, or STATUS_USAGE after reporting. loaded_free must be called in any case. */
 int loaded_read(struct loaded_report *report, const char *path);
 void loaded_free(struct loaded_report *report);
 
-/* NULL: there is none. */
+/* These return NULL if there is none. */
 const struct loaded_series *loaded_series_named(const struct loaded_report *report,
                                                 const char *name);
 const struct loaded_row *loaded_row_of(const struct loaded_series *series, const char *key);

@@ -4,33 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Up to so many samples of both together the distribution of ranks is counted out. */
-#define EXACT_MOST 60
+/* Up to this many samples of both sets together, the exact distribution of ranks is computed. */
+#define EXACT_MAX 60
 
 /* ---------------------------------------------------------------- ranks */
 
 /*
- * ret[u]: how many of all ways to mix a and b samples have u pairs in which a's is the larger one,
- * as a share. Adding one sample more of b than before, at the place where it exceeds k of a's,
- * gives the numbers of such ways as coefficients of a product: (1 - x^(a + i)) / (1 - x^i) for i up
- * to b.
+ * ways[u]: the share of the orderings of a + b samples in which u pairs have the larger sample on
+ * a's side. The numbers of such orderings are the coefficients of the product of
+ * (1 - x^(a + i)) / (1 - x^i) for i in 1..b.
  */
 static void count_ways(size_t a, size_t b, double *ways)
 {
-    const size_t most = a * b;
+    const size_t max = a * b;
     double sum = 0;
 
-    memset(ways, 0, (most + 1) * sizeof *ways);
+    memset(ways, 0, (max + 1) * sizeof *ways);
     ways[0] = 1;
     for (size_t i = 1; i <= b; i++) {
-        for (size_t u = most; u >= a + i; u--)
+        for (size_t u = max; u >= a + i; u--)
             ways[u] -= ways[u - a - i];
-        for (size_t u = i; u <= most; u++)
+        for (size_t u = i; u <= max; u++)
             ways[u] += ways[u - i];
     }
-    for (size_t u = 0; u <= most; u++)
+    for (size_t u = 0; u <= max; u++)
         sum += ways[u];
-    for (size_t u = 0; u <= most; u++)
+    for (size_t u = 0; u <= max; u++)
         ways[u] /= sum;
 }
 
@@ -55,8 +54,8 @@ static long exact_cut(size_t a, size_t b, double confidence, double *ret_reached
     return cut;
 }
 
-/* The point of the standard normal distribution above which a share lies, by bisection. */
-static double normal_point(double share)
+/* The quantile of the standard normal distribution whose upper tail is `share`, by bisection. */
+static double normal_quantile(double share)
 {
     double low = 0, high = 40;
 
@@ -72,11 +71,11 @@ static double normal_point(double share)
 
 long ratio_cut(size_t a_count, size_t b_count, double confidence, double *ret_reached)
 {
-    if (a_count + b_count <= EXACT_MOST)
+    if (a_count + b_count <= EXACT_MAX)
         return exact_cut(a_count, b_count, confidence, ret_reached);
     const double a = (double)a_count, b = (double)b_count;
     const double deviation = sqrt(a * b * (a + b + 1) / 12);
-    const double cut = floor(a * b / 2 - 0.5 - normal_point((1 - confidence) / 2) * deviation);
+    const double cut = floor(a * b / 2 - 0.5 - normal_quantile((1 - confidence) / 2) * deviation);
 
     *ret_reached = cut < 0 ? 0 : confidence;
     return cut < 0 ? -1 : (long)cut;

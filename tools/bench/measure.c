@@ -1,4 +1,4 @@
-#include "bench/visit.h"
+#include "bench/measure.h"
 
 #include "base/exit_status.h"
 #include "base/message.h"
@@ -14,20 +14,20 @@
 #define WARM_UP_SECONDS 0.3
 #define WARM_UP_BATCH   4096
 
-/* The device's ceiling is measured for a fraction of a point's time, but so long at least. */
+/* The ceiling is measured for this share of a point's time, and at least this long. */
 #define CEILING_SHARE   0.4
 #define CEILING_SECONDS 0.1
 #define CEILING_BLOCK   4096
 
-/* Cold: no more than this share of the file is read, so that what was read is hardly met again. */
+/* Cold: reads at most this share of the file, so that few pages are read twice. */
 #define COLD_SHARE 0.03
 
-/* Warm: no more than this share was fetched from the device, and all but this share was there. */
+/* Warm: at most this share of the file was not in the page cache, or was fetched from the device.
+ */
 #define WARM_SHARE 0.01
 
-/* ---------------------------------------------------------------- what is in the page cache */
+/* ---------------------------------------------------------------- the page cache */
 
-/* Have the file in the page cache. */
 static int make_resident(const struct bench_subject *subject)
 {
     enum { PIECE = 1 << 20 };
@@ -47,7 +47,7 @@ static int make_resident(const struct bench_subject *subject)
             status = STATUS_INTERRUPTED;
         } else if (got <= 0) {
             message("%s: reading it into the page cache: %s", subject->path,
-                    got < 0 ? strerror(errno) : "the file became shorter");
+                    got < 0 ? strerror(errno) : "the file was truncated");
             status = STATUS_IO;
         } else {
             offset += (uint64_t)got;
@@ -57,7 +57,7 @@ static int make_resident(const struct bench_subject *subject)
     return status;
 }
 
-/* Before the store is opened: pages that it maps could not be dropped. */
+/* Must be called before the store is opened: mapped pages cannot be dropped. */
 static int drop_pages(const struct bench_subject *subject)
 {
     const int code = cold_drop(subject->file.fd);
@@ -128,7 +128,7 @@ int bench_warm_up(const struct bench_subject *subject, const struct bench_opened
     options.callers = 1;
     options.seconds =
         subject->plan->seconds < WARM_UP_SECONDS ? subject->plan->seconds : WARM_UP_SECONDS;
-    options.enough_pages =
+    options.target_pages =
         info.max_cached_pages < info.index_pages ? info.max_cached_pages : info.index_pages;
     options.seed = subject->plan->seed;
     return callers_run(&options, &result);
@@ -157,7 +157,7 @@ uint64_t bench_device_reads(const struct bench_subject *subject, const struct be
     return setup->state == BENCH_COLD && needed < reads ? needed : reads;
 }
 
-/* What was proved about the visit that just ended. */
+/* Checks where the bytes of the repetition that just ended came from. */
 static enum bench_source prove(const struct bench_subject *subject, const struct bench_setup *setup,
                                const struct bench_point *point, const struct cold *cold,
                                const struct callers_result *called, char *text, size_t size)
@@ -165,7 +165,7 @@ static enum bench_source prove(const struct bench_subject *subject, const struct
     const enum bench_state state = setup->state;
 
     if (state != BENCH_WARM) {
-        /* Through the page cache, the device gives whole pages. */
+        /* The page cache reads whole pages. */
         const uint64_t pages =
             CEILING_BLOCK * bench_device_reads(subject, setup, point, &called->counts);
         return cold_end(cold, state == BENCH_COLD ? pages : called->counts.bytes, text, size)
@@ -174,20 +174,20 @@ static enum bench_source prove(const struct bench_subject *subject, const struct
     }
     const struct process_io io = process_io_since(&cold->io);
     const double resident = cold->known ? (double)cold->resident / (double)subject->file.size : 0;
-    const double most = WARM_SHARE * (double)(called->counts.bytes + subject->file.size);
+    const double max_read = WARM_SHARE * (double)(called->counts.bytes + subject->file.size);
 
     (void)snprintf(text, size, "%.1f %% of the file resident (%s), %llu bytes from devices",
-                   100 * resident, cold->known ? cold->how : "not known",
+                   100 * resident, cold->known ? cold->how : "unknown",
                    (unsigned long long)io.read_bytes);
-    return resident >= 1 - WARM_SHARE && io.known && (double)io.read_bytes <= most
+    return resident >= 1 - WARM_SHARE && io.known && (double)io.read_bytes <= max_read
                ? BENCH_FROM_MEMORY
                : BENCH_UNPROVED;
 }
 
 /* ---------------------------------------------------------------- the ceiling */
 
-/* Reads that a point can have in flight: no more than its batches have keys, nor than the engine's
- * windows have room. */
+/* Sets the number of reads that the point can have in flight, which is limited by the keys in its
+ * batches and by the engine. */
 static void set_in_flight(const struct bench_subject *subject, const struct bench_opened *opened,
                           const struct bench_point *point, struct disk_load *load)
 {
@@ -203,7 +203,7 @@ static void set_in_flight(const struct bench_subject *subject, const struct benc
     load->threads = (unsigned)threads;
     load->depth = (unsigned)depth;
     if (depth == 1 && load->backend == DISK_URING)
-        load->backend = DISK_PREAD; /* that is what the library does, and what is faster */
+        load->backend = DISK_PREAD; /* faster, and what the library does */
     if (load->threads > DISK_THREADS_MAX)
         load->threads = DISK_THREADS_MAX;
 }
@@ -240,20 +240,20 @@ static int measure_ceiling(const struct bench_subject *subject, const struct ben
     return result.interrupted ? STATUS_INTERRUPTED : STATUS_DONE;
 }
 
-/* ---------------------------------------------------------------- a visit */
+/* ---------------------------------------------------------------- a point */
 
-/* Keys whose two reads each come to that share of the file. */
+/* The number of keys that read COLD_SHARE of the file, with two reads each. */
 static uint64_t cold_keys(const struct bench_subject *subject)
 {
     const double pages = (double)subject->file.size / CEILING_BLOCK;
     return (uint64_t)(COLD_SHARE * pages / 2) + 1;
 }
 
-static void add_visit(struct bench_result *result, const struct callers_result *called,
-                      double ceiling, double held)
+static void add_repetition(struct bench_result *result, const struct callers_result *called,
+                           double ceiling, double held)
 {
-    result->rates[result->visits] = called->rate;
-    result->ceilings[result->visits++] = ceiling;
+    result->rates[result->repetitions] = called->rate;
+    result->ceilings[result->repetitions++] = ceiling;
     result->keys += called->keys;
     result->cpu_seconds += called->cpu_seconds;
     result->held += held;
@@ -263,8 +263,8 @@ static void add_visit(struct bench_result *result, const struct callers_result *
         (void)snprintf(result->backend, sizeof result->backend, "%s", called->backend);
 }
 
-int bench_visit(const struct bench_subject *subject, const struct bench_opened *opened,
-                const struct bench_point *point, uint64_t seed, struct bench_result *result)
+int bench_measure(const struct bench_subject *subject, const struct bench_opened *opened,
+                  const struct bench_point *point, uint64_t seed, struct bench_result *result)
 {
     const enum bench_state state = opened->setup->state;
     struct callers_options options = calling(subject, opened, point->stream);
@@ -281,7 +281,7 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
     options.seconds = subject->plan->seconds;
     options.seed = seed;
     if (state == BENCH_COLD)
-        options.most_keys = cold_keys(subject);
+        options.max_keys = cold_keys(subject);
     if (state != BENCH_WARM)
         status = measure_ceiling(subject, opened, point, seed, &ceiling, &result->in_flight);
     if (status != STATUS_DONE)
@@ -296,13 +296,13 @@ int bench_visit(const struct bench_subject *subject, const struct bench_opened *
     ikv_store_info(opened->store, &after);
     const enum bench_source source =
         prove(subject, opened->setup, point, &cold, &called, proof, sizeof proof);
-    /* What failed is remembered. */
+    /* Keeps the text of a failure. */
     if (source == BENCH_UNPROVED || result->proved[BENCH_UNPROVED] == 0)
         memcpy(result->proof, proof, sizeof proof);
     result->proved[source]++;
     result->threads = opened->threads;
     result->fences = after.fences;
-    add_visit(result, &called, ceiling,
-              ((double)before.cached_pages + (double)after.cached_pages) / 2);
+    add_repetition(result, &called, ceiling,
+                   ((double)before.cached_pages + (double)after.cached_pages) / 2);
     return STATUS_DONE;
 }
