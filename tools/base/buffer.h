@@ -1,4 +1,4 @@
-/* Bytes that grow. Initialise with {0}. */
+/* A growable byte buffer. Initialize with {0}. */
 #ifndef BUFFER_H
 #define BUFFER_H
 
@@ -10,7 +10,7 @@ struct buffer {
     size_t size, capacity;
 };
 
-/* Make room for `more` bytes after the ones there. false: out of memory, nothing changed. */
+/* Ensure room for `more` bytes after `size`. false: out of memory, the buffer is unchanged. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
 bool buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_free(struct buffer *buffer);

@@ -9,19 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Longest line; enough for a path of PATH_MAX bytes and what is said about it. */
+/* Room for a path of PATH_MAX bytes and a message about it. */
 #define LINE_MAX_BYTES 8192
 
-/* One write, so that lines of several processes do not mix. There is nowhere to report a failure of
- * standard error to. */
+/* A single write, so that lines of concurrent processes do not interleave. Errors are ignored:
+ * there is nowhere to report them. */
 static void write_line(const char *line, size_t length)
 {
     ssize_t written = write(STDERR_FILENO, line, length);
     (void)written;
 }
 
-/* A progress line may stand where the cursor is (progress.c leaves it at the line's beginning):
- * erase what of it the message does not cover. */
+/* The cursor may be at the start of a progress line (see progress.c). Erase the part of it that the
+ * message does not overwrite. */
 static const char *line_end(void)
 {
     const char *terminal = getenv("TERM");
@@ -30,7 +30,7 @@ static const char *line_end(void)
     return "\033[K\n";
 }
 
-static void say(const char *format, va_list arguments)
+static void write_message(const char *format, va_list arguments)
 {
     char text[LINE_MAX_BYTES];
     char line[LINE_MAX_BYTES + 16] = "indexkv: ";
@@ -47,7 +47,7 @@ void message(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(format, arguments);
+    write_message(format, arguments);
     va_end(arguments);
 }
 
@@ -55,7 +55,7 @@ int usage_error(const char *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(format, arguments);
+    write_message(format, arguments);
     va_end(arguments);
 
     char line[128];
@@ -83,7 +83,6 @@ struct excerpt excerpt_of(const void *text, size_t length)
     struct excerpt excerpt;
     size_t used = 0;
     excerpt.text[used++] = '\'';
-    /* 48 bytes of input can take 4 times the room; utf8_escape stops where `excerpt` ends. */
     size_t part = length < shown ? length : shown;
     char escaped[UTF8_ESCAPE_MAX * 48 + 1];
     size_t escaped_length = utf8_escape(escaped, sizeof escaped, text, part);
@@ -91,7 +90,7 @@ struct excerpt excerpt_of(const void *text, size_t length)
     int cut = length > shown || escaped_length > room;
     if (escaped_length > room) {
         escaped_length = room;
-        /* Not through the middle of a character. */
+        /* Do not cut a multi-byte character in half. */
         while (escaped_length > 0 && ((unsigned char)escaped[escaped_length] & 0xc0) == 0x80)
             escaped_length--;
     }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Reads digits from *text on, moves *text past them. */
+/* Parse the digits at *text and advance *text past them. */
 static bool parse_digits(const char **text, uint64_t *ret_number)
 {
     const char *p = *text;
@@ -116,10 +116,10 @@ struct number_text human_count(double count)
 struct number_text human_duration(double seconds)
 {
     struct number_text number;
-    const double longest = 999.0 * 3600;
-    if (!(seconds >= 0)) /* also when it is no number */
+    const double max = 999.0 * 3600;
+    if (!(seconds >= 0)) /* true for NaN as well */
         seconds = 0;
-    long whole = (long)((seconds > longest ? longest : seconds) + 0.5);
+    long whole = (long)((seconds > max ? max : seconds) + 0.5);
     if (whole >= 3600)
         snprintf(number.text, sizeof number.text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60,
                  whole % 60);

@@ -1,4 +1,4 @@
-/* Numbers and sizes: read from options, and written for people. */
+/* Numbers and sizes: parsed from options, and formatted for people. */
 #ifndef NUMBERS_H
 #define NUMBERS_H
 
@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decimal digits and nothing else; false also if the number does not fit. */
+/* Parsers return false on a syntax error, trailing characters, or overflow. */
+
+/* Decimal digits only. */
 bool parse_number(const char *text, uint64_t *ret_number);
 
-/* As parse_number, with an optional suffix K, M, G or T (either case): powers of 1024. */
+/* Like parse_number, with an optional suffix K, M, G or T (or lower case) for powers of 1024. */
 bool parse_size(const char *text, uint64_t *ret_bytes);
 
 /* 1 to 4 octal digits. */
@@ -27,7 +29,7 @@ struct number_text human_bytes(double bytes);      /* "512 B", "1.5 GiB" */
 struct number_text human_count(double count);      /* "950", "12.3M" */
 struct number_text human_duration(double seconds); /* "0:07", "1:02:03" */
 
-/* Seconds on a clock that only goes forward. */
+/* Seconds on the monotonic clock. */
 double seconds_now(void);
 
 #endif

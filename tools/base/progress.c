@@ -25,7 +25,7 @@ void progress_start(struct progress *progress, enum progress_mode mode, bool qui
 static void write_text(const char *text, size_t length)
 {
     ssize_t written = write(STDERR_FILENO, text, length);
-    (void)written; /* nobody to tell */
+    (void)written; /* errors of standard error can't be reported */
 }
 
 static int terminal_columns(void)
@@ -68,8 +68,8 @@ static void show(struct progress *progress, double now)
         progress->next = now + log_interval;
         return;
     }
-    /* The cursor goes back to the line's beginning, so that a message writes over it. One column
-     * stays free, so that the line does not wrap. Blanks cover a longer line before. */
+    /* Leave the cursor at the start of the line, so that a message overwrites it. Keep the last
+     * column free, so that the line does not wrap. Pad with blanks over a longer previous line. */
     int columns = terminal_columns() - 1;
     if (length > columns)
         length = columns;
@@ -99,7 +99,7 @@ void progress_update(struct progress *progress, const struct progress_point *poi
         show(progress, now);
 }
 
-/* Remove the line from the terminal. */
+/* Erase the line from the terminal. */
 static void clear(struct progress *progress)
 {
     if (progress->columns == 0)

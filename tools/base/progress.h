@@ -1,7 +1,7 @@
 /*
- * Progress of a long job on standard error: on a terminal one line that is rewritten about five
- * times a second and disappears at the end, elsewhere (only if asked for) a line every second and
- * one at the end of each phase.
+ * Progress of a long job on standard error. On a terminal, one line that is updated about five
+ * times a second and erased at the end. Otherwise, only with --progress always, one line per second
+ * and one at the end of each phase.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
@@ -14,28 +14,30 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 struct progress_point {
     const char *phase; /* static storage */
-    uint64_t count;    /* what the rate is of */
+    uint64_t count;    /* shown, with its rate */
     const char *unit;
-    uint64_t done, total; /* what the share is of; total 0: not known */
+    uint64_t done, total; /* for the percentage; total 0: unknown */
 };
 
 struct progress {
     bool enabled, terminal;
-    double next; /* when the next line may be written */
+    double next; /* time of the next update */
     double phase_start;
     struct progress_point last;
     bool last_shown;
-    int columns; /* of the line that stands on the terminal */
+    int columns; /* width of the line currently on the terminal */
 };
 
-/* `output_terminal`: standard output is a terminal too, where AUTO keeps out of its way. */
+/* `output_terminal`: standard output is a terminal as well. AUTO then shows no progress, which
+ * would mix with the output. */
 void progress_start(struct progress *progress, enum progress_mode mode, bool quiet,
                     bool output_terminal);
 void progress_update(struct progress *progress, const struct progress_point *point);
 
 void progress_finish(struct progress *progress);
 
-/* For the library's calls: user is a struct progress. Cancels after a caught signal. */
+/* A progress callback for the library; `user` is a struct progress. Cancels the call after a caught
+ * signal. */
 int progress_from_library(void *user, const ikv_progress *point);
 
 #endif

@@ -12,7 +12,7 @@ static volatile sig_atomic_t caught_signal;
 static const int caught_numbers[] = {SIGINT, SIGTERM, SIGHUP};
 enum { CAUGHT_COUNT = sizeof caught_numbers / sizeof caught_numbers[0] };
 
-static void note_signal(int number)
+static void store_signal(int number)
 {
     caught_signal = number;
 }
@@ -29,11 +29,11 @@ void signals_catch(void)
     for (size_t i = 0; i < CAUGHT_COUNT; i++) {
         struct sigaction before;
         sigaction(caught_numbers[i], NULL, &before);
-        /* nohup and background jobs of a shell ignore them on purpose. */
+        /* nohup and shells (for background jobs) ignore signals on purpose. */
         if (before.sa_handler == SIG_IGN)
             continue;
-        /* No SA_RESTART: a read that waits for input is to be interrupted. */
-        struct sigaction action = {.sa_handler = note_signal};
+        /* No SA_RESTART: the signal must interrupt a read that waits for input. */
+        struct sigaction action = {.sa_handler = store_signal};
         sigemptyset(&action.sa_mask);
         sigaction(caught_numbers[i], &action, NULL);
     }
@@ -58,7 +58,7 @@ int signals_wait_readable(int fd)
             result = -1;
             break;
         }
-        /* Any other failure will be met, and reported, by the read that follows. */
+        /* The read that follows reports any other error. */
         if (ppoll(&poll_fd, 1, NULL, &before) >= 0 || errno != EINTR)
             break;
     }

@@ -1,24 +1,25 @@
 /*
- * Signals. SIGPIPE is ignored, so that writing to a closed pipe fails with EPIPE and temporary
- * files can be removed; a command that leaves something to clean up also catches SIGINT, SIGTERM
- * and SIGHUP. Either way the process ends as if killed by the signal.
+ * Signal handling. SIGPIPE is ignored, so that writing to a closed pipe fails with EPIPE and
+ * temporary files can be removed. Commands with temporary files also catch SIGINT, SIGTERM and
+ * SIGHUP. After cleaning up, the process raises the signal again, so that its parent sees it killed
+ * by that signal.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
 void signals_ignore_pipe(void);
 
-/* From now on SIGINT, SIGTERM and SIGHUP, where not ignored, are only noted. */
+/* Catch SIGINT, SIGTERM and SIGHUP, except those that are ignored. */
 void signals_catch(void);
 
-/* The signal that was noted, 0: none. */
+/* The last signal that was caught, or 0. */
 int signals_caught(void);
 
-/* Wait until something can be read from fd. 0: it can; -1: a caught signal came first. No signal
- * slips through between looking and sleeping. */
+/* Wait until fd is readable. Returns 0, or -1 if a signal was caught. A signal that arrives between
+ * the check and the wait is not lost. */
 int signals_wait_readable(int fd);
 
-/* End the process as killed by the signal. */
+/* Restore the signal's default action and raise it. */
 _Noreturn void signals_reraise(int number);
 
 #endif

@@ -9,16 +9,16 @@ size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret_point
         return 0;
     unsigned char first = text[0];
     size_t need;
-    uint32_t point, least;
+    uint32_t point, min;
     if (first < 0x80) {
         *ret_point = first;
         return 1;
     } else if (first >= 0xc2 && first < 0xe0) {
-        need = 2, point = first & 0x1fu, least = 0x80;
+        need = 2, point = first & 0x1fu, min = 0x80;
     } else if (first >= 0xe0 && first < 0xf0) {
-        need = 3, point = first & 0x0fu, least = 0x800;
+        need = 3, point = first & 0x0fu, min = 0x800;
     } else if (first >= 0xf0 && first < 0xf5) {
-        need = 4, point = first & 0x07u, least = 0x10000;
+        need = 4, point = first & 0x07u, min = 0x10000;
     } else {
         return 0;
     }
@@ -29,8 +29,8 @@ size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret_point
             return 0;
         point = point << 6 | (text[i] & 0x3fu);
     }
-    /* Overlong forms, surrogates and what lies beyond Unicode. */
-    if (point < least || (point >= 0xd800 && point < 0xe000) || point > 0x10ffff)
+    /* Reject overlong forms, surrogates and code points above U+10FFFF. */
+    if (point < min || (point >= 0xd800 && point < 0xe000) || point > 0x10ffff)
         return 0;
     *ret_point = point;
     return need;
