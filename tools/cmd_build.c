@@ -1,4 +1,4 @@
-/* indexkv build: read pairs from files or standard input, write a store. */
+/* indexkv build: read pairs from files or standard input, and write a store. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pairs between two looks at the clock. */
+/* Pairs between two progress updates. */
 enum { PROGRESS_PAIRS = 4096 };
 
 static void show_reading(struct progress *progress, const struct pair_reader *reader,
@@ -35,7 +35,7 @@ static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct
     return STATUS_USAGE;
 }
 
-/* Everything that is read goes to the writer. */
+/* Add all pairs of the reader to the writer. */
 static int add_pairs(struct pair_reader *reader, ikv_writer *writer, struct progress *progress)
 {
     uint64_t pairs = 0;

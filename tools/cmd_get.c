@@ -1,4 +1,4 @@
-/* indexkv get: look up keys from arguments or a file, batch by batch, and write what was found. */
+/* indexkv get: look up keys from arguments or a file in batches, and write their values. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -30,62 +30,63 @@ enum {
     OPTION_BARRIER
 };
 
-/* The most that the library takes. */
+/* Limits of the library. */
 enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 
 static const struct option_spec specs[] = {
-    {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from a file, '-' is standard input"},
+    {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from FILE; '-' is standard input"},
     {OPTION_KEYS_FORMAT, 0, "keys-format", "F",
-     "of that file: text (default, one key a line), binary (keys\n"
-     "one after the other, little-endian)"},
+     "format of the keys in FILE: text (default), one key\n"
+     "per line; binary, little-endian, no separators"},
     {OPTION_MATCH, 'm', "match", "M",
-     "exact (default); floor: the greatest key that is not greater\n"
-     "than the one asked for; ceiling: the least that is not less"},
+     "exact (default); floor: the greatest key <= KEY;\n"
+     "ceiling: the least key >= KEY"},
     OPTION_SPEC_OUTPUT_FORMAT,
     {OPTION_MISSING, 0, "missing", "M",
-     "for a key that is missing: skip (default) writes nothing,\n"
-     "empty writes the key without a value, error reports it"},
-    {OPTION_BATCH, 0, "batch", "N",
-     "look up so many keys at once, 1 to 1073741824 (default:\n"
-     "65536, fewer if values are large)"},
-    {OPTION_THREADS, 0, "threads", "N",
-     "threads that look up, 1 to 1024 (default: as many as there\n"
-     "are processors)"},
-    {OPTION_BACKEND, 0, "backend", "B",
-     "how to read: auto (default: what is in the page cache through\n"
-     "a mapping of the file, the rest with uring where it can be\n"
-     "had, otherwise pread), uring (io_uring, many reads in flight),\n"
-     "pread (one after another), mmap (the mapping alone)"},
-    {OPTION_DEPTH, 0, "depth", "N",
-     "reads in flight of each thread with uring, 1 to 4096\n"
-     "(default: 256)"},
-    {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
-    {OPTION_NO_MAP, 0, "no-map", NULL, "with auto: do without the mapping"},
-    {OPTION_PRELOAD, 0, "preload", "WHAT",
-     "with auto or mmap: read the index, or all of the file, into\n"
-     "memory first: index, all"},
-    {OPTION_LOCK, 0, "lock", NULL, "keep there what was preloaded (mlock)"},
-    {OPTION_PROBE, 0, "probe", "P",
-     "what a step of the search reads: page (default), a whole page\n"
-     "of the index; entry, one entry and nothing kept in memory;\n"
-     "for measuring"},
-    {OPTION_BARRIER, 0, "barrier", NULL,
-     "begin no level of the search before the one above has ended;\n"
-     "for measuring"},
-    {OPTION_STATS, 0, "stats", NULL, "report on standard error what the lookups cost"},
+     "missing keys: skip (default) writes nothing, empty\n"
+     "writes the key without a value, error reports it"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
+    {OPTION_BACKEND, 0, "backend", "B",
+     "auto (default): read cached pages through a mapping\n"
+     "of the file, others with io_uring or else pread\n"
+     "uring: io_uring, many reads in flight\n"
+     "pread: one read at a time per thread\n"
+     "mmap: the mapping only"},
+    {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
+    {OPTION_BATCH, 0, "batch", "N",
+     "keys per batch, 1 to 1073741824 (default: 65536,\n"
+     "fewer if values are large)"},
+    {OPTION_THREADS, 0, "threads", "N",
+     "lookup threads, 1 to 1024 (default: the number of\n"
+     "processors)"},
+    {OPTION_DEPTH, 0, "depth", "N",
+     "reads in flight per thread with uring, 1 to 4096\n"
+     "(default: 256)"},
+    {OPTION_PRELOAD, 0, "preload", "WHAT",
+     "with auto or mmap: read WHAT, index or all, into\n"
+     "memory before the first lookup"},
+    {OPTION_LOCK, 0, "lock", NULL, "lock preloaded pages in memory (mlock)"},
+    {OPTION_NO_MAP, 0, "no-map", NULL, "with auto: do not use a mapping"},
+    {OPTION_STATS, 0, "stats", NULL, "print lookup statistics on standard error"},
     OPTION_SPECS_PROGRESS,
+    {OPTION_PROBE, 0, "probe", "P",
+     "for measurements: what a probe reads, page (default)\n"
+     "or entry; with entry, the index is not cached"},
+    {OPTION_BARRIER, 0, "barrier", NULL,
+     "for measurements: complete each level of the search\n"
+     "before starting the next"},
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
     "get", "STORE [OPTION...] KEY...\nSTORE [OPTION...] --keys FILE|-",
-    "Look up keys and write a line for each, in their order: the key, a tab, the\n"
-    "value; with floor or ceiling the key asked for, the key that matched, the value.",
+    "Look up keys and write a line for each of them, in the order given: the key, a\n"
+    "tab, and the value; with floor or ceiling KEY, the matched key, and the value.",
     specs,
-    "Exit status: 0, or 1 if a key was missing (with KEY arguments or --missing error),\n"
-    "2 usage or bad key, 3 not a store or not the right one, 4 corrupt, 5 I/O error."};
+    "Exit status: 0 success, 1 a key was missing (with KEY arguments or --missing\n"
+    "error), 2 usage or invalid key, 3 not a store or wrong key type, 4 corrupt,\n"
+    "5 I/O error."};
 
 struct get_options {
     struct store_options store;
@@ -96,7 +97,7 @@ struct get_options {
     bool stats;
 };
 
-/* How the store is read. */
+/* Options for how the store is read. */
 static int accept_backend(struct store_options *options, int id, const char *argument)
 {
     int choice = 0, status;
@@ -174,15 +175,15 @@ static int check_operands(const struct get_options *options, const struct operan
     if (operands->count == 0)
         return usage_error(syntax.name, "expected a STORE");
     if (operands->count == 1 && options->keys_file == NULL)
-        return usage_error(syntax.name, "expected a KEY, or --keys FILE");
+        return usage_error(syntax.name, "expected a KEY or --keys FILE");
     if (operands->count > 1 && options->keys_file != NULL)
-        return usage_error(syntax.name, "KEY arguments and --keys exclude each other");
+        return usage_error(syntax.name, "KEY arguments and --keys are mutually exclusive");
     if (options->keys_format_given && options->keys_file == NULL)
-        return usage_error(syntax.name, "--keys-format: only with --keys");
+        return usage_error(syntax.name, "--keys-format requires --keys");
     return OPTIONS_CONTINUE;
 }
 
-/* Look everything up and write it, with the output already open. */
+/* Look up all keys and write the answers. */
 static int look_up(const struct get_options *options, struct lookup *lookup,
                    const struct operands *operands)
 {
@@ -207,16 +208,15 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
     return status;
 }
 
-static void print_stats(const struct lookup *lookup, double elapsed)
+static void print_stats(const struct lookup *lookup, double total_seconds)
 {
     stats_table_print(&(struct stats_report){.stats = &lookup->stats,
                                              .latency = lookup->latency,
                                              .calls = lookup->calls,
-                                             .searching = lookup->ended - lookup->started,
-                                             .elapsed = elapsed});
+                                             .search_seconds = lookup->ended - lookup->started,
+                                             .total_seconds = total_seconds});
 }
 
-/* With the store's options naming the engine. */
 static int run(const struct get_options *options, const struct operands *operands,
                struct output *output)
 {
@@ -238,40 +238,39 @@ static int run(const struct get_options *options, const struct operands *operand
 }
 
 /*
- * The engine that looks up. NULL: the store's own, which starts its threads when it first needs
- * some and makes do with as many as it gets. That is right for a few keys as arguments, which this
- * thread looks up by itself unless it would have to wait for the disk; and where the system does
- * not allow as many threads as nobody in particular asked for.
+ * Create the engine for the lookups. NULL: use the store's own engine, which starts threads on
+ * demand and works with as many as it can start. That suits a few KEY arguments, which this thread
+ * looks up itself unless it would have to wait for the disk. It is also the fallback if the system
+ * refuses the default number of threads.
  */
-static int make_engine(const struct get_options *options, const struct operands *operands,
-                       ikv_engine **ret_engine)
+static int create_engine(const struct get_options *options, const struct operands *operands,
+                         ikv_engine **ret_engine)
 {
-    bool few = options->keys_file == NULL && operands->count - 1 <= LOOKUP_FEW;
-    bool told = options->threads != 0 || options->depth != 0;
+    bool few_keys = options->keys_file == NULL && operands->count - 1 <= LOOKUP_INLINE_MAX;
+    bool explicit_size = options->threads != 0 || options->depth != 0;
     ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
     engine_options.threads = (uint32_t)options->threads;
     engine_options.depth = (uint32_t)options->depth;
     *ret_engine = NULL;
-    if (few && !told && options->store.open.backend != IKV_BACKEND_URING)
+    if (few_keys && !explicit_size && options->store.open.backend != IKV_BACKEND_URING)
         return STATUS_DONE;
-    if (few && options->threads == 0)
-        engine_options.threads = 1; /* there is nothing to share */
+    if (few_keys && options->threads == 0)
+        engine_options.threads = 1; /* so few keys are a single shard */
     ikv_error error;
     int code = ikv_engine_new(&engine_options, ret_engine, &error);
-    if (code == -EAGAIN && !told)
+    if (code == -EAGAIN && !explicit_size)
         return STATUS_DONE;
     return code == 0 ? STATUS_DONE : library_error(&error);
 }
 
-/* With the output already open. */
-static int make_engine_and_run(struct get_options *options, const struct operands *operands,
-                               struct output *output)
+static int create_engine_and_run(struct get_options *options, const struct operands *operands,
+                                 struct output *output)
 {
     int status = check_output_format(&syntax, options->lookup.output_format, output);
     if (status != OPTIONS_CONTINUE)
         return status;
     ikv_engine *engine = NULL;
-    status = make_engine(options, operands, &engine);
+    status = create_engine(options, operands, &engine);
     if (status != STATUS_DONE)
         return status;
     options->store.open.engine = engine;
@@ -291,13 +290,13 @@ int cmd_get(int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     options.lookup.key_syntax = options.store.key_syntax;
-    options.lookup.name_missing =
+    options.lookup.report_missing =
         options.keys_file == NULL || options.lookup.missing == MISSING_ERROR;
 
     struct output output;
     status = output_open(&output);
     if (status != STATUS_DONE)
         return status;
-    status = make_engine_and_run(&options, &operands, &output);
+    status = create_engine_and_run(&options, &operands, &output);
     return exit_status_worse(status, output_close(&output));
 }

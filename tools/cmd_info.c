@@ -1,4 +1,4 @@
-/* indexkv info: what a store says about itself. */
+/* indexkv info: print the properties of a store. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -14,14 +14,18 @@
 
 enum { OPTION_JSON = OPTION_OWN };
 
-static const struct option_spec specs[] = {
-    {OPTION_JSON, 'j', "json", NULL, "write one JSON object"},
-    OPTION_SPECS_STORE,
-    OPTION_SPEC_HELP,
-    {0}};
+static const struct option_spec specs[] = {{OPTION_JSON, 'j', "json", NULL, "write a JSON object"},
+                                           OPTION_SPECS_STORE,
+                                           OPTION_SPEC_HELP,
+                                           {0}};
 
-static const struct command_syntax syntax = {"info", "STORE [OPTION...]", "Describe a store.",
-                                             specs, NULL};
+static const struct command_syntax syntax = {
+    "info", "STORE [OPTION...]",
+    "Print the properties of a store: format, key type, number of pairs, sizes, ID,\n"
+    "metadata. Reads only a few pages of the file.",
+    specs,
+    "Exit status: 0 success, 2 usage, 3 not a store or wrong key type, 4 corrupt,\n"
+    "5 I/O error."};
 
 struct info_options {
     struct store_options store;
@@ -94,9 +98,9 @@ static void write_text(struct output *output, const char *path, const ikv_info *
     text_line(output, "key type", ikv_key_type_name(info->key_type, type, sizeof type));
     number_line(output, "key width", info->key_width);
     number_line(output, "pairs", info->pair_count);
-    text_line(output, "records in order",
-              info->in_key_order  ? "by key"
-              : info->has_trailer ? "of arrival"
+    text_line(output, "record order",
+              info->in_key_order  ? "key order"
+              : info->has_trailer ? "insertion order"
                                   : "not recorded");
     bytes_line(output, "file size", info->file_size);
     bytes_line(output, "records end", info->records_end);

@@ -1,4 +1,4 @@
-/* indexkv compare, in builds without jansson, which reads JSON. */
+/* indexkv compare in builds without jansson, which parses the reports. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "command.h"
@@ -7,6 +7,6 @@ int cmd_compare(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    message("compare: this indexkv was built without it (INDEXKV_COMPARE)");
+    message("compare: not supported, built without jansson (INDEXKV_COMPARE)");
     return STATUS_USAGE;
 }

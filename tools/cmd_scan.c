@@ -1,4 +1,4 @@
-/* indexkv scan: write out the pairs of a store, in the order of the keys or of the file. */
+/* indexkv scan: write the pairs of a store in key order, or its values in storage order. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -14,27 +14,31 @@
 
 enum { OPTION_ORDER = OPTION_OWN, OPTION_FROM, OPTION_TO, OPTION_LIMIT };
 
-/* Items between two looks at the clock. */
+/* Items between two progress updates. */
 enum { PROGRESS_ITEMS = 4096 };
 
 static const struct option_spec specs[] = {
+    {OPTION_FROM, 0, "from", "KEY", "start at the first key >= KEY"},
+    {OPTION_TO, 0, "to", "KEY", "end with the last key <= KEY"},
+    {OPTION_LIMIT, 'n', "limit", "N", "write at most N items"},
     {OPTION_ORDER, 0, "order", "O",
-     "key (default): ascending keys, each with its value;\n"
-     "storage: the values alone, as they were written"},
-    {OPTION_FROM, 0, "from", "KEY", "first key wanted, if it is there"},
-    {OPTION_TO, 0, "to", "KEY", "last key wanted, if it is there"},
-    {OPTION_LIMIT, 'n', "limit", "N", "at most so many items"},
+     "key (default): pairs in ascending key order;\n"
+     "storage: values without keys, in file order"},
     OPTION_SPEC_OUTPUT_FORMAT,
-    {OPTION_STATS, 0, "stats", NULL, "report on standard error what the scan cost"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
+    {OPTION_STATS, 0, "stats", NULL, "print scan statistics on standard error"},
     OPTION_SPECS_PROGRESS,
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
     "scan", "STORE [OPTION...]",
-    "Write out all pairs of a store, or those from one key to another.", specs, NULL};
+    "Write all pairs of a store, or a range of keys, a line each: the key, a tab, and\n"
+    "the value.",
+    specs,
+    "Exit status: 0 success, 2 usage, 3 not a store or wrong key type, 4 corrupt,\n"
+    "5 I/O error."};
 
 struct scan_options {
     struct store_options store;
@@ -85,7 +89,7 @@ static int accept(void *user, int id, const char *argument)
     }
 }
 
-/* Parse --from or --to. *ret_key stays NULL if it was not given. */
+/* Parse --from or --to. Leaves *ret_key unchanged if the option was not given. */
 static int parse_bound(const struct scan_job *job, const char *option, const char *text,
                        unsigned char *key, const void **ret_key)
 {
@@ -104,7 +108,7 @@ static int parse_bound(const struct scan_job *job, const char *option, const cha
                        code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
 }
 
-/* Keys are written in the syntax asked for, or else the one the bounds were given in. */
+/* The syntax of keys in the output: --key-syntax, or the syntax of --from or --to. */
 static ikv_key_syntax output_syntax(const struct scan_job *job)
 {
     ikv_key_syntax key_syntax = job->options->store.key_syntax;
@@ -125,7 +129,7 @@ static void write_item(struct scan_job *job, const ikv_item *item)
     if (item->key == NULL ||
         ikv_key_format(job->info.key_type, key.syntax, item->key, text, sizeof text) < 0)
         text[0] = '\0';
-    message("%s: key %s: its record is damaged", job->path, text);
+    message("%s: key %s: corrupt record", job->path, text);
     job->status = STATUS_CORRUPT;
 }
 
@@ -133,7 +137,7 @@ static int write_items(struct scan_job *job)
 {
     uint64_t items = 0, total = job->info.pair_count;
     if (job->options->from != NULL || job->options->to != NULL)
-        total = 0; /* nobody knows */
+        total = 0; /* unknown */
     if (job->options->limited && (total == 0 || job->options->limit < total))
         total = job->options->limit;
     const struct output *output = job->writer.output;
@@ -165,7 +169,7 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
         status = parse_bound(job, "to", options->to, to, &scan_options.to);
     if (status != OPTIONS_CONTINUE)
         return status;
-    /* To the library a limit of 0 is none. */
+    /* In the library, limit 0 means no limit. */
     if (options->limited && options->limit == 0)
         return STATUS_DONE;
 
@@ -184,8 +188,8 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
     if (options->stats)
         stats_table_print(&(struct stats_report){.stats = ikv_scan_stats(job->scan),
                                                  .calls = 1,
-                                                 .searching = seconds,
-                                                 .elapsed = seconds});
+                                                 .search_seconds = seconds,
+                                                 .total_seconds = seconds});
     ikv_scan_close(job->scan);
     return status;
 }
@@ -219,7 +223,7 @@ int cmd_scan(int argc, char **argv)
         status = single_operand(&syntax, &operands, &path);
     if (status == OPTIONS_CONTINUE && options.order == IKV_ORDER_STORAGE &&
         (options.from != NULL || options.to != NULL))
-        status = usage_error(syntax.name, "--from and --to: not with --order storage");
+        status = usage_error(syntax.name, "--from and --to can't be used with --order storage");
     if (status != OPTIONS_CONTINUE)
         return status;
     struct output output;

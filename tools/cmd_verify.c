@@ -1,4 +1,4 @@
-/* indexkv verify: read a whole store and report everything that is wrong with it. */
+/* indexkv verify: read a whole store and report all corruption. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -14,25 +14,29 @@
 
 enum { OPTION_JSON = OPTION_OWN, OPTION_MEMORY, OPTION_TEMP_DIR, OPTION_MAX_PROBLEMS };
 
-enum { MEMORY_LEAST = 8 << 20 };
+enum { MEMORY_MIN = 8 << 20 };
 
 static const struct option_spec specs[] = {
-    {OPTION_JSON, 'j', "json", NULL, "write one JSON object, with the problems in it"},
-    {OPTION_MAX_PROBLEMS, 0, "max-problems", "N", "stop after so many problems (default 1000)"},
-    {OPTION_MEMORY, 'm', "memory", "SIZE",
-     "most memory for sorting and buffers (default 256M, least 8M)"},
-    {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
-     "where temporary files go (default: the directory of STORE)"},
+    {OPTION_JSON, 'j', "json", NULL, "write a JSON object that includes the problems"},
+    {OPTION_MAX_PROBLEMS, 0, "max-problems", "N", "stop after N problems (default: 1000)"},
     OPTION_SPECS_STORE,
+    {OPTION_MEMORY, 'm', "memory", "SIZE",
+     "maximum memory for sorting and buffers, at least 8M\n"
+     "(default: 256M)"},
+    {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
+     "directory for temporary files (default: the\n"
+     "directory of STORE)"},
     OPTION_SPECS_PROGRESS,
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
     "verify", "STORE [OPTION...]",
-    "Read a whole store and check every byte of it. In a plain store, which has no\n"
-    "checksums, only its structure can be checked.",
-    specs, "Exit status: 0 sound, 4 corrupt, 3 not a store or not the right one, 5 I/O error."};
+    "Read a whole store and check every byte of it. Plain stores have no checksums:\n"
+    "only their structure is checked.",
+    specs,
+    "Exit status: 0 no problems found, 2 usage, 3 not a store or wrong key type,\n"
+    "4 corrupt, 5 I/O error."};
 
 struct verify_options {
     struct store_options store;
@@ -40,13 +44,13 @@ struct verify_options {
     bool json;
 };
 
-/* Handed to both callbacks. */
+/* User data of the library's callbacks. */
 struct verify_job {
     const struct verify_options *options;
     const char *path;
     struct output output;
     struct progress progress;
-    uint64_t problems; /* reported */
+    uint64_t problems; /* reported so far */
 };
 
 static int accept(void *user, int id, const char *argument)
@@ -60,7 +64,7 @@ static int accept(void *user, int id, const char *argument)
         return option_number(&syntax, "max-problems", argument, 1, UINT64_MAX,
                              &options->verify.max_problems);
     case OPTION_MEMORY:
-        return option_size(&syntax, "memory", argument, MEMORY_LEAST, &options->verify.memory);
+        return option_size(&syntax, "memory", argument, MEMORY_MIN, &options->verify.memory);
     case OPTION_TEMP_DIR:
         options->verify.temp_dir = argument;
         return OPTIONS_CONTINUE;
@@ -69,7 +73,7 @@ static int accept(void *user, int id, const char *argument)
     }
 }
 
-/* {"error":...,"offset":...,"key":...,"message":...} */
+/* {"code":...,"error":...,"offset":...,"key":...,"message":...} */
 static void write_problem(struct output *output, const ikv_error *problem)
 {
     output_format(output, "{\"code\":%d,", problem->code);
@@ -85,7 +89,7 @@ static void write_problem(struct output *output, const ikv_error *problem)
     output_text(output, "}");
 }
 
-static void found_problem(void *user, const ikv_error *problem)
+static void report_problem(void *user, const ikv_error *problem)
 {
     struct verify_job *job = user;
     job->problems++;
@@ -107,9 +111,9 @@ static void write_summary(struct output *output, const char *path, const ikv_ver
 {
     output_untrusted(output, path, strlen(path), false);
     if (report->problems == 0)
-        output_text(output, report->has_trailer ? ": sound"
-                                                : ": sound as far as a plain store "
-                                                  "without checksums shows");
+        output_text(output, report->has_trailer
+                                ? ": sound"
+                                : ": sound (structure only: a plain store has no checksums)");
     else
         output_format(output, ": corrupt, %" PRIu64 " %s", report->problems,
                       report->problems == 1 ? "problem" : "problems");
@@ -136,7 +140,7 @@ static void write_json_end(struct output *output, const ikv_verify_report *repor
 static int verify(struct verify_job *job)
 {
     ikv_verify_options options = job->options->verify;
-    options.on_problem = found_problem;
+    options.on_problem = report_problem;
     options.on_progress = show_progress;
     options.user = job;
     struct output *output = &job->output;

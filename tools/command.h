@@ -1,4 +1,4 @@
-/* The subcommands. Each gets what follows its name and returns an exit status. */
+/* The subcommands. Each takes the arguments after its name and returns an exit status. */
 #ifndef COMMAND_H
 #define COMMAND_H
 

@@ -1,4 +1,4 @@
-/* indexkv: build stores, look keys up in them, scan, describe and check them; measure disks. */
+/* The indexkv command: runs the subcommand named by the first argument. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"
@@ -17,14 +17,14 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"build", cmd_build, "build a store from pairs of keys and values"},
+    {"build", cmd_build, "build a store from key-value pairs"},
     {"get", cmd_get, "look up keys"},
-    {"scan", cmd_scan, "write out all pairs, or a range of them"},
-    {"info", cmd_info, "describe a store"},
-    {"verify", cmd_verify, "check every byte of a store"},
-    {"bench", cmd_bench, "measure lookups in a store, and the device beside them"},
-    {"compare", cmd_compare, "what changed between two reports beyond noise"},
-    {"seek", cmd_seek, "measure how a disk answers reads"},
+    {"scan", cmd_scan, "write all pairs, or a range of keys"},
+    {"info", cmd_info, "print the properties of a store"},
+    {"verify", cmd_verify, "check a store for corruption"},
+    {"bench", cmd_bench, "measure lookups in a store"},
+    {"compare", cmd_compare, "compare two reports of bench or seek"},
+    {"seek", cmd_seek, "measure reads from a file or disk"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -43,15 +43,15 @@ static int print_help(void)
     if (status != STATUS_DONE)
         return status;
     output_text(&output, "usage: indexkv COMMAND [OPTION...] [ARGUMENT...]\n\n"
-                         "Immutable key-value stores for fixed-width keys, looked up in bulk.\n\n"
+                         "Build and query immutable key-value stores with fixed-width keys.\n\n"
                          "commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         output_format(&output, "  %-8s %s\n", commands[i].name, commands[i].summary);
     output_text(&output,
-                "\n'indexkv COMMAND --help' lists the options of a command; the manual is\n"
-                "indexkv(1), indexkv-build(1), indexkv-get(1) and so on.\n\n"
-                "exit status: 0 done, 1 a key was missing, 2 usage or bad input,\n"
-                "3 not a store or not the right one, 4 corrupt, 5 input/output error\n");
+                "\n'indexkv COMMAND --help' lists the options of a command. Manual pages:\n"
+                "indexkv(1), indexkv-COMMAND(1).\n\n"
+                "exit status: 0 success, 1 a key was missing, 2 usage or invalid input,\n"
+                "3 not a store or wrong key type, 4 corrupt, 5 I/O error\n");
     return output_close(&output);
 }
 
@@ -78,8 +78,8 @@ static int run_help(int argc, char **argv)
     return command->run(1, arguments);
 }
 
-/* A file opened while a standard descriptor is closed would take its number, and output meant for
- * the terminal would end up in a store. The placeholders fail with EBADF when used. */
+/* If a standard descriptor is closed, the next file opened gets its number, and output would be
+ * written to a store. The placeholders opened here fail with EBADF when used. */
 static void occupy_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -128,7 +128,7 @@ err_has '--time: expected'
 run 2 bench store --theta nan
 run 2 bench store --plot plot.pdf
 run 2 bench store other
-err_has "got also 'other'"
+err_has "extra operand 'other'"
 run 5 bench store --json no/such/directory.json
 err_has 'no/such/directory.json'
 

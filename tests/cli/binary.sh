@@ -60,7 +60,7 @@ run 0 get store --keys keys --keys-format binary --missing empty -f binary --mat
 printf '\000\000\000\000\000\000\000\000\377\377\377\377' >expected
 same expected "$out"
 run 1 get store --keys keys --keys-format binary --missing error
-err_has "no key '0'"
+err_has "key '0' not found"
 run 0 get store --keys keys --keys-format binary --key-syntax ip --missing empty
 out_is '0.0.0.0\t\n'
 : >keys

@@ -56,6 +56,19 @@ run() {
     check "$wanted" "$indexkv" "$@"
 }
 
+all_commands() {
+    echo build get scan info verify bench compare seek
+}
+
+# Without jansson a build has no compare.
+supported_commands() {
+    if "$indexkv" compare 2>&1 | grep -q 'built without jansson'; then
+        echo build get scan info verify bench seek
+    else
+        all_commands
+    fi
+}
+
 # build ARGUMENT...: has to succeed.
 build() {
     run 0 build --quiet "$@"

@@ -3,7 +3,7 @@
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-if "$indexkv" compare 2>&1 | grep -q 'built without it'; then
+if "$indexkv" compare 2>&1 | grep -q 'built without jansson'; then
     exit 77
 fi
 

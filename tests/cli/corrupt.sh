@@ -32,7 +32,7 @@ err_empty
 run 4 get store 1233 1234 1235
 out_is '1233\tvalue-of-1233-is-here\n1235\tvalue-of-1235-is-here\n'
 run 4 get store 1233 1234 5000
-err_has "no key '5000'"
+err_has "key '5000' not found"
 run 4 get store --missing empty -f jsonl 1234
 out_empty
 run 4 scan store

@@ -165,9 +165,9 @@ run 2 build -q -f csv -o store rows
 err_has 'rows:1: expected at most 65536 columns'
 printf '1,a\n' >rows
 run 2 build -q -f csv -o store -k id rows
-err_has "column 'id': expected a number from 1 to 65536 (names need --header)"
+err_has "column 'id': expected a number from 1 to 65536 (names require --header)"
 run 2 build -q -f csv -o store -k 0 rows
 run 2 build -q -f csv -o store -v 1,x rows
 err_has "column 'x'"
 run 2 build -q -f csv -o store -v '1,"x' rows
-err_has '--value-columns: expected columns separated by commas'
+err_has '--value-columns: expected a comma-separated list'

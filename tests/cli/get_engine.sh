@@ -84,7 +84,7 @@ for count in 1 63 64 65 1000; do
             >"$out" 2>"$err"
         status=$?
         cmp -s answers "$out" || fail 'wrong answers'
-        grep -c "no key '" "$err" >named
+        grep -c "key '.*' not found" "$err" >named
         awk -F '\t' 'NR == FNR { there[$1]; next } !($1 in there) { n++ } END { print n + 0 }' \
             pairs some >missing
         same missing named
@@ -146,7 +146,7 @@ awk -F '\t' 'NR == FNR { value[$1] = $2; next } FNR < 500 && $1 in value { print
 for batch in 1 10 499 500 501 65536; do
     run 2 get store --keys some --missing error --batch "$batch"
     same answers "$out"
-    sed -n "s/.*no key '\(.*\)'/\1/p" "$err" >named
+    sed -n "s/.*key '\(.*\)' not found/\1/p" "$err" >named
     same missing named
     err_has "some:500: expected a key of type u64, got 'nonsense'"
 done

@@ -9,7 +9,7 @@ build -o store -t u32 --metadata 'some "text"' pairs
 run 0 info store
 err_empty
 for line in 'key type +u32' 'key width +4' 'pairs +1000' 'value bytes +4000' 'value size min +2' \
-    'value size max +6' "file size +$(($(wc -c <store)))" 'records in order +by key' \
+    'value size max +6' "file size +$(($(wc -c <store)))" 'record order +key order' \
     'store id +[0-9a-f]{32}' 'stride +16' 'backend +[a-z]+' 'metadata +some "text" \(11 bytes\)' \
     'checksums +yes' 'store +store'; do
     grep -Eq "^$line( |\$)" "$out" || fail "no line: $line"
@@ -43,7 +43,7 @@ fi
 awk '{ line[NR] = $0 } END { for (i = NR; i > 0; i--) print line[i] }' pairs >reversed
 build -o store -t u32 reversed
 run 0 info store
-grep -Eq '^records in order +of arrival$' "$out" || fail 'not in key order'
+grep -Eq '^record order +insertion order$' "$out" || fail 'not in key order'
 grep -Eq '^metadata +none$' "$out" || fail 'no metadata'
 run 0 info store --json
 member in_key_order false

@@ -47,9 +47,9 @@ run 0 get store --match ceiling 0 5 6 9
 out_is '0\t5\tfive\n5\t5\tfive\n6\t9\tnine\n9\t9\tnine\n'
 run 1 get store --match floor 4 6
 out_is '6\t5\tfive\n'
-err_has "no key '4'"
+err_has "key '4' not found"
 run 1 get store --match ceiling 10
-err_has "no key '10'"
+err_has "key '10' not found"
 printf -- '-128\tleast\n-1\tminus\n127\tgreatest\n' >pairs
 build -o store -t i8 pairs
 run 0 get store --match floor -- -127 -1 0 126 127

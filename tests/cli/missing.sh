@@ -22,7 +22,7 @@ run 0 get store --keys outside --missing empty --match floor
 out_is '0\t\t\n4\t3\tthree\n'
 run 1 get store --keys keys --missing error
 out_is '3\tthree\n1\tone\n'
-err_has "store: no key '2'"
+err_has "store: key '2' not found"
 [ "$(wc -l <"$err")" -eq 1 ] || fail 'more than one message'
 run 1 get store --keys keys --missing error --batch 1
 out_is '3\tthree\n1\tone\n'
@@ -33,11 +33,11 @@ err_empty
 for way in skip error; do
     run 1 get store --missing "$way" 3 2 1
     out_is '3\tthree\n1\tone\n'
-    err_has "store: no key '2'"
+    err_has "store: key '2' not found"
 done
 run 1 get store --missing empty 2 1
 out_is '2\t\n1\tone\n'
-err_has "store: no key '2'"
+err_has "store: key '2' not found"
 run 0 get store 1
 err_empty
 

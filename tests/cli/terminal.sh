@@ -28,7 +28,7 @@ printf '%s\n' '{"key":"1","value":"red \u001b[31m\u0007 bell"}' \
     '{"key":"3","value_base64":"QzEgwpsgbG9uZSD/"}' >expected
 same expected "$out"
 on_terminal "'$indexkv' scan store -f binary; echo status \$?"
-out_has 'not to a terminal'
+out_has 'refusing to write to a terminal'
 out_has 'status 2'
 on_terminal "'$indexkv' scan store -f binary | wc -c"
 grep -q '[0-9]' "$out" || fail 'binary into a pipe'

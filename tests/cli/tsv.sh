@@ -57,7 +57,7 @@ run 0 scan store --order storage
 out_empty
 run 1 get store 1
 out_empty
-err_has "no key '1'"
+err_has "key '1' not found"
 
 # Lines longer than any buffer.
 awk 'BEGIN { for (i = 1; i <= 3; i++) { printf "%d\t", i

@@ -4,9 +4,9 @@
 #include "base/message.h"
 #include "text/keys.h"
 
-/* Key i as it was asked for. */
-static struct item_key asked_key(const struct answers *answers, const struct key_batch *keys,
-                                 size_t i)
+/* Key i of the batch, with its text if it was read as text. */
+static struct item_key requested_key(const struct answers *answers, const struct key_batch *keys,
+                                     size_t i)
 {
     struct item_key key = {.key = keys->keys.data + i * answers->writer.key_width,
                            .syntax = answers->key_syntax};
@@ -14,7 +14,7 @@ static struct item_key asked_key(const struct answers *answers, const struct key
     return key;
 }
 
-/* The text of a key for a message. */
+/* A key as quoted text, for a message. */
 static struct excerpt key_excerpt(const struct answers *answers, const struct item_key *key)
 {
     if (key->text != NULL)
@@ -24,29 +24,29 @@ static struct excerpt key_excerpt(const struct answers *answers, const struct it
     return excerpt_of(text, length > 0 ? (size_t)length : 0);
 }
 
-static int missing(struct answers *answers, const struct item_key *key)
+static int write_missing(struct answers *answers, const struct item_key *key)
 {
     const struct item_key none = {0};
-    if (answers->name_missing)
-        message("%s: no key %s", answers->path, key_excerpt(answers, key).text);
+    if (answers->report_missing)
+        message("%s: key %s not found", answers->path, key_excerpt(answers, key).text);
     if (answers->missing == MISSING_EMPTY)
         item_write(&answers->writer, key, &none, NULL, 0);
-    return answers->name_missing ? STATUS_MISSING : STATUS_DONE;
+    return answers->report_missing ? STATUS_MISSING : STATUS_DONE;
 }
 
-static int found(struct answers *answers, const struct item_key *key, const ikv_item *item)
+static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item)
 {
     struct item_key matched = {.key = item->key, .syntax = answers->key_syntax};
-    /* A matched key is written the way the key was asked for. */
+    /* Write the matched key in the syntax of the requested key. */
     if (answers->writer.with_matched && matched.syntax == IKV_SYNTAX_AUTO && key->text != NULL)
         matched.syntax = key_syntax_of(answers->writer.key_type, key->text, key->text_length);
     item_write(&answers->writer, key, &matched, item->value, item->size);
     return STATUS_DONE;
 }
 
-/* The message about the batch's first problem has named its key; name the others. */
-static void failed(const struct answers *answers, const struct item_key *key,
-                   const ikv_error *problem, const char *what)
+/* Report a failed key, unless it is the one in the message about `problem`. */
+static void report_failed(const struct answers *answers, const struct item_key *key,
+                          const ikv_error *problem, const char *what)
 {
     ikv_key_type type = answers->writer.key_type;
     if (problem == NULL || problem->key_type != type ||
@@ -59,27 +59,27 @@ int answers_write(struct answers *answers, const struct key_batch *keys, const i
 {
     const ikv_item *items = ikv_result_items(result);
     size_t count = ikv_result_count(result);
-    int status = STATUS_DONE, own = STATUS_DONE;
+    int status = STATUS_DONE, key_status = STATUS_DONE;
     for (size_t i = 0; i < count && answers->writer.output->error == 0; i++) {
-        struct item_key key = asked_key(answers, keys, i);
+        struct item_key key = requested_key(answers, keys, i);
         switch ((ikv_status)items[i].status) {
         case IKV_FOUND:
-            own = found(answers, &key, &items[i]);
+            key_status = write_found(answers, &key, &items[i]);
             break;
         case IKV_MISSING:
-            own = missing(answers, &key);
+            key_status = write_missing(answers, &key);
             break;
         case IKV_CORRUPT:
-            failed(answers, &key, problem, "the bytes that decide about it are damaged");
-            own = STATUS_CORRUPT;
+            report_failed(answers, &key, problem, "its index page or record is corrupt");
+            key_status = STATUS_CORRUPT;
             break;
         case IKV_UNREADABLE:
-        case IKV_OTHER_SIZE: /* can't be: no size was asked for */
-            failed(answers, &key, problem, "could not be read");
-            own = STATUS_IO;
+        case IKV_OTHER_SIZE: /* impossible: get requests no particular value size */
+            report_failed(answers, &key, problem, "read error");
+            key_status = STATUS_IO;
             break;
         }
-        status = exit_status_worse(status, own);
+        status = exit_status_worse(status, key_status);
     }
     return status;
 }

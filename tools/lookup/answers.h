@@ -1,5 +1,4 @@
-/* The answers to one batch of keys, written in the order of the keys, and what is wrong reported.
- */
+/* Write the answers to a batch of keys in the order of the keys, and report errors. */
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
@@ -16,11 +15,11 @@ struct answers {
     const char *path; /* of the store, for messages */
     ikv_key_syntax key_syntax;
     enum missing_mode missing;
-    bool name_missing; /* missing keys are reported and make the exit status 1 */
+    bool report_missing; /* report missing keys, and exit with status 1 */
 };
 
-/* `problem` is the batch's first, already reported; NULL: there was none. Stops when the output
- * fails. Returns the exit status. */
+/* `problem` is the batch's first error, which was reported; NULL: none. Stops if the output fails.
+ * Returns the exit status. */
 int answers_write(struct answers *answers, const struct key_batch *keys, const ikv_result *result,
                   const ikv_error *problem);
 

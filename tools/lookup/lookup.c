@@ -8,16 +8,16 @@
 #include <stdlib.h>
 
 /*
- * Bytes of values that the answers take, of all batches under way: usually, as far as that can be
- * foretold, and at most (unless a single value is larger). Plain stores do not record the size of
- * their largest value; there only what the last batches held tells.
+ * Target and limit for the total size of the values in all batches in flight. The limit is exceeded
+ * only if a single value is larger. Plain stores do not record the size of their largest value: for
+ * them, batch sizes are adapted to the values of previous batches.
  */
-#define VALUES_USUAL (UINT64_C(128) << 20)
-#define VALUES_MOST  (UINT64_C(1) << 30)
+#define VALUES_TARGET (UINT64_C(128) << 20)
+#define VALUES_MAX    (UINT64_C(1) << 30)
 
-/* ---------------------------------------------------------------- how much at a time */
+/* ---------------------------------------------------------------- batch size */
 
-/* Keys whose values take no more than `bytes` if each takes `size`. */
+/* The number of keys whose values fit into `bytes`, if each value takes `size`. */
 static size_t keys_within(uint64_t bytes, uint64_t size)
 {
     if (size == 0 || bytes / size >= LOOKUP_BATCH_DEFAULT)
@@ -25,7 +25,7 @@ static size_t keys_within(uint64_t bytes, uint64_t size)
     return bytes < size ? 1 : (size_t)(bytes / size);
 }
 
-/* Batches of single keys can still be too much together. */
+/* The number of single-key batches whose values fit into `bytes`. */
 static unsigned batches_within(uint64_t bytes, uint64_t size)
 {
     if (size == 0 || bytes / size >= LOOKUP_SLOTS)
@@ -36,29 +36,30 @@ static unsigned batches_within(uint64_t bytes, uint64_t size)
 static void choose_batch_size(struct lookup *lookup)
 {
     const ikv_info *info = &lookup->info;
-    lookup->width = LOOKUP_SLOTS;
+    lookup->max_in_flight = LOOKUP_SLOTS;
     if (lookup->options.batch != 0) {
         lookup->batch_size = lookup->batch_limit = (size_t)lookup->options.batch;
         return;
     }
     lookup->batch_limit = LOOKUP_BATCH_DEFAULT;
-    /* A value that several keys of a batch ask for is in memory once for all of them, so that all
-     * values together are a bound. */
-    if (info->value_bytes > VALUES_MOST / LOOKUP_SLOTS) {
-        lookup->width = batches_within(VALUES_MOST, info->value_size_max);
-        lookup->batch_limit = keys_within(VALUES_MOST / lookup->width, info->value_size_max);
+    /* Equal keys of a batch share one copy of their value, so a batch never takes more than all
+     * values of the store together. */
+    if (info->value_bytes > VALUES_MAX / LOOKUP_SLOTS) {
+        lookup->max_in_flight = batches_within(VALUES_MAX, info->value_size_max);
+        lookup->batch_limit = keys_within(VALUES_MAX / lookup->max_in_flight, info->value_size_max);
     }
     uint64_t typical = info->pair_count > 0 ? info->records_end / info->pair_count : 0;
     if (typical < info->value_size_p99)
         typical = info->value_size_p99;
-    lookup->batch_size = keys_within(VALUES_USUAL / lookup->width, typical);
+    lookup->batch_size = keys_within(VALUES_TARGET / lookup->max_in_flight, typical);
     if (lookup->batch_size > lookup->batch_limit)
         lookup->batch_size = lookup->batch_limit;
 }
 
 /*
- * Bytes of values that a result holds, or some more: what was read of records is more by the gaps
- * between records that were read together, what the answers take by values that several share.
+ * An upper bound on the bytes of values in a result, from two others: the bytes read include the
+ * gaps between records that were read together, and the sum of value sizes counts shared values
+ * several times.
  */
 static uint64_t value_bytes(const ikv_result *result)
 {
@@ -69,52 +70,53 @@ static uint64_t value_bytes(const ikv_result *result)
     return read < answered ? read : answered;
 }
 
-/* Values can be larger than was foretold, or come in clusters: go by what the last batch held. */
+/* Values can be larger than expected, or large ones clustered: adapt to the last batch. */
 static void adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
 {
     if (lookup->options.batch != 0)
         return;
     uint64_t bytes = value_bytes(slot->result);
-    uint64_t share = VALUES_USUAL / lookup->width;
-    bool judged = slot->limit != lookup->batch_size; /* by a batch before, as large as this one */
+    uint64_t share = VALUES_TARGET / lookup->max_in_flight;
+    /* An earlier batch of the same size has changed the batch size already. */
+    bool adapted = slot->limit != lookup->batch_size;
     if (bytes > share) {
-        /* The result would otherwise keep the memory of the largest batch. */
+        /* Otherwise the result would keep the memory of the largest batch. */
         ikv_result_clear(slot->result);
-        if (judged)
+        if (adapted)
             return;
         if (lookup->batch_size > 1)
             lookup->batch_size /= 2;
-        else if (lookup->width > 1)
-            lookup->width--;
-    } else if (!judged && bytes < share / 4 && lookup->batch_size <= lookup->batch_limit / 2) {
+        else if (lookup->max_in_flight > 1)
+            lookup->max_in_flight--;
+    } else if (!adapted && bytes < share / 4 && lookup->batch_size <= lookup->batch_limit / 2) {
         lookup->batch_size *= 2;
     }
 }
 
 /* ---------------------------------------------------------------- one batch */
 
-static void note_status(struct lookup *lookup, int status)
+static void add_status(struct lookup *lookup, int status)
 {
     lookup->status = exit_status_worse(lookup->status, status);
 }
 
-/* Start to look up the keys that were read into a slot; its end, even as a failure, waits for its
- * turn. */
-static void begin(struct lookup *lookup, struct lookup_slot *slot)
+/* Start looking up the keys of a slot. Errors are kept until finish_oldest reaches the slot, so
+ * that they are reported in the order of the keys. */
+static void start_batch(struct lookup *lookup, struct lookup_slot *slot)
 {
     const void *keys = slot->keys.keys.data;
     size_t count = slot->keys.count;
     const ikv_get_options *options = &lookup->options.get;
     if (lookup->calls++ == 0)
         lookup->started = seconds_now();
-    int code = -EAGAIN; /* of ikv_submit: no thread could be started that would take it */
-    if (count > LOOKUP_FEW)
+    int code = -EAGAIN; /* ikv_submit returns it if no worker thread could be started */
+    if (count > LOOKUP_INLINE_MAX)
         code = ikv_submit(lookup->store, keys, count, options, NULL, slot->result, &slot->error);
     slot->submitted = code == 0;
     if (code == -EAGAIN)
         code = ikv_get_many(lookup->store, keys, count, options, slot->result, &slot->error);
     slot->code = code;
-    lookup->under_way++;
+    lookup->in_flight++;
 }
 
 static void add_stats(struct lookup *lookup, const ikv_result *result)
@@ -138,17 +140,17 @@ static void finish_oldest(struct lookup *lookup)
         slot->code = ikv_wait(slot->result, &slot->error);
     lookup->ended = seconds_now();
     lookup->oldest = (lookup->oldest + 1) % LOOKUP_SLOTS;
-    lookup->under_way--;
+    lookup->in_flight--;
 
     const ikv_error *problem = slot->code != 0 ? &slot->error : ikv_result_problem(slot->result);
     if (problem != NULL)
-        note_status(lookup, library_error(problem));
+        add_status(lookup, library_error(problem));
     if (slot->code != 0 && ikv_result_count(slot->result) != slot->keys.count) {
         lookup->stopped = true;
         return;
     }
     add_stats(lookup, slot->result);
-    note_status(lookup, answers_write(&lookup->answers, &slot->keys, slot->result, problem));
+    add_status(lookup, answers_write(&lookup->answers, &slot->keys, slot->result, problem));
     adapt_batch_size(lookup, slot);
     lookup->keys_done += slot->keys.count;
 
@@ -162,51 +164,52 @@ static void finish_oldest(struct lookup *lookup)
 
 /* ---------------------------------------------------------------- all batches */
 
-static bool goes_on(const struct lookup *lookup)
+static bool can_continue(const struct lookup *lookup)
 {
     return !lookup->stopped && lookup->answers.writer.output->error == 0;
 }
 
 static void finish_all(struct lookup *lookup)
 {
-    while (lookup->under_way > 0 && goes_on(lookup))
+    while (lookup->in_flight > 0 && can_continue(lookup))
         finish_oldest(lookup);
 }
 
-/* Whoever writes the keys may wait for the answers before writing more; and what is wrong with a
- * key is told after what is wrong with those before it. */
-static bool settle(void *user)
+/* The writer of the keys may wait for the answers before it writes more, and errors must be
+ * reported in the order of the keys: finish all batches before waiting for input or reporting a bad
+ * key. */
+static bool drain(void *user)
 {
     struct lookup *lookup = user;
     finish_all(lookup);
-    if (goes_on(lookup))
+    if (can_continue(lookup))
         output_flush(lookup->answers.writer.output);
-    return goes_on(lookup);
+    return can_continue(lookup);
 }
 
-/* Read the next batch into a free slot. false: there is none. */
+/* Read the next batch into a free slot and start it. false: no more batches. */
 static bool read_batch(struct lookup *lookup)
 {
-    /* Stays the first free one when settle frees others. */
-    unsigned next = (lookup->oldest + lookup->under_way) % LOOKUP_SLOTS;
+    /* Still free after `drain`, which only frees slots. */
+    unsigned next = (lookup->oldest + lookup->in_flight) % LOOKUP_SLOTS;
     struct lookup_slot *slot = &lookup->slots[next];
     slot->limit = lookup->batch_size;
     int result = key_reader_next(lookup->reader, slot->limit, &slot->keys);
     if (result == INPUT_FAILED)
-        note_status(lookup, lookup->reader->status);
+        add_status(lookup, lookup->reader->status);
     slot->offset = lookup->reader->input.offset;
-    if (result != INPUT_MORE || !goes_on(lookup))
+    if (result != INPUT_MORE || !can_continue(lookup))
         return false;
-    begin(lookup, slot);
+    start_batch(lookup, slot);
     return true;
 }
 
-/* Nobody wants what is under way. */
+/* Cancel the batches in flight and discard their results. */
 static void cancel_all(struct lookup *lookup)
 {
     for (unsigned i = 0; i < LOOKUP_SLOTS; i++)
         ikv_cancel(lookup->slots[i].result);
-    for (; lookup->under_way > 0; lookup->under_way--) {
+    for (; lookup->in_flight > 0; lookup->in_flight--) {
         struct lookup_slot *slot = &lookup->slots[lookup->oldest];
         if (slot->submitted)
             slot->code = ikv_wait(slot->result, NULL);
@@ -218,17 +221,17 @@ int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress
 {
     lookup->reader = reader;
     lookup->progress = progress;
-    reader->input.settle = settle;
-    reader->input.settle_user = lookup;
-    while (goes_on(lookup) && read_batch(lookup))
-        while (lookup->under_way >= lookup->width && goes_on(lookup))
+    reader->input.drain = drain;
+    reader->input.drain_user = lookup;
+    while (can_continue(lookup) && read_batch(lookup))
+        while (lookup->in_flight >= lookup->max_in_flight && can_continue(lookup))
             finish_oldest(lookup);
     finish_all(lookup);
     cancel_all(lookup);
     return lookup->status;
 }
 
-/* ---------------------------------------------------------------- begin and end */
+/* ---------------------------------------------------------------- setup */
 
 int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv_store *store,
                 const ikv_info *info, const char *path, struct output *output)
@@ -237,7 +240,7 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
     lookup->answers = (struct answers){.path = path,
                                        .key_syntax = options->key_syntax,
                                        .missing = options->missing,
-                                       .name_missing = options->name_missing};
+                                       .report_missing = options->report_missing};
     lookup->answers.writer = (struct item_writer){.output = output,
                                                   .format = options->output_format,
                                                   .key_type = info->key_type,

@@ -1,12 +1,12 @@
 /*
- * The work of `indexkv get`: batches of keys looked up in a store, the answers written in the order
+ * The pipeline of `indexkv get`: read batches of keys, look them up, write the answers in the order
  * of the keys.
  *
- * Up to LOOKUP_SLOTS batches are under way at a time, in a ring. The engine's workers look them up,
- * while this thread reads and submits the next one, or writes the answers to the oldest:
+ * Up to LOOKUP_SLOTS batches are in flight, in a ring buffer of slots. The engine's workers look
+ * them up, while this thread reads and submits the next batch or writes the oldest one's answers:
  *
- *     slots    | written, then read anew | looked up | looked up |
- *                ^ oldest, once its turn has come
+ *     slots    | write answers, then read keys | lookup | lookup |
+ *                ^ oldest
  */
 #ifndef LOOKUP_H
 #define LOOKUP_H
@@ -21,27 +21,26 @@
 
 #define LOOKUP_BATCH_DEFAULT 65536
 #define LOOKUP_BATCH_MAX     (UINT64_C(1) << 30)
-/* So few keys are looked up without handing them to a worker. */
-#define LOOKUP_FEW 64
-/* One in this thread's hands, and two with the workers so that these never wait for it. */
+/* Batches of up to this many keys are looked up by the calling thread. */
+#define LOOKUP_INLINE_MAX 64
+/* One batch for this thread, and two for the workers so that they do not wait for it. */
 #define LOOKUP_SLOTS 3
 
 struct lookup_options {
     enum missing_mode missing;
-    bool name_missing; /* missing keys are reported and make the exit status 1 */
+    bool report_missing; /* report missing keys, and exit with status 1 */
     enum output_format output_format;
     ikv_key_syntax key_syntax;
-    ikv_get_options get; /* with IKV_GET_LATENCY the durations of reads are summed up */
-    uint64_t batch;      /* 0: chosen, and kept small enough for the values to fit into memory */
+    ikv_get_options get; /* with IKV_GET_LATENCY, read latencies are collected */
+    uint64_t batch;      /* keys per batch; 0: adapted to the size of values */
 };
 
-/* A batch: being read, or under way. */
 struct lookup_slot {
     struct key_batch keys;
     ikv_result *result;
-    size_t limit;    /* the batch size when it was read */
-    uint64_t offset; /* of the input behind it */
-    bool submitted;  /* to be waited for; otherwise it has ended with `code` */
+    size_t limit;    /* the batch size when the keys were read */
+    uint64_t offset; /* input offset after the keys */
+    bool submitted;  /* ikv_wait returns the code; otherwise `code` is set already */
     int code;
     ikv_error error; /* if code is not 0 */
 };
@@ -54,24 +53,24 @@ struct lookup {
     struct key_reader *reader;
     struct progress *progress;
     struct lookup_slot slots[LOOKUP_SLOTS];
-    unsigned oldest, under_way;     /* slots in use, as a ring */
-    unsigned width;                 /* how many may be */
-    size_t batch_size, batch_limit; /* keys: now, at most */
+    unsigned oldest, in_flight; /* the slots in use, as a ring buffer */
+    unsigned max_in_flight;
+    size_t batch_size, batch_limit; /* keys per batch: current, maximum */
     uint64_t keys_done;
-    bool stopped; /* a batch failed: the rest is dropped */
+    bool stopped; /* a batch failed as a whole; the remaining ones are canceled */
     int status;
 
     ikv_stats stats;       /* of all batches */
-    ikv_latency *latency;  /* rows for IKV_LEVELS_MAX levels and one for records; NULL: not asked */
+    ikv_latency *latency;  /* IKV_LEVELS_MAX levels, then records; NULL: not collected */
     uint64_t calls;        /* batches */
-    double started, ended; /* when the first was begun, when the answers to the last were there */
+    double started, ended; /* time of the first submission and of the last completion */
 };
 
-/* Returns STATUS_DONE, or an exit status after reporting; lookup_free is allowed in any case. */
+/* Returns STATUS_DONE, or an exit status after reporting. Call lookup_free in either case. */
 int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv_store *store,
                 const ikv_info *info, const char *path, struct output *output);
 
-/* Until the keys or the output end. Returns the exit status. */
+/* Run until the end of the keys or an output error. Returns the exit status. */
 int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress *progress);
 void lookup_free(struct lookup *lookup);
 

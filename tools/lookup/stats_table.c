@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-/* Lines with one value, and columns of the table by level. */
+/* Formats of the lines with one value, and of the table's columns. */
 #define NAME   "%-18s"
 #define LEVEL  "%-8s"
 #define COUNT  "%12" PRIu64
 #define SINGLE "%14"
 
-static double per(double amount, double of)
+static double ratio(double amount, double divisor)
 {
-    return of > 0 ? amount / of : 0;
+    return divisor > 0 ? amount / divisor : 0;
 }
 
 static void print_count(const char *name, uint64_t count)
@@ -134,15 +134,15 @@ static void print_rates(const struct stats_report *report)
     double reads = (double)(stats->index_reads + stats->record_reads);
     double bytes = (double)(stats->index_bytes + stats->record_bytes);
     double calls = (double)stats->system_calls;
-    print_rate("reads/key", per(reads, keys), 3);
-    print_rate("bytes/key", per(bytes, keys), 1);
-    print_rate("system_calls/key", per(calls, keys), 3);
+    print_rate("reads/key", ratio(reads, keys), 3);
+    print_rate("bytes/key", ratio(bytes, keys), 1);
+    print_rate("system_calls/key", ratio(calls, keys), 3);
     if (stats->system_calls > 0)
-        print_rate("reads/system_call", per(reads, calls), 2);
-    print_rate("cpu_us/key", per(cpu_seconds() * 1e6, keys), 3);
-    print_rate("search_seconds", report->searching, 3);
-    print_rate("total_seconds", report->elapsed, 3);
-    print_rate("keys/second", per(keys, report->searching), 0);
+        print_rate("reads/system_call", ratio(reads, calls), 2);
+    print_rate("cpu_us/key", ratio(cpu_seconds() * 1e6, keys), 3);
+    print_rate("search_seconds", report->search_seconds, 3);
+    print_rate("total_seconds", report->total_seconds, 3);
+    print_rate("keys/second", ratio(keys, report->search_seconds), 0);
 }
 
 static void print_backend(const ikv_stats *stats)

@@ -1,4 +1,4 @@
-/* What lookups or a scan cost, as a table on standard error. */
+/* Print the statistics of lookups or a scan on standard error. */
 #ifndef STATS_TABLE_H
 #define STATS_TABLE_H
 
@@ -6,12 +6,11 @@
 
 struct stats_report {
     const ikv_stats *stats;
-    /* How long reads took, by level, and behind IKV_LEVELS_MAX levels those of records. NULL: not
-     * measured */
+    /* Read latencies of IKV_LEVELS_MAX levels, then of records. NULL: not collected. */
     const ikv_latency *latency;
     uint64_t calls;
-    double searching; /* seconds in which the library was at work */
-    double elapsed;   /* seconds of the whole job */
+    double search_seconds; /* from the first call until the last answer */
+    double total_seconds;
 };
 
 void stats_table_print(const struct stats_report *report);

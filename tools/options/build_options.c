@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Limits of the library, which are worth a message of their own here. */
-enum { MEMORY_LEAST = 8 << 20, METADATA_MAX = 1 << 20 };
+/* Limits of the library, checked here for a message that names the option. */
+enum { MEMORY_MIN = 8 << 20, METADATA_MAX = 1 << 20 };
 
 enum {
     OPTION_OUTPUT = OPTION_OWN,
@@ -32,51 +32,53 @@ enum {
 static const struct option_spec specs[] = {
     {OPTION_OUTPUT, 'o', "output", "STORE", "the store to write (required); replaced if it exists"},
     {OPTION_KEY_TYPE, 't', "key-type", "T",
-     "type of the keys: u8, u16, u32, u64 (default), u128, i8, i16,\n"
-     "i32, i64, i128, or bytes1 ... bytes128"},
-    OPTION_SPEC_KEY_SYNTAX,
+     "key type: u8, u16, u32, u64 (default), u128, i8,\n"
+     "i16, i32, i64, i128, or bytes1 to bytes128"},
     {OPTION_INPUT_FORMAT, 'f', "input-format", "F",
      "tsv (default): lines of key, tab, value\n"
-     "csv: RFC 4180, see --key-column and --value-columns\n"
+     "csv: RFC 4180, see --key-column, --value-columns\n"
      "binary: key, u32 size, value, all little-endian"},
-    {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
-     "of pairs with one key: error (default) refuses them, first or\n"
-     "last keeps that one"},
-    {OPTION_MEMORY, 'm', "memory", "SIZE",
-     "most memory for sorting and buffers (default 256M, least 8M)"},
-    {OPTION_PLAIN, 'p', "plain", NULL,
-     "write a plain v2 store: no checksums, no recorded key type"},
-    {OPTION_STRIDE, 0, "stride", "N",
-     "with --plain and 128-bit keys: bytes an index entry takes,\n"
-     "24 or 32 (default)"},
-    {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
-     "where sorted runs go that do not fit into memory (default:\n"
-     "the directory of STORE)"},
-    {OPTION_EXPECTED_PAIRS, 0, "expected-pairs", "N",
-     "a hint: memory for so many pairs is reserved at once"},
-    {OPTION_MODE, 0, "mode", "OCTAL", "permissions of the store (default: 666 less the umask)"},
-    {OPTION_STORE_ID, 0, "store-id", "HEX32", "id of the store, 32 hex digits (default: random)"},
-    {OPTION_METADATA, 0, "metadata", "TEXT", "text to attach to the store, at most 1 MiB"},
-    {OPTION_METADATA_FILE, 0, "metadata-file", "FILE", "attach the content of a file instead"},
     {OPTION_KEY_COLUMN, 'k', "key-column", "C",
-     "csv: column of the key, a number from 1 (default 1) or with\n"
-     "--header a name"},
-    {OPTION_VALUE_COLUMNS, 'v', "value-columns", "C,...",
-     "csv: columns that make up the value, as a row of csv\n"
-     "(default: the whole row just as it was read)"},
+     "csv: column of the key, a number (default: 1), or a\n"
+     "name with --header"},
+    {OPTION_VALUE_COLUMNS, 'v', "value-columns", "LIST",
+     "csv: columns of the value, separated by commas\n"
+     "(default: the whole row, unchanged)"},
     {OPTION_HEADER, 0, "header", NULL, "csv: the first row of each file names the columns"},
-    {OPTION_DELIMITER, 0, "delimiter", "C",
-     "csv: what separates columns (default ','; '\\t': tab)"},
+    {OPTION_DELIMITER, 0, "delimiter", "C", "csv: column separator (default: ','; '\\t' is a tab)"},
+    OPTION_SPEC_KEY_SYNTAX,
+    {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
+     "duplicate keys: error (default) fails, first or\n"
+     "last keeps the first or last pair of each key"},
+    {OPTION_MEMORY, 'm', "memory", "SIZE",
+     "maximum memory for sorting and buffers, at least 8M\n"
+     "(default: 256M)"},
+    {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
+     "directory for temporary files of the sort (default:\n"
+     "the directory of STORE)"},
+    {OPTION_METADATA, 0, "metadata", "TEXT", "attach TEXT to the store, at most 1 MiB"},
+    {OPTION_METADATA_FILE, 0, "metadata-file", "FILE",
+     "attach the contents of FILE to the store instead"},
+    {OPTION_MODE, 0, "mode", "OCTAL", "permissions of the store (default: 666 & ~umask)"},
+    {OPTION_PLAIN, 'p', "plain", NULL,
+     "write a plain v2 store, without checksums and\n"
+     "without a recorded key type"},
+    {OPTION_STRIDE, 0, "stride", "N",
+     "with --plain and 128-bit keys: bytes per index\n"
+     "entry, 24 or 32 (default)"},
+    {OPTION_STORE_ID, 0, "store-id", "HEX32", "store ID, 32 hex digits (default: random)"},
+    {OPTION_EXPECTED_PAIRS, 0, "expected-pairs", "N",
+     "reserve memory for N pairs at the start (a hint)"},
     OPTION_SPECS_PROGRESS,
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
     "build", "-o STORE [OPTION...] [INPUT... | -]",
-    "Build a store from the pairs in the INPUT files, one after the other, or in\n"
-    "standard input. The store appears at once when all is done; until then, and\n"
-    "if anything fails, what was at STORE stays as it was.",
-    specs, "SIZE is a number of bytes, or one with K, M, G or T behind it."};
+    "Build a store from the key-value pairs in the INPUT files, or in standard input.\n"
+    "STORE is created or replaced atomically once it is complete. If the build fails,\n"
+    "an existing STORE is left unchanged.",
+    specs, "SIZE is in bytes; suffixes K, M, G and T stand for powers of 1024."};
 
 static int accept_csv(struct build_options *options, int id, const char *argument)
 {
@@ -163,7 +165,7 @@ static int accept(void *user, int id, const char *argument)
     case OPTION_PROGRESS:
         return accept_choice(options, id, argument);
     case OPTION_MEMORY:
-        return option_size(&syntax, "memory", argument, MEMORY_LEAST, &options->writer.memory);
+        return option_size(&syntax, "memory", argument, MEMORY_MIN, &options->writer.memory);
     case OPTION_PLAIN:
         options->writer.flags |= IKV_WRITE_PLAIN;
         break;
@@ -192,25 +194,25 @@ static int accept(void *user, int id, const char *argument)
     return OPTIONS_CONTINUE;
 }
 
-/* Options that do not go together. */
+/* Check for missing options and invalid combinations. */
 static int check(const struct build_options *options)
 {
     bool plain = options->writer.flags & IKV_WRITE_PLAIN;
     ikv_key_type type = options->format.key_type;
     if (options->store == NULL)
-        return usage_error(syntax.name, "expected -o STORE, the store to write");
+        return usage_error(syntax.name, "expected -o STORE");
     if (strcmp(options->store, "-") == 0)
-        return usage_error(syntax.name, "a store can't be written to standard output");
+        return usage_error(syntax.name, "--output: can't write a store to standard output");
     if (options->csv_option != NULL && options->format.format != INPUT_CSV)
-        return usage_error(syntax.name, "--%s: only with --input-format csv", options->csv_option);
+        return usage_error(syntax.name, "--%s requires --input-format csv", options->csv_option);
     if (plain && options->writer.store_id != NULL)
-        return usage_error(syntax.name, "--store-id: a --plain store has none");
+        return usage_error(syntax.name, "--store-id can't be used with --plain");
     if (plain && (options->metadata_text != NULL || options->metadata_file != NULL))
-        return usage_error(syntax.name, "--metadata: a --plain store has none");
+        return usage_error(syntax.name, "--metadata can't be used with --plain");
     if (options->metadata_text != NULL && options->metadata_file != NULL)
-        return usage_error(syntax.name, "--metadata and --metadata-file exclude each other");
+        return usage_error(syntax.name, "--metadata and --metadata-file are mutually exclusive");
     if (options->writer.stride != 0 && (!plain || (type != IKV_KEY_U128 && type != IKV_KEY_I128)))
-        return usage_error(syntax.name, "--stride: only with --plain and 128-bit keys");
+        return usage_error(syntax.name, "--stride requires --plain and a 128-bit key type");
     return check_key_syntax(&syntax, type, options->format.key_syntax);
 }
 

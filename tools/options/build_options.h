@@ -13,7 +13,7 @@
 struct build_options {
     const char *store;
     struct pair_format format;
-    ikv_writer_options writer; /* points into this struct */
+    ikv_writer_options writer; /* has pointers into this struct */
     struct operands inputs;    /* at least one */
     bool quiet;
     enum progress_mode progress;
@@ -21,13 +21,12 @@ struct build_options {
     unsigned char store_id[16];
     struct buffer metadata;
     const char *metadata_text, *metadata_file;
-    const char *csv_option; /* name of an option given that only csv has; NULL: none */
+    const char *csv_option; /* the last csv option given; NULL: none */
     char standard_input[2];
     char *default_inputs[1];
 };
 
-/* Returns OPTIONS_CONTINUE, or the exit status to end with. Only after OPTIONS_CONTINUE there is
- * something to free. */
+/* Returns OPTIONS_CONTINUE, or the exit status to return; then there is nothing to free. */
 int build_options_parse(struct build_options *options, int argc, char **argv);
 void build_options_free(struct build_options *options);
 

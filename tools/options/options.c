@@ -11,7 +11,7 @@
 
 struct parser {
     const struct command_syntax *syntax;
-    int argc, next; /* argv[next] is the next to be looked at */
+    int argc, next; /* argv[next] is the next argument to parse */
     char **argv;
     option_accept_fn accept;
     void *user;
@@ -25,7 +25,7 @@ static int accept_option(struct parser *parser, const struct option_spec *spec,
     return parser->accept(parser->user, spec->id, argument);
 }
 
-/* An option given by its long name or a unique beginning of it. NULL: reported. */
+/* Find an option by its long name or a unique prefix. Returns NULL after reporting an error. */
 static const struct option_spec *find_long(const struct command_syntax *syntax, const char *name,
                                            size_t length)
 {
@@ -64,12 +64,12 @@ static int parse_long(struct parser *parser, const char *text)
     if (equals != NULL)
         return accept_option(parser, spec, equals + 1);
     if (parser->next == parser->argc)
-        return usage_error(syntax->name, "option '--%s' needs an argument: %s", spec->name,
+        return usage_error(syntax->name, "option '--%s' requires an argument: %s", spec->name,
                            spec->argument);
     return accept_option(parser, spec, parser->argv[parser->next++]);
 }
 
-/* A bundle of letters; the first that takes an argument takes the rest of it. */
+/* Parse grouped short options. One that takes an argument takes the rest of the group. */
 static int parse_letters(struct parser *parser, const char *letters)
 {
     const struct command_syntax *syntax = parser->syntax;
@@ -83,7 +83,7 @@ static int parse_letters(struct parser *parser, const char *letters)
             if (letter[1] != '\0')
                 return accept_option(parser, spec, letter + 1);
             if (parser->next == parser->argc)
-                return usage_error(syntax->name, "option '-%c' needs an argument: %s", *letter,
+                return usage_error(syntax->name, "option '-%c' requires an argument: %s", *letter,
                                    spec->argument);
             return accept_option(parser, spec, parser->argv[parser->next++]);
         }
@@ -105,7 +105,7 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
         int status = OPTIONS_CONTINUE;
         if (only_operands || text[0] != '-' || text[1] == '\0' ||
             (text[1] >= '0' && text[1] <= '9'))
-            argv[operand_count++] = text; /* never ahead of what was read */
+            argv[operand_count++] = text; /* never overwrites an argument not parsed yet */
         else if (strcmp(text, "--") == 0)
             only_operands = true;
         else if (text[1] == '-')
@@ -120,8 +120,8 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
     return OPTIONS_CONTINUE;
 }
 
-/* Text of several lines, each but the first indented. */
-static void help_lines(struct output *output, const char *text, int indent)
+/* Write lines, indenting all but the first. */
+static void print_indented(struct output *output, const char *text, int indent)
 {
     for (;;) {
         size_t length = strcspn(text, "\n");
@@ -148,7 +148,7 @@ static void print_usage(struct output *output, const struct command_syntax *synt
 
 int options_help(const struct command_syntax *syntax)
 {
-    enum { COLUMN = 29 };
+    enum { COLUMN = 28 }; /* of the descriptions */
     struct output output;
     int status = output_open(&output);
     if (status != STATUS_DONE)
@@ -166,7 +166,7 @@ int options_help(const struct command_syntax *syntax)
             output_format(&output, "%s\n%*s", left, COLUMN, "");
         else
             output_format(&output, "%-*s", COLUMN, left);
-        help_lines(&output, spec->help, COLUMN);
+        print_indented(&output, spec->help, COLUMN);
     }
     if (syntax->notes != NULL)
         output_format(&output, "\n%s\n", syntax->notes);
@@ -192,28 +192,28 @@ int option_choice(const struct command_syntax *syntax, const char *option, const
 }
 
 int option_number(const struct command_syntax *syntax, const char *option, const char *argument,
-                  uint64_t least, uint64_t most, uint64_t *ret_number)
+                  uint64_t min, uint64_t max, uint64_t *ret_number)
 {
     uint64_t number;
-    if (!parse_number(argument, &number) || number < least || number > most)
+    if (!parse_number(argument, &number) || number < min || number > max)
         return usage_error(syntax->name,
                            "--%s: expected a number from %" PRIu64 " to %" PRIu64 ", got %s",
-                           option, least, most, excerpt_of(argument, strlen(argument)).text);
+                           option, min, max, excerpt_of(argument, strlen(argument)).text);
     *ret_number = number;
     return OPTIONS_CONTINUE;
 }
 
 int option_size(const struct command_syntax *syntax, const char *option, const char *argument,
-                uint64_t least, uint64_t *ret_bytes)
+                uint64_t min, uint64_t *ret_bytes)
 {
     uint64_t bytes;
     if (!parse_size(argument, &bytes))
         return usage_error(syntax->name,
                            "--%s: expected a size such as 1000000, 512K, 64M or 2G, got %s", option,
                            excerpt_of(argument, strlen(argument)).text);
-    if (bytes < least)
+    if (bytes < min)
         return usage_error(syntax->name, "--%s: expected at least %s, got %s", option,
-                           human_bytes((double)least).text,
+                           human_bytes((double)min).text,
                            excerpt_of(argument, strlen(argument)).text);
     *ret_bytes = bytes;
     return OPTIONS_CONTINUE;

@@ -1,10 +1,11 @@
 /*
- * Command line options. One table a subcommand says which there are; the parser and the text of
- * --help both come from it.
+ * Command line options. Each subcommand has a table of its options, which drives both the parser
+ * and
+ * --help.
  *
- * As getopt_long: short options can be bundled, long ones shortened to a unique beginning, options
- * and operands mixed, "--" ends the options. Unlike it, "-5" is an operand: no option is a digit,
- * and keys can be negative.
+ * As with getopt_long, short options can be grouped, long ones abbreviated to a unique prefix,
+ * options and operands mixed, and "--" ends the options. Unlike getopt_long, "-5" is an operand:
+ * keys can be negative, and no option is a digit.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -14,22 +15,22 @@
 #include <stdint.h>
 
 struct option_spec {
-    int id;               /* handed to `accept`; 0 ends the table */
+    int id;               /* passed to `accept`; 0 ends the table */
     char letter;          /* 0: no short form */
     const char *name;     /* without the dashes */
-    const char *argument; /* what --help calls it; NULL: takes none */
-    const char *help;     /* lines separated by \n */
+    const char *argument; /* its name in --help; NULL: the option takes none */
+    const char *help;     /* lines of up to 52 characters, separated by \n */
 };
 
 struct command_syntax {
     const char *name;     /* of the subcommand */
-    const char *synopsis; /* what follows "usage: indexkv NAME ", lines separated by \n */
+    const char *synopsis; /* follows "usage: indexkv NAME "; lines separated by \n */
     const char *summary;
-    const struct option_spec *options;
-    const char *notes; /* end of the help text; NULL: none */
+    const struct option_spec *options; /* most important first */
+    const char *notes;                 /* end of the help text; NULL: none */
 };
 
-/* Rows that every table has. Ids of a subcommand's own options start at OPTION_OWN. */
+/* IDs of shared options. Those of a subcommand's own options start at OPTION_OWN. */
 enum {
     OPTION_HELP = 1,
     OPTION_KEY_TYPE,
@@ -50,7 +51,7 @@ enum {
         OPTION_HELP, 'h', "help", NULL, "show this help"                                           \
     }
 
-/* What options_parse tells its caller to do. */
+/* Option parsing succeeded so far. Any other result is the exit status to return. */
 #define OPTIONS_CONTINUE (-1)
 
 struct operands {
@@ -59,9 +60,9 @@ struct operands {
 };
 
 /*
- * Go through argv[0..argc): calls accept for each option, which returns OPTIONS_CONTINUE or an exit
- * status, and moves the operands to the front of argv. Returns OPTIONS_CONTINUE, or the exit status
- * to end with: after a mistake, which was reported, or after --help, which was printed.
+ * Parse argv[0..argc): call `accept` for each option, and move the operands to the front of argv.
+ * `accept` returns OPTIONS_CONTINUE or an exit status. Returns an exit status after an error, which
+ * was reported, or after --help.
  */
 typedef int (*option_accept_fn)(void *user, int id, const char *argument);
 int options_parse(const struct command_syntax *syntax, int argc, char **argv,
@@ -71,14 +72,15 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
 int options_help(const struct command_syntax *syntax);
 
 /*
- * Values of options. Each returns OPTIONS_CONTINUE, or STATUS_USAGE after saying what was expected.
- * `choices` is a list of words separated by "|"; *ret_choice is the index of the one given.
+ * Parse the argument of an option. Return OPTIONS_CONTINUE, or STATUS_USAGE after reporting what
+ * was expected. `choices` is a list of words separated by "|"; *ret_choice is the index of the
+ * match.
  */
 int option_choice(const struct command_syntax *syntax, const char *option, const char *argument,
                   const char *choices, int *ret_choice);
 int option_number(const struct command_syntax *syntax, const char *option, const char *argument,
-                  uint64_t least, uint64_t most, uint64_t *ret_number);
+                  uint64_t min, uint64_t max, uint64_t *ret_number);
 int option_size(const struct command_syntax *syntax, const char *option, const char *argument,
-                uint64_t least, uint64_t *ret_bytes);
+                uint64_t min, uint64_t *ret_bytes);
 
 #endif

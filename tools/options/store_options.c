@@ -89,8 +89,8 @@ int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
     if (key_syntax_fits(type, key_syntax))
         return OPTIONS_CONTINUE;
     char type_name[16];
-    return usage_error(syntax->name, "--key-syntax %s: not for keys of type %s", names[key_syntax],
-                       ikv_key_type_name(type, type_name, sizeof type_name));
+    return usage_error(syntax->name, "--key-syntax %s can't be used for keys of type %s",
+                       names[key_syntax], ikv_key_type_name(type, type_name, sizeof type_name));
 }
 
 int check_output_format(const struct command_syntax *syntax, enum output_format format,
@@ -98,7 +98,7 @@ int check_output_format(const struct command_syntax *syntax, enum output_format 
 {
     if (format != OUTPUT_BINARY || !output->terminal)
         return OPTIONS_CONTINUE;
-    return usage_error(syntax->name, "--output-format binary: not to a terminal");
+    return usage_error(syntax->name, "--output-format binary: refusing to write to a terminal");
 }
 
 int single_operand(const struct command_syntax *syntax, const struct operands *operands,
@@ -107,7 +107,7 @@ int single_operand(const struct command_syntax *syntax, const struct operands *o
     if (operands->count == 0)
         return usage_error(syntax->name, "expected a STORE");
     if (operands->count > 1)
-        return usage_error(syntax->name, "expected one STORE, got also %s",
+        return usage_error(syntax->name, "expected one STORE, got extra operand %s",
                            excerpt_of(operands->items[1], strlen(operands->items[1])).text);
     *ret_path = operands->items[0];
     return OPTIONS_CONTINUE;
@@ -117,9 +117,9 @@ int store_open_error(const ikv_error *error)
 {
     int status = library_error(error);
     if (error->code == IKV_E_KEY_TYPE_MISSING)
-        message("name the type of its keys with --key-type, for instance --key-type u64");
+        message("specify the key type with --key-type, for example --key-type u64");
     else if (error->code == IKV_E_STRIDE)
-        message("name it with --stride 24 or --stride 32");
+        message("specify the stride with --stride 24 or --stride 32");
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* Options that every command reading a store has, and opening the store with them. */
+/* Options of the commands that read a store, and opening the store with them. */
 #ifndef STORE_OPTIONS_H
 #define STORE_OPTIONS_H
 
@@ -10,36 +10,36 @@
 /* Rows of the option tables. */
 #define OPTION_SPECS_PLAIN                                                                         \
     {OPTION_KEY_TYPE, 't', "key-type", "T",                                                        \
-     "type of the keys: u8, u16, u32, u64, u128, i8, i16, i32, i64,\n"                             \
-     "i128, or bytes1 ... bytes128; needed for plain stores, which\n"                              \
-     "do not record it, and checked in others"},                                                   \
+     "key type: u8, u16, u32, u64, u128, i8, i16, i32,\n"                                          \
+     "i64, i128, or bytes1 to bytes128; required for\n"                                            \
+     "plain stores, which do not record it; checked\n"                                             \
+     "against the recorded type otherwise"},                                                       \
     {                                                                                              \
         OPTION_STRIDE, 0, "stride", "N",                                                           \
-            "bytes an index entry takes in a plain store with 128-bit\n"                           \
-            "keys, 24 or 32, where the file leaves it open"                                        \
+            "bytes per index entry of a plain store with 128-bit\n"                                \
+            "keys, 24 or 32, if it can't be detected"                                              \
     }
 #define OPTION_SPECS_STORE                                                                         \
     OPTION_SPECS_PLAIN,                                                                            \
     {                                                                                              \
         OPTION_INDEX_MEMORY, 0, "index-memory", "SIZE",                                            \
-            "most memory for what is kept of the index, at least 1 byte;\n"                        \
-            "K, M, G or T may follow (default: 64M)"                                               \
+            "maximum memory for caching the index, at least\n"                                     \
+            "1 byte; suffixes K, M, G, T (default: 64M)"                                           \
     }
 #define OPTION_SPEC_KEY_SYNTAX                                                                     \
     {                                                                                              \
-        OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
-            "how keys are written: auto (default), dec, hex, ip"                                   \
+        OPTION_KEY_SYNTAX, 's', "key-syntax", "S", "syntax of keys: auto (default), dec, hex, ip"  \
     }
 #define OPTION_SPEC_OUTPUT_FORMAT                                                                  \
     {                                                                                              \
         OPTION_OUTPUT_FORMAT, 'f', "output-format", "F", "tsv (default), jsonl, raw, binary"       \
     }
 #define OPTION_SPECS_PROGRESS                                                                      \
-    {OPTION_QUIET, 'q', "quiet", NULL, "no progress and no summary on standard error"},            \
+    {OPTION_PROGRESS, 0, "progress", "WHEN",                                                       \
+     "show progress on standard error: always, never, or\n"                                        \
+     "auto (default: if it is a terminal)"},                                                       \
     {                                                                                              \
-        OPTION_PROGRESS, 0, "progress", "WHEN",                                                    \
-            "show progress on standard error: auto (default: when that\n"                          \
-            "is a terminal), always, never"                                                        \
+        OPTION_QUIET, 'q', "quiet", NULL, "show no progress and no summary"                        \
     }
 
 /* The values of --key-type, --stride, --index-memory, --key-syntax, --quiet, --progress. */
@@ -48,7 +48,7 @@ struct store_options {
     ikv_open_options open;
     ikv_key_syntax key_syntax;
     bool quiet;
-    int progress; /* a progress_mode */
+    int progress; /* enum progress_mode */
 };
 
 void store_options_init(struct store_options *options, const struct command_syntax *syntax);
@@ -62,25 +62,25 @@ int option_key_syntax(const struct command_syntax *syntax, const char *argument,
 int option_output_format(const struct command_syntax *syntax, const char *argument,
                          enum output_format *ret_format);
 
-/* Keys of this type can be written in the syntax asked for. Returns OPTIONS_CONTINUE or reports. */
+/* Check that the syntax can express keys of this type. Returns OPTIONS_CONTINUE, or STATUS_USAGE
+ * after reporting. */
 int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                      ikv_key_syntax key_syntax);
 
-/* Refuses to write binary to a terminal. Returns OPTIONS_CONTINUE, or STATUS_USAGE after reporting.
- */
+/* Refuse binary output on a terminal. Returns OPTIONS_CONTINUE, or STATUS_USAGE after reporting. */
 int check_output_format(const struct command_syntax *syntax, enum output_format format,
                         const struct output *output);
 
-/* The single operand STORE. */
+/* Get the single operand STORE. Returns OPTIONS_CONTINUE, or STATUS_USAGE after reporting. */
 int single_operand(const struct command_syntax *syntax, const struct operands *operands,
                    const char **ret_path);
 
-/* Open the store and check the key syntax. Returns STATUS_DONE or an exit status after reporting.
+/* Open the store and check the key syntax. Returns STATUS_DONE, or an exit status after reporting.
  */
 int store_open(const struct store_options *options, const char *path, ikv_store **ret_store,
                ikv_info *ret_info);
 
-/* Report why a store could not be opened, with what the user can do about it. */
+/* Report why a store could not be opened, and which option helps. Returns the exit status. */
 int store_open_error(const ikv_error *error);
 
 #endif

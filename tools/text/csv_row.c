@@ -5,10 +5,10 @@
 
 enum state {
     FIELD_START,
-    PLAIN,           /* in a field without quotes */
-    QUOTED,          /* in a quoted field */
-    QUOTE_IN_QUOTED, /* after a quote there: the first of two, or the closing one */
-    CARRIAGE_RETURN  /* after a CR that has to be followed by LF */
+    UNQUOTED,        /* inside an unquoted field */
+    QUOTED,          /* inside a quoted field */
+    QUOTE_IN_QUOTED, /* after a quote in one: the first of a pair, or the closing quote */
+    CARRIAGE_RETURN  /* after a CR, which must be followed by LF */
 };
 
 void csv_row_begin(struct csv_row *row)
@@ -25,7 +25,7 @@ void csv_row_free(struct csv_row *row)
     *row = (struct csv_row){0};
 }
 
-/* Start a field at the scanner's position. */
+/* Start a field at row->position. */
 static enum csv_scan add_field(struct csv_row *row, bool quoted, const char **ret_problem)
 {
     if (row->count == CSV_FIELDS_MAX) {
@@ -45,15 +45,15 @@ static enum csv_scan add_field(struct csv_row *row, bool quoted, const char **re
     return CSV_ROW;
 }
 
-static enum csv_scan row_ends(struct csv_row *row, size_t length, size_t consumed)
+static enum csv_scan finish_row(struct csv_row *row, size_t length, size_t consumed)
 {
     row->length = length;
     row->consumed = consumed;
     return CSV_ROW;
 }
 
-/* The text has ended, and the row with it if it can. */
-static enum csv_scan end_of_text(struct csv_row *row, const char **ret_problem)
+/* Finish the last row at the end of the text, if the state allows it. */
+static enum csv_scan finish_text(struct csv_row *row, const char **ret_problem)
 {
     size_t end = row->position;
     switch ((enum state)row->state) {
@@ -62,18 +62,18 @@ static enum csv_scan end_of_text(struct csv_row *row, const char **ret_problem)
         return CSV_BAD;
     case FIELD_START: {
         enum csv_scan result = add_field(row, false, ret_problem);
-        return result == CSV_ROW ? row_ends(row, end, end) : result;
+        return result == CSV_ROW ? finish_row(row, end, end) : result;
     }
-    case PLAIN:
+    case UNQUOTED:
         row->fields[row->count - 1].end = end;
-        return row_ends(row, end, end);
+        return finish_row(row, end, end);
     case QUOTE_IN_QUOTED:
         row->fields[row->count - 1].end = end - 1;
-        return row_ends(row, end, end);
+        return finish_row(row, end, end);
     case CARRIAGE_RETURN:
         break;
     }
-    return row_ends(row, end - 1, end);
+    return finish_row(row, end - 1, end);
 }
 
 enum csv_scan csv_row_scan(struct csv_row *row, char delimiter, const char *text, size_t length,
@@ -89,12 +89,12 @@ enum csv_scan csv_row_scan(struct csv_row *row, char delimiter, const char *text
             enum csv_scan result = add_field(row, c == '"', ret_problem);
             if (result != CSV_ROW)
                 return result;
-            state = c == '"' ? QUOTED : PLAIN;
+            state = c == '"' ? QUOTED : UNQUOTED;
             if (c == '"')
                 continue;
         }
         /* fall through */
-        case PLAIN:
+        case UNQUOTED:
             if (c != delimiter && c != '\n' && c != '\r' && c != '"')
                 continue;
             row->fields[row->count - 1].end = i;
@@ -125,17 +125,17 @@ enum csv_scan csv_row_scan(struct csv_row *row, char delimiter, const char *text
                 return CSV_BAD;
             }
             row->newlines++;
-            return row_ends(row, i - 1, i + 1);
+            return finish_row(row, i - 1, i + 1);
         }
         if (c == '\n') {
             row->newlines++;
-            return row_ends(row, i, i + 1);
+            return finish_row(row, i, i + 1);
         }
         state = c == '\r' ? CARRIAGE_RETURN : FIELD_START;
     }
     row->state = state;
     row->position = i;
-    return at_end ? end_of_text(row, ret_problem) : CSV_MORE;
+    return at_end ? finish_text(row, ret_problem) : CSV_MORE;
 }
 
 bool csv_field_content(const struct csv_field *field, const char *text, struct buffer *buffer)

@@ -1,6 +1,6 @@
 /*
- * One row of CSV (RFC 4180): fields separated by a delimiter, quoted with "..." when they hold the
- * delimiter, quotes (written twice) or line ends; rows end with CR LF or LF.
+ * A scanner for one CSV row (RFC 4180). Fields that contain the delimiter, quotes or line breaks
+ * are enclosed in quotes, and quotes inside them are doubled. Rows end with CR LF or LF.
  */
 #ifndef CSV_ROW_H
 #define CSV_ROW_H
@@ -13,7 +13,7 @@
 
 #define CSV_FIELDS_MAX 65536
 
-/* text[start..end) of the row; of a quoted field what is between the quotes. */
+/* text[start..end) of the row, without the enclosing quotes. */
 struct csv_field {
     size_t start, end;
     bool quoted;
@@ -24,32 +24,32 @@ struct csv_row {
     size_t count, capacity;
     size_t length;     /* bytes without the line end */
     size_t consumed;   /* bytes with it */
-    uint64_t newlines; /* LFs among them, that of the line end included */
-    int state;         /* of the scanner, so that it can go on when more text has arrived */
+    uint64_t newlines; /* LFs in the consumed bytes */
+    int state;         /* of the scanner, which resumes at `position` */
     size_t position;
 };
 
 enum csv_scan {
     CSV_ROW,      /* the row is complete */
-    CSV_MORE,     /* its end is not in the text yet */
-    CSV_BAD,      /* not RFC 4180; *ret_problem says why */
+    CSV_MORE,     /* the text ends before the row does */
+    CSV_BAD,      /* not RFC 4180; *ret_problem is what was expected */
     CSV_NO_MEMORY /* out of memory */
 };
 
-/* Forget the last row (initialise with {0}). */
+/* Start a new row. Initialize the struct with {0}. */
 void csv_row_begin(struct csv_row *row);
 
 /*
- * Scan the text of a row. After CSV_MORE call again with the same text, more following it.
- * `at_end`: nothing follows, the row may lack its line end.
+ * Scan the text of a row. After CSV_MORE, call again with the same text and more appended.
+ * `at_end`: no more text follows, so the row may lack its line end.
  */
 enum csv_scan csv_row_scan(struct csv_row *row, char delimiter, const char *text, size_t length,
                            bool at_end, const char **ret_problem);
 
-/* Append a field's content, with its quotes undone. false: out of memory. */
+/* Append the field's content, unquoted. false: out of memory. */
 bool csv_field_content(const struct csv_field *field, const char *text, struct buffer *buffer);
 
-/* Append the field as a field of another row: quoted only if it has to be. */
+/* Append the field encoded as CSV, quoted only if necessary. false: out of memory. */
 bool csv_field_encode(const struct csv_field *field, char delimiter, const char *text,
                       struct buffer *buffer);
 

@@ -18,7 +18,7 @@ static int fail(struct input *input, int error)
     if (error == EINTR) {
         input->status = STATUS_INTERRUPTED;
     } else {
-        (void)input_settle(input);
+        (void)input_drain(input);
         message("%s: %s", input->name, strerror(error));
         input->status = STATUS_IO;
     }
@@ -30,7 +30,7 @@ int input_open(struct input *input, const char *path)
     bool standard = strcmp(path, "-") == 0;
     *input = (struct input){.fd = STDIN_FILENO, .name = standard ? "(standard input)" : path};
     while (!standard && (input->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
-        /* Opening a FIFO waits for its writer. */
+        /* Opening a FIFO blocks until a writer opens it. */
         if (errno == EINTR && !signals_caught())
             continue;
         fail(input, errno);
@@ -42,7 +42,7 @@ int input_open(struct input *input, const char *path)
         input->regular = true;
         if (position >= 0 && status.st_size > position)
             input->size = (uint64_t)(status.st_size - position);
-        /* A hint; nothing depends on it. */
+        /* A hint only: errors do not matter. */
         (void)posix_fadvise(input->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     }
     input->terminal = isatty(input->fd) == 1;
@@ -57,7 +57,7 @@ void input_close(struct input *input)
     input->fd = -1;
 }
 
-/* Errors, and the end of the input, can be read at once. */
+/* Also true if the next read returns an error or the end of the input. */
 static bool readable_now(int fd)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -74,15 +74,15 @@ int input_fill(struct input *input)
         buffer->size = rest;
         input->start = 0;
     }
-    /* Doubles the buffer when a line fills it: no length is trusted before its bytes arrive. */
-    size_t least = buffer->capacity == 0 ? READ_SIZE : 1;
-    if (!buffer_reserve(buffer, least)) {
+    /* Grow by doubling when a line fills the buffer: a length in the input is not trusted before
+     * its bytes have arrived. */
+    size_t room = buffer->capacity == 0 ? READ_SIZE : 1;
+    if (!buffer_reserve(buffer, room)) {
         input->status = out_of_memory();
         return INPUT_FAILED;
     }
-    if (!input->regular && input->settle != NULL && !readable_now(input->fd) &&
-        !input_settle(input))
-        return INPUT_FAILED; /* with nothing to report */
+    if (!input->regular && input->drain != NULL && !readable_now(input->fd) && !input_drain(input))
+        return INPUT_FAILED; /* stopped by the caller, without an error */
     for (;;) {
         if (!input->regular && signals_wait_readable(input->fd) != 0)
             return fail(input, EINTR);
@@ -101,9 +101,9 @@ int input_fill(struct input *input)
     }
 }
 
-bool input_settle(struct input *input)
+bool input_drain(struct input *input)
 {
-    return input->settle == NULL || input->settle(input->settle_user);
+    return input->drain == NULL || input->drain(input->drain_user);
 }
 
 int input_need(struct input *input, size_t size)
@@ -120,7 +120,7 @@ int input_need(struct input *input, size_t size)
 static const char *find_line_end(struct input *input)
 {
     size_t available = input_available(input);
-    if (available == input->searched) /* also before the first read, when there is no buffer */
+    if (available == input->searched) /* also before the first read, without a buffer */
         return NULL;
     const char *end =
         memchr(input_text(input) + input->searched, '\n', available - input->searched);
@@ -129,15 +129,15 @@ static const char *find_line_end(struct input *input)
     return end;
 }
 
-int input_line(struct input *input, size_t longest, const char **ret_line, size_t *ret_length)
+int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length)
 {
     for (;;) {
         const char *end = find_line_end(input);
         size_t length = end ? (size_t)(end - input_text(input)) : input_available(input);
-        if (end != NULL || length > longest) {
+        if (end != NULL || length > max_length) {
             *ret_line = input_text(input);
             *ret_length = length;
-            if (length <= longest)
+            if (length <= max_length)
                 input_consume(input, length + 1);
             return INPUT_MORE;
         }
@@ -154,7 +154,7 @@ int input_line(struct input *input, size_t longest, const char **ret_line, size_
     }
 }
 
-bool input_would_wait(struct input *input)
+bool input_would_block(struct input *input)
 {
     return !input->regular && find_line_end(input) == NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * An input file or standard input, read in large pieces. What was read and not yet consumed lies in
- * one piece at input_text(), so that lines and records are used where they are:
+ * An input file or standard input, read in large chunks. Unconsumed bytes are contiguous at
+ * input_text(), so that lines and records are used in place, without copying:
  *
  *     buffer.data    start              buffer.size
  *     | consumed     | unconsumed       | room for the next read |
@@ -21,15 +21,15 @@ struct input {
     size_t start;
     size_t searched; /* unconsumed bytes known to hold no end of line */
     uint64_t offset; /* bytes consumed so far */
-    uint64_t size;   /* bytes to be expected in a regular file, else 0 */
-    bool regular;    /* reading never has to wait for somebody to write */
+    uint64_t size;   /* remaining bytes of a regular file when it was opened, otherwise 0 */
+    bool regular;    /* a regular file: reads do not wait for a writer */
     bool terminal;
     int status; /* exit status after a failure, which was reported */
 
-    /* Called before a wait for input, and before a failure is reported: finish what came so far.
-     * false: no more input is wanted. NULL: nothing to be done. */
-    bool (*settle)(void *user);
-    void *settle_user;
+    /* Called before a read that would wait, and before an error is reported: process everything
+     * read so far. Returns false to stop reading. May be NULL. */
+    bool (*drain)(void *user);
+    void *drain_user;
 };
 
 enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_FAILED = -1 };
@@ -55,23 +55,23 @@ static inline void input_consume(struct input *input, size_t size)
     input->searched = 0;
 }
 
-/* Read some more. INPUT_MORE: there are more unconsumed bytes than before (they may have moved). */
+/* Read more bytes. INPUT_MORE: at least one was added; input_text() may have changed. */
 int input_fill(struct input *input);
 
-/* Call `settle`. */
-bool input_settle(struct input *input);
+/* Call `drain`, if set. */
+bool input_drain(struct input *input);
 
-/* Have at least `size` bytes unconsumed. INPUT_END: the file ends before. */
+/* Read until at least `size` bytes are unconsumed. INPUT_END: the input ends before. */
 int input_need(struct input *input, size_t size);
 
 /*
- * Consume one line. *ret_line is valid until the next call on this input, the "\n" is not part of
- * it; the last line may lack its own. A line is at least `longest` + 1 bytes if *ret_length is
- * greater than `longest`, and is then not consumed.
+ * Consume one line. *ret_line does not include the "\n" and is valid until the next call on this
+ * input. The last line may lack its "\n". If *ret_length is greater than `max_length`, the line is
+ * too long and was not consumed.
  */
-int input_line(struct input *input, size_t longest, const char **ret_line, size_t *ret_length);
+int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length);
 
-/* A line could not be had without waiting for more input. */
-bool input_would_wait(struct input *input);
+/* Whether reading the next line would wait for input. */
+bool input_would_block(struct input *input);
 
 #endif

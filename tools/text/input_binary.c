@@ -1,5 +1,5 @@
 /*
- * Pairs without separators, all numbers little-endian:
+ * Binary input: pairs without separators, all numbers little-endian:
  *
  *     | key, key_width bytes | u32 size | value, size bytes |
  */

@@ -1,4 +1,4 @@
-/* Rows of CSV: the key in one column, the value the whole row as it is or some of its columns. */
+/* CSV input: the key is one column, the value the whole row or some of its columns. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -8,22 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A column as it was asked for, and where it is in the current file. */
+/* A column from the options, and its index in the current file. */
 struct column {
-    char *name;   /* content of the field that asked for it */
+    char *name;   /* name or number, unquoted */
     size_t index; /* from 0 */
 };
 
 struct csv_columns {
     struct csv_row row;
     struct column key;
-    struct column *values; /* value_count of them; none: the value is the whole row */
-    size_t value_count;
+    struct column *values;
+    size_t value_count; /* 0: the value is the whole row */
     struct buffer value;
-    bool at_end; /* of the current file: nothing follows what has been read */
+    bool at_end; /* the current file has been read to its end */
 };
 
-/* A number from 1 on. */
+/* Parse a column number, counted from 1, as an index. */
 static bool column_number(const char *name, size_t *ret_index)
 {
     uint64_t number;
@@ -33,12 +33,13 @@ static bool column_number(const char *name, size_t *ret_index)
     return true;
 }
 
-/* Without a header a column can only be asked for by its number. */
+/* Without a header, columns have numbers only. */
 static int check_column(const struct pair_format *format, struct column *column)
 {
     if (format->header || column_number(column->name, &column->index))
         return STATUS_DONE;
-    return usage_error("build", "column %s: expected a number from 1 to %d (names need --header)",
+    return usage_error("build",
+                       "column %s: expected a number from 1 to %d (names require --header)",
                        excerpt_of(column->name, strlen(column->name)).text, CSV_FIELDS_MAX);
 }
 
@@ -49,7 +50,7 @@ static char *copy_text(const char *text)
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
-/* The list of columns is itself a row, so that names may hold commas. */
+/* The list of columns is a CSV row itself, so that names can contain commas. */
 static int parse_value_columns(struct csv_columns *columns, const struct pair_format *format)
 {
     const char *list = format->value_columns, *problem = "";
@@ -59,7 +60,7 @@ static int parse_value_columns(struct csv_columns *columns, const struct pair_fo
     if (result == CSV_NO_MEMORY)
         return out_of_memory();
     if (result != CSV_ROW || row->consumed != strlen(list))
-        return usage_error("build", "--value-columns: expected columns separated by commas, got %s",
+        return usage_error("build", "--value-columns: expected a comma-separated list, got %s",
                            excerpt_of(list, strlen(list)).text);
     columns->values = calloc(row->count, sizeof *columns->values);
     if (columns->values == NULL)
@@ -108,7 +109,7 @@ void input_csv_close(struct pair_reader *reader)
     reader->columns = NULL;
 }
 
-/* Read the next row into columns->row. Its text stays at the input's front, not yet consumed. */
+/* Read the next row into columns->row. Its text is at input_text(), not yet consumed. */
 static int next_row(struct pair_reader *reader)
 {
     struct csv_columns *columns = reader->columns;
@@ -133,7 +134,7 @@ static int next_row(struct pair_reader *reader)
         }
         if (result == CSV_BAD)
             return pair_reader_fail(reader, STATUS_USAGE, "expected %s", problem);
-        if (available > pair_reader_line_longest())
+        if (available > pair_reader_line_max())
             return pair_reader_fail(reader, STATUS_USAGE,
                                     "expected a value of at most %u bytes, got a longer row",
                                     IKV_VALUE_SIZE_MAX);
@@ -144,8 +145,8 @@ static int next_row(struct pair_reader *reader)
     }
 }
 
-/* Look a column up in the header row; a name that is there goes before a number. */
-static int resolve(struct pair_reader *reader, struct column *column)
+/* Find a column in the header row. A name in the header takes precedence over a number. */
+static int resolve_column(struct pair_reader *reader, struct column *column)
 {
     struct csv_columns *columns = reader->columns;
     const struct csv_row *row = &columns->row;
@@ -186,12 +187,12 @@ int input_csv_begin(struct pair_reader *reader)
 
     result = next_row(reader);
     if (result == INPUT_END)
-        return INPUT_MORE; /* an empty file: the next call finds its end again */
+        return INPUT_MORE; /* an empty file: the next read returns INPUT_END again */
     if (result != INPUT_MORE)
         return result;
-    result = resolve(reader, &columns->key);
+    result = resolve_column(reader, &columns->key);
     for (size_t i = 0; i < columns->value_count && result == INPUT_MORE; i++)
-        result = resolve(reader, &columns->values[i]);
+        result = resolve_column(reader, &columns->values[i]);
     if (result == INPUT_MORE)
         input_consume(&reader->input, columns->row.consumed);
     return result;
@@ -203,7 +204,7 @@ static int missing_column(struct pair_reader *reader, const struct column *colum
                             column->index + 1, reader->columns->row.count);
 }
 
-/* The wanted columns, as a row of their own in columns->value. */
+/* Join the value's columns into a row in columns->value. */
 static int join_values(struct pair_reader *reader, const char *text)
 {
     struct csv_columns *columns = reader->columns;

@@ -1,4 +1,5 @@
-/* Lines of key, tab, value. The value is the rest of the line, whatever bytes it has. */
+/* TSV input: lines of key, tab, value. The value is the rest of the line and may contain any bytes
+ * but LF. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "text/pair_reader.h"
@@ -8,13 +9,13 @@
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair)
 {
     const char *line;
-    size_t length, longest = pair_reader_line_longest();
+    size_t length, max_length = pair_reader_line_max();
     reader->position = reader->input.offset;
-    int result = input_line(&reader->input, longest, &line, &length);
+    int result = input_line(&reader->input, max_length, &line, &length);
     if (result != INPUT_MORE)
         return result;
     reader->line++;
-    if (length > longest)
+    if (length > max_length)
         return pair_reader_fail(reader, STATUS_USAGE,
                                 "expected a value of at most %u bytes, got a longer line",
                                 IKV_VALUE_SIZE_MAX);

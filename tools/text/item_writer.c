@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-/* Stands for "missing" in binary output. */
+/* The size field of a missing key in binary output. */
 #define NO_VALUE UINT32_MAX
 
-/* The text of a key; `buffer` is used if it was not given as text. */
+/* The text of a key, formatted in `buffer` unless the key has a text. */
 static const char *key_text(const struct item_writer *writer, const struct item_key *key,
                             char buffer[IKV_KEY_TEXT_MAX], size_t *ret_length)
 {

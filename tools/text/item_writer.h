@@ -1,4 +1,4 @@
-/* What get and scan write about a key and its value, in the four output formats. */
+/* Write keys and values in the output formats of get and scan. */
 #ifndef ITEM_WRITER_H
 #define ITEM_WRITER_H
 
@@ -8,9 +8,9 @@
 
 enum output_format { OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW, OUTPUT_BINARY };
 
-/* A key, its text if it was given as text, and the syntax to write it in otherwise. */
+/* A key to write: as `text` if the input had one, otherwise formatted in `syntax`. */
 struct item_key {
-    const void *key; /* NULL: there is no such key */
+    const void *key; /* NULL: no key, for example no match */
     const char *text;
     size_t text_length;
     ikv_key_syntax syntax;
@@ -21,11 +21,11 @@ struct item_writer {
     enum output_format format;
     ikv_key_type key_type;
     size_t key_width;
-    bool with_key;     /* a scan in storage order has none */
-    bool with_matched; /* also the key that matched: floor and ceiling */
+    bool with_key;     /* false for scans in storage order */
+    bool with_matched; /* write the matched key, too: floor and ceiling */
 };
 
-/* value NULL: the key is missing, and that is to be written. */
+/* Write one item. value NULL: the key is missing. */
 void item_write(const struct item_writer *writer, const struct item_key *key,
                 const struct item_key *matched, const void *value, uint32_t size);
 

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-/* Bytes of the text from p on that stand in a JSON string as they are. */
-static size_t plain_run(const unsigned char *p, const unsigned char *end)
+/* Number of bytes from p on that need no escape. */
+static size_t unescaped_run(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char *start = p;
     while (p < end && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f &&
-           !(*p == 0xc2 && end - p > 1 && p[1] < 0xa0)) /* C2 80 ... C2 9F are the C1 controls */
+           !(*p == 0xc2 && end - p > 1 && p[1] < 0xa0)) /* C1 controls: C2 80 to C2 9F */
         p++;
     return (size_t)(p - start);
 }
@@ -20,7 +20,7 @@ void json_string(struct output *output, const void *text, size_t length)
     const unsigned char *p = text, *end = p + length;
     output_text(output, "\"");
     while (p < end) {
-        size_t run = plain_run(p, end);
+        size_t run = unescaped_run(p, end);
         output_bytes(output, p, run);
         p += run;
         if (p == end)

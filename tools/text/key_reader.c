@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A batch also ends here, so that keys with absurdly many leading zeros take no absurd memory. */
+/* Limits the memory of a batch whose keys have many leading zeros. */
 #define BATCH_TEXT_MAX ((size_t)64 << 20)
 
 void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
@@ -47,7 +47,7 @@ static int bad_key(struct key_reader *reader, int code, const char *text, size_t
     const char *name = ikv_key_type_name(reader->type, type_name, sizeof type_name);
     const char *range = code == IKV_E_KEY_RANGE ? ", which is out of its range" : "";
     struct excerpt excerpt = excerpt_of(text, length);
-    (void)input_settle(&reader->input);
+    (void)input_drain(&reader->input);
     if (reader->arguments != NULL)
         message("expected a key of type %s, got %s%s", name, excerpt.text, range);
     else
@@ -61,9 +61,9 @@ static int add_text_key(struct key_reader *reader, struct key_batch *batch, cons
 {
     if (!buffer_reserve(&batch->keys, reader->width))
         return fail(reader, out_of_memory());
-    int code = length > KEY_TEXT_LONGEST ? IKV_E_KEY_SYNTAX
-                                         : ikv_key_parse(reader->type, reader->syntax, text, length,
-                                                         batch->keys.data + batch->keys.size);
+    int code = length > KEY_INPUT_MAX ? IKV_E_KEY_SYNTAX
+                                      : ikv_key_parse(reader->type, reader->syntax, text, length,
+                                                      batch->keys.data + batch->keys.size);
     if (code != 0)
         return bad_key(reader, code, text, length);
     if (!buffer_append(&batch->texts, text, length) ||
@@ -74,12 +74,12 @@ static int add_text_key(struct key_reader *reader, struct key_batch *batch, cons
     return INPUT_MORE;
 }
 
-/* One line is one key; a CR before its end belongs to the line end. */
+/* A key per line, which ends with LF or CR LF. */
 static int read_text_key(struct key_reader *reader, struct key_batch *batch)
 {
     const char *line;
     size_t length;
-    int result = input_line(&reader->input, KEY_TEXT_LONGEST, &line, &length);
+    int result = input_line(&reader->input, KEY_INPUT_MAX, &line, &length);
     if (result == INPUT_FAILED)
         return fail(reader, reader->input.status);
     if (result == INPUT_END)
@@ -97,7 +97,7 @@ static int read_binary_key(struct key_reader *reader, struct key_batch *batch)
     if (result == INPUT_FAILED)
         return fail(reader, input->status);
     if (result == INPUT_END && input_available(input) > 0) {
-        (void)input_settle(input);
+        (void)input_drain(input);
         message("%s: offset %" PRIu64 ": expected a key of %zu bytes, got the end of the file "
                 "after %zu",
                 input->name, input->offset, reader->width, input_available(input));
@@ -132,7 +132,7 @@ int key_reader_next(struct key_reader *reader, size_t limit, struct key_batch *b
         return INPUT_FAILED;
     while (batch->count < limit && batch->texts.size < BATCH_TEXT_MAX) {
         if (batch->count > 0 && reader->arguments == NULL && reader->input.terminal &&
-            input_would_wait(&reader->input))
+            input_would_block(&reader->input))
             break;
         int result = read_key(reader, batch);
         if (result != INPUT_MORE)

@@ -1,5 +1,4 @@
-/* The keys that `indexkv get` is asked for, in batches: from arguments, a text file, a binary one.
- */
+/* Read the keys for `indexkv get` in batches, from arguments, a text file or a binary file. */
 #ifndef KEY_READER_H
 #define KEY_READER_H
 
@@ -11,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* count keys; unless they were read as binary, the text of key i ends at text_ends[i] of texts and
- * begins where that of key i - 1 ends. */
+/* `count` keys. Unless they were read as binary, the text of key i ends at texts[text_ends[i]], and
+ * begins where the text of key i - 1 ends. */
 struct key_batch {
     size_t count;
     struct buffer keys; /* key_width bytes each, host byte order */
@@ -25,7 +24,7 @@ struct key_reader {
     size_t width;
     ikv_key_syntax syntax;
     bool binary;
-    char **arguments; /* NULL: from `input` */
+    char **arguments; /* NULL: read from `input` */
     size_t argument_count, argument_next;
     struct input input;
     uint64_t line;
@@ -40,13 +39,13 @@ int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_s
 void key_reader_close(struct key_reader *reader);
 
 /*
- * Read up to `limit` keys; fewer at the end, when the keys come from a terminal and no more have
- * been typed, and when their text takes much memory. INPUT_MORE: the batch holds at least one.
- * After a failure the keys ahead of it are still handed out first.
+ * Read up to `limit` keys. A batch has fewer keys at the end of the input, if the next key has not
+ * been typed at the terminal yet, or if the keys' text takes too much memory. INPUT_MORE: the batch
+ * holds at least one key. Keys before an error are returned first, the error by the next call.
  */
 int key_reader_next(struct key_reader *reader, size_t limit, struct key_batch *batch);
 
-/* The text that key i was given as. NULL: none (binary). */
+/* The text of key i as it was read. NULL: it was read as binary. */
 const char *key_batch_text(const struct key_batch *batch, size_t i, size_t *ret_length);
 void key_batch_free(struct key_batch *batch);
 

@@ -1,4 +1,4 @@
-/* Keys on their way in and out: as text in some syntax, or as little-endian bytes. */
+/* Helpers for keys in the command's input and output: byte order and key syntax. */
 #ifndef KEYS_H
 #define KEYS_H
 
@@ -6,16 +6,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A longer text cannot be a key, whatever its type and syntax. */
-#define KEY_TEXT_LONGEST 65536u
+/* Maximum length of a key in text input. No key needs that many characters; the limit allows for
+ * leading zeros. */
+#define KEY_INPUT_MAX 65536u
 
-/* Between host byte order and little-endian, either way; byte strings stay as they are. */
+/* Convert a key from host byte order to little-endian or back. Byte strings are copied. */
 void key_bytes_convert(ikv_key_type type, void *to, const void *from);
 
-/* Whether keys of this type can be written in this syntax. */
+/* Whether the syntax can express keys of this type. */
 bool key_syntax_fits(ikv_key_type type, ikv_key_syntax syntax);
 
-/* The syntax that a key was written in, as far as AUTO tells: IP, HEX, or AUTO itself. */
+/* The syntax to write related keys in: IP or HEX if the text of this key is, otherwise AUTO. */
 ikv_key_syntax key_syntax_of(ikv_key_type type, const char *text, size_t length);
 
 #endif

@@ -114,7 +114,7 @@ int output_close(struct output *output)
     output_flush(output);
     free(output->buffer);
     output->buffer = NULL;
-    /* Some file systems report a full disk only here. */
+    /* Some file systems report a full disk on close only. */
     if (close(output->fd) != 0 && output->error == 0)
         output->error = errno;
     if (output->error == 0)

@@ -1,6 +1,7 @@
 /*
- * Standard output, or a file, buffered and checked. A failure is kept: later output goes nowhere,
- * and output_close reports it. A closed pipe ends the process quietly, as killed by SIGPIPE.
+ * Buffered output to standard output or a file. The first error is kept: later output is discarded,
+ * and output_close reports the error. If the reader of a pipe has closed it, the process ends with
+ * SIGPIPE, without a message.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -12,8 +13,8 @@
 struct output {
     int fd;
     const char *name; /* of the file, for messages; NULL: standard output */
-    int error;        /* errno of the first failure, 0: none */
-    bool terminal;    /* it is shown to somebody: no control bytes from stores */
+    int error;        /* errno of the first error, or 0 */
+    bool terminal;    /* control characters in untrusted bytes are escaped */
     unsigned char *buffer;
     size_t used;
 };
@@ -21,23 +22,24 @@ struct output {
 /* Returns STATUS_DONE, or STATUS_IO after reporting. */
 int output_open(struct output *output);
 
-/* A file that was opened for writing; output_close closes it, and so does a failure here. */
+/* Like output_open for an open file. Takes ownership of fd, on failure as well. */
 int output_open_file(struct output *output, int fd, const char *name);
 
 void output_bytes(struct output *output, const void *bytes, size_t size);
 void output_text(struct output *output, const char *text);
-/* For short pieces: at most 512 bytes. */
+/* Formatted text of up to 511 bytes; longer text is truncated. */
 void output_format(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Bytes from a store: if standard output is a terminal, control characters other than tabs (and
- * newlines, if they are to be kept) are escaped. */
+/* Bytes from a store or the user. On a terminal, control characters are escaped, except for tabs
+ * and, with keep_newlines, newlines. */
 void output_untrusted(struct output *output, const void *bytes, size_t size, bool keep_newlines);
 
-/* Hand out what is buffered. Returns STATUS_DONE, or STATUS_IO which output_close will report. */
+/* Write the buffered bytes. Returns STATUS_DONE, or STATUS_IO; output_close reports the error. */
 int output_flush(struct output *output);
 
-/* Flush, close, report. Returns STATUS_DONE, STATUS_IO or STATUS_INTERRUPTED. */
+/* Flush, close, and report the first error. Returns STATUS_DONE, STATUS_IO or STATUS_INTERRUPTED.
+ */
 int output_close(struct output *output);
 
 #endif

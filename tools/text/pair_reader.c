@@ -12,9 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The size of all inputs together, for the progress; and a missing file is better found before
- * hours are spent on those ahead of it. */
-static int measure(struct pair_reader *reader)
+/* Check that all inputs exist before reading the first one, and add up their sizes for progress. */
+static int stat_inputs(struct pair_reader *reader)
 {
     bool known = true;
     for (size_t i = 0; i < reader->path_count; i++) {
@@ -40,7 +39,7 @@ int pair_reader_open(struct pair_reader *reader, const struct pair_format *forma
                                    .key_width = ikv_key_width(format->key_type),
                                    .paths = paths,
                                    .path_count = count};
-    int status = measure(reader);
+    int status = stat_inputs(reader);
     if (status == STATUS_DONE && format->format == INPUT_CSV)
         status = input_csv_open(reader);
     return status;
@@ -54,7 +53,7 @@ void pair_reader_close(struct pair_reader *reader)
     input_csv_close(reader);
 }
 
-/* Go on to the next file. INPUT_END: there is none. */
+/* Open the next file. INPUT_END: there is none. */
 static int next_input(struct pair_reader *reader)
 {
     if (reader->input_is_open) {
@@ -134,8 +133,8 @@ int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t l
                             code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
 }
 
-size_t pair_reader_line_longest(void)
+size_t pair_reader_line_max(void)
 {
-    uint64_t longest = (uint64_t)UINT32_MAX + KEY_TEXT_LONGEST;
-    return longest > SIZE_MAX ? SIZE_MAX : (size_t)longest;
+    uint64_t max = (uint64_t)UINT32_MAX + KEY_INPUT_MAX;
+    return max > SIZE_MAX ? SIZE_MAX : (size_t)max;
 }

@@ -1,6 +1,6 @@
 /*
- * Pairs for `indexkv build` from a sequence of input files, one after the other. input_tsv.c,
- * input_csv.c and input_binary.c each know one format.
+ * Read the pairs for `indexkv build` from a sequence of input files. input_tsv.c, input_csv.c and
+ * input_binary.c implement one format each.
  */
 #ifndef PAIR_READER_H
 #define PAIR_READER_H
@@ -27,7 +27,7 @@ struct pair_format {
     const char *value_columns; /* a CSV row of numbers and names; NULL: the whole row */
 };
 
-/* The key lies in the reader, the value in its buffers: valid until the next call. */
+/* The key and the value are in the reader's memory, valid until the next call. */
 struct pair {
     const void *key;
     const void *value;
@@ -43,16 +43,16 @@ struct pair_reader {
     size_t path_count, path_next;
     struct input input;
     bool input_is_open;
-    uint64_t line;           /* where the last pair stands: number from 1 of its (first) line */
-    uint64_t position;       /* and its offset */
+    uint64_t line;           /* number of the last pair's first line, from 1 */
+    uint64_t position;       /* file offset of the last pair */
     uint64_t finished_bytes; /* of inputs read to their end */
-    uint64_t total_bytes;    /* of all inputs; 0: not known */
+    uint64_t total_bytes;    /* of all inputs; 0: unknown */
     struct csv_columns *columns;
     int status; /* exit status after a failure, which was reported */
     unsigned char key[IKV_KEY_WIDTH_MAX];
 };
 
-/* Start reading paths[0..count). Returns STATUS_DONE or an exit status after reporting. */
+/* Start reading paths[0..count). Returns STATUS_DONE, or an exit status after reporting. */
 int pair_reader_open(struct pair_reader *reader, const struct pair_format *format, char **paths,
                      size_t count);
 void pair_reader_close(struct pair_reader *reader);
@@ -60,26 +60,26 @@ void pair_reader_close(struct pair_reader *reader);
 /* INPUT_MORE: *ret_pair is set. INPUT_END. INPUT_FAILED: see reader->status. */
 int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair);
 
-/* Bytes read so far, to be compared with total_bytes. */
+/* Bytes read so far, of total_bytes. */
 uint64_t pair_reader_bytes(const struct pair_reader *reader);
 
 /* --- for the formats --- */
 
-/* What is wrong at the last pair, after its place. Returns INPUT_FAILED. */
+/* Report an error with the location of the last pair. Returns INPUT_FAILED. */
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Parse the key's text into reader->key; reports what is wrong with it. */
+/* Parse a key into reader->key, and report errors. Returns INPUT_MORE or INPUT_FAILED. */
 int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length);
 
-/* Most bytes a line or row may have: any more can't be a value that a store takes. */
-size_t pair_reader_line_longest(void);
+/* Maximum length of a line or row: a longer one has a value that is too large for a store. */
+size_t pair_reader_line_max(void);
 
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair);
 
 int input_csv_next(struct pair_reader *reader, struct pair *ret_pair);
-int input_csv_open(struct pair_reader *reader); /* once; returns an exit status */
+int input_csv_open(struct pair_reader *reader); /* once per reader; returns an exit status */
 void input_csv_close(struct pair_reader *reader);
 int input_csv_begin(struct pair_reader *reader); /* at the start of each file */
 
