@@ -1,51 +1,51 @@
-/* Waits for the disk that touches of the mapping caused: counted, and told to the map. */
-#include "core/base/thread.h"
-#include "core/lookup/run.h"
+#include "mmap/faults.h"
 
-/* So few keys take less than the system calls that tell how the mapping is doing, which are made
- * for them only when they took long. */
+#include "core/base/bytes.h"
+#include "core/io/io.h"
+
+/* Looking up this many keys takes less time than getrusage: for so few, faults are counted only if
+ * the lookup took long. */
 #define FEW_KEYS 8
 
-/* Touches by so few keys that are told together, at most. */
+/* Touches by lookups of few keys that are reported together, at most. */
 #define FEW_TOUCHES_MAX 4096
 
-/* Faults of this thread since the last look. A run is not always the same thread's, and in the
- * child of a fork a thread begins to count anew. */
-static uint64_t look(struct ikv_faults *faults)
+/* Faults of this thread since the count was last read. A run can move to another thread, and the
+ * count restarts in a forked child: then 0. */
+static uint64_t count_faults(struct ikv_faults *faults)
 {
     const uint64_t thread = ikv_thread_number();
     const uint64_t now = ikv_platform_major_faults();
-    /* cppcheck-suppress unsignedLessThanZero ; where the system does not tell, none are known */
-    const bool known = faults->thread == thread && now >= faults->seen;
-    const uint64_t since = known ? now - faults->seen : 0;
+    /* cppcheck-suppress unsignedLessThanZero ; where the system does not count faults */
+    const bool is_comparable = faults->thread == thread && now >= faults->seen;
+    const uint64_t since = is_comparable ? now - faults->seen : 0;
 
     faults->thread = thread;
     faults->seen = now;
     return since;
 }
 
-void ikv_faults_begin(struct ikv_run *run, uint32_t keys)
+void ikv_faults_begin(struct ikv_faults *faults, uint32_t keys)
 {
-    run->faults.began = ikv_platform_ticks();
+    faults->began = ikv_platform_ticks();
     if (keys > FEW_KEYS)
-        (void)look(&run->faults);
+        (void)count_faults(faults);
 }
 
-void ikv_faults_end(struct ikv_run *run, uint32_t keys)
+uint64_t ikv_faults_end(struct ikv_faults *faults, struct ikv_map *map, uint32_t keys,
+                        uint64_t touches)
 {
-    const uint64_t mapped = run->stats.mapped;
-
-    if (mapped == 0)
-        return;
-    if (keys <= FEW_KEYS && ikv_platform_ticks() - run->faults.began < IKV_TICKS_LONG) {
-        run->faults.touches = ikv_min(run->faults.touches + mapped, FEW_TOUCHES_MAX);
-        return;
+    if (touches == 0)
+        return 0;
+    if (keys <= FEW_KEYS && ikv_platform_ticks() - faults->began < IKV_TICKS_LONG) {
+        faults->touches = ikv_min(faults->touches + touches, FEW_TOUCHES_MAX);
+        return 0;
     }
-    /* Since the last look a thread may have waited for what others have mapped. */
-    uint64_t faults = look(&run->faults);
+    uint64_t count = count_faults(faults);
+    /* begin did not read the count: some of these faults may have happened earlier, elsewhere. */
     if (keys <= FEW_KEYS)
-        faults = ikv_min(faults, mapped);
-    run->stats.major_faults = faults;
-    ikv_map_faulted(run->map, faults, run->faults.touches + mapped);
-    run->faults.touches = 0;
+        count = ikv_min(count, touches);
+    ikv_map_faulted(map, count, faults->touches + touches);
+    faults->touches = 0;
+    return count;
 }

@@ -125,6 +125,12 @@ uint64_t ikv_map_present(struct ikv_map *map)
     return ikv_min(map->size, (uint64_t)st.st_size);
 }
 
+struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_present)
+{
+    *ret_present = map ? ikv_map_present(map) : 0;
+    return map && !map->believes_all && *ret_present < map->size ? NULL : map;
+}
+
 /* ---------------------------------------------------------------- reading it in */
 
 /* Where the system can't do it in one call. */

@@ -53,6 +53,10 @@ void ikv_map_free(struct ikv_map *map); /* NULL is allowed */
 /* How much of the mapping may be touched now: the file's size, if it was not cut since. One system
  * call. Also drops what is known of verified pages, if that is old or the file was written to. */
 uint64_t ikv_map_present(struct ikv_map *map);
+/* The same of a map that may be NULL, in *ret_present. Returns the map, or NULL if it must not be
+ * used: bytes that a truncated file lacks are reported by reading them, unless nothing but the
+ * mapping may be used. */
+struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_present);
 
 /*
  * Pages of the index that were verified need not be again for some seconds. A copy of our own, once

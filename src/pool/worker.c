@@ -167,7 +167,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
     int fallback = 0;
 
     if (run->is_resident) {
-        ikv_run_look_at_map(run);
+        ikv_run_check_map(run);
         ikv_resident_run(run);
         if (run->fatal)
             atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
@@ -183,7 +183,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
         return;
     }
     ikv_run_begin(run, window);
-    ikv_run_look_at_map(run);
+    ikv_run_check_map(run);
     ikv_store *store = run->job->attachment->store;
     run->file = ikv_own_file(&store->own_files, store->reads, number_of(worker));
     activate(worker, run);

@@ -39,4 +39,10 @@ struct ikv_batch {
     _Atomic uint64_t fetched_most;
 };
 
+/* Check whether and how far the mapping may be used now. */
+static inline void ikv_batch_check_map(struct ikv_batch *batch)
+{
+    batch->map = ikv_map_usable(batch->store->map, &batch->present);
+}
+
 #endif

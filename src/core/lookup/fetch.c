@@ -210,7 +210,7 @@ void ikv_run_begin(struct ikv_run *run, struct ikv_window *window)
         run->stats.ring_features = window->backend->features(window->io);
     begin_learning(run);
     if (run->map)
-        ikv_faults_begin(run, run->search.keys.count);
+        ikv_faults_begin(&run->faults, run->search.keys.count);
     if (!batch->records_only)
         ikv_search_begin(&run->search);
 }
@@ -220,7 +220,8 @@ void ikv_run_finish(struct ikv_run *run)
     struct ikv_stats *stats = &run->stats;
 
     if (run->map)
-        ikv_faults_end(run, run->search.keys.count);
+        stats->major_faults =
+            ikv_faults_end(&run->faults, run->map, run->search.keys.count, stats->mapped);
     if (run->batch->learner)
         ikv_learner_add(run->batch->learner, &run->learned, run->search.keys.count);
     for (uint32_t key = 0; key < run->search.keys.count; key++) {

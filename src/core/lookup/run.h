@@ -15,6 +15,7 @@
 #include "core/index/search.h"
 #include "core/io/window.h"
 #include "core/lookup/batch.h"
+#include "mmap/faults.h"
 
 #include <errno.h>
 
@@ -45,14 +46,6 @@ struct ikv_tail {
 struct ikv_alone {
     enum ikv_slot_use use; /* pages or records */
     uint32_t number;       /* of the chunk or the hit */
-};
-
-/* Waits for the disk, of a thread that touches the mapping (faults.c). */
-struct ikv_faults {
-    uint64_t began;   /* on ikv_platform_ticks */
-    uint64_t seen;    /* major faults of the thread when last looked at */
-    uint64_t thread;  /* its ikv_thread_number; 0: there was no look yet */
-    uint64_t touches; /* of a mapping, by few keys at a time, that no map was told yet */
 };
 
 struct ikv_job;
@@ -143,13 +136,12 @@ void ikv_run_finish(struct ikv_run *run);
 /* All of it on the calling thread. */
 void ikv_run_alone(struct ikv_run *run, struct ikv_window *window);
 
-/* A worker begins with a run some time after the batch did: see once more how long the file is. */
-void ikv_run_look_at_map(struct ikv_run *run);
-
-/* Around what touches the mapping, for so many keys: counts the faults, and tells the map. Shards
- * that a worker has in flight at the same time count each other's. */
-void ikv_faults_begin(struct ikv_run *run, uint32_t keys);
-void ikv_faults_end(struct ikv_run *run, uint32_t keys);
+/* Check again whether and how far the mapping may be used: some time may have passed since the
+ * batch did. */
+static inline void ikv_run_check_map(struct ikv_run *run)
+{
+    run->map = ikv_map_usable(run->batch->map, &run->present);
+}
 
 /* The first damage, or read error, that is met. `key` (stored form) may be NULL. */
 void ikv_problem_note(struct ikv_problem *problem, const struct ikv_store *store, int code,

@@ -71,23 +71,6 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
     return 0;
 }
 
-static struct ikv_map *usable_map(struct ikv_map *map, uint64_t *ret_present)
-{
-    *ret_present = map ? ikv_map_present(map) : 0;
-    /* What is missing is told by reading it, where there is something else to read with. */
-    return map && !map->believes_all && *ret_present < map->size ? NULL : map;
-}
-
-void ikv_batch_map(struct ikv_batch *batch)
-{
-    batch->map = usable_map(batch->store->map, &batch->present);
-}
-
-void ikv_run_look_at_map(struct ikv_run *run)
-{
-    run->map = usable_map(run->batch->map, &run->present);
-}
-
 /*
  * A single key may take less than to see how long the file is. That is left out in a loop of such
  * keys that does nothing else: if the last one ended so shortly before that this thread can't have
@@ -106,7 +89,7 @@ void ikv_batch_look_at_map(struct ikv_result *result, size_t count)
         batch->present = map->size;
         return;
     }
-    ikv_batch_map(batch);
+    ikv_batch_check_map(batch);
     result->looked_at = batch->present == map->size ? map : NULL;
     result->looked = now;
 }

@@ -87,8 +87,6 @@ int ikv_result_collect(struct ikv_result *result);
 /* batch.c: set what all ways of looking a batch up share. */
 void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
                      size_t count, const ikv_get_options *options);
-/* Whether, and how far, the mapping may be used now. */
-void ikv_batch_map(struct ikv_batch *batch);
 /* The same for a batch of so many keys that its store has a mapping for; less often for one. */
 void ikv_batch_look_at_map(struct ikv_result *result, size_t count);
 /* Cut the caller's keys into shards to be looked up in memory. -ENOMEM. */

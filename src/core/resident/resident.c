@@ -350,7 +350,7 @@ void ikv_resident_run(struct ikv_run *run)
     const enum shape shape = shape_of(x.key, x.word);
     const uint32_t keys = run->end - run->begin;
 
-    ikv_faults_begin(run, keys);
+    ikv_faults_begin(&run->faults, keys);
     if (run->map && run->present == run->map->size)
         (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
     else
@@ -360,5 +360,5 @@ void ikv_resident_run(struct ikv_run *run)
     prove_absence(&x, run->begin, run->end);
     run->pending = keys - x.found - x.missing;
     account(&run->stats, x.found, x.missing);
-    ikv_faults_end(run, keys);
+    run->stats.major_faults = ikv_faults_end(&run->faults, run->map, keys, run->stats.mapped);
 }

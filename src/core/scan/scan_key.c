@@ -82,7 +82,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
         .records_only = true,
         .value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX),
     };
-    ikv_batch_map(&window->batch);
+    ikv_batch_check_map(&window->batch);
     if (ikv_batch_cut(window, 1) < 0)
         return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
     return 0;
