@@ -1,7 +1,7 @@
 #include "mmap/faults.h"
 
 #include "core/base/bytes.h"
-#include "core/io/io.h"
+#include "core/base/thread.h"
 
 /* Looking up this many keys takes less time than getrusage: for so few, faults are counted only if
  * the lookup took long. */

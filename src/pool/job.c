@@ -85,7 +85,7 @@ static void set_runs(struct ikv_job *job)
     job->next_run = result->run_first;
     atomic_store_explicit(&job->left, result->run_count - result->run_first, memory_order_relaxed);
     for (unsigned i = result->run_first; i < result->run_count; i++)
-        result->runs[i]->job = job;
+        result->runs[i]->owner = job;
 }
 
 /* The lock is held. */

@@ -14,6 +14,7 @@
 #include "backends.h"
 #include "core/base/clock.h"
 #include "core/io/io_pread.h"
+#include "core/lookup/fetch.h"
 #include "core/resident/resident.h"
 #include "pool/engine.h"
 
@@ -96,6 +97,11 @@ static int open_plain(struct ikv_worker *worker)
     return worker->plain.backend ? 0 : ikv_window_open(&worker->plain, &ikv_io_pread, &window);
 }
 
+static struct ikv_job *job_of(const struct ikv_run *run)
+{
+    return run->owner;
+}
+
 /* The window for a shard's reads. *ret_fallback: why it is not the ring that was wanted. */
 static int choose_window(struct ikv_worker *worker, const struct ikv_run *run,
                          struct ikv_window **ret_window, int *ret_fallback)
@@ -107,7 +113,7 @@ static int choose_window(struct ikv_worker *worker, const struct ikv_run *run,
         int code = open_ring(worker, store->reads->direct);
         if (code == 0) {
             *ret_window = &worker->ring;
-            atomic_store_explicit(&run->job->attachment->used_ring, true, memory_order_relaxed);
+            atomic_store_explicit(&job_of(run)->attachment->used_ring, true, memory_order_relaxed);
             return 0;
         }
         *ret_fallback = code;
@@ -170,21 +176,21 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
         ikv_run_check_map(run);
         ikv_resident_run(run);
         if (run->fatal)
-            atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
-        ikv_job_run_finished(run->job);
+            ikv_batch_cancel(run->batch);
+        ikv_job_run_finished(job_of(run));
         return;
     }
     int code = choose_window(worker, run, &window, &fallback);
     run->stats.fallback = fallback;
     if (code < 0) {
         run->fatal = code;
-        atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
-        ikv_job_run_finished(run->job);
+        ikv_batch_cancel(run->batch);
+        ikv_job_run_finished(job_of(run));
         return;
     }
-    ikv_run_begin(run, window);
+    ikv_fetch_begin(run, window);
     ikv_run_check_map(run);
-    ikv_store *store = run->job->attachment->store;
+    ikv_store *store = job_of(run)->attachment->store;
     run->file = ikv_own_file(&store->own_files, store->reads, number_of(worker));
     activate(worker, run);
     worker->reaped = 0;
@@ -193,10 +199,10 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
 static void finish(struct ikv_run *run)
 {
     if (run->fatal)
-        atomic_store_explicit(&run->batch->canceled, true, memory_order_relaxed);
+        ikv_batch_cancel(run->batch);
     else
-        ikv_run_finish(run);
-    ikv_job_run_finished(run->job);
+        ikv_fetch_finish(run);
+    ikv_job_run_finished(job_of(run));
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -206,7 +212,7 @@ static void plan_in_turn(struct ikv_worker *worker)
     unsigned idle = 0; /* runs one after another that had nothing to plan */
 
     while (idle < worker->active_count && !ikv_window_has_finished(&worker->ring)) {
-        idle = ikv_run_plan(worker->active) ? 0 : idle + 1;
+        idle = ikv_fetch_plan(worker->active) ? 0 : idle + 1;
         worker->active = worker->active->next;
     }
     worker->is_busy = idle < worker->active_count;
@@ -220,13 +226,13 @@ static void reap(struct ikv_worker *worker)
     worker->reaped++;
     /* Waiting for the ring may take as long as many reads from the page cache. */
     for (unsigned n = 0; n < PLAIN_READS && plain->backend && !ikv_window_is_idle(plain); n++) {
-        ikv_run_complete(ikv_window_reap(plain));
+        ikv_fetch_complete(ikv_window_reap(plain));
         if (!ring->backend || ikv_window_is_idle(ring))
             return;
         plan_in_turn(worker);
     }
     if (ring->backend && !ikv_window_is_idle(ring))
-        ikv_run_complete(ikv_window_reap(ring));
+        ikv_fetch_complete(ikv_window_reap(ring));
 }
 
 static void retire(struct ikv_worker *worker)
@@ -234,7 +240,7 @@ static void retire(struct ikv_worker *worker)
     struct ikv_run *before = worker->active;
 
     for (unsigned left = worker->active_count; left > 0; left--) {
-        if (ikv_run_is_done(before->next))
+        if (ikv_fetch_is_done(before->next))
             finish(deactivate(worker, before));
         else
             before = before->next;

@@ -45,8 +45,8 @@ struct ikv_keys {
 /* A key that was resolved to an entry of the index. Two words, so that hits can be sorted. */
 struct ikv_hit {
     uint64_t position;
-    uint32_t key;    /* number in the batch */
-    uint32_t caller; /* left to who fetches the record */
+    uint32_t key;   /* number in the batch */
+    uint32_t place; /* free for use by whoever fetches the record */
 };
 
 /* Chunk number c is the chunk that begins with key c: chunks are disjoint, so no two collide. */

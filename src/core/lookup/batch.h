@@ -1,8 +1,7 @@
 /*
- * A batch: what all its shards share while they run. Keys are sorted and folded (repeats become
- * one); a shard is a range of them, and its slices of the arrays in ikv_result are its own. So
- * shards run side by side without a lock; what they write besides is `canceled`, and items that no
- * other shard writes.
+ * What the shards of a batch share while they are executed. Nothing here changes during that time
+ * but `canceled`, the two budgets, and the items, of which each shard writes its own: shards need
+ * no lock.
  */
 #ifndef IKV_BATCH_H
 #define IKV_BATCH_H
@@ -15,34 +14,40 @@ struct ikv_batch {
     const struct ikv_store *store;
     const struct ikv_geometry *index; /* cut into pages or into single entries */
     const struct ikv_fences *fences;
-    const unsigned char *page_sums; /* held in memory; NULL: they are not */
+    const unsigned char *page_sums; /* in memory; NULL: not loaded */
     uint64_t page_sums_offset;      /* where they are in the file; 0: there are none */
     const unsigned char *caller_keys;
     ikv_item *items;
-    const uint32_t *callers; /* places of the sorted keys in the caller's array, repeats together */
+    const uint32_t *places; /* of the sorted keys in the caller's array, equal keys side by side */
     ikv_get_options options;
-    struct ikv_learner *learner;  /* that fences were taken from, and that learns; or NULL */
-    struct ikv_page_cache *cache; /* NULL: none */
+    struct ikv_learner *learner;  /* where fences come from and new ones go; may be NULL */
+    struct ikv_page_cache *cache; /* may be NULL */
     struct ikv_pace *pace;        /* the store's */
-    bool records_only;            /* there is no search: the hits are given */
+    bool records_only;            /* no search: the hits are given (scans) */
 
-    struct ikv_map *map;     /* through which what is resident is read; NULL: nothing is */
-    uint64_t present;        /* bytes of the file that the mapping may be touched in */
-    _Atomic uint64_t copies; /* bytes of records that shards in memory may still take for copies */
+    struct ikv_map *map;  /* NULL: must not be used */
+    uint64_t usable_size; /* bytes of the mapping that may be touched */
 
-    size_t value_budget; /* when a shard's values take more, further ones are IKV_DEFERRED; 0: no
-                            bound */
+    size_t value_budget; /* records beyond this many bytes a shard are IKV_DEFERRED; 0: no limit */
     atomic_bool canceled;
 
-    /* Bytes of records so far, and the most that there can be, since records do not overlap. */
+    /* Bytes that runs in memory may still copy, beyond what they have reserved. */
+    _Atomic uint64_t copy_budget;
+    /* Bytes of records read so far, and their upper bound, since records do not overlap. */
     _Atomic uint64_t fetched;
-    _Atomic uint64_t fetched_most;
+    _Atomic uint64_t fetched_max;
 };
+
+/* Let all shards end soon. From any thread. */
+static inline void ikv_batch_cancel(struct ikv_batch *batch)
+{
+    atomic_store_explicit(&batch->canceled, true, memory_order_relaxed);
+}
 
 /* Check whether and how far the mapping may be used now. */
 static inline void ikv_batch_check_map(struct ikv_batch *batch)
 {
-    batch->map = ikv_map_usable(batch->store->map, &batch->present);
+    batch->map = ikv_map_usable(batch->store->map, &batch->usable_size);
 }
 
 #endif

@@ -1,5 +1,6 @@
-/* Index pages: which are read together, and what is done with them. */
-#include "core/lookup/fetch.h"
+#include "core/lookup/fetch_pages.h"
+
+#include "core/lookup/read.h"
 
 static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
 {
@@ -12,7 +13,8 @@ static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
     return &run->stats.level[level];
 }
 
-/* What the page in the slot, or held in memory, must have as its checksum; NULL: there is none. */
+/* The stored checksum of a page in the slot, or (slot NULL) of a page held in memory; NULL: none.
+ */
 static const unsigned char *checksum_of(const struct ikv_run *run, const struct ikv_slot *slot,
                                         uint64_t page)
 {
@@ -40,7 +42,7 @@ static void set_page(const struct ikv_run *run, uint64_t number, const unsigned 
     };
 }
 
-/* Hand one page to the search. Whether it was not found damaged. */
+/* Feed a page to the search. Returns false if it turned out to be damaged. */
 static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page)
 {
     const struct ikv_search *search = &run->search;
@@ -53,12 +55,12 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
     if (search->corrupt_pages == corrupt)
         return true;
     ikv_key_store(&index->key, search->keys.entries + (size_t)chunk * search->keys.stride, stored);
-    ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored, "an index page");
+    ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored, "index page");
     return false;
 }
 
-/* Feed one page of a slot to the chunks that asked for it, from the first-th on, and keep it.
- * Returns the first chunk that asked for another. */
+/* Feed one page of a slot to the chunks that wait for it, beginning with slot->chunks[first], and
+ * offer it to the cache. Returns the index of the first chunk that waits for another page. */
 static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, uint32_t first)
 {
     const struct ikv_batch *batch = run->batch;
@@ -76,8 +78,7 @@ static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, u
         intact = feed_page(run, slot->chunks[i++], &page) && intact;
     } while (i < slot->chunk_count &&
              ikv_chunk_page(&run->search.chunks[slot->chunks[i]]) == number);
-    /* What is in the kernel's cache need not be in ours, but for the knowledge that it is intact.
-     */
+    /* A mapped page needs no copy, unless the cache is to know that it is intact. */
     if (intact && batch->cache && (!slot->is_mapped || page.verified))
         (void)ikv_page_cache_put(batch->cache, number, page.entries, page.count * index->stride,
                                  page.verified);
@@ -93,7 +94,7 @@ static struct ikv_level_stats *probe(struct ikv_run *run, uint32_t chunk)
     return level;
 }
 
-/* A page that is held in memory. */
+/* Feed the next page if it is held in memory. */
 static bool feed_cached(struct ikv_run *run, uint64_t number)
 {
     struct ikv_page_cache *cache = run->batch->cache;
@@ -106,7 +107,7 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     const uint32_t chunk = ikv_search_next(&run->search, &number);
     probe(run, chunk);
     run->stats.cached++;
-    /* Lookups in memory need to know whether the page cache has it, too; nobody else would ask. */
+    /* Lookups in memory need a residency hint for this page, and no read will set one. */
     if (run->map) {
         const uint64_t offset = ikv_page_offset(run->batch->index, number);
         (void)ikv_map_ask(run->map, offset,
@@ -122,7 +123,7 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     return true;
 }
 
-/* With a barrier the pages of a level wait for all of the level above. */
+/* With IKV_GET_BARRIER, pages of a level wait until the level above is finished. */
 static bool barrier_holds(struct ikv_run *run, uint64_t page)
 {
     if (page == UINT64_MAX || !(run->batch->options.flags & IKV_GET_BARRIER))
@@ -134,8 +135,9 @@ static bool barrier_holds(struct ikv_run *run, uint64_t page)
     return false;
 }
 
-/* What the page's keys will be written to, and what the next one is planned from: get it while the
- * read goes on. (Inlined, or gcc takes it for a function without effect.) */
+/* Prefetch what completing these pages will write, and what planning the next one will read. (Must
+ * be inlined: gcc takes a function that only prefetches for one without effect, and drops the
+ * call.) */
 static inline __attribute__((always_inline)) void prefetch(const struct ikv_run *run,
                                                            const struct ikv_slot *slot)
 {
@@ -151,11 +153,11 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
     }
 }
 
-/* Take the next page the search waits for, and its neighbours if they are waited for next. */
+/* Take the next page that the search waits for, and its neighbours if these are next. */
 static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
     const bool single = run->batch->options.probe == IKV_PROBE_ENTRY;
-    const uint32_t most = single ? 1 : run->window->slot_size / IKV_PAGE_SIZE;
+    const uint32_t max = single ? 1 : run->window->slot_size / IKV_PAGE_SIZE;
     uint64_t page = ikv_search_peek(&run->search);
     uint64_t last = page;
 
@@ -166,7 +168,7 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         slot->chunks[slot->chunk_count++] = chunk;
         probe(run, chunk);
         page = ikv_search_peek(&run->search);
-    } while (slot->chunk_count < most && (page == last || page == last + 1) &&
+    } while (slot->chunk_count < max && (page == last || page == last + 1) &&
              !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
     run->stats.merged += slot->chunk_count - 1;
@@ -190,7 +192,7 @@ static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
                  mapped;
     }
     slot->is_mapped = mapped;
-    ikv_launch(run, slot);
+    ikv_read_launch(run, slot);
     if (mapped) {
         run->stats.mapped += slot->chunk_count;
         return;
@@ -203,14 +205,14 @@ static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
     run->stats.index_bytes += size + sums_size;
 }
 
-bool ikv_plan_pages(struct ikv_run *run)
+bool ikv_pages_plan(struct ikv_run *run)
 {
     uint64_t page = ikv_search_peek(&run->search);
 
     if (page == UINT64_MAX || barrier_holds(run, page))
         return false;
-    run->is_fed = feed_cached(run, page);
-    if (run->is_fed)
+    run->last_page_was_held = feed_cached(run, page);
+    if (run->last_page_was_held)
         return true;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
     collect_pages(run, slot);
@@ -219,7 +221,7 @@ bool ikv_plan_pages(struct ikv_run *run)
     return true;
 }
 
-void ikv_read_page_alone(struct ikv_run *run, uint32_t chunk)
+void ikv_pages_read_separately(struct ikv_run *run, uint32_t chunk)
 {
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
 
@@ -229,7 +231,7 @@ void ikv_read_page_alone(struct ikv_run *run, uint32_t chunk)
     read_pages(run, slot);
 }
 
-void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot)
+void ikv_pages_complete(struct ikv_run *run, struct ikv_slot *slot)
 {
     const int data_code = slot->data.request.code;
     const int code = data_code < 0 ? data_code : slot->sums.request.code;
@@ -244,6 +246,6 @@ void ikv_complete_pages(struct ikv_run *run, struct ikv_slot *slot)
                      "reading an index page");
     } else {
         for (uint32_t i = 0; i < slot->chunk_count; i++)
-            ikv_read_alone(run, IKV_SLOT_PAGES, slot->chunks[i]);
+            ikv_read_separately(run, IKV_SLOT_PAGES, slot->chunks[i]);
     }
 }

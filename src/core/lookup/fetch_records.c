@@ -1,21 +1,26 @@
-/* Records: which are read together, and the rest of those that are longer than expected. */
-#include "core/lookup/fetch.h"
+#include "core/lookup/fetch_records.h"
+
+#include "core/lookup/deliver.h"
+#include "core/lookup/read.h"
+#include "core/lookup/tails.h"
 #include "core/sort/sort.h"
 
-/* Two records are read together if no more than this lies between them: about what one more read
- * costs, and less than a device reads anyway. */
+/* Records share a read if the gap between them is at most this: about the cost of another read, and
+ * less than the least that a device reads. */
 #define GAP_MAX 4096
 
-/* With fewer reads than so many under way, a disk is about to be idle. */
+/* Early generations (ikv_records_are_due): with fewer reads than this in flight, a disk is about to
+ * be idle; hits in the first one; growth from one to the next. */
 #define EARLY_READS  128
 #define EARLY_HITS   32
 #define EARLY_GROWTH 4
 
-/* One read of a tail that goes straight to its place. */
+/* Bytes of one read of a tail that needs no slot buffer, at most. */
 #define TAIL_READ_MAX ((uint32_t)1 << 30)
 
 /* ---------------------------------------------------------------- records */
 
+/* Skip hits whose positions are impossible. */
 static void skip_impossible(struct ikv_run *run)
 {
     const struct ikv_hit *hits = ikv_run_hits(run);
@@ -26,23 +31,25 @@ static void skip_impossible(struct ikv_run *run)
         if (ikv_position_possible(run->batch->store, hit->position))
             return;
         run->search.status[hit->key] = IKV_CORRUPT;
-        ikv_run_note(run, IKV_E_INDEX, IKV_NO_OFFSET, ikv_stored_key(run, hit->key, room),
-                     "an entry points outside the records");
+        ikv_run_note(run, IKV_E_INDEX, IKV_NO_OFFSET, ikv_run_stored_key(run, hit->key, room),
+                     "entry points outside the record area");
     }
 }
 
-/* Note with each new hit where its answer goes: in order of keys, that costs little. */
-static void name_callers(const struct ikv_run *run, uint32_t begin, uint32_t end)
+/* Set ikv_hit.place of new hits, which are nearly in key order: once they are sorted by position,
+ * finding it would cost a cache miss each. */
+static void set_places(const struct ikv_run *run, uint32_t begin, uint32_t end)
 {
     struct ikv_hit *hits = ikv_run_hits(run);
 
     for (uint32_t i = begin; i < end; i++) {
         const uint32_t *starts = run->starts + hits[i].key;
-        hits[i].caller = starts[1] - starts[0] == 1 ? run->batch->callers[starts[0]] : IKV_CALLERS;
+        hits[i].place =
+            starts[1] - starts[0] == 1 ? run->batch->places[starts[0]] : IKV_MANY_PLACES;
     }
 }
 
-/* Is there a hit to be read? Begins a new generation if the last one is used up. */
+/* Whether a hit is left to read. Begins a new generation if the last one is used up. */
 static bool next_hit(struct ikv_run *run)
 {
     struct ikv_hit *hits = ikv_run_hits(run);
@@ -51,39 +58,40 @@ static bool next_hit(struct ikv_run *run)
     skip_impossible(run);
     if (run->hits_planned == run->hits_sorted && known > run->hits_sorted) {
         uint32_t n = known - run->hits_sorted;
-        name_callers(run, run->hits_sorted, known);
+        set_places(run, run->hits_sorted, known);
         if (n > 1)
-            ikv_sort_entries((uint64_t *)(void *)(hits + run->hits_sorted), run->sorting, n, 2);
+            ikv_sort_entries((uint64_t *)(void *)(hits + run->hits_sorted), run->sort_buffer, n, 2);
         run->hits_sorted = known;
-        if (run->hits_early <= UINT32_MAX / EARLY_GROWTH)
-            run->hits_early *= EARLY_GROWTH;
+        if (run->early_hits <= UINT32_MAX / EARLY_GROWTH)
+            run->early_hits *= EARLY_GROWTH;
         skip_impossible(run);
     }
     return run->hits_planned < run->hits_sorted;
 }
 
 /*
- * While pages come from memory no reads are under way, and to go through all of them first would
- * have the disk wait. So the records that are known are read as soon as there are enough of them,
- * each time four times as many: the larger a generation, the more of its records share a read.
- * (With FLOOR and CEILING, keys that match the same record would come to be in many generations.)
+ * While pages are held in memory no reads are in flight, and a disk would be idle until all pages
+ * have been searched. So records are read early, in generations each four times as large as the
+ * last: the larger a generation, the more of its records share a read. (Not with FLOOR and CEILING,
+ * where keys that match the same record would be in different generations and read it repeatedly.)
  */
 bool ikv_records_are_due(const struct ikv_run *run)
 {
-    if (!run->is_fed || run->in_flight >= EARLY_READS || run->window->backend->synchronous ||
-        run->search.match != IKV_EXACT)
+    if (!run->last_page_was_held || run->in_flight >= EARLY_READS ||
+        run->window->backend->synchronous || run->search.match != IKV_EXACT)
         return false;
     return run->hits_planned < run->hits_sorted ||
-           run->search.hit_count - run->hits_sorted >= run->hits_early;
+           run->search.hit_count - run->hits_sorted >= run->early_hits;
 }
 
 void ikv_records_begin(struct ikv_run *run)
 {
     run->hits_sorted = run->hits_planned = 0;
-    run->hits_early = EARLY_HITS;
-    run->is_fed = false;
+    run->early_hits = EARLY_HITS;
+    run->last_page_was_held = false;
 }
 
+/* Where the first read of a record ends. */
 static uint64_t first_read_end(const struct ikv_run *run, uint64_t position)
 {
     const struct ikv_store *store = run->batch->store;
@@ -104,10 +112,10 @@ static void read_records(struct ikv_run *run, uint32_t begin, uint32_t end, uint
         run->stats.record_reads++;
         run->stats.record_bytes += read_end - start;
     }
-    ikv_launch(run, slot);
+    ikv_read_launch(run, slot);
 }
 
-/* Long records that wait for memory come first. */
+/* Postponed long records come first: they wait for memory. */
 static bool is_held_up(const struct ikv_run *run)
 {
     const struct ikv_batch *batch = run->batch;
@@ -115,11 +123,11 @@ static bool is_held_up(const struct ikv_run *run)
     if ((batch->options.flags & IKV_GET_BARRIER) &&
         (run->pages_in_flight > 0 || ikv_search_peek(&run->search) != UINT64_MAX))
         return true;
-    return run->later_next < run->later_count;
+    return run->postponed_next < run->postponed_count;
 }
 
-/* In order of records, keys and answers are all over memory: get them while the read goes on. (gcc
- * takes a function that does nothing else for one without effect, and drops the call.) */
+/* Prefetch the keys and items of hits, which are in random order once the hits are sorted by
+ * position. (Must be inlined, as in fetch_pages.c.) */
 static inline __attribute__((always_inline)) void prefetch(const struct ikv_run *run,
                                                            uint32_t begin, uint32_t end)
 {
@@ -131,13 +139,13 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
             IKV_PREFETCH(search->keys.entries + (size_t)hit->key * search->keys.stride);
         else
             IKV_PREFETCH(search->matched + (size_t)hit->key * search->index->key.width);
-        if (hit->caller != IKV_CALLERS)
-            IKV_PREFETCH_WRITE(&run->batch->items[hit->caller]);
+        if (hit->place != IKV_MANY_PLACES)
+            IKV_PREFETCH_WRITE(&run->batch->items[hit->place]);
     }
 }
 
-/* The next record, and those behind it that fit into the same read. */
-bool ikv_plan_records(struct ikv_run *run)
+/* The next record, and those after it that fit into the same read. */
+bool ikv_records_plan(struct ikv_run *run)
 {
     const struct ikv_store *store = run->batch->store;
     const struct ikv_hit *hits = ikv_run_hits(run);
@@ -161,12 +169,11 @@ bool ikv_plan_records(struct ikv_run *run)
     return true;
 }
 
-void ikv_read_record_alone(struct ikv_run *run, uint32_t hit)
+void ikv_records_read_separately(struct ikv_run *run, uint32_t hit)
 {
-    /* Hits of one record come one by one now, and each counts. */
+    /* Hits of the same record are now read one by one, and each read is counted. */
     const struct ikv_store *store = run->batch->store;
-    atomic_fetch_add(&run->batch->fetched_most,
-                     ikv_min(store->record_size_max, store->records_end));
+    atomic_fetch_add(&run->batch->fetched_max, ikv_min(store->record_size_max, store->records_end));
     read_records(run, hit, hit + 1, first_read_end(run, ikv_run_hits(run)[hit].position));
 }
 
@@ -177,7 +184,7 @@ static void fail_hits(struct ikv_run *run, uint32_t begin, uint32_t end, int cod
     ikv_run_note(run, code, offset, NULL, "reading a record");
 }
 
-void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot)
+void ikv_records_complete(struct ikv_run *run, struct ikv_slot *slot)
 {
     const uint64_t start = ikv_run_hits(run)[slot->hit_begin].position;
     const uint64_t before = run->stats.records;
@@ -189,22 +196,22 @@ void ikv_complete_records(struct ikv_run *run, struct ikv_slot *slot)
         fail_hits(run, slot->hit_begin, slot->hit_end, code, start);
     else
         for (uint32_t i = slot->hit_begin; i < slot->hit_end; i++)
-            ikv_read_alone(run, IKV_SLOT_RECORDS, i);
+            ikv_read_separately(run, IKV_SLOT_RECORDS, i);
     if (slot->is_mapped)
         run->stats.mapped += run->stats.records - before;
 }
 
-/* ---------------------------------------------------------------- rests of long records */
+/* ---------------------------------------------------------------- tails */
 
-/* The next piece: straight to its place, or through the slot's buffer if it has to be aligned. */
+/* Read the next part: directly to its place, or through the slot's buffer if it must be aligned. */
 static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
 {
     const uint64_t position = ikv_run_hits(run)[slot->hit_begin].position;
     const uint64_t offset = position + IKV_RECORD_HEADER_SIZE + slot->record_have;
     const struct ikv_io_file *file = run->file;
     const bool by_slots = file->direct || ikv_window_is_bounded(run->window);
-    const uint32_t most = by_slots ? run->window->slot_size : TAIL_READ_MAX;
-    const uint32_t size = (uint32_t)ikv_min(slot->record_size - slot->record_have, most);
+    const uint32_t max = by_slots ? run->window->slot_size : TAIL_READ_MAX;
+    const uint32_t size = (uint32_t)ikv_min(slot->record_size - slot->record_have, max);
 
     slot->is_mapped =
         ikv_read(run, slot, &slot->data,
@@ -213,14 +220,15 @@ static void read_tail(struct ikv_run *run, struct ikv_slot *slot)
         run->stats.record_reads++;
         run->stats.record_bytes += size;
     }
-    ikv_launch(run, slot);
+    ikv_read_launch(run, slot);
 }
 
-bool ikv_plan_tail(struct ikv_run *run)
+bool ikv_records_plan_tail(struct ikv_run *run)
 {
-    if (run->tail_next == run->tail_count && !ikv_resume_later(run))
+    const struct ikv_tail *tail = ikv_tails_are_waiting(run) ? ikv_tails_next(run) : NULL;
+
+    if (!tail)
         return false;
-    const struct ikv_tail *tail = (const struct ikv_tail *)run->tails.bytes + run->tail_next++;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_TAIL);
     slot->hit_begin = tail->hit_begin;
     slot->hit_end = tail->hit_end;
@@ -231,20 +239,14 @@ bool ikv_plan_tail(struct ikv_run *run)
     return true;
 }
 
-static void end_tail(struct ikv_run *run)
-{
-    if (--run->tails_unfinished == 0 && ikv_run_passes_on(run))
-        ikv_arena_reset(&run->arena);
-}
-
-bool ikv_complete_tail(struct ikv_run *run, struct ikv_slot *slot)
+bool ikv_records_complete_tail(struct ikv_run *run, struct ikv_slot *slot)
 {
     const uint64_t position = ikv_run_hits(run)[slot->hit_begin].position;
     const int code = slot->data.request.code;
 
     if (code < 0) {
         fail_hits(run, slot->hit_begin, slot->hit_end, code, position);
-        end_tail(run);
+        ikv_tails_end(run);
         return false;
     }
     if (slot->data.bytes != slot->record + slot->record_have)
@@ -257,6 +259,6 @@ bool ikv_complete_tail(struct ikv_run *run, struct ikv_slot *slot)
     }
     ikv_deliver_whole(run, slot->hit_begin, slot->hit_end, slot->record, slot->record_size);
     run->stats.mapped += slot->is_mapped;
-    end_tail(run);
+    ikv_tails_end(run);
     return false;
 }

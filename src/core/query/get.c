@@ -24,7 +24,7 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
 
     struct ikv_batch *batch = &result->batch;
     struct ikv_run *run = result->runs[0];
-    ikv_result_reset_run(result, run);
+    ikv_run_reset(run, batch);
     batch->store = store;
     batch->caller_keys = key;
     batch->items = result->items.bytes;
@@ -35,9 +35,9 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
         return false;
     run->begin = 0;
     run->end = 1;
-    run->budget = UINT64_MAX;
+    run->copy_budget = UINT64_MAX;
     run->map = batch->map;
-    run->present = batch->present;
+    run->usable_size = batch->usable_size;
     ikv_resident_run(run);
     if (run->fatal || run->pending)
         return false;

@@ -2,6 +2,7 @@
 #include "backends.h"
 #include "core/base/clock.h"
 #include "core/io/io_pread.h"
+#include "core/lookup/fetch.h"
 #include "core/query/result.h"
 #include "core/resident/resident.h"
 
@@ -212,8 +213,8 @@ static bool run_here(struct ikv_result *result, bool nowait)
         if (store->backend_wanted == IKV_BACKEND_AUTO)
             run->stats.fallback = ikv_attachment_ring_code(store->attachment);
         result->window.nowait = nowait;
-        ikv_run_alone(run, &result->window);
-        if (nowait && ikv_is_refused(run->fatal))
+        ikv_fetch_run(run, &result->window);
+        if (nowait && ikv_fetch_would_wait(run->fatal))
             return false;
         if (!result->batch.records_only)
             note_pace(result->batch.pace, began, &run->stats);

@@ -30,16 +30,16 @@ static bool load_keys(const struct ikv_batch *batch, const struct ikv_key_info *
     return sorted;
 }
 
-/* Fold repeats: entries keeps one of each key, callers all places. Returns the number of keys left.
+/* Fold repeats: entries keeps one of each key, places all places. Returns the number of keys left.
  */
-static uint32_t fold(uint64_t *entries, uint32_t count, uint32_t words, uint32_t *callers,
+static uint32_t fold(uint64_t *entries, uint32_t count, uint32_t words, uint32_t *places,
                      uint32_t *starts)
 {
     uint32_t distinct = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t *entry = entries + (size_t)i * (words + 1);
-        callers[i] = (uint32_t)entry[words];
+        places[i] = (uint32_t)entry[words];
         uint64_t *next = entries + (size_t)distinct * (words + 1);
         if (distinct > 0 && ikv_words_compare(next - (words + 1), entry, words) == 0)
             continue;
@@ -60,7 +60,7 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
 
     if (!ikv_scratch_get(&result->entries, count * entry_size) ||
         (count > 1 && !ikv_scratch_get(&result->sorting, sorting)) ||
-        !ikv_scratch_get(&result->callers, count * sizeof(uint32_t)) ||
+        !ikv_scratch_get(&result->places, count * sizeof(uint32_t)) ||
         !ikv_scratch_get(&result->starts, (count + 1) * sizeof(uint32_t)) ||
         !ikv_scratch_get(&result->chunks, count * sizeof(struct ikv_chunk)) ||
         !ikv_scratch_get(&result->hits, count * sizeof(struct ikv_hit)) ||
@@ -86,11 +86,11 @@ void ikv_batch_look_at_map(struct ikv_result *result, size_t count)
     if (now > 0 && result->looked_at == map && now - result->ended < IKV_TICKS_SHORT &&
         now - result->looked < IKV_TICKS_LONG) {
         batch->map = map;
-        batch->present = map->size;
+        batch->usable_size = map->size;
         return;
     }
     ikv_batch_check_map(batch);
-    result->looked_at = batch->present == map->size ? map : NULL;
+    result->looked_at = batch->usable_size == map->size ? map : NULL;
     result->looked = now;
 }
 
@@ -140,9 +140,9 @@ int ikv_batch_prepare(struct ikv_result *result, size_t pending)
     if (!load_keys(batch, info, (uint32_t)result->count, pending_only, entries))
         ikv_sort_entries(entries, result->sorting.bytes, pending, info->words + 1);
     result->distinct =
-        fold(entries, (uint32_t)pending, info->words, result->callers.bytes, result->starts.bytes);
+        fold(entries, (uint32_t)pending, info->words, result->places.bytes, result->starts.bytes);
     result->stats.distinct = result->count - pending + result->distinct;
-    batch->callers = result->callers.bytes;
+    batch->places = result->places.bytes;
     if (batch->options.probe == IKV_PROBE_PAGE)
         use_pages(batch);
     return 0;
@@ -166,9 +166,9 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
     unsigned char *matched = result->matched.bytes;
 
     run->starts = (uint32_t *)result->starts.bytes + begin;
-    run->sorting = (uint64_t *)result->sorting.bytes;
-    if (run->sorting)
-        run->sorting += (size_t)begin * (sizeof(struct ikv_hit) / sizeof(uint64_t));
+    run->sort_buffer = (uint64_t *)result->sorting.bytes;
+    if (run->sort_buffer)
+        run->sort_buffer += (size_t)begin * (sizeof(struct ikv_hit) / sizeof(uint64_t));
     run->stats.shards = 1;
     run->search = (struct ikv_search){
         .index = batch->index,
@@ -190,7 +190,7 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
  * resolved in two lots at most, those that lie in the record's page and those behind it (or before
  * it), and in as many more as there are cuts between them.
  */
-static uint64_t fetched_most(const struct ikv_batch *batch, unsigned shards)
+static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
 {
     const struct ikv_store *store = batch->store;
 
@@ -212,15 +212,16 @@ int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards)
 
     if (code < 0)
         return code;
-    atomic_store_explicit(&result->batch.copies, shards > 1 ? copies : 0, memory_order_relaxed);
+    atomic_store_explicit(&result->batch.copy_budget, shards > 1 ? copies : 0,
+                          memory_order_relaxed);
     for (unsigned i = 0; i < shards; i++) {
         struct ikv_run *run = result->runs[result->run_first + i];
         run->is_resident = true;
         run->begin = (uint32_t)(n * i / shards);
         run->end = (uint32_t)(n * (i + 1) / shards);
-        run->budget = shards > 1 ? 0 : copies;
+        run->copy_budget = shards > 1 ? 0 : copies;
         run->map = result->batch.map;
-        run->present = result->batch.present;
+        run->usable_size = result->batch.usable_size;
     }
     return 0;
 }
@@ -232,7 +233,7 @@ int ikv_batch_cut(struct ikv_result *result, unsigned shards)
     if (code < 0)
         return code;
     atomic_store_explicit(&result->batch.fetched, 0, memory_order_relaxed);
-    atomic_store_explicit(&result->batch.fetched_most, fetched_most(&result->batch, shards),
+    atomic_store_explicit(&result->batch.fetched_max, fetched_max(&result->batch, shards),
                           memory_order_relaxed);
     for (unsigned i = 0; i < shards; i++) {
         const uint64_t n = result->distinct;

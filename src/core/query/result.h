@@ -11,6 +11,7 @@
 
 #include "core/base/dispatch.h"
 #include "core/lookup/run.h"
+#include "core/lookup/stats.h"
 
 #include <pthread.h>
 
@@ -58,9 +59,8 @@ struct ikv_result {
     uint32_t distinct;
     struct ikv_scratch entries; /* sorted keys: words, then place in the caller's array */
     struct ikv_scratch sorting; /* as large, or as large as hits */
-    struct ikv_scratch callers; /* u32: places of the sorted keys, repeats side by side */
-    struct ikv_scratch
-        starts; /* u32: where distinct key i begins in callers; one more at the end */
+    struct ikv_scratch places;  /* u32: places of the sorted keys, repeats side by side */
+    struct ikv_scratch starts; /* u32: where distinct key i begins in places; one more at the end */
     struct ikv_scratch chunks;
     struct ikv_scratch hits;
     struct ikv_scratch status;
@@ -79,8 +79,6 @@ struct ikv_result {
 int ikv_result_begin(struct ikv_result *result, size_t count);
 /* Make `count` runs, beside those that there are in [0, run_first). -ENOMEM. */
 int ikv_result_runs(struct ikv_result *result, unsigned count);
-/* One of those that there are, as if it were new. */
-void ikv_result_reset_run(struct ikv_result *result, struct ikv_run *run);
 /* Put together what came of the runs. 0, or what was fatal. */
 int ikv_result_collect(struct ikv_result *result);
 

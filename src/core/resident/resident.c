@@ -23,7 +23,7 @@ bool ikv_resident_suits(const struct ikv_batch *batch)
     const struct ikv_store *store = batch->store;
     /* Keys are compared as they are stored: little-endian. */
     return !IKV_BIG_ENDIAN && batch->map && store->tree.nodes &&
-           batch->present == store->map->size && batch->options.match == IKV_EXACT &&
+           batch->usable_size == store->map->size && batch->options.match == IKV_EXACT &&
            batch->options.probe == IKV_PROBE_PAGE && !(batch->options.flags & IKV_GET_BARRIER);
 }
 
@@ -63,7 +63,7 @@ INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char 
 /* More of what all shards together may copy. */
 static bool get_budget(struct lanes *x, uint32_t size)
 {
-    _Atomic uint64_t *copies = &x->run->batch->copies;
+    _Atomic uint64_t *copies = &x->run->batch->copy_budget;
     const uint64_t want = ikv_max(size, BUDGET_STEP);
     uint64_t left = atomic_load_explicit(copies, memory_order_relaxed);
     uint64_t more;
@@ -311,7 +311,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .all_there = ikv_map_believes_whole(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
-        .budget = run->budget,
+        .budget = run->copy_budget,
     };
 }
 
@@ -351,7 +351,7 @@ void ikv_resident_run(struct ikv_run *run)
     const uint32_t keys = run->end - run->begin;
 
     ikv_faults_begin(&run->faults, keys);
-    if (run->map && run->present == run->map->size)
+    if (run->map && run->usable_size == run->map->size)
         (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
     else
         leave_all(run);

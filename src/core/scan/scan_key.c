@@ -64,7 +64,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
 
     if (ikv_result_begin(window, count) < 0 ||
         !ikv_scratch_get(&window->sorting, count * sizeof(struct ikv_hit)) ||
-        !ikv_scratch_get(&window->callers, count * sizeof(uint32_t)) ||
+        !ikv_scratch_get(&window->places, count * sizeof(uint32_t)) ||
         !ikv_scratch_get(&window->starts, (count + 1) * sizeof(uint32_t)) ||
         !ikv_scratch_get(&window->hits, count * sizeof(struct ikv_hit)) ||
         !ikv_scratch_get(&window->status, count * sizeof(int32_t)) ||
@@ -77,7 +77,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
         .fences = &scan->store->fences,
         .pace = &scan->store->pace,
         .items = window->items.bytes,
-        .callers = window->callers.bytes,
+        .places = window->places.bytes,
         .options = {.match = IKV_FLOOR}, /* the key of an item is the one that the entry has */
         .records_only = true,
         .value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX),
@@ -94,7 +94,7 @@ static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
     struct ikv_result *window = scan->window;
     struct ikv_search *search = &window->runs[0]->search;
     const struct ikv_key_info *info = &scan->store->index.key;
-    uint32_t *callers = window->callers.bytes;
+    uint32_t *places = window->places.bytes;
     uint32_t *starts = window->starts.bytes;
     size_t count = 0;
     int code = 0;
@@ -105,7 +105,7 @@ static int collect(struct ikv_scan *scan, size_t most, size_t *ret_count)
         memcpy(search->matched + (size_t)i * info->width, entry, info->width);
         search->hits[i] = (struct ikv_hit){ikv_entry_position(info, entry), i, 0};
         search->status[i] = IKV_FOUND;
-        callers[i] = starts[i] = i;
+        places[i] = starts[i] = i;
     }
     starts[count] = (uint32_t)count;
     search->hit_count = search->keys.count = window->distinct = (uint32_t)count;

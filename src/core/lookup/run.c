@@ -1,0 +1,25 @@
+#include "core/lookup/run.h"
+
+#include "core/lookup/stats.h"
+
+void ikv_run_reset(struct ikv_run *run, struct ikv_batch *batch)
+{
+    ikv_arena_reset(&run->arena);
+    ikv_stats_clear(&run->stats);
+    ikv_problem_clear(&run->problem);
+    run->is_resident = false;
+    run->pending = 0;
+    run->batch = batch;
+    run->fatal = 0;
+    run->latency_rows = 0;
+}
+
+void ikv_run_free(struct ikv_run *run)
+{
+    ikv_arena_free(&run->arena);
+    ikv_scratch_free(&run->latency);
+    ikv_scratch_free(&run->learned_memory);
+    ikv_scratch_free(&run->tails);
+    ikv_scratch_free(&run->postponed);
+    ikv_scratch_free(&run->separate);
+}
