@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CHUNK    ((size_t)1 << 14)
-#define GREATEST_CHUNK ((size_t)1 << 22)
+#define CHUNK_MIN ((size_t)1 << 14)
+#define CHUNK_MAX ((size_t)1 << 22)
 
 struct ikv_arena_chunk {
     unsigned char *bytes;
@@ -34,10 +34,10 @@ void ikv_arena_reset(struct ikv_arena *arena)
     arena->allocated = 0;
 }
 
-/* Put a new chunk at the end; it is the only one that is sure to be empty and large enough. */
+/* Append a chunk of at least `size` bytes. Chunks double in size up to CHUNK_MAX. */
 static int add_chunk(struct ikv_arena *arena, size_t size)
 {
-    size_t usual = FIRST_CHUNK;
+    size_t chunk_size = CHUNK_MIN;
 
     if (arena->count == arena->capacity) {
         size_t capacity = arena->capacity ? 2 * arena->capacity : 16;
@@ -47,14 +47,14 @@ static int add_chunk(struct ikv_arena *arena, size_t size)
         arena->chunks = chunks;
         arena->capacity = capacity;
     }
-    for (size_t i = 0; i < arena->count && usual < GREATEST_CHUNK; i++)
-        usual *= 2;
-    if (size < usual)
-        size = usual;
-    unsigned char *bytes = malloc(size);
+    for (size_t i = 0; i < arena->count && chunk_size < CHUNK_MAX; i++)
+        chunk_size *= 2;
+    if (chunk_size < size)
+        chunk_size = size;
+    unsigned char *bytes = malloc(chunk_size);
     if (!bytes)
         return -1;
-    arena->chunks[arena->count++] = (struct ikv_arena_chunk){bytes, size};
+    arena->chunks[arena->count++] = (struct ikv_arena_chunk){bytes, chunk_size};
     return 0;
 }
 
@@ -70,6 +70,7 @@ int ikv_arena_next_chunk(struct ikv_arena *arena, size_t size)
         found++;
     if (found == arena->count && add_chunk(arena, size) != 0)
         return -1;
+    /* Swap it to the front of the free ones. */
     const struct ikv_arena_chunk chunk = arena->chunks[found];
     arena->chunks[found] = arena->chunks[next];
     arena->chunks[next] = chunk;

@@ -1,4 +1,4 @@
-/* Memory for the values of a result: allocated in order, all given back at once, kept for reuse. */
+/* Memory for the values of a result: allocated in order, freed all at once, kept for reuse. */
 #ifndef IKV_ARENA_H
 #define IKV_ARENA_H
 
@@ -9,26 +9,26 @@
 struct ikv_arena_chunk;
 
 struct ikv_arena {
-    struct ikv_arena_chunk *chunks; /* chunks[0..current] are in use, the others wait */
+    struct ikv_arena_chunk *chunks; /* chunks[0..current] are in use, the others are free */
     size_t count;
     size_t capacity;
     size_t current;
-    unsigned char *next; /* free memory of the current chunk, a multiple of 8 bytes */
+    unsigned char *next; /* free memory of the current chunk; its size is a multiple of 8 bytes */
     unsigned char *end;
     size_t allocated; /* bytes, since the last reset */
 };
 
 void ikv_arena_free(struct ikv_arena *arena);
-/* Everything allocated is void; the memory stays. */
+/* Invalidate everything allocated; keep the memory. */
 void ikv_arena_reset(struct ikv_arena *arena);
-/* Go on in a chunk with room for `size` bytes. -1: no memory. */
+/* Move on to a chunk with room for `size` bytes. -1: out of memory. */
 int ikv_arena_next_chunk(struct ikv_arena *arena, size_t size);
 
-/* What will be handed out so many bytes from now is asked for, for small pieces. */
-#define IKV_ARENA_AHEAD      ((size_t)512)
-#define IKV_ARENA_AHEAD_MOST 128
+/* Small allocations prefetch the memory this many bytes ahead, which later ones will return. */
+#define IKV_ARENA_AHEAD     ((size_t)512)
+#define IKV_ARENA_AHEAD_MAX 128 /* greatest size of a small allocation */
 
-/* `size` bytes aligned to 8, never NULL for size 0; NULL: no memory. */
+/* `size` bytes aligned to 8, also for size 0. NULL: out of memory. */
 static inline void *ikv_arena_alloc(struct ikv_arena *arena, size_t size)
 {
     size_t left = (size_t)(arena->end - arena->next);
@@ -40,7 +40,7 @@ static inline void *ikv_arena_alloc(struct ikv_arena *arena, size_t size)
     }
     unsigned char *bytes = arena->next;
     const size_t whole = size ? (size + 7) & ~(size_t)7 : 8;
-    if (whole <= IKV_ARENA_AHEAD_MOST && left > 2 * IKV_ARENA_AHEAD) {
+    if (whole <= IKV_ARENA_AHEAD_MAX && left > 2 * IKV_ARENA_AHEAD) {
         IKV_PREFETCH_WRITE(bytes + IKV_ARENA_AHEAD);
         IKV_PREFETCH_WRITE(bytes + IKV_ARENA_AHEAD + 64);
     }

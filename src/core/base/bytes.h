@@ -1,5 +1,5 @@
-/* Little-endian integers at any address. The format is read and written through these alone, so no
- * struct is ever laid over file bytes and the host's byte order does not matter. */
+/* Little-endian integers at any alignment. The format is read and written only through these, so no
+ * struct overlays file bytes and the host's byte order does not matter. */
 #ifndef IKV_BYTES_H
 #define IKV_BYTES_H
 
@@ -39,7 +39,7 @@ static inline uint64_t ikv_load64(const void *p)
     memcpy(&v, p, sizeof v);
     return ikv_le64(v);
 }
-/* Big-endian: the order of byte strings is the order of these numbers. */
+/* Big-endian: these numbers compare as byte strings do. */
 static inline uint64_t ikv_load64_be(const void *p)
 {
     return __builtin_bswap64(ikv_load64(p));
@@ -65,7 +65,7 @@ static inline void ikv_store64_be(void *p, uint64_t v)
     ikv_store64(p, __builtin_bswap64(v));
 }
 
-/* Round up to a multiple of `to`, a power of two. The caller knows that it does not wrap. */
+/* Round up to a multiple of `to`, a power of two. The caller ensures that it does not wrap. */
 static inline uint64_t ikv_round_up(uint64_t v, uint64_t to)
 {
     return (v + to - 1) & ~(to - 1);
@@ -74,10 +74,10 @@ static inline uint64_t ikv_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
-/* A memory option as far as this machine can address it; products of it with small numbers fit. */
-static inline uint64_t ikv_memory_option(uint64_t option, uint64_t usual)
+/* A memory option, 0: `default_size`, limited so that small multiples of it fit into a size_t. */
+static inline uint64_t ikv_memory_option(uint64_t option, uint64_t default_size)
 {
-    return ikv_min(option ? option : usual, SIZE_MAX / 4);
+    return ikv_min(option ? option : default_size, SIZE_MAX / 4);
 }
 static inline uint64_t ikv_max(uint64_t a, uint64_t b)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OPTIONS_SIZE_MAX 4096 /* more is not a size but garbage */
+#define OPTIONS_SIZE_MAX 4096 /* a greater `size` was not initialised */
 
 int ikv_version_number(void)
 {
@@ -31,7 +31,7 @@ const char *ikv_strerror(int code)
     case IKV_E_CANCELED:
         return "canceled";
     case IKV_E_STATE:
-        return "not possible in this state, or from this thread";
+        return "not allowed in this state, or from this thread";
     case IKV_E_UNSUPPORTED:
         return "not supported";
     case IKV_E_KEY_SYNTAX:
@@ -41,7 +41,7 @@ const char *ikv_strerror(int code)
     case IKV_E_DUPLICATE:
         return "duplicate key";
     case IKV_E_VALUE_SIZE:
-        return "the value has another size";
+        return "wrong value size";
     case IKV_E_VALUE_TOO_LARGE:
         return "value too large";
     case IKV_E_NOT_STORE:
@@ -49,7 +49,7 @@ const char *ikv_strerror(int code)
     case IKV_E_VERSION:
         return "unknown format version";
     case IKV_E_INCOMPLETE:
-        return "incomplete store: its writing was never finished";
+        return "incomplete store: writing was never finished";
     case IKV_E_TRUNCATED:
         return "truncated store";
     case IKV_E_NOT_REGULAR:
@@ -59,7 +59,7 @@ const char *ikv_strerror(int code)
     case IKV_E_KEY_TYPE_MISMATCH:
         return "wrong key type";
     case IKV_E_STRIDE:
-        return "index stride can't be settled from the file";
+        return "index stride can't be determined from the file";
     case IKV_E_HEADER:
         return "damaged header";
     case IKV_E_FOOTER:
@@ -73,7 +73,7 @@ const char *ikv_strerror(int code)
     case IKV_E_PADDING:
         return "padding is not zero";
     case IKV_E_DURABILITY:
-        return "in place, but durability is unknown: the directory could not be synced";
+        return "published, but durability is unknown: the directory could not be synced";
     default:
         break;
     }
@@ -81,7 +81,7 @@ const char *ikv_strerror(int code)
     return text ? text : "unknown error code";
 }
 
-/* Append to a bounded text; a text that does not fit is cut. */
+/* Append to a bounded text; what does not fit is cut off. */
 static void append(char *text, size_t size, size_t *length, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

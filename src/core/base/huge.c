@@ -6,12 +6,13 @@
 
 #define CACHE_LINE 64u
 
-/* From here on a table is rounded up to whole huge pages: at most an eighth is lost. */
-#define HUGE_FROM (8 * (uint64_t)IKV_HUGE_PAGE)
+/* Tables of at least this size are rounded up to whole huge pages, which wastes at most an eighth.
+ */
+#define HUGE_MIN (8 * (uint64_t)IKV_HUGE_PAGE)
 
 uint64_t ikv_huge_size(uint64_t size)
 {
-    return ikv_round_up(size, size < HUGE_FROM ? CACHE_LINE : IKV_HUGE_PAGE);
+    return ikv_round_up(size, size < HUGE_MIN ? CACHE_LINE : IKV_HUGE_PAGE);
 }
 
 void *ikv_huge_alloc(size_t size)
@@ -21,9 +22,9 @@ void *ikv_huge_alloc(size_t size)
     if (size > SIZE_MAX / 2)
         return NULL;
     const size_t whole = (size_t)ikv_huge_size(size ? size : 1);
-    if (posix_memalign(&table, whole < HUGE_FROM ? CACHE_LINE : IKV_HUGE_PAGE, whole) != 0)
+    if (posix_memalign(&table, whole < HUGE_MIN ? CACHE_LINE : IKV_HUGE_PAGE, whole) != 0)
         return NULL;
-    if (whole >= HUGE_FROM)
+    if (whole >= HUGE_MIN)
         ikv_platform_advise_huge(table, whole);
     return table;
 }

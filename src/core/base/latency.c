@@ -1,15 +1,15 @@
 /*
- * Histograms of durations, log-linear: every power of two is cut into 8 buckets of equal width.
+ * Log-linear histograms of durations: every power of two is divided into 8 buckets of equal width.
  *
  *     bucket   0 1 .. 7 | 8 .. 15 | 16 17 .. 23      | ...  319
- *     from     0 1 .. 7 | 8 .. 15 | 16 18 .. 30      |      15 * 2^38 = 4123 s
- *     wide     1        | 1       | 2                |      without end
+ *     start    0 1 .. 7 | 8 .. 15 | 16 18 .. 30      |      15 * 2^38 = 4123 s
+ *     width    1        | 1       | 2                |      unbounded
  *
- * A bucket is at most 1/8 of where it begins wide. The last one takes everything above it.
+ * A bucket's width is at most 1/8 of its start. The last bucket takes everything above its start.
  */
 #include "indexkv.h"
 
-#define PART_BITS 3 /* of each power of two: 8 buckets */
+#define PART_BITS 3 /* 8 buckets for each power of two */
 #define PARTS     (1u << PART_BITS)
 
 static uint32_t bucket_of(uint64_t nanoseconds)
@@ -17,13 +17,12 @@ static uint32_t bucket_of(uint64_t nanoseconds)
     if (nanoseconds < PARTS)
         return (uint32_t)nanoseconds;
     uint32_t shift = 63u - (uint32_t)__builtin_clzll(nanoseconds) - PART_BITS;
-    /* nanoseconds >> shift is 8 to 15, so the buckets of one power follow those of the one below.
-     */
+    /* nanoseconds >> shift is 8 to 15, so each power's buckets follow those of the power below. */
     uint32_t bucket = (shift << PART_BITS) + (uint32_t)(nanoseconds >> shift);
     return bucket < IKV_LATENCY_BUCKETS ? bucket : IKV_LATENCY_BUCKETS - 1;
 }
 
-/* The longest duration that bucket_of puts there. */
+/* The longest duration in a bucket. */
 static uint64_t bucket_last(uint32_t bucket)
 {
     if (bucket < PARTS)
@@ -60,9 +59,9 @@ void ikv_latency_add(ikv_latency *total, const ikv_latency *one)
 }
 
 /*
- * ceil(share * count), 1 to count. The product is made a little smaller first: a share like 0.07
- * is rounded to a double, and so is the product, and 0.07 * 100 must give 7, not the 8 above
- * 7.000000000000001. Both roundings together are at most 2^-52 of it.
+ * ceil(share * count), from 1 to count. A share like 0.07 and the product are both rounded to
+ * doubles, and 0.07 * 100 = 7.000000000000001 must give 7. Both roundings add up to at most 2^-52
+ * of the product, so the product is reduced by a little more than that first.
  */
 static uint64_t nearest_rank(double share, uint64_t count)
 {
@@ -80,10 +79,10 @@ static uint64_t nearest_rank(double share, uint64_t count)
 }
 
 /*
- * The nearest rank: of all durations in ascending order, the one with number ceil(share * count).
- * Only its bucket is known, so the answer is the longest duration of that bucket, but not below the
- * shortest or above the longest one that was recorded: never less than the true one, and less than
- * 1/8 more. Shares below 0, and NaN, count as 0, which stands for the first; those above 1 as 1.
+ * The nearest rank: in ascending order, duration number ceil(share * count). Only its bucket is
+ * known, so the result is the longest duration of that bucket, limited to the recorded minimum and
+ * maximum: never less than the true one, and less than 1/8 more. Shares below 0 and NaN count as 0,
+ * the first duration; shares above 1 count as 1.
  */
 uint64_t ikv_latency_percentile(const ikv_latency *latency, double share)
 {
@@ -101,5 +100,5 @@ uint64_t ikv_latency_percentile(const ikv_latency *latency, double share)
             return latency->min_ns;
         return last < latency->max_ns ? last : latency->max_ns;
     }
-    return latency->max_ns; /* the buckets do not add up to `count`: not made by this file */
+    return latency->max_ns; /* the buckets do not add up to `count`: not filled in by this file */
 }

@@ -7,7 +7,7 @@
 void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size)
 {
     if (scratch->size < size || !scratch->bytes) {
-        /* A little more, so that batches that grow slowly do not allocate each time. */
+        /* A little more, so that slowly growing batches do not allocate each time. */
         size_t more = size < SIZE_MAX / 2 ? size + size / 4 + 64 : size;
         free(scratch->bytes);
         scratch->bytes = malloc(more);

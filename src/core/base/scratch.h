@@ -1,4 +1,4 @@
-/* Memory that grows and never shrinks by itself. */
+/* A buffer that grows on demand and shrinks only when freed. */
 #ifndef IKV_SCRATCH_H
 #define IKV_SCRATCH_H
 
@@ -9,9 +9,9 @@ struct ikv_scratch {
     size_t size;
 };
 
-/* NULL: no memory. The content is lost when it grows. */
+/* At least `size` bytes; NULL: out of memory. The content is lost when the buffer grows. */
 void *ikv_scratch_get(struct ikv_scratch *scratch, size_t size);
-/* The same, but its first `used` bytes are kept; if there is no memory, all of it is. */
+/* The same, but the first `used` bytes are kept, and out of memory all of them. */
 void *ikv_scratch_keep(struct ikv_scratch *scratch, size_t used, size_t size);
 void ikv_scratch_free(struct ikv_scratch *scratch);
 

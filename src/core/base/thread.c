@@ -34,7 +34,7 @@ void ikv_process_unmark(struct ikv_process *process)
     process->mark = NULL;
 }
 
-/* Without a mark it takes a system call. */
+/* One system call if there is no mark. */
 bool ikv_process_is_forked(const struct ikv_process *process)
 {
     return process->mark ? *process->mark == 0 : process->id != (long)getpid();

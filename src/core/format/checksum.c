@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Inlined: a call into the shared library costs as much as hashing a small value. */
+/* Inlined: a call into the shared library takes as long as hashing a small value. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -56,7 +56,7 @@ void ikv_checksum_stream_free(struct ikv_checksum_stream *stream)
     free(stream);
 }
 
-/* Resetting, adding and digesting a valid state can't fail. */
+/* These XXH3 functions can't fail on a valid state. */
 
 void ikv_checksum_stream_reset(struct ikv_checksum_stream *stream)
 {

@@ -7,7 +7,7 @@
 
 #define IKV_RECORD_CHECKSUM_SIZE 4
 
-/* XXH3-64 of some bytes, seed 0: sections, footer, index pages, header. */
+/* XXH3-64 with seed 0: sections, footer, index pages, header. */
 uint64_t ikv_checksum(const void *bytes, size_t size);
 
 /* The same with a seed: leaves. */
@@ -19,12 +19,12 @@ uint64_t ikv_record_seed(const unsigned char store_id[16]);
 /*
  * Checksum of a record: the low 32 bits of
  *     XXH3-64(value, seed = XXH3-64(key as stored, seed = record seed))
- * so it changes with the store, the key, the value's bytes and its length.
+ * so it depends on the store, the key, and the value's bytes and length.
  */
 uint32_t ikv_record_checksum(uint64_t record_seed, const void *stored_key, size_t key_width,
                              const void *value, size_t value_size);
 
-/* The same for data that comes in pieces (values too large to be held twice). */
+/* The same for data that arrives in pieces: values too large to hold in memory twice. */
 struct ikv_checksum_stream;
 int ikv_checksum_stream_new(struct ikv_checksum_stream **ret);
 void ikv_checksum_stream_free(struct ikv_checksum_stream *stream);

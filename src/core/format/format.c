@@ -39,10 +39,10 @@ bool ikv_header_is_native(const struct ikv_header *header)
     return memcmp(tag, header->tag, sizeof tag) == 0;
 }
 
-static void cut(struct ikv_geometry *geometry, uint32_t slice)
+static void set_slice(struct ikv_geometry *geometry, uint32_t slice)
 {
     geometry->slice = slice;
-    geometry->even = slice % geometry->stride == 0 ? slice / geometry->stride : 0;
+    geometry->entries_per_page = slice % geometry->stride == 0 ? slice / geometry->stride : 0;
     geometry->pages = geometry->count ? ikv_page_of_entry(geometry, geometry->count - 1) + 1 : 0;
 }
 
@@ -53,14 +53,14 @@ void ikv_geometry_set(struct ikv_geometry *geometry, const struct ikv_key_info *
     geometry->stride = stride;
     geometry->index_start = index_start;
     geometry->count = count;
-    cut(geometry, IKV_PAGE_SIZE);
+    set_slice(geometry, IKV_PAGE_SIZE);
 }
 
 struct ikv_geometry ikv_geometry_of_entries(const struct ikv_geometry *geometry)
 {
     struct ikv_geometry entries = *geometry;
 
-    cut(&entries, entries.stride);
+    set_slice(&entries, entries.stride);
     return entries;
 }
 

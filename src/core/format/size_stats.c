@@ -1,6 +1,6 @@
 #include "core/format/size_stats.h"
 
-/* Sizes below 4096 have a bucket each; every power of two above is cut into 32 of equal width. */
+/* Each size below 4096 has a bucket; every power of two above is divided into 32 of equal width. */
 static unsigned bucket_of(uint32_t size)
 {
     if (size < IKV_SIZE_EXACT)

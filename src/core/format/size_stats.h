@@ -1,5 +1,5 @@
-/* Statistics of value sizes: exact least, greatest and sum; a size that 99 % of them do not exceed,
- * exact below 4 KiB and rounded up by less than 1/32 above. */
+/* Statistics of value sizes: exact minimum, maximum and sum, and the 99th percentile, which is exact
+ * below 4 KiB and rounded up by less than 1/32 above. */
 #ifndef IKV_SIZE_STATS_H
 #define IKV_SIZE_STATS_H
 
@@ -19,7 +19,7 @@ struct ikv_size_stats {
 void ikv_size_stats_add(struct ikv_size_stats *stats, uint32_t size);
 uint32_t ikv_size_stats_p99(const struct ikv_size_stats *stats);
 
-/* Greatest size that is counted in a bucket. */
+/* Greatest size that belongs to a bucket. */
 uint32_t ikv_size_stats_bucket_last(unsigned bucket);
 
 #endif

@@ -66,7 +66,7 @@ enum ikv_footer_check ikv_footer_decode(const unsigned char in[IKV_FOOTER_SIZE],
  *              8 u32 0x0a0b0c0d (the byte order of everything in the file),
  *             12 u32 page size, 16 u32 record checksum size, 20 u32 block size,
  *             24 u64 pair count, 32 u64 records end, 40 u64 sum of the value sizes,
- *             48 u32 least value size, 52 u32 greatest, 56 u32 99 % are this small, 60 zero (36)
+ *             48 u32 minimum value size, 52 u32 maximum, 56 u32 99th percentile, 60 zero (36)
  */
 
 #define BYTE_ORDER_MARK 0x0a0b0c0du

@@ -1,6 +1,6 @@
 /*
- * Our extension behind the index: sections, a directory of them, and a footer at the end of the
- * file. FORMAT.md describes it byte by byte.
+ * The trailer that makes a store native: sections, a directory of them, and a footer, written after
+ * the index. Readers of the base format ignore it. FORMAT.md describes it byte by byte.
  *
  *     index ... | section | section | ... | directory | footer (96 bytes) | end of file
  */
@@ -16,7 +16,7 @@
 #define IKV_SECTION_ALIGN       8
 #define IKV_METADATA_MAX        (1u << 20)
 #define IKV_PAGE_CHECKSUM_SIZE  4
-#define IKV_BLOCK_SIZE          (1u << 20) /* of the record area, for checksums that a scan can use */
+#define IKV_BLOCK_SIZE          (1u << 20) /* of the record area, for the checksums that scans use */
 #define IKV_BLOCK_CHECKSUM_SIZE 8
 
 enum ikv_section_type {
@@ -30,7 +30,7 @@ enum ikv_section_type {
     IKV_SECTION_LAST = IKV_SECTION_EXTENTS
 };
 
-/* A reader that does not know the type may skip the section. */
+/* A reader that does not know the section type may ignore the section. */
 #define IKV_SECTION_OPTIONAL 1u
 
 struct ikv_section {
@@ -38,7 +38,7 @@ struct ikv_section {
     uint32_t flags;
     uint64_t offset;
     uint64_t length;
-    uint64_t checksum; /* of its bytes */
+    uint64_t checksum; /* of the content */
 };
 
 void ikv_section_encode(const struct ikv_section *section,
@@ -82,8 +82,8 @@ struct ikv_properties {
 
 void ikv_properties_encode(const struct ikv_properties *properties,
                            unsigned char out[IKV_PROPERTIES_SIZE]);
-/* 0, or IKV_E_SECTION (a value that can't be), or IKV_E_UNSUPPORTED (valid, but not known here).
- * A longer section is accepted: later versions may append. */
+/* 0; IKV_E_SECTION: invalid; IKV_E_UNSUPPORTED: valid, but unknown to this version. A longer
+ * section is accepted, since later versions may append fields. */
 int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_properties *ret);
 
 /* What a clustered store says about its leaves. */
@@ -100,7 +100,7 @@ void ikv_leaves_encode(const struct ikv_leaves *leaves, unsigned char out[IKV_LE
 /* As ikv_properties_decode. */
 int ikv_leaves_decode(const unsigned char *in, size_t size, struct ikv_leaves *ret);
 
-/* Number of 1 MiB blocks that [24, index_start) touches. */
+/* Number of 1 MiB blocks that [24, index_start) overlaps. */
 static inline uint64_t ikv_block_count(uint64_t index_start)
 {
     return (index_start + IKV_BLOCK_SIZE - 1) / IKV_BLOCK_SIZE;

@@ -2,15 +2,14 @@
  * Keys inside the library.
  *
  * A key has three forms:
- *   host    what the caller passes: the host's integer, or the bytes
- *   stored  what lies in the file: integers little-endian, or the bytes; `width` bytes
- *   words   1..16 u64 numbers that, compared one after another as unsigned numbers, give the key
- *           type's order. Sorting and searching work on words only, so they are written once for
- *           all key types:
+ *   host    as the caller passes it: an integer in the host's byte order, or bytes
+ *   stored  as the file holds it: a little-endian integer, or bytes; `width` bytes
+ *   words   1 to 16 u64 numbers whose lexicographic order is the key type's order. Sorting and
+ *           searching work on words only, so one implementation serves all key types:
  *             u8..u64     { value }
  *             i8..i64     { value with the sign bit flipped }
  *             u128, i128  { high half (i128: sign bit flipped), low half }
- *             bytes n     { bytes 0..7 big-endian, bytes 8..15, ... }, zero-filled at the end
+ *             bytes n     { bytes 0..7 big-endian, bytes 8..15, ... }, zero-padded
  */
 #ifndef IKV_KEY_H
 #define IKV_KEY_H
@@ -27,17 +26,17 @@ enum ikv_key_kind { IKV_KIND_UNSIGNED = 1, IKV_KIND_SIGNED = 2, IKV_KIND_BYTES =
 struct ikv_key_info {
     ikv_key_type type;
     enum ikv_key_kind kind;
-    uint32_t width; /* bytes, host and stored */
+    uint32_t width; /* bytes of the host and stored forms */
     uint32_t words;
 };
 
-/* False if `type` is no key type. */
+/* False: `type` is not a key type. */
 bool ikv_key_describe(ikv_key_type type, struct ikv_key_info *ret);
 
 /* Stride of an index entry: the size of the crate's struct {key, u64}, see FORMAT.md. */
 uint32_t ikv_key_stride(const struct ikv_key_info *key);
 
-/* host <-> stored (the same operation both ways) */
+/* host -> stored, or stored -> host: the same operation */
 void ikv_key_swap_host(const struct ikv_key_info *key, const void *from, void *to);
 
 /* words -> stored */
@@ -100,7 +99,7 @@ static inline int ikv_words_compare(const uint64_t *a, const uint64_t *b, uint32
     return 0;
 }
 
-/* Order of a key in words and a stored key. */
+/* Compare a key in words with a stored key. */
 static inline int ikv_key_compare_stored(const struct ikv_key_info *key, const uint64_t *words,
                                          const unsigned char *stored)
 {
@@ -112,7 +111,7 @@ static inline int ikv_key_compare_stored(const struct ikv_key_info *key, const u
     return 0;
 }
 
-/* Whether a key in words is greater than a stored one; for one and two words without a branch. */
+/* Whether a key in words is greater than a stored one. Branch-free for one and two words. */
 static inline bool ikv_key_is_above(const struct ikv_key_info *key, const uint64_t *words,
                                     const unsigned char *stored)
 {

@@ -1,4 +1,4 @@
-/* Keys and key types as text. */
+/* Text forms of keys and key types. */
 #include "core/base/error.h"
 #include "core/key/key.h"
 
@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A magnitude of up to 128 bits; compilers for 32-bit machines have no such type. */
+/* A magnitude of up to 128 bits: compilers for 32-bit machines have no such integer. */
 struct wide {
     uint64_t high;
     uint64_t low;
 };
 
-/* value = value * factor + digit, factor <= 16; false if that takes more than 128 bits. */
+/* value = value * factor + digit, factor <= 16. False: overflow. */
 static bool wide_append(struct wide *value, unsigned factor, unsigned digit)
 {
     uint64_t part[4] = {value->low & UINT32_MAX, value->low >> 32, value->high & UINT32_MAX,
@@ -76,7 +76,7 @@ int ikv_key_type_parse(const char *name, ikv_key_type *ret_type)
 {
     ikv_key_type type = 0;
     struct ikv_key_info key;
-    char again[16];
+    char canonical[16];
 
     if (!name || !ret_type)
         return IKV_E_INVALID;
@@ -90,9 +90,9 @@ int ikv_key_type_parse(const char *name, ikv_key_type *ret_type)
         if (bits % 8 == 0)
             type = name[0] == 'u' ? IKV_KEY_UNSIGNED_(bits / 8) : IKV_KEY_SIGNED_(bits / 8);
     }
-    /* Naming it again finds everything that is not written just so. */
+    /* Only the canonical spelling is accepted. */
     if (!ikv_key_describe(type, &key) ||
-        strcmp(ikv_key_type_name(type, again, sizeof again), name) != 0)
+        strcmp(ikv_key_type_name(type, canonical, sizeof canonical), name) != 0)
         return IKV_E_INVALID;
     *ret_type = type;
     return 0;
@@ -113,12 +113,12 @@ const char *ikv_key_type_name(ikv_key_type type, char *buf, size_t size)
 
 /* ---------------------------------------------------------------- parsing */
 
-/* Does the magnitude fit the type? Then make it the stored form. */
+/* Convert to the stored form. IKV_E_KEY_RANGE: the number does not fit the type. */
 static int store_number(const struct ikv_key_info *key, bool negative, struct wide value,
                         void *stored)
 {
     const bool is_signed = key->kind == IKV_KIND_SIGNED;
-    const unsigned bits = key->width * 8 - (is_signed ? 1 : 0); /* of the greatest number */
+    const unsigned bits = key->width * 8 - (is_signed ? 1 : 0); /* of the maximum */
     struct wide limit = {bits > 64 ? UINT64_MAX >> (128 - bits) : 0,
                          bits >= 64 ? UINT64_MAX : UINT64_MAX >> (64 - bits)};
 
