@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The page of an address of the mapping. */
+/* Address of the page that contains the offset. */
 static unsigned char *page_at(const ikv_store *store, uint64_t offset)
 {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -42,7 +42,7 @@ void map_try_to_drop(const ikv_store *store, uint64_t offset, uint64_t size)
     unsigned char *start = page_at(store, offset);
     const size_t length = map_count_pages(store, offset, size) * page;
 
-    /* What a process has mapped is kept. */
+    /* The kernel keeps pages that a process has mapped. */
     (void)madvise(start, length, MADV_DONTNEED);
     (void)posix_fadvise(store->file.fd, (off_t)(start - store->map->bytes), (off_t)length,
                         POSIX_FADV_DONTNEED);
@@ -55,9 +55,9 @@ void map_drop(const ikv_store *store, uint64_t offset, uint64_t size)
         map_try_to_drop(store, offset, size);
         if (map_count_resident(store, offset, size) == 0)
             return;
-        (void)usleep(1000); /* some CPU has them still in its list of what was used last */
+        (void)usleep(1000); /* they may still be in a CPU's list of recently used pages */
     }
-    (void)fprintf(stderr, "the file system does not drop pages\n");
+    (void)fprintf(stderr, "skipped: the file system does not drop cached pages\n");
     exit(77);
 }
 
@@ -72,23 +72,23 @@ void map_warm(const ikv_store *store, uint64_t offset, uint64_t size)
             test_die("reading %s", store->path);
 }
 
-#define SAMPLED_ENTRIES 8 /* a page has at least so many, or no samples */
+#define SAMPLED_ENTRIES 8 /* pages with fewer entries have no samples */
 
-void map_believe(const ikv_store *store, uint64_t word)
+void map_set_hints(const ikv_store *store, uint64_t word)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], word);
     atomic_store(&store->map->full, word == UINT64_MAX ? store->map->words : 0);
 }
 
-void map_believe_garbage(const ikv_store *store, rng_state *rng)
+void map_set_random_hints(const ikv_store *store, rng_state *rng)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], rng_next(rng));
     atomic_store(&store->map->full, 0);
 }
 
-void map_sample_garbage(const ikv_store *store, rng_state *rng)
+void map_set_random_samples(const ikv_store *store, rng_state *rng)
 {
     for (uint64_t page = 0; store->samples && page < store->index.pages; page++) {
         const uint64_t first = ikv_page_first_entry(&store->index, page);

@@ -1,7 +1,8 @@
 /*
- * Lookups in memory against the naive model: every type of keys, match, shape of batch, in stores
- * of ours and plain ones, with and without fences; with right beliefs, samples and with random
- * ones; also with keys that lie unevenly, alike in their first word, at the ends of their range.
+ * Lookups in memory compared with the naive model: every key type, match mode and batch shape, in
+ * plain and indexkv stores, with and without fences, with correct and random residency hints and
+ * samples; also with unevenly distributed keys, equal first words, and keys at the ends of the
+ * type's range.
  */
 #include "map_fixture.h"
 
@@ -54,13 +55,13 @@ static void check_batches(ikv_store *store, const store_model *model, rng_state 
         size_t count;
         unsigned char *keys = batch_keys(model, rng, (batch_shape)shape, 200, &count);
 
-        /* The one that was noticed first, then again when belief has come. */
+        /* The first round sets residency hints, the second uses them. */
         for (int round = 0; round < 2; round++)
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
                 if (store->map && rng_below(rng, 4) == 0)
-                    map_believe_garbage(store, rng);
+                    map_set_random_hints(store, rng);
                 if (rng_below(rng, 8) == 0)
-                    map_sample_garbage(store, rng);
+                    map_set_random_samples(store, rng);
                 assert_batch(store, model, keys, count, (ikv_match)match, result);
             }
         for (size_t i = 0; i < count && i < 5; i++)
@@ -73,7 +74,7 @@ static void check_batches(ikv_store *store, const store_model *model, rng_state 
 static void check_store(const char *path, const store_model *model, uint32_t stride,
                         ikv_engine *engine, rng_state *rng)
 {
-    static const uint64_t memories[] = {0, 1}; /* all that there is, and nothing */
+    static const uint64_t memories[] = {0, 1}; /* index_memory: the default, and next to nothing */
 
     for (size_t w = 0; w < WAYS; w++)
         for (size_t m = 0; m < 2; m++) {
@@ -110,7 +111,7 @@ static void every_type(void **state)
     rng_state rng = {11};
 
     for (size_t t = 0; t < TYPES; t++)
-        /* Even ones, and one of the other shapes. */
+        /* Uniform keys, and one other distribution. */
         for (size_t shape = 0; shape <= 3; shape += shape > 0 ? 4 : 1 + t % 3)
             check_type(path, types[t], (model_keys)shape, test_scaled(500), engine, &rng);
     ikv_engine_close(engine);
@@ -131,7 +132,8 @@ static void few_keys(void **state)
     free(path);
 }
 
-/* More keys than the calling thread takes alone, so shards in memory and shards of the rest. */
+/* More keys than the calling thread looks up without the workers: several shards, both for keys in
+ * memory and for the others. */
 static void large_batches(void **state)
 {
     static const ikv_key_type large[] = {IKV_KEY_U32, IKV_KEY_I64, IKV_KEY_U128, IKV_KEY_BYTES(20)};
@@ -152,7 +154,7 @@ static void large_batches(void **state)
                 unsigned char *keys =
                     batch_keys(&model, &rng, (batch_shape)shape, test_scaled(18000), &count);
                 if (store->map)
-                    map_believe_garbage(store, &rng);
+                    map_set_random_hints(store, &rng);
                 for (int round = 0; round < 2; round++)
                     assert_batch(store, &model, keys, count, IKV_EXACT, result);
                 free(keys);
@@ -166,8 +168,8 @@ static void large_batches(void **state)
     free(path);
 }
 
-/* A tree of three levels and more, whose keys are powers: where interpolation is always wrong; and
- * with all bits set, where the tree has its end. */
+/* A fence tree of three or more levels. Keys grow exponentially, so interpolation always misses;
+ * the last keys have all bits set, like the sentinel of the tree. */
 static void uneven_keys(void **state)
 {
     enum { COUNT = 25000 };
@@ -179,11 +181,12 @@ static void uneven_keys(void **state)
 
     model_init(&model, IKV_KEY_U64);
     for (uint64_t i = 0; i < COUNT; i++) {
-        /* 63 stretches, each as dense as its place allows, and one at the very end. */
-        const uint64_t stretch = i % 64;
-        const uint64_t key = stretch == 63 ? UINT64_MAX - i / 64
-                                           : (UINT64_C(1) << stretch) + i / 64 * (stretch > 20);
-        if (stretch <= 20 && i >= 64)
+        /* A run of keys from each power of two, a single key where powers are too close for a run,
+         * and a run at the end of the range. */
+        const uint64_t power = i % 64;
+        const uint64_t key =
+            power == 63 ? UINT64_MAX - i / 64 : (UINT64_C(1) << power) + i / 64 * (power > 20);
+        if (power <= 20 && i >= 64)
             continue;
         model_add(&model, &key, &i, sizeof i);
     }

@@ -1,7 +1,6 @@
 /*
- * What is believed of a mapping's pages, set wrong on purpose and made wrong by dropping them: the
- * answers are right all the same, wrong belief is given up, and right belief comes back within two
- * batches.
+ * Residency hints of mapped pages, set wrong on purpose or made wrong by dropping pages: answers
+ * stay right, wrong hints are dropped, and correct hints are back within two batches.
  */
 #include "map_fixture.h"
 
@@ -61,21 +60,22 @@ static uint64_t reads(const ikv_stats *stats)
     return stats->index_reads + stats->record_reads;
 }
 
-static uint64_t forgotten(const struct fixture *fixture)
+/* Number of times that all hints were dropped. */
+static uint64_t hint_drops(const struct fixture *fixture)
 {
     return atomic_load(&fixture->store->map->forgotten);
 }
 
-/* In whichever way keys are looked up: in memory, by the search with fences, by one that learns
- * them. */
+/* Lookups without a search, by a search with fences, and by one that learns fences. */
 static const struct {
     uint32_t flags;
     ikv_match match;
 } searches[] = {{0, IKV_EXACT}, {0, IKV_FLOOR}, {0, IKV_CEILING}, {IKV_WRITE_PLAIN, IKV_EXACT}};
 #define SEARCHES (sizeof(searches) / sizeof(searches[0]))
 
-/* With all in memory. What another program's need of memory has dropped meanwhile (of this
- * program's own code, too) is waited for once; so only what goes on and on counts. */
+/* Look up all keys, with all pages in memory. Memory pressure may have dropped pages of the file or
+ * of this program since then, so a batch with faults or reads is repeated: faults that persist fail
+ * the test. */
 static const ikv_stats *look_up_warm(struct fixture *fixture, ikv_match match)
 {
     const ikv_stats *stats = look_up(fixture, 0, PAIRS, match);
@@ -85,96 +85,96 @@ static const ikv_stats *look_up_warm(struct fixture *fixture, ikv_match match)
     return stats;
 }
 
-static void all_is_believed_while_nothing_is_there(void **state)
+static void hints_set_but_pages_absent(void **state)
 {
     for (size_t i = 0; i < SEARCHES; i++) {
         struct fixture fixture;
 
         set_up(state, searches[i].flags, VALUE, &fixture);
-        map_believe(fixture.store, UINT64_MAX);
+        map_set_hints(fixture.store, UINT64_MAX);
         const ikv_stats *stats = look_up(&fixture, 0, PAIRS, searches[i].match);
-        if (stats->shards == 1) /* one may give up what another has not touched yet */
+        if (stats->shards == 1) /* with more, one may drop the hints for pages of another */
             assert_int_equal(reads(stats), 0);
-        /* 4 records a page, and the index: each page was waited for once. */
+        /* One fault for each page: 4 records a page, and the index. */
         assert_in_range(stats->major_faults, PAIRS / 10, PAIRS);
-        const uint64_t times = forgotten(&fixture);
-        assert_in_range(times, 1, stats->shards);
-        /* They are there now, and belief is right again. */
+        const uint64_t drops = hint_drops(&fixture);
+        assert_in_range(drops, 1, stats->shards);
+        /* The pages are in memory now, and the hints are right again. */
         stats = look_up_warm(&fixture, searches[i].match);
         assert_int_equal(stats->major_faults, 0);
         assert_int_equal(reads(stats), 0);
-        assert_int_equal(forgotten(&fixture), times);
+        assert_int_equal(hint_drops(&fixture), drops);
         tear_down(&fixture);
     }
 }
 
-static void nothing_is_believed_while_all_is_there(void **state)
+static void hints_clear_but_pages_present(void **state)
 {
     for (size_t i = 0; i < SEARCHES; i++) {
         struct fixture fixture;
 
         set_up(state, searches[i].flags, VALUE, &fixture);
         map_warm(fixture.store, 0, fixture.store->file_size);
-        map_believe(fixture.store, 0);
+        map_set_hints(fixture.store, 0);
         for (int round = 0; round < 3; round++) {
             const ikv_stats *stats = look_up_warm(&fixture, searches[i].match);
             assert_int_equal(reads(stats), 0);
             assert_int_equal(stats->major_faults, 0);
-            assert_true(stats->mapped >= PAIRS); /* records; pages of the index may be held */
+            assert_true(stats->mapped >= PAIRS); /* records; index pages may come from the cache */
         }
         assert_true(ikv_map_count(fixture.store->map) > PAIRS / 5);
         tear_down(&fixture);
     }
 }
 
-static void single_gets_with_wrong_belief(void **state)
+static void single_gets_with_wrong_hints(void **state)
 {
     struct fixture fixture;
 
     set_up(state, 0, VALUE, &fixture);
     for (int round = 0; round < 4; round++) {
         map_drop(fixture.store, 0, fixture.store->file_size);
-        map_believe(fixture.store, round % 2 ? UINT64_MAX : 0);
+        map_set_hints(fixture.store, round % 2 ? UINT64_MAX : 0);
         for (size_t i = 0; i < 100; i++)
             assert_get(fixture.store, &fixture.model, &fixture.keys[i], IKV_EXACT, fixture.result);
     }
-    assert_true(forgotten(&fixture) >= 1);
+    assert_true(hint_drops(&fixture) >= 1);
     tear_down(&fixture);
 }
 
-/* As single lookups tell of their faults: two touches each. */
-static void few_faults_cost_no_belief(void **state)
+/* Faults are reported as single lookups report them: two touched pages each. */
+static void few_faults_drop_no_hints(void **state)
 {
     struct fixture fixture;
 
     set_up(state, 0, VALUE, &fixture);
     struct ikv_map *map = fixture.store->map;
-    map_believe(fixture.store, UINT64_MAX);
-    for (int i = 0; i < 1000; i++) { /* seldom, again and again */
+    map_set_hints(fixture.store, UINT64_MAX);
+    for (int i = 0; i < 1000; i++) { /* rare faults, for a long time */
         ikv_map_faulted(map, 1, 2);
         ikv_map_faulted(map, 0, 300);
     }
-    ikv_map_faulted(map, 100, 30000); /* a large batch, one wait in 300 */
-    for (int i = 0; i < 10; i++)      /* several at once */
+    ikv_map_faulted(map, 100, 30000); /* a large batch, one fault in 300 touches */
+    for (int i = 0; i < 10; i++)      /* several in a row */
         ikv_map_faulted(map, 1, 2);
-    assert_int_equal(forgotten(&fixture), 0);
+    assert_int_equal(hint_drops(&fixture), 0);
     assert_true(ikv_map_believes_whole(map));
-    for (int i = 0; i < 10; i++) /* one after another */
+    for (int i = 0; i < 10; i++) /* and as many again */
         ikv_map_faulted(map, 1, 2);
-    assert_int_equal(forgotten(&fixture), 1);
+    assert_int_equal(hint_drops(&fixture), 1);
     assert_int_equal(ikv_map_count(map), 0);
     assert_false(ikv_map_believes_whole(map));
 
-    map_believe(fixture.store, UINT64_MAX);
+    map_set_hints(fixture.store, UINT64_MAX);
     ikv_map_faulted(map, 100, 2000); /* a batch after everything was dropped */
-    assert_int_equal(forgotten(&fixture), 2);
-    map_believe(fixture.store, UINT64_MAX);
+    assert_int_equal(hint_drops(&fixture), 2);
+    map_set_hints(fixture.store, UINT64_MAX);
     ikv_map_faulted(map, UINT64_MAX, UINT64_MAX);
-    assert_int_equal(forgotten(&fixture), 3);
+    assert_int_equal(hint_drops(&fixture), 3);
     tear_down(&fixture);
 }
 
-static void garbage_is_believed(void **state)
+static void random_hints(void **state)
 {
     struct fixture fixture;
     rng_state rng = {7};
@@ -184,7 +184,7 @@ static void garbage_is_believed(void **state)
         const uint64_t size = fixture.store->file_size;
         const uint64_t offset = rng_below(&rng, size);
 
-        map_believe_garbage(fixture.store, &rng);
+        map_set_random_hints(fixture.store, &rng);
         map_try_to_drop(fixture.store, offset, 1 + rng_below(&rng, size - offset));
         const size_t count = 1 + (size_t)rng_below(&rng, PAIRS);
         (void)look_up(&fixture, PAIRS - count, count, (ikv_match)(round % 3));
@@ -192,31 +192,32 @@ static void garbage_is_believed(void **state)
     tear_down(&fixture);
 }
 
-/* Whether the second batch after all was dropped knows, and the third finds all in memory. */
+/* Whether hints are right in the second batch after all pages were dropped, and the third finds all
+ * pages in memory. */
 static bool recovers_when_dropped(struct fixture *fixture, ikv_match match)
 {
     map_drop(fixture->store, 0, fixture->store->file_size);
     (void)look_up(fixture, 0, PAIRS, match);
     const ikv_stats *stats = look_up(fixture, 0, PAIRS, match);
-    const bool knows = stats->major_faults == 0 && reads(stats) <= PAIRS / 50;
-    return reads(look_up(fixture, 0, PAIRS, match)) == 0 && knows;
+    const bool hints_right = stats->major_faults == 0 && reads(stats) <= PAIRS / 50;
+    return reads(look_up(fixture, 0, PAIRS, match)) == 0 && hints_right;
 }
 
-/* Whether the second batch after all became warm knows. */
+/* Whether hints are right in the second batch after all pages were read into memory. */
 static bool recovers_when_warmed(struct fixture *fixture, ikv_match match, bool is_searched)
 {
     map_drop(fixture->store, 0, fixture->store->file_size);
     map_warm(fixture->store, 0, fixture->store->file_size);
     (void)look_up(fixture, 0, PAIRS, match);
     const ikv_stats *stats = look_up(fixture, 0, PAIRS, match);
-    /* Without a search pages of the index that are held are believed, too. */
+    /* Without a search, cached index pages get hints, too. */
     return stats->major_faults == 0 && reads(stats) == 0 &&
            (is_searched || stats->mapped == 2 * PAIRS);
 }
 
-/* Dropped, warmed, dropped, ... while batches go on. A time or two another program may have dropped
- * something. */
-static void belief_recovers_within_two_batches(void **state)
+/* Pages are dropped and read again while batches continue. Other programs may cause pages to be
+ * dropped, so two rounds may fail. */
+static void hints_recover_within_two_batches(void **state)
 {
     for (size_t i = 0; i < SEARCHES; i++) {
         const ikv_match match = searches[i].match;
@@ -235,9 +236,9 @@ static void belief_recovers_within_two_batches(void **state)
     }
 }
 
-/* The index was read when nothing was in memory, and is held by the store since then. Once the page
- * cache has it, too, it is believed, although nobody reads it any more. */
-static void an_index_that_is_held_is_believed(void **state)
+/* The store cached the index when no page was resident, and does not read it again. Once the kernel
+ * has the index pages, too, they must still get hints. */
+static void cached_index_gets_hints(void **state)
 {
     enum { MANY = 60000 };
     const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
@@ -267,8 +268,8 @@ static void an_index_that_is_held_is_believed(void **state)
     free(path);
 }
 
-/* Whether what was warmed is there still: other programs may drop it. If not, it is warmed again.
- */
+/* Whether the first half and the index are still in memory. If not, reads them again: other
+ * programs may cause pages to be dropped. */
 static bool keep_half_warm(const struct fixture *fixture, uint64_t half)
 {
     const ikv_store *store = fixture->store;
@@ -284,15 +285,15 @@ static bool keep_half_warm(const struct fixture *fixture, uint64_t half)
     return kept;
 }
 
-/* Half of the records are in memory and looked up again and again; of the others, none of which is,
- * each batch has new ones. Nobody waits for a fault, neither the caller nor a worker. */
-static void half_is_there(void **state)
+/* Every batch consists of the same records of the half in memory, and of new records of the other
+ * half. Neither the caller nor a worker may wait for a page fault. */
+static void half_of_the_records_present(void **state)
 {
     enum { STEP = 50 };
     struct fixture fixture;
-    unsigned batches = 0; /* since something was dropped */
+    unsigned batches = 0; /* since pages were dropped */
 
-    set_up(state, 0, 5000, &fixture); /* cold records share pages with their neighbours only */
+    set_up(state, 0, 5000, &fixture); /* cold records share pages only with their neighbors */
     const uint64_t half = 24 + (uint64_t)PAIRS / 2 * (8 + 5000 + 4);
     uint64_t keys[2 * STEP];
     for (uint64_t i = 0; i < STEP; i++)
@@ -314,15 +315,15 @@ static void half_is_there(void **state)
             assert_int_equal(after.ru_majflt, before.ru_majflt);
             assert_true(stats->mapped >= 2 * STEP); /* the warm ones */
             assert_int_equal(stats->index_reads, 0);
-            assert_in_range(stats->record_reads, 1, 2 * STEP); /* tried once without waiting */
+            assert_in_range(stats->record_reads, 1, 2 * STEP); /* a non-blocking attempt counts */
         }
         batches = kept ? batches + 1 : 0;
     }
     tear_down(&fixture);
 }
 
-/* What is primed is believed at once; and no more than that. */
-static void priming_asks_about_all(void **state)
+/* IKV_OPEN_PRIME sets hints for all resident pages, and for no others. */
+static void priming_sets_hints(void **state)
 {
     const engine_way way = {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME};
     struct fixture fixture;
@@ -338,9 +339,9 @@ static void priming_asks_about_all(void **state)
         ikv_store_info(store, &info);
         assert_int_equal(info.mapped, size);
         if (warm)
-            assert_int_equal(info.resident, size); /* not more than there is */
+            assert_int_equal(info.resident, size);
         else
-            assert_true(info.resident < size / 4); /* what opening read */
+            assert_true(info.resident < size / 4); /* pages read by ikv_open */
         assert_int_equal(info.locked, 0);
         ikv_close(store);
     }
@@ -350,15 +351,15 @@ static void priming_asks_about_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_believed_while_nothing_is_there),
-        cmocka_unit_test(nothing_is_believed_while_all_is_there),
-        cmocka_unit_test(single_gets_with_wrong_belief),
-        cmocka_unit_test(few_faults_cost_no_belief),
-        cmocka_unit_test(garbage_is_believed),
-        cmocka_unit_test(belief_recovers_within_two_batches),
-        cmocka_unit_test(an_index_that_is_held_is_believed),
-        cmocka_unit_test(half_is_there),
-        cmocka_unit_test(priming_asks_about_all),
+        cmocka_unit_test(hints_set_but_pages_absent),
+        cmocka_unit_test(hints_clear_but_pages_present),
+        cmocka_unit_test(single_gets_with_wrong_hints),
+        cmocka_unit_test(few_faults_drop_no_hints),
+        cmocka_unit_test(random_hints),
+        cmocka_unit_test(hints_recover_within_two_batches),
+        cmocka_unit_test(cached_index_gets_hints),
+        cmocka_unit_test(half_of_the_records_present),
+        cmocka_unit_test(priming_sets_hints),
     };
 
     return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);

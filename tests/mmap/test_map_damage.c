@@ -1,9 +1,9 @@
 /*
- * Damaged stores looked up in memory: through auto and mmap every key has the status that it has
- * with pread, none that is there is missing, no value is wrong. (Which entries of a
- * page that is out of order a search comes to depends on where it begins, with pread, too, on the
- * other keys of the batch. One that it comes to may be found, since its record proves itself; the
- * others are corrupt.)
+ * Lookups in memory in damaged stores: with auto and mmap every key has the same status as with
+ * pread, no present key is missing, and no value is wrong. One difference is allowed: which entries
+ * of an unsorted page a search visits depends on where it starts, and so on the other keys of the
+ * batch. An entry that is visited may be found, since its record has its own checksum; the others
+ * are corrupt.
  */
 #include "map_fixture.h"
 
@@ -20,7 +20,7 @@
 #define KEYS  (2 * PAIRS + 1)
 
 static const engine_way ways[] = {
-    {"pread", IKV_BACKEND_PREAD, 0}, /* what the others are held against */
+    {"pread", IKV_BACKEND_PREAD, 0}, /* the reference */
     {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
     {"mmap", IKV_BACKEND_MMAP, 0},
 };
@@ -37,7 +37,7 @@ struct fixture {
     uint64_t size;
 };
 
-/* Keys are 3, 5, 7, ...: even ones are absent, each next to one that is there. */
+/* The store has the keys 3, 5, 7, ...; the even keys between them are absent. */
 static void set_up(void **state, struct fixture *ret)
 {
     ikv_writer_options options = store_options(IKV_KEY_U64);
@@ -97,8 +97,8 @@ static void assert_status(const struct fixture *fixture, size_t w, size_t i, con
                  (unsigned long long)fixture->keys[i]);
 }
 
-/* All keys of the damaged file in one batch, and some one by one, twice: what is kept after the
- * first time changes nothing. Returns how many are corrupt. */
+/* Look up all keys of the damaged file in one batch, twice, as the caches filled by the first batch
+ * must not change answers; then some keys one by one. Returns the number of corrupt items. */
 static size_t compare(struct fixture *fixture, const char *what, uint64_t where)
 {
     size_t corrupt = 0;
@@ -128,7 +128,7 @@ static size_t compare(struct fixture *fixture, const char *what, uint64_t where)
     return corrupt;
 }
 
-/* One bit of each byte, in turn. */
+/* Flip one bit at a time. */
 static void bits_of_the_index(void **state)
 {
     struct fixture fixture;
@@ -137,8 +137,8 @@ static void bits_of_the_index(void **state)
 
     set_up(state, &fixture);
     file_copy(fixture.whole, fixture.path);
-    /* Every byte of some entries in each page: the first, the last, and in between; then one of
-     * each 7th entry. */
+    /* Every byte of some entries at the beginning, middle and end of each page; one byte of every
+     * 7th entry elsewhere. */
     for (uint64_t at = 0; at < end; at++) {
         const uint64_t entry = at / 16;
         const bool all =
@@ -169,8 +169,8 @@ static void bits_of_records(void **state)
     tear_down(&fixture);
 }
 
-/* Two entries of a page in each other's places, or one twice; positions exchanged. */
-static void entries_in_wrong_places(void **state)
+/* Two entries swapped, their positions swapped, or one entry overwritten by another. */
+static void swapped_entries(void **state)
 {
     struct fixture fixture;
     rng_state rng = {22};
@@ -181,7 +181,7 @@ static void entries_in_wrong_places(void **state)
         unsigned char b[16];
         const uint64_t i = rng_below(&rng, PAIRS);
         const uint64_t j = (i + 1 + rng_below(&rng, PAIRS - 1)) % PAIRS;
-        const size_t from = round % 3 == 1 ? 8 : 0; /* only positions */
+        const size_t from = round % 3 == 1 ? 8 : 0; /* 8: positions only */
         size_t size;
         unsigned char *bytes = file_read(fixture.whole, &size);
 
@@ -191,13 +191,13 @@ static void entries_in_wrong_places(void **state)
         if (round % 3 != 2)
             memcpy(bytes + fixture.index_start + j * 16 + from, a + from, 16 - from);
         file_write(fixture.path, bytes, size);
-        assert_true(compare(&fixture, "entries exchanged", (uint64_t)round) > 0);
+        assert_true(compare(&fixture, "entries swapped", (uint64_t)round) > 0);
         free(bytes);
     }
     tear_down(&fixture);
 }
 
-/* Every entry points at the same record: only one key's answer can be in it. */
+/* The record can match only one of the keys. */
 static void all_entries_point_at_one_record(void **state)
 {
     struct fixture fixture;
@@ -214,7 +214,7 @@ static void all_entries_point_at_one_record(void **state)
     tear_down(&fixture);
 }
 
-/* A bit goes wrong while the store is open, after everything was found right. */
+/* A bit changes after the open store has found everything intact. */
 static void damage_under_an_open_store(void **state)
 {
     struct fixture fixture;
@@ -228,8 +228,7 @@ static void damage_under_an_open_store(void **state)
             for (int round = 0; round < 2; round++)
                 assert_batch(store, &fixture.model, fixture.keys, KEYS, IKV_EXACT,
                              fixture.results[w]);
-            /* The clock by which file systems date changes is a coarse one. */
-            (void)usleep(20000);
+            (void)usleep(20000); /* file systems have coarse modification times */
             file_flip_bit(fixture.path, (fixture.index_start + at) * 8 + at % 8);
             for (int round = 0; round < 2; round++) {
                 assert_ok(ikv_get_many(store, fixture.keys, KEYS, NULL, fixture.results[w], &err),
@@ -250,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_of_the_index),
         cmocka_unit_test(bits_of_records),
-        cmocka_unit_test(entries_in_wrong_places),
+        cmocka_unit_test(swapped_entries),
         cmocka_unit_test(all_entries_point_at_one_record),
         cmocka_unit_test(damage_under_an_open_store),
     };

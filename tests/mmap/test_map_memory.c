@@ -1,6 +1,6 @@
 /*
- * Memory on the mapped path: what a batch takes is bounded, however often it repeats a key; every
- * allocation may fail, and so may the mapping.
+ * Memory of mapped lookups: a batch takes bounded memory however often it repeats a key, and every
+ * allocation and every mapping may fail.
  */
 #include "map_fixture.h"
 
@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- mappings that fail */
 
-static int mmap_fails; /* mappings of files */
+static int mmap_error; /* of mappings of files; 0 if they succeed */
 
 void *__real_mmap(void *start, size_t size, int protection, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int fd, off_t offset);
@@ -26,8 +26,8 @@ void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int fd,
 
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    if (mmap_fails && protection == PROT_READ) {
-        errno = mmap_fails;
+    if (mmap_error && protection == PROT_READ) {
+        errno = mmap_error;
         return MAP_FAILED;
     }
     return __real_mmap(start, size, protection, flags, fd, offset);
@@ -35,16 +35,16 @@ void *__wrap_mmap(void *start, size_t size, int protection, int flags, int fd, o
 
 void *__wrap_mmap64(void *start, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    if (mmap_fails && protection == PROT_READ) {
-        errno = mmap_fails;
+    if (mmap_error && protection == PROT_READ) {
+        errno = mmap_error;
         return MAP_FAILED;
     }
     return __real_mmap64(start, size, protection, flags, fd, offset);
 }
 
-/* `auto` goes on without; who asked for the mapping by name, or for what needs it, is told. Small
- * files and such as are aligned to huge pages. */
-static void a_mapping_that_fails(void **state)
+/* IKV_BACKEND_AUTO works without a mapping. Opening fails if the caller requested the mapping, or a
+ * flag that needs it. Tests small files, and files large enough to be aligned to huge pages. */
+static void mapping_fails(void **state)
 {
     static const uint32_t flags[] = {0, IKV_OPEN_PRIME, IKV_OPEN_PRELOAD, IKV_OPEN_PRELOAD_INDEX};
     static const int codes[] = {ENOMEM, ENODEV, EPERM};
@@ -67,9 +67,9 @@ static void a_mapping_that_fails(void **state)
                     options.backend = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
                     options.flags = flags[f];
                     const size_t before = process_descriptors();
-                    mmap_fails = codes[c];
+                    mmap_error = codes[c];
                     const int code = ikv_open(path, &options, &store, &err);
-                    mmap_fails = 0;
+                    mmap_error = 0;
                     if (backend || flags[f]) {
                         assert_failed(code, -codes[c], &err, path);
                         assert_non_null(strstr(err.message, "mapping"));
@@ -95,12 +95,12 @@ static void a_mapping_that_fails(void **state)
 
 /* ---------------------------------------------------------------- bounds */
 
-/* Repeats are not folded in memory, so each takes a copy; but all shards together no more than 64
- * MiB beside what the file holds. */
+/* Repeated keys are not merged when looked up in memory, so each takes a copy of the value. All
+ * shards together may copy 64 MiB at most. */
 static void repeated_keys_take_bounded_memory(void **state)
 {
     enum { KEYS = 40000, VALUE = 50000 };
-    const size_t alone = ((size_t)64 << 20) + 2 * VALUE + (size_t)KEYS * 300 + ((size_t)8 << 20);
+    const size_t copies = ((size_t)64 << 20) + 2 * VALUE + (size_t)KEYS * 300 + ((size_t)8 << 20);
     char *path = tmpdir_file(*state, "repeated");
     uint64_t *keys = must_malloc(KEYS * sizeof *keys);
     store_model model;
@@ -108,10 +108,10 @@ static void repeated_keys_take_bounded_memory(void **state)
 
     map_make(path, 2, VALUE, 0, &model);
     for (size_t i = 0; i < KEYS; i++)
-        keys[i] = i % 1000 == 0; /* 0 nearly always */
+        keys[i] = i % 1000 == 0; /* 0, with few exceptions */
     for (uint32_t threads = 1; threads <= 4; threads += 3) {
         const engine_way way = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD};
-        const size_t bound = alone + threads * (size_t)256 * 36 * 1024; /* their rings */
+        const size_t limit = copies + threads * (size_t)256 * 36 * 1024; /* and their rings */
         ikv_engine *engine = engine_make(threads, 0, 0, 0);
         ikv_store *store = engine_open(path, 0, &way, engine);
         ikv_result *result = NULL;
@@ -123,8 +123,8 @@ static void repeated_keys_take_bounded_memory(void **state)
         assert_true(ikv_result_stats(result)->mapped > 1000);
         for (size_t i = 0; i < KEYS; i += i % 1000 ? 97 : 1)
             assert_item(&model, &keys[i], IKV_EXACT, &ikv_result_items(result)[i]);
-        if (report.peak > bound)
-            fail_msg("%u threads: %zu bytes, %zu expected", threads, report.peak, bound);
+        if (report.peak > limit)
+            fail_msg("%u threads: %zu bytes, %zu allowed", threads, report.peak, limit);
         ikv_result_free(result);
         ikv_close(store);
         ikv_engine_close(engine);
@@ -136,9 +136,9 @@ static void repeated_keys_take_bounded_memory(void **state)
 
 /* ---------------------------------------------------------------- allocations that fail */
 
-/* Open, look up in every way, close. The first code that is not 0. */
-static int go_through(const char *path, const store_model *model, const engine_way *way,
-                      uint32_t flags, const uint64_t *keys, size_t count)
+/* Open, look up, close. Returns the first error, or 1 for a wrong answer. */
+static int use_store(const char *path, const store_model *model, const engine_way *way,
+                     uint32_t flags, const uint64_t *keys, size_t count)
 {
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
@@ -164,7 +164,7 @@ static int go_through(const char *path, const store_model *model, const engine_w
     return code;
 }
 
-static void every_allocation_fails(void **state)
+static void any_allocation_may_fail(void **state)
 {
     static const engine_way ways[] = {{"auto", IKV_BACKEND_AUTO, 0},
                                       {"auto, loaded", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
@@ -182,7 +182,7 @@ static void every_allocation_fails(void **state)
                 for (uint64_t index = 0;; index++) {
                     const size_t live = fault_alloc_live();
                     fault_alloc_start(index, for_good != 0);
-                    const int code = go_through(path, &model, &ways[w], flags, keys, 400);
+                    const int code = use_store(path, &model, &ways[w], flags, keys, 400);
                     const fault_alloc_report report = fault_alloc_stop();
 
                     assert_int_equal(fault_alloc_live(), live);
@@ -191,7 +191,7 @@ static void every_allocation_fails(void **state)
                         assert_true(index > 10);
                         break;
                     }
-                    /* It may do without: pages of the index that are kept, a ring, ... */
+                    /* Some memory is optional: for cached index pages, for a ring. */
                     if (code != 0)
                         assert_int_equal(code, -ENOMEM);
                 }
@@ -202,9 +202,9 @@ static void every_allocation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mapping_that_fails),
+        cmocka_unit_test(mapping_fails),
         cmocka_unit_test(repeated_keys_take_bounded_memory),
-        cmocka_unit_test(every_allocation_fails),
+        cmocka_unit_test(any_allocation_may_fail),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

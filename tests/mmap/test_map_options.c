@@ -1,6 +1,6 @@
 /*
- * What can be asked of the mapping: values in place, memory that is read in and locked, limits of
- * the system; files of all sizes around those of pages, on a disk and in memory.
+ * Options of mapped stores: values in place, preloaded and locked memory, and resource limits; with
+ * files whose sizes are close to multiples of a page or huge page, on a disk and in memory.
  */
 #include "map_fixture.h"
 
@@ -31,7 +31,7 @@ static const engine_way mapped_ways[] = {
 
 /* ---------------------------------------------------------------- sizes of files */
 
-/* All keys and some others, twice, all matches. */
+/* Look up present and absent keys in all match modes, twice. */
 static void check_file(const char *path, const store_model *model)
 {
     rng_state rng = {31};
@@ -57,14 +57,14 @@ static void check_file(const char *path, const store_model *model)
     free(keys);
 }
 
-/* A store whose file has just this size: the last value takes what is missing. 0: it can't be had,
- * since a part of the file is aligned. */
+/* Write a store whose file has exactly this size, by adjusting the size of the last value. Returns
+ * 0 if that is impossible because a part of the file is aligned. */
 static int make_of_size(const char *path, uint64_t size, uint32_t flags, store_model *ret_model)
 {
     enum { COUNT = 20 };
     ikv_writer_options options = store_options(IKV_KEY_U64);
     unsigned char *value = must_malloc((size_t)size);
-    const size_t usual = (size_t)size / COUNT / 2;
+    const size_t value_size = (size_t)size / COUNT / 2;
     size_t last = 0;
 
     memset(value, 'v', (size_t)size);
@@ -72,13 +72,13 @@ static int make_of_size(const char *path, uint64_t size, uint32_t flags, store_m
     for (int tries = 0; tries < 4; tries++) {
         model_init(ret_model, IKV_KEY_U64);
         for (uint64_t key = 1; key <= COUNT; key++)
-            model_add(ret_model, &key, value, key == COUNT ? last : usual);
+            model_add(ret_model, &key, value, key == COUNT ? last : value_size);
         model_sort(ret_model, MODEL_KEEP_ALL);
         store_write(path, ret_model, &options);
         const uint64_t now = file_size(path);
         if (now == size)
             break;
-        if (tries == 3 || now + usual > size + last + usual)
+        if (tries == 3 || now + value_size > size + last + value_size)
             break;
         last += (size_t)(size - now);
         model_free(ret_model);
@@ -103,7 +103,7 @@ static void check_sizes(const tmpdir *dir)
         model_free(&model);
     }
     assert_int_equal(made, sizeof(sizes) / sizeof(sizes[0]));
-    /* Nothing, one pair, one page of the index. */
+    /* No pair, one, and one full index page. */
     static const uint64_t counts[] = {0, 1, 256};
     for (size_t i = 0; i < 3; i++) {
         for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
@@ -175,14 +175,14 @@ static void values_in_place(void **state)
                 assert_int_equal(item->status, IKV_FOUND);
                 assert_int_equal(item->size, model.pairs[i].size);
                 assert_memory_equal(item->value, model.pairs[i].value, item->size);
-                /* Long ones may be copies. */
+                /* Long values may be copies. */
                 if (item->size < 1000)
                     assert_true(is_inside(store, item->value));
                 values[i] = item->value;
             }
             assert_int_equal(ikv_result_items(result)[COUNT].status, IKV_MISSING);
         }
-        /* They stay, whatever becomes of the result. */
+        /* Values in place stay valid when the result is reused or cleared. */
         assert_ok(ikv_get_many(store, keys, 3, NULL, result, NULL), NULL);
         assert_false(is_inside(store, ikv_result_items(result)[2].value));
         ikv_result_clear(result);
@@ -191,7 +191,7 @@ static void values_in_place(void **state)
                 assert_memory_equal(values[i], model.pairs[i].value, model.pairs[i].size);
         ikv_close(store);
     }
-    /* Without a mapping they are in the result. */
+    /* Without a mapping values are copied into the result. */
     const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     ikv_store *store = engine_open(path, 0, &pread_way, NULL);
@@ -206,7 +206,7 @@ static void values_in_place(void **state)
     free(path);
 }
 
-static int take(void *user, size_t index, const ikv_item *item)
+static int ignore_value(void *user, size_t index, const ikv_item *item)
 {
     (void)user;
     (void)index;
@@ -214,8 +214,9 @@ static int take(void *user, size_t index, const ikv_item *item)
     return 0;
 }
 
-/* A single key has a shorter way: it comes to the same, and counts the same, as a batch of one. */
-static void single_keys_count_as_batches_of_one(void **state)
+/* ikv_get has its own code path for a single key. Answers and statistics must be the same as those
+ * of a batch of one. */
+static void single_get_equals_batch_of_one(void **state)
 {
     const engine_way way = {"mmap", IKV_BACKEND_MMAP, 0};
     char *path = tmpdir_file(*state, "single");
@@ -229,7 +230,7 @@ static void single_keys_count_as_batches_of_one(void **state)
     for (int r = 0; r < 2; r++)
         assert_ok(ikv_result_new(&results[r]), NULL);
     for (uint64_t key = 990; key < 1010; key++)
-        for (uint32_t size = 0; size <= 16; size += 8) { /* in the result, of another size, here */
+        for (uint32_t size = 0; size <= 16; size += 8) { /* 0: into the result; 8: wrong size */
             for (int r = 0; r < 2; r++) {
                 options[r].values = size ? values[r] : NULL;
                 options[r].value_size = size;
@@ -251,7 +252,7 @@ static void single_keys_count_as_batches_of_one(void **state)
                 assert_memory_equal(one->value, many->value, 16);
         }
     assert_memory_equal(values[0], values[1], 16);
-    /* What is wrong is said, and voids the answer. */
+    /* Invalid options fail and leave the result empty. */
     const uint64_t key = 1;
     options[0].flags = UINT32_MAX;
     assert_int_equal(ikv_get(store, &key, &options[0], results[0], NULL), IKV_E_INVALID);
@@ -263,7 +264,7 @@ static void single_keys_count_as_batches_of_one(void **state)
     free(path);
 }
 
-static void what_excludes_each_other(void **state)
+static void incompatible_options(void **state)
 {
     static const struct {
         ikv_backend backend;
@@ -296,7 +297,7 @@ static void what_excludes_each_other(void **state)
     store = engine_open(path, 0, &mapped_ways[0], NULL);
     assert_ok(ikv_result_new(&result), NULL);
     get.flags = IKV_GET_IN_PLACE;
-    get.on_value = take;
+    get.on_value = ignore_value;
     assert_failed(ikv_get_many(store, &key, 1, &get, result, &err), IKV_E_INVALID, &err, NULL);
     get.on_value = NULL;
     get.values = room;
@@ -338,7 +339,8 @@ static void locked_memory(void **state)
     free(path);
 }
 
-/* In a child, which loses its rights: 0, or what was wrong. */
+/* Open the store in a child process without privileges and with a resource limit. Returns 0 and the
+ * code and message of ikv_open, or nonzero if the child failed. */
 static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags, int limit,
                            rlim_t value, int *ret_code, char *ret_message)
 {
@@ -352,14 +354,14 @@ static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags
         return 1;
     const pid_t child = fork();
     if (child == 0) {
-        const struct rlimit most = {value, value};
+        const struct rlimit new_limit = {value, value};
         ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
         ikv_store *store = NULL;
         ikv_error err;
 
         options.backend = backend;
         options.flags = flags;
-        if (setrlimit((__rlimit_resource_t)limit, &most) != 0 ||
+        if (setrlimit((__rlimit_resource_t)limit, &new_limit) != 0 ||
             (geteuid() == 0 && setuid(65534) != 0))
             _exit(2);
         report.code = ikv_open(path, &options, &store, &err);
@@ -369,18 +371,18 @@ static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags
         _exit(write(fds[1], &report, sizeof report) != (ssize_t)sizeof report);
     }
     (void)close(fds[1]);
-    const bool told = read(fds[0], &report, sizeof report) == (ssize_t)sizeof report;
+    const bool has_report = read(fds[0], &report, sizeof report) == (ssize_t)sizeof report;
     int status = 0;
     (void)close(fds[0]);
     (void)waitpid(child, &status, 0);
     *ret_code = report.code;
     (void)snprintf(ret_message, sizeof report.message, "%s", report.message);
-    return !told || status != 0;
+    return !has_report || status != 0;
 }
 
-static void limits_of_the_system(void **state)
+static void resource_limits(void **state)
 {
-    if (test_is_sanitized()) /* which takes all addresses for itself */
+    if (test_is_sanitized()) /* sanitizers need a large address space */
         skip();
     const uint32_t lock = IKV_OPEN_PRELOAD | IKV_OPEN_LOCK;
     char *path = tmpdir_file(*state, "limited");
@@ -395,7 +397,7 @@ static void limits_of_the_system(void **state)
         const ikv_backend way = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
 
         assert_int_equal(open_with_limit(path, way, lock, RLIMIT_MEMLOCK, 0, &code, message), 0);
-        if (code == -EACCES) /* nobody else may look into the directory */
+        if (code == -EACCES) /* a parent directory is private */
             skip();
         assert_true(code == -EPERM || code == -ENOMEM || code == -EAGAIN);
         assert_non_null(strstr(message, "RLIMIT_MEMLOCK"));
@@ -419,10 +421,10 @@ int main(void)
         cmocka_unit_test(files_of_all_sizes_in_memory),
         cmocka_unit_test(files_of_all_sizes_on_a_disk),
         cmocka_unit_test(values_in_place),
-        cmocka_unit_test(single_keys_count_as_batches_of_one),
-        cmocka_unit_test(what_excludes_each_other),
+        cmocka_unit_test(single_get_equals_batch_of_one),
+        cmocka_unit_test(incompatible_options),
         cmocka_unit_test(locked_memory),
-        cmocka_unit_test(limits_of_the_system),
+        cmocka_unit_test(resource_limits),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

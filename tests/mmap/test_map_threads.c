@@ -1,6 +1,7 @@
 /*
- * Lookups in memory by many threads: while beliefs change and pages are dropped under them, while
- * the engine is closed, ended from a callback in the middle; and one result in several threads.
+ * Lookups in memory by many threads: while residency hints change and pages are dropped, while the
+ * engine is closed, and with callbacks that stop the batch; one result used by several threads in
+ * turn.
  */
 #include "map_fixture.h"
 
@@ -22,7 +23,7 @@ struct shared {
     store_model model;
     ikv_store *store;
     uint64_t *keys; /* of all pairs */
-    atomic_bool over;
+    atomic_bool stop;
     atomic_uint wrong;
     atomic_uint canceled;
 };
@@ -39,7 +40,7 @@ static void set_up(void **state, ikv_engine *engine, struct shared *ret)
     for (uint64_t i = 0; i < PAIRS; i++)
         ret->keys[i] = i;
     rng_shuffle(&rng, ret->keys, PAIRS, sizeof *ret->keys);
-    atomic_init(&ret->over, false);
+    atomic_init(&ret->stop, false);
     atomic_init(&ret->wrong, 0);
     atomic_init(&ret->canceled, 0);
     free(path);
@@ -52,7 +53,7 @@ static void tear_down(struct shared *shared)
     free(shared->keys);
 }
 
-/* ---------------------------------------------------------------- beliefs that change */
+/* ---------------------------------------------------------------- changing hints */
 
 static void *look_up_batches(void *argument)
 {
@@ -63,9 +64,9 @@ static void *look_up_batches(void *argument)
     if (ikv_result_new(&result) != 0)
         return NULL;
     for (size_t i = test_scaled(150); i > 0; i--) {
-        /* A single one, a few, more than one thread takes. */
-        const size_t most = i % 3 == 0 ? 1 : i % 3 == 1 ? 100 : PAIRS;
-        const size_t count = 1 + (size_t)rng_below(&rng, most);
+        /* One key, a few, or more than one thread looks up. */
+        const size_t count_max = i % 3 == 0 ? 1 : i % 3 == 1 ? 100 : PAIRS;
+        const size_t count = 1 + (size_t)rng_below(&rng, count_max);
         const uint64_t *keys = shared->keys + rng_below(&rng, PAIRS - count + 1);
         ikv_get_options options = IKV_GET_OPTIONS_INIT;
 
@@ -78,23 +79,23 @@ static void *look_up_batches(void *argument)
     return NULL;
 }
 
-static void *change_beliefs(void *argument)
+static void *change_hints(void *argument)
 {
     struct shared *shared = argument;
     const uint64_t size = shared->store->file_size;
     rng_state rng = {43};
 
-    while (!atomic_load(&shared->over)) {
+    while (!atomic_load(&shared->stop)) {
         const uint64_t offset = rng_below(&rng, size);
 
         if (rng_below(&rng, 4) == 0)
-            map_believe_garbage(shared->store, &rng);
+            map_set_random_hints(shared->store, &rng);
         map_try_to_drop(shared->store, offset, 1 + rng_below(&rng, (size - offset) / 4 + 1));
     }
     return NULL;
 }
 
-static void beliefs_change_under_lookups(void **state)
+static void hints_change_during_lookups(void **state)
 {
     ikv_engine *engine = engine_make(2, 0, 0, 0);
     pthread_t threads[THREADS];
@@ -102,19 +103,19 @@ static void beliefs_change_under_lookups(void **state)
     struct shared shared;
 
     set_up(state, engine, &shared);
-    assert_int_equal(pthread_create(&changer, NULL, change_beliefs, &shared), 0);
+    assert_int_equal(pthread_create(&changer, NULL, change_hints, &shared), 0);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, look_up_batches, &shared), 0);
     for (size_t i = 0; i < THREADS; i++)
         (void)pthread_join(threads[i], NULL);
-    atomic_store(&shared.over, true);
+    atomic_store(&shared.stop, true);
     (void)pthread_join(changer, NULL);
     assert_int_equal(atomic_load(&shared.wrong), 0);
     tear_down(&shared);
     ikv_engine_close(engine);
 }
 
-/* ---------------------------------------------------------------- ends before the end */
+/* ---------------------------------------------------------------- batches that stop early */
 
 static void *submit_until_closed(void *argument)
 {
@@ -135,7 +136,7 @@ static void *submit_until_closed(void *argument)
     return NULL;
 }
 
-static void engine_closed_while_batches_run(void **state)
+static void close_engine_while_batches_run(void **state)
 {
     for (size_t round = 0; round < test_scaled(20); round++) {
         ikv_engine *engine = engine_make(2, 0, 0, 0);
@@ -158,10 +159,10 @@ static void engine_closed_while_batches_run(void **state)
 
 struct counter {
     const struct shared *shared;
-    unsigned char *seen; /* by index */
+    unsigned char *seen; /* calls for each index */
     atomic_uint calls;
     atomic_uint wrong;
-    unsigned end_at; /* the call that ends the batch; 0: none */
+    unsigned stop_at; /* the call that stops the batch; 0 for none */
 };
 
 static int count_value(void *user, size_t index, const ikv_item *item)
@@ -173,12 +174,12 @@ static int count_value(void *user, size_t index, const ikv_item *item)
     if (counter->seen[index]++ || item->status != IKV_FOUND || item->size != pair->size ||
         memcmp(item->value, pair->value, pair->size) != 0)
         atomic_fetch_add(&counter->wrong, 1);
-    return atomic_fetch_add(&counter->calls, 1) + 1 == counter->end_at;
+    return atomic_fetch_add(&counter->calls, 1) + 1 == counter->stop_at;
 }
 
-/* Every value once, with all, some and none of the pages believed, repeated keys too; and an end in
- * the middle, after which every shard stops soon. */
-static void values_handed_over(void **state)
+/* Each value is delivered once, also of repeated keys, with hints for all, some or none of the
+ * pages. If a callback stops the batch, every shard stops soon. */
+static void values_to_callback_or_array(void **state)
 {
     ikv_engine *engine = engine_make(2, 0, 0, 0);
     ikv_result *result = NULL;
@@ -198,18 +199,18 @@ static void values_handed_over(void **state)
         memset(counter.seen, 0, 2 * PAIRS);
         atomic_init(&counter.calls, 0);
         atomic_init(&counter.wrong, 0);
-        counter.end_at = round % 4 >= 2 ? 700 : 0;
+        counter.stop_at = round % 4 >= 2 ? 700 : 0;
         options.on_value = count_value;
         options.user = &counter;
-        map_believe(shared.store, round < 4 ? UINT64_MAX : 0);
+        map_set_hints(shared.store, round < 4 ? UINT64_MAX : 0);
         if (round >= 8)
-            map_believe_garbage(shared.store, &rng);
+            map_set_random_hints(shared.store, &rng);
         const int code = ikv_get_many(shared.store, shared.keys, count, &options, result, NULL);
         assert_int_equal(atomic_load(&counter.wrong), 0);
-        if (counter.end_at) {
+        if (counter.stop_at) {
             assert_int_equal(code, IKV_E_CANCELED);
             assert_int_equal(ikv_result_count(result), 0);
-            assert_in_range(atomic_load(&counter.calls), counter.end_at, count);
+            assert_in_range(atomic_load(&counter.calls), counter.stop_at, count);
         } else {
             assert_int_equal(code, 0);
             assert_int_equal(atomic_load(&counter.calls), count);
@@ -217,14 +218,14 @@ static void values_handed_over(void **state)
         }
         free(counter.seen);
     }
-    /* And to places of the caller's. */
+    /* The same values into the caller's array. */
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     unsigned char *values = must_malloc((size_t)2 * PAIRS * 300);
     options.values = values;
     options.value_size = 300;
     for (int round = 0; round < 3; round++) {
         memset(values, 0, (size_t)2 * PAIRS * 300);
-        map_believe_garbage(shared.store, &rng);
+        map_set_random_hints(shared.store, &rng);
         assert_ok(ikv_get_many(shared.store, shared.keys, 2 * PAIRS, &options, result, NULL), NULL);
         for (size_t i = 0; i < 2 * PAIRS; i++)
             assert_memory_equal(values + i * 300,
@@ -238,31 +239,31 @@ static void values_handed_over(void **state)
 
 /* ---------------------------------------------------------------- faults of other threads */
 
-struct passed_on {
+struct passed_result {
     struct shared *shared;
     ikv_result *result;
-    uint64_t most; /* faults of a call */
+    uint64_t faults_max; /* of one call */
 };
 
-/* Single keys of dropped pages, each of which takes long. */
-static void *fault_some(void *argument)
+/* Look up single keys whose pages were dropped, so that each call has a fault. */
+static void *look_up_with_faults(void *argument)
 {
-    struct passed_on *passed = argument;
+    struct passed_result *passed = argument;
 
     for (size_t i = 0; i < 50; i++) {
         map_try_to_drop(passed->shared->store, 0, passed->shared->store->file_size);
-        map_believe(passed->shared->store, UINT64_MAX);
+        map_set_hints(passed->shared->store, UINT64_MAX);
         (void)!ikv_get(passed->shared->store, &passed->shared->keys[i], NULL, passed->result, NULL);
         const uint64_t faults = ikv_result_stats(passed->result)->major_faults;
-        passed->most = faults > passed->most ? faults : passed->most;
+        passed->faults_max = faults > passed->faults_max ? faults : passed->faults_max;
     }
     return NULL;
 }
 
-/* A result goes from thread to thread: none is told of another's faults. */
-static void a_result_in_several_threads(void **state)
+/* A result is passed from thread to thread: a call must not count the faults of another thread. */
+static void result_passed_between_threads(void **state)
 {
-    struct passed_on passed = {0};
+    struct passed_result passed = {0};
     struct shared shared;
 
     set_up(state, NULL, &shared);
@@ -271,11 +272,11 @@ static void a_result_in_several_threads(void **state)
     for (int i = 0; i < 6; i++) {
         pthread_t thread;
         if (i % 2)
-            (void)fault_some(&passed);
-        assert_int_equal(pthread_create(&thread, NULL, fault_some, &passed), 0);
+            (void)look_up_with_faults(&passed);
+        assert_int_equal(pthread_create(&thread, NULL, look_up_with_faults, &passed), 0);
         (void)pthread_join(thread, NULL);
     }
-    assert_in_range(passed.most, 0, 1000);
+    assert_in_range(passed.faults_max, 0, 1000);
     ikv_result_free(passed.result);
     tear_down(&shared);
 }
@@ -283,10 +284,10 @@ static void a_result_in_several_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(beliefs_change_under_lookups),
-        cmocka_unit_test(engine_closed_while_batches_run),
-        cmocka_unit_test(values_handed_over),
-        cmocka_unit_test(a_result_in_several_threads),
+        cmocka_unit_test(hints_change_during_lookups),
+        cmocka_unit_test(close_engine_while_batches_run),
+        cmocka_unit_test(values_to_callback_or_array),
+        cmocka_unit_test(result_passed_between_threads),
     };
 
     return cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);

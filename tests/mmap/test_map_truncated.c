@@ -1,7 +1,7 @@
 /*
- * Files that are cut short, or replaced, under an open store that looks keys up in memory: at every
- * page, within records, within the index, between the submission of a batch and its run. Never a
- * signal, and where the file still has the bytes the same answers as with pread.
+ * Files that are truncated or replaced while a store that looks keys up in memory is open: at every
+ * page, within records and the index, and between submission and execution of a batch. There must
+ * be no SIGBUS, and the same answers as with pread.
  */
 #include "map_fixture.h"
 
@@ -18,7 +18,7 @@
 #define PAIRS 600u
 #define WAYS  (sizeof(ways) / sizeof(ways[0]))
 
-/* The first is what the others are held against. */
+/* The first is the reference. */
 static const engine_way ways[] = {{"pread", IKV_BACKEND_PREAD, 0},
                                   {"auto", IKV_BACKEND_AUTO, 0},
                                   {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP},
@@ -30,7 +30,7 @@ struct opened {
     ikv_engine *engine;
 };
 
-/* Fences, checksums and their tree are kept of the index, but no pages. */
+/* index_memory is enough for fences, their tree and checksums, but not for index pages. */
 static ikv_store *open_without_pages(const char *path, const engine_way *way, ikv_engine *engine)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -68,26 +68,26 @@ static void close_all(struct opened *opened)
 }
 
 static void assert_same_answers(const store_model *model, const uint64_t *keys,
-                                const ikv_result *as, const ikv_result *got, const char *name,
-                                uint64_t cut)
+                                const ikv_result *expected, const ikv_result *actual,
+                                const char *name, uint64_t cut)
 {
-    const size_t count = ikv_result_count(as);
+    const size_t count = ikv_result_count(expected);
 
-    assert_int_equal(ikv_result_count(got), count);
+    assert_int_equal(ikv_result_count(actual), count);
     for (size_t i = 0; i < count; i++) {
-        const ikv_item *item = &ikv_result_items(got)[i];
+        const ikv_item *item = &ikv_result_items(actual)[i];
 
-        if (item->status != ikv_result_items(as)[i].status)
-            fail_msg("%s, cut at %llu: key %llu has status %d, with pread %d", name,
+        if (item->status != ikv_result_items(expected)[i].status)
+            fail_msg("%s, truncated at %llu: key %llu has status %d, with pread %d", name,
                      (unsigned long long)cut, (unsigned long long)keys[i], item->status,
-                     ikv_result_items(as)[i].status);
+                     ikv_result_items(expected)[i].status);
         if (item->status != IKV_UNREADABLE)
             assert_item(model, &keys[i], IKV_EXACT, item);
     }
-    assert_int_equal(ikv_result_code(got), ikv_result_code(as));
+    assert_int_equal(ikv_result_code(actual), ikv_result_code(expected));
 }
 
-/* All keys at once, by a call and submitted, and one by one. */
+/* All keys by ikv_get_many and by ikv_submit, some one by one. */
 static void look_up_all(const struct opened *opened, const store_model *model, const uint64_t *keys,
                         size_t count, uint64_t cut)
 {
@@ -123,7 +123,7 @@ static void fill_keys(uint64_t *keys)
     rng_shuffle(&rng, keys, PAIRS + 1, sizeof *keys);
 }
 
-static void cuts_at_every_page(void **state)
+static void truncate_at_every_page(void **state)
 {
     char *path = tmpdir_file(*state, "cut");
     char *whole = tmpdir_file(*state, "whole");
@@ -134,7 +134,7 @@ static void cuts_at_every_page(void **state)
     map_make(whole, PAIRS, 100, 0, &model);
     const uint64_t size = file_size(whole);
     for (uint64_t i = 0; i * 2048 < size; i++) {
-        const uint64_t cut = i % 2 ? i * 2048 - 13 : i * 2048; /* within a page, at a page */
+        const uint64_t cut = i % 2 ? i * 2048 - 13 : i * 2048; /* within a page, or at its start */
         file_copy(whole, path);
         struct opened opened = open_all(path);
         for (int round = 0; round < 2; round++)
@@ -148,8 +148,8 @@ static void cuts_at_every_page(void **state)
     free(path);
 }
 
-/* The cut comes right after a lookup, which saw the file as long as it was. */
-static void a_cut_between_two_gets(void **state)
+/* The file is truncated right after a lookup that saw its full size. */
+static void truncate_between_two_gets(void **state)
 {
     char *path = tmpdir_file(*state, "between");
     store_model model;
@@ -177,15 +177,16 @@ static void a_cut_between_two_gets(void **state)
     free(path);
 }
 
-static void hold(void *user, ikv_result *result, int code)
+static void wait_at_gate(void *user, ikv_result *result, int code)
 {
     (void)result;
     (void)code;
     gate_pass(user);
 }
 
-/* The only worker is busy when the batch is submitted; before it comes to it the file is cut. */
-static void a_cut_between_submission_and_run(void **state)
+/* The only worker is busy when the batch is submitted. The file is truncated before the worker
+ * begins with the batch. */
+static void truncate_between_submission_and_execution(void **state)
 {
     char *path = tmpdir_file(*state, "submitted");
     uint64_t keys[PAIRS + 1];
@@ -210,7 +211,7 @@ static void a_cut_between_submission_and_run(void **state)
             options.match = (ikv_match)match;
             for (int i = 0; i < 2; i++)
                 assert_ok(ikv_get_many(store, keys, PAIRS, &options, first, &err), &err);
-            held.on_done = hold;
+            held.on_done = wait_at_gate;
             held.user = &gate;
             assert_ok(ikv_submit(store, keys, 1, NULL, &held, first, &err), &err);
             gate_wait_held(&gate, 1);
@@ -229,7 +230,7 @@ static void a_cut_between_submission_and_run(void **state)
     free(path);
 }
 
-static void a_replaced_file_keeps_its_answers(void **state)
+static void open_store_ignores_replaced_file(void **state)
 {
     char *path = tmpdir_file(*state, "replaced");
     uint64_t keys[PAIRS + 1];
@@ -255,10 +256,10 @@ static void a_replaced_file_keeps_its_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cuts_at_every_page),
-        cmocka_unit_test(a_cut_between_two_gets),
-        cmocka_unit_test(a_cut_between_submission_and_run),
-        cmocka_unit_test(a_replaced_file_keeps_its_answers),
+        cmocka_unit_test(truncate_at_every_page),
+        cmocka_unit_test(truncate_between_two_gets),
+        cmocka_unit_test(truncate_between_submission_and_execution),
+        cmocka_unit_test(open_store_ignores_replaced_file),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
