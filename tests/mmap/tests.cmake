@@ -5,7 +5,7 @@ function(ikv_map_test name)
 endfunction()
 
 ikv_map_test(test_map_truncated)
-ikv_map_test(test_map_belief)
+ikv_map_test(test_map_residency)
 ikv_map_test(test_map_memory)
 target_link_libraries(test_map_memory PRIVATE test_fault_alloc)
 target_link_options(test_map_memory PRIVATE -Wl,--wrap=mmap,--wrap=mmap64)

@@ -1,9 +1,9 @@
-# Engines: answers, many callers, lifecycle, submitted batches, memory, rings that can't be had.
+# Engines: answers, many callers, lifecycle, submitted batches, memory, rings that cannot be created.
 ikv_test(test_engine_submit TIMEOUT 120)
-ikv_test(test_engine_life_threads TIMEOUT 120)
+ikv_test(test_engine_lifecycle_threads TIMEOUT 120)
 ikv_test(test_engine_rings INTERNAL TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=ikv_io_ring,--wrap=ikv_io_ring_probe)
-ikv_test(test_engine_alone TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=pthread_create,--wrap=preadv2,--wrap=preadv64v2)
-ikv_test(test_engine_turns TIMEOUT 120)
+ikv_test(test_engine_fallback TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=pthread_create,--wrap=preadv2,--wrap=preadv64v2)
+ikv_test(test_engine_fairness TIMEOUT 120)
 ikv_test(test_engine_values TIMEOUT 120)
 ikv_test(test_engine_answers TIMEOUT 120)
 ikv_test(test_engine_memory TIMEOUT 120)
@@ -15,7 +15,7 @@ if(uring_found)
   ikv_contract_run(contract_engine test_contract_engine)
 endif()
 
-# What other tests ask of one backend, once more on others; shorter.
+# Shorter runs of other tests on more backends.
 function(ikv_test_again backend)
   foreach(name ${ARGN})
     add_test(NAME test_${name}_${backend} COMMAND test_${name})
