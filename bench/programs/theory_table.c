@@ -24,9 +24,9 @@ static struct theory_index keep(uint64_t pairs, uint64_t memory, bool entries)
                                  .stride = STRIDE,
                                  .entry_probes = entries,
                                  .fences = held.fences,
-                                 .held = held.held,
-                                 .sums_on_disk = !entries && held.sums_on_disk,
-                                 .read_most = 16 << 10};
+                                 .cached_pages = held.cached_pages,
+                                 .checksums_on_disk = !entries && held.checksums_on_disk,
+                                 .max_read = 16 << 10};
 }
 
 static struct theory_cost cost_of(const struct theory_index *index, double keys)
@@ -58,10 +58,10 @@ static void print_shape(uint64_t pairs, int power)
     printf("| 10^%d |", power);
     print_bytes((double)pairs * STRIDE);
     printf(" %" PRIu64 " |", theory_pages(pairs, STRIDE));
-    print_bytes((double)all.bytes_all);
-    printf(" %.3f | %" PRIu64 " | %.0f %% |", (double)all.bytes_all / (double)pairs, usual.step,
-           100.0 * (double)usual.held / (double)theory_pages(pairs, STRIDE));
-    printf(" %u | %u |\n", theory_levels_most(&none), theory_levels_most(&entries));
+    print_bytes((double)all.full_bytes);
+    printf(" %.3f | %" PRIu64 " | %.0f %% |", (double)all.full_bytes / (double)pairs, usual.step,
+           100.0 * (double)usual.cached_pages / (double)theory_pages(pairs, STRIDE));
+    printf(" %u | %u |\n", theory_max_levels(&none), theory_max_levels(&entries));
 }
 
 /* Reads a key: of the index, for one key and for batches; then all with the record. */
@@ -78,7 +78,7 @@ static void print_reads(uint64_t pairs, int power)
     for (int m = 0; m < 2; m++)
         for (int b = 0; b < 3; b++) {
             struct theory_index index = keep(pairs, memories[m], false);
-            index.sums_on_disk = index.sums_on_disk && m == 1;
+            index.checksums_on_disk = index.checksums_on_disk && m == 1;
             printf(" %.2f |", cost_of(&index, batches[b]).index_reads / batches[b]);
         }
     printf("\n");
@@ -92,13 +92,13 @@ static void print_times(uint64_t pairs, int power)
     struct theory_index fences = keep(pairs, ALL, false), resident = fences;
     const double batches[] = {1, 1000, 100000};
 
-    fences.held = 0;
-    resident.held = theory_pages(pairs, STRIDE);
+    fences.cached_pages = 0;
+    resident.cached_pages = theory_pages(pairs, STRIDE);
     printf("| 10^%d |", power);
     for (int way = 0; way < 5; way++) {
         struct theory_index index = way < 3 ? ways[way] : way == 3 ? fences : resident;
         if (way == 1)
-            index.sums_on_disk = false;
+            index.checksums_on_disk = false;
         for (int b = 0; b < 3; b++) {
             const struct theory_cost cost = cost_of(&index, batches[b]);
             printf("%s%.0f", b ? " / " : " ",

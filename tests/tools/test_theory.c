@@ -100,7 +100,7 @@ static void assert_exact(const struct theory_index *index, const struct theory_b
         total += mean[level];
     }
     assert_near(total, cost.probes, 1e-9, what);
-    assert_int_equal(cost.levels, theory_levels_most(index));
+    assert_int_equal(cost.levels, theory_max_levels(index));
 }
 
 static void odd_keys(size_t count, unsigned char *ret_keys)
@@ -246,7 +246,7 @@ static struct theory_index index_of(const struct measured *m, ikv_probe probe)
                                  .stride = m->info.stride,
                                  .entry_probes = probe == IKV_PROBE_ENTRY,
                                  .fences = m->info.fences,
-                                 .read_most = 128 << 10};
+                                 .max_read = 128 << 10};
 }
 
 /* Strides that do not divide a page make some pages hold an entry more than others. A chunk of n
@@ -290,7 +290,8 @@ static void assert_memory(const struct measured *m, uint64_t index_memory)
     assert_int_equal(theory_pages(m->info.pair_count, m->info.stride), m->info.index_pages);
     assert_int_equal(memory.fences, m->info.fences);
     /* The cache holds whole sets of seven, and takes some bytes itself. */
-    assert_near((double)m->info.max_cached_pages, (double)memory.held, 8, "pages in memory");
+    assert_near((double)m->info.max_cached_pages, (double)memory.cached_pages, 8,
+                "pages in memory");
 }
 
 static void probes_of_real_stores(void **state)
@@ -348,7 +349,7 @@ static void reads_of_neighbours(void **state)
 
         open_measured(&m, 10000); /* fences, and next to no pages */
         index = index_of(&m, IKV_PROBE_PAGE);
-        index.held = m.info.max_cached_pages;
+        index.cached_pages = m.info.max_cached_pages;
         theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1, 1}, &cost);
         for (size_t i = 0; i < (size_t)n; i++)
             ikv_stats_add(&total, look_up_some(&m, &random, batches[b], IKV_PROBE_PAGE));
@@ -379,7 +380,7 @@ static void pages_in_memory(void **state)
         const ikv_stats *stats;
         const uint64_t before = m.info.cached_pages;
 
-        index.held = before;
+        index.cached_pages = before;
         theory_cost(&index, &small_records, &(struct theory_batch){16, 1, 1, 1}, &cost);
         stats = look_up_some(&m, &random, 16, IKV_PROBE_PAGE);
         ikv_store_info(m.store, &m.info);
@@ -452,11 +453,11 @@ static void known_numbers(void **state)
     /* Issue: a correct divide and conquer takes about 9 probes for 1,000 keys of a million. */
     theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1, 1}, &cost);
     assert_near(cost.probes / 1000, 9, 0.5, "entry probes of 1,000 keys out of a million");
-    assert_int_equal(theory_levels_most(&entries), 20);
-    assert_int_equal(theory_levels_most(&huge), 26); /* 39,062,500 pages */
+    assert_int_equal(theory_max_levels(&entries), 20);
+    assert_int_equal(theory_max_levels(&huge), 26); /* 39,062,500 pages */
     assert_int_equal(theory_pages(UINT64_MAX / 128, 128), UINT64_MAX / 128 / 32 + 1);
     theory_memory(UINT64_C(1000000000), 16, 1, UINT64_C(64) << 20, &memory);
-    assert_int_equal(memory.bytes_all, 3906250 * 12);
+    assert_int_equal(memory.full_bytes, 3906250 * 12);
     assert_int_equal(memory.step, 1);
 
     /* Zipf, summed up as it is defined. */

@@ -144,7 +144,7 @@ bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_
 
     theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8, setup->memory,
                   &memory);
-    return info->has_trailer && memory.sums_on_disk && point->probe == IKV_PROBE_PAGE;
+    return info->has_trailer && memory.checksums_on_disk && point->probe == IKV_PROBE_PAGE;
 }
 
 uint64_t bench_device_reads(const struct bench_subject *subject, const struct bench_setup *setup,

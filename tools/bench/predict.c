@@ -37,10 +37,10 @@ static struct theory_index index_of(const struct bench_subject *subject,
         .stride = info->stride,
         .entry_probes = point->probe == IKV_PROBE_ENTRY,
         .fences = result->fences,
-        .held =
+        .cached_pages =
             result->repetitions ? (uint64_t)llround(result->held / (double)result->repetitions) : 0,
-        .sums_on_disk = bench_sums_on_disk(subject, setup, point),
-        .read_most = max_read_size(setup),
+        .checksums_on_disk = bench_sums_on_disk(subject, setup, point),
+        .max_read = max_read_size(setup),
     };
 }
 
@@ -87,7 +87,7 @@ static void predict_mapped(struct theory_index *index, const struct theory_recor
 {
     struct theory_cost cost;
 
-    index->sums_on_disk = false;
+    index->checksums_on_disk = false;
     theory_cost(index, records, batch, &cost);
     prediction->probes_per_key = cost.probes / cost.keys;
     prediction->reads_per_key = (cost.probes + cost.records) / cost.keys;
@@ -104,8 +104,8 @@ void bench_predict(const struct bench_subject *subject, const struct bench_setup
     struct theory_index index = index_of(subject, setup, point, result);
     const struct theory_records records = records_of(subject, setup);
     struct theory_batch batch = batch_of(subject, point);
-    const bool partly_held =
-        !index.entry_probes && index.held > 0 && index.held < subject->info.index_pages;
+    const bool partly_held = !index.entry_probes && index.cached_pages > 0 &&
+                             index.cached_pages < subject->info.index_pages;
     struct theory_cost cost;
 
     if (result->keys > 0) /* how the library split batches */

@@ -3,28 +3,27 @@
 #include <math.h>
 #include <string.h>
 
-/* Bytes of memory for each page: its checksum; its place in the cache beside the page itself (a
- * set of seven ways takes 64 bytes). */
-#define SUM_BYTES   4
-#define PLACE_BYTES (64.0 / 7)
+/* Bytes of memory per page: its checksum, and its share of a cache set besides the page itself (a
+ * set of 7 ways takes 64 bytes). */
+#define CHECKSUM_BYTES  4
+#define CACHE_WAY_BYTES (64.0 / 7)
 
-/* Records that are no further apart are read together. */
-#define GAP_MOST 4096.0
+/* Records with at most this many bytes between them share a read. */
+#define MAX_GAP 4096.0
 
-static double least(double a, double b)
+static double min(double a, double b)
 {
     return a < b ? a : b;
 }
 
-static double most(double a, double b)
+static double max(double a, double b)
 {
     return a > b ? a : b;
 }
 
 uint64_t theory_pages(uint64_t pairs, uint32_t stride)
 {
-    /* In two parts, so that nothing overflows: whole multiples of a page's entries, and the rest.
-     */
+    /* In two steps, so that the product does not overflow. */
     const uint64_t rest = pairs % THEORY_PAGE_SIZE * stride;
     return pairs / THEORY_PAGE_SIZE * stride + (rest + THEORY_PAGE_SIZE - 1) / THEORY_PAGE_SIZE;
 }
@@ -37,20 +36,21 @@ double theory_distinct(double keys, double draws)
 
 double theory_distinct_zipf(uint64_t keys, double theta, double draws)
 {
-    enum { EXACT = 10000, PIECES = 1000 };
+    enum { EXACT = 10000, STEPS = 1000 };
     double weight = 0, distinct = 0;
 
-    /* One by one where chances are large, then in steps over which they hardly change. */
+    /* Frequent keys one by one, the others in steps of nearly equal frequency. The first pass adds
+     * up the total weight, the second the expected number of keys drawn at least once. */
     for (int pass = 0; pass < 2; pass++)
         for (uint64_t i = 1, step; i <= keys; i += step) {
-            step = i < EXACT ? 1 : i / PIECES;
+            step = i < EXACT ? 1 : i / STEPS;
             if (step > keys - i + 1)
                 step = keys - i + 1;
-            const double chance = pow((double)i + (double)(step - 1) / 2, -theta);
+            const double frequency = pow((double)i + (double)(step - 1) / 2, -theta);
             if (pass == 0)
-                weight += (double)step * chance;
-            else if (chance < weight)
-                distinct -= (double)step * expm1(draws * log1p(-chance / weight));
+                weight += (double)step * frequency;
+            else if (frequency < weight)
+                distinct -= (double)step * expm1(draws * log1p(-frequency / weight));
             else
                 distinct += 1; /* the only key */
         }
@@ -59,45 +59,48 @@ double theory_distinct_zipf(uint64_t keys, double theta, double draws)
 
 /* ---------------------------------------------------------------- probes */
 
-/* What does not change while the levels are gone through. */
+/*
+ * The search as a set of chunks: level 0 has the groups of pages between fences. A probe of a chunk
+ * reads its middle page; the pages on either side are chunks of the next level.
+ */
 struct levels {
     const struct theory_index *index;
     const struct theory_batch *batch;
     struct theory_cost *cost;
     double variance[THEORY_LEVELS];
-    double slice_entries; /* of a page; 1 if a page is an entry */
-    double last_lacks;    /* entries that the last page is short of that */
-    double edge;          /* 1: an absent key beside a chunk's outer entries is looked for there */
+    double page_entries; /* entries per page, or 1 if a probe reads an entry */
+    double last_missing; /* entries that the last page has less than that */
+    double edge;         /* 1: an absent key next to a chunk's outer entries is searched there */
 };
 
-/* The chance that a chunk with so many entries is probed: that some key of the batch is in it. A
- * cut between shards lies in it as likely as it is large; then it is probed once more, by the
- * other. */
-static double chance_of(const struct levels *levels, double entries)
+/* The expected number of probes of a chunk: the probability that a key of the batch is in it. If
+ * shards are split inside the chunk, with a probability proportional to its size, each shard probes
+ * it. */
+static double chunk_probes(const struct levels *levels, double entries)
 {
     const struct theory_batch *batch = levels->batch;
     const double pairs = (double)levels->index->pairs;
     const double reach = entries + batch->run_length - 1;
-    const double in_it = batch->present * least(1, reach / pairs) +
-                         (1 - batch->present) * least(1, (reach + levels->edge) / (pairs + 1));
+    const double per_run = batch->present * min(1, reach / pairs) +
+                           (1 - batch->present) * min(1, (reach + levels->edge) / (pairs + 1));
 
-    const double probed = in_it >= 1 ? 1 : -expm1(batch->runs * log1p(-in_it));
-    return probed * (1 + most(0, batch->shards - 1) * least(1, entries / pairs));
+    const double probed = per_run >= 1 ? 1 : -expm1(batch->runs * log1p(-per_run));
+    return probed * (1 + max(0, batch->shards - 1) * min(1, entries / pairs));
 }
 
-static void add_chunks(struct levels *levels, uint32_t level, double count, double chance)
+static void add_chunks(struct levels *levels, uint32_t level, double count, double probes)
 {
-    levels->cost->level[level] += count * chance;
-    levels->variance[level] += count * most(0, chance * (1 - chance));
+    levels->cost->level[level] += count * probes;
+    levels->variance[level] += count * max(0, probes * (1 - probes));
     if (count > 0 && levels->cost->levels <= level)
         levels->cost->levels = level + 1;
 }
 
 /*
- * `groups` chunks of `pages` pages each, halved until nothing is left of them. The chunks of a
- * level have one of two sizes that follow each other: `small` of them `size` pages, `large` of them
- * one more. The rightmost chunk of the last group ends in the last page of the index, which may be
- * short.
+ * Add `groups` chunks of `pages` pages each, and all chunks they are split into. The chunks of a
+ * level have one of two consecutive sizes: `small` of them have `size` pages, `large` of them one
+ * more. With `last`, the last group ends with the last page of the index, which may be short of
+ * entries; `rightmost` is the size of the chunk that contains it.
  */
 static void add_groups(struct levels *levels, double groups, uint64_t pages, bool last)
 {
@@ -105,17 +108,17 @@ static void add_groups(struct levels *levels, double groups, uint64_t pages, boo
     uint64_t size = pages, rightmost = last ? pages : 0;
 
     for (uint32_t level = 0; level < THEORY_LEVELS && (size > 0 || large > 0); level++) {
-        const double entries = levels->slice_entries;
+        const double entries = levels->page_entries;
         if (size > 0)
-            add_chunks(levels, level, small, chance_of(levels, (double)size * entries));
-        add_chunks(levels, level, large, chance_of(levels, (double)(size + 1) * entries));
+            add_chunks(levels, level, small, chunk_probes(levels, (double)size * entries));
+        add_chunks(levels, level, large, chunk_probes(levels, (double)(size + 1) * entries));
         if (rightmost > 0) {
-            const double whole = (double)rightmost * entries;
-            add_chunks(levels, level, -1, chance_of(levels, whole));
-            add_chunks(levels, level, 1, chance_of(levels, whole - levels->last_lacks));
+            const double full = (double)rightmost * entries;
+            add_chunks(levels, level, -1, chunk_probes(levels, full));
+            add_chunks(levels, level, 1, chunk_probes(levels, full - levels->last_missing));
             rightmost = (rightmost + 1) / 2 - 1;
         }
-        /* n pages leave n / 2 to the left of the one in the middle, and (n - 1) / 2 to the right.
+        /* A chunk of n pages has n / 2 pages left of the middle one, and (n - 1) / 2 right of it.
          */
         if (size == 0)
             break;
@@ -137,8 +140,8 @@ static void set_levels(struct levels *levels)
     const uint64_t known = index->fences < pages ? index->fences : pages;
     const uint64_t fences = single ? 0 : known;
 
-    levels->slice_entries = single ? 1 : (double)THEORY_PAGE_SIZE / index->stride;
-    levels->last_lacks = (double)pages * levels->slice_entries - (double)index->pairs;
+    levels->page_entries = single ? 1 : (double)THEORY_PAGE_SIZE / index->stride;
+    levels->last_missing = (double)pages * levels->page_entries - (double)index->pairs;
     levels->edge = fences == pages ? 0 : 1;
     if (pages == 0)
         return;
@@ -147,17 +150,17 @@ static void set_levels(struct levels *levels)
         return;
     }
     const uint64_t step = (pages - 1) / fences + 1;
-    if ((pages - 1) / step + 1 == fences) { /* every step-th, as a trailer's are thinned */
+    if ((pages - 1) / step + 1 == fences) { /* every step-th fence of a trailer */
         add_groups(levels, (double)(fences - 1), step, false);
         add_groups(levels, 1, pages - (fences - 1) * step, true);
-    } else { /* as evenly as can be */
+    } else { /* groups that differ by at most a page */
         const uint64_t longer = pages % fences;
         add_groups(levels, (double)longer, pages / fences + 1, false);
         add_groups(levels, (double)(fences - longer), pages / fences, true);
     }
 }
 
-uint32_t theory_levels_most(const struct theory_index *index)
+uint32_t theory_max_levels(const struct theory_index *index)
 {
     const struct theory_batch one = {1, 1, 1, 1};
     struct theory_cost cost = {0};
@@ -169,22 +172,22 @@ uint32_t theory_levels_most(const struct theory_index *index)
 
 /* ---------------------------------------------------------------- reads */
 
-/* Pages, all fences known: neighbours that are asked for are read together, up to `limit` pages. A
- * read begins where a page is read and the one before it is not, and after each `limit` pages. */
+/* Reads of pages if all fences are in memory. Adjacent pages are read together, up to `limit`
+ * pages: a read starts at a page whose predecessor is not read, and after each `limit` pages. */
 static double merged_page_reads(const struct theory_index *index, const struct theory_batch *batch,
                                 double probes)
 {
     const double pages = (double)theory_pages(index->pairs, index->stride);
-    const double limit = most(1, floor((double)index->read_most / THEORY_PAGE_SIZE));
-    const double missed = 1 - least(1, (double)index->held / pages);
-    const double share = least(1, probes / pages) * missed;
+    const double limit = max(1, floor((double)index->max_read / THEORY_PAGE_SIZE));
+    const double missed = 1 - min(1, (double)index->cached_pages / pages);
+    const double share = min(1, probes / pages) * missed;
 
     if (missed <= 0)
         return 0;
     if (batch->run_length > 1) {
         const double entries = (double)THEORY_PAGE_SIZE / index->stride;
         const double further = (batch->run_length - 1) / entries;
-        return least(probes, batch->runs * (1 + further / limit)) * missed;
+        return min(probes, batch->runs * (1 + further / limit)) * missed;
     }
     if (share >= 1)
         return ceil(pages / limit);
@@ -195,24 +198,25 @@ static void set_index_reads(const struct theory_index *index, const struct theor
                             struct theory_cost *cost)
 {
     const uint64_t pages = theory_pages(index->pairs, index->stride);
-    const double held = pages > 0 ? least(1, (double)index->held / (double)pages) : 0;
+    const double cached = pages > 0 ? min(1, (double)index->cached_pages / (double)pages) : 0;
 
     cost->index_reads = cost->probes;
     if (index->entry_probes)
         return;
-    cost->cached = cost->probes * held;
+    cost->cached = cost->probes * cached;
     cost->index_reads = index->fences >= pages && pages > 0
                             ? merged_page_reads(index, batch, cost->probes)
                             : cost->probes - cost->cached;
-    if (index->sums_on_disk)
+    if (index->checksums_on_disk)
         cost->index_reads *= 2;
 }
 
-/* Reads that one record takes by itself. */
-static double reads_of_one(const struct theory_index *index, const struct theory_records *records)
+/* Reads of a record that shares none with others. */
+static double reads_per_record(const struct theory_index *index,
+                               const struct theory_records *records)
 {
-    const double limit = most(index->read_most, THEORY_PAGE_SIZE);
-    const double first = least(records->first_read, limit);
+    const double limit = max(index->max_read, THEORY_PAGE_SIZE);
+    const double first = min(records->first_read, limit);
 
     if (records->bytes <= first)
         return 1;
@@ -220,35 +224,35 @@ static double reads_of_one(const struct theory_index *index, const struct theory
 }
 
 /*
- * Records lie in random order, or the keys do: a share `dense` of all records is read, anywhere.
- * Two of them that follow each other share a read if less than a gap lies between them: if the next
- * is one of the `near` records behind. A read ends where none of those is read, or it is full.
+ * The records or the keys are in random order: a fraction `dense` of all records is read, at random
+ * positions. A record shares a read with the next one if that is among the `near` records after it,
+ * at most a gap away. A read ends if none of those is read, or if it reaches the maximum size.
  */
 static void set_record_reads(const struct theory_index *index, const struct theory_records *records,
                              const struct theory_batch *batch, struct theory_cost *cost)
 {
-    const double limit = most(index->read_most, THEORY_PAGE_SIZE);
-    const double single = reads_of_one(index, records);
-    const double share = cost->records / most(1, batch->shards);
-    const double dense = index->pairs > 0 ? least(1, share / (double)index->pairs) : 0;
+    const double limit = max(index->max_read, THEORY_PAGE_SIZE);
+    const double single = reads_per_record(index, records);
+    const double share = cost->records / max(1, batch->shards);
+    const double dense = index->pairs > 0 ? min(1, share / (double)index->pairs) : 0;
 
     cost->record_reads = cost->records * single;
     if (single > 1 || records->bytes <= 0 || dense <= 0)
         return;
     if (records->in_key_order && batch->run_length > 1) {
         const double further = (batch->run_length - 1) * records->bytes;
-        cost->record_reads = least(cost->records, batch->runs * (1 + further / limit));
+        cost->record_reads = min(cost->records, batch->runs * (1 + further / limit));
         return;
     }
-    const double near = floor((records->first_read + GAP_MOST) / records->bytes);
+    const double near = floor((records->first_read + MAX_GAP) / records->bytes);
     const double alone = dense < 1 ? pow(1 - dense, near) : 0;
     if (alone >= 1)
         return;
-    /* How far it is on average to the next one, if that is one of those near. */
+    /* The average distance to the next record, given that it is near. */
     const double distance = 1 / dense - near * alone / (1 - alone);
     const double merged = cost->records * (1 - alone);
     cost->record_reads =
-        least(cost->records, cost->records * alone + merged * distance * records->bytes / limit);
+        min(cost->records, cost->records * alone + merged * distance * records->bytes / limit);
 }
 
 void theory_cost(const struct theory_index *index, const struct theory_records *records,
@@ -263,10 +267,10 @@ void theory_cost(const struct theory_index *index, const struct theory_records *
     set_levels(&levels);
     for (uint32_t level = 0; level < ret_cost->levels; level++) {
         ret_cost->probes += ret_cost->level[level];
-        ret_cost->probes_deviation += sqrt(most(0, levels.variance[level]));
+        ret_cost->probes_deviation += sqrt(max(0, levels.variance[level]));
     }
     const double runs = theory_distinct((double)index->pairs, batch->runs * batch->present);
-    ret_cost->records = least((double)index->pairs, runs * batch->run_length);
+    ret_cost->records = min((double)index->pairs, runs * batch->run_length);
     ret_cost->distinct = ret_cost->records + ret_cost->keys * (1 - batch->present);
     set_index_reads(index, batch, ret_cost);
     set_record_reads(index, records, batch, ret_cost);
@@ -281,34 +285,34 @@ void theory_memory(uint64_t pairs, uint32_t stride, uint32_t words, uint64_t ind
     const uint64_t fence = (uint64_t)words * 8;
     uint64_t left = index_memory;
 
-    *ret_memory = (struct theory_memory){.bytes_all = pages * (fence + SUM_BYTES)};
+    *ret_memory = (struct theory_memory){.full_bytes = pages * (fence + CHECKSUM_BYTES)};
     if (pages == 0)
         return;
-    ret_memory->sums_on_disk = pages * SUM_BYTES > left / 2;
-    if (!ret_memory->sums_on_disk)
-        left -= pages * SUM_BYTES;
+    ret_memory->checksums_on_disk = pages * CHECKSUM_BYTES > left / 2;
+    if (!ret_memory->checksums_on_disk)
+        left -= pages * CHECKSUM_BYTES;
     if (left < fence)
         return;
     ret_memory->step = (pages - 1) / (left / fence) + 1;
     ret_memory->fences = (pages - 1) / ret_memory->step + 1;
     left -= ret_memory->fences * fence;
-    if (!ret_memory->sums_on_disk)
-        ret_memory->held =
-            (uint64_t)least((double)pages, floor((double)left / (THEORY_PAGE_SIZE + PLACE_BYTES)));
+    if (!ret_memory->checksums_on_disk)
+        ret_memory->cached_pages = (uint64_t)min(
+            (double)pages, floor((double)left / (THEORY_PAGE_SIZE + CACHE_WAY_BYTES)));
 }
 
 double theory_iops(const struct theory_device *device, double in_flight)
 {
-    return least(device->iops, in_flight / device->latency);
+    return min(device->iops, in_flight / device->latency);
 }
 
-/* `reads` at once, of which `depth` may be in flight: no less than one takes. */
+/* Seconds for `reads` independent reads, `depth` of them in flight; at least the latency of one. */
 static double seconds_for(const struct theory_device *device, double reads, double depth)
 {
     if (reads <= 0)
         return 0;
-    return most(device->latency * least(1, reads),
-                reads / theory_iops(device, most(1, least(reads, depth))));
+    return max(device->latency * min(1, reads),
+               reads / theory_iops(device, max(1, min(reads, depth))));
 }
 
 struct theory_time theory_time(const struct theory_cost *cost, const struct theory_device *device,
@@ -316,15 +320,15 @@ struct theory_time theory_time(const struct theory_cost *cost, const struct theo
 {
     const double per_probe = cost->probes > 0 ? cost->index_reads / cost->probes : 0;
     struct theory_time time = {0};
-    double steps = least(1, cost->record_reads);
+    double steps = min(1, cost->record_reads);
 
     time.by_level = seconds_for(device, cost->record_reads, depth);
     for (uint32_t level = 0; level < cost->levels; level++) {
         const double reads = cost->level[level] * per_probe;
         time.by_level += seconds_for(device, reads, depth);
-        steps += least(1, reads);
+        steps += min(1, reads);
     }
     const double reads = cost->index_reads + cost->record_reads;
-    time.overlapped = most(steps * device->latency, seconds_for(device, reads, depth));
+    time.overlapped = max(steps * device->latency, seconds_for(device, reads, depth));
     return time;
 }
