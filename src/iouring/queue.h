@@ -51,7 +51,7 @@ struct ikv_io {
     struct ikv_file_table files;
     void *memory; /* to be registered after so many requests more; size 0: not, or no more */
     size_t memory_size;
-    uint32_t memory_after;
+    uint32_t register_after;
     struct ikv_process process; /* that the ring belongs to, and the thread */
     uint64_t thread;
     uint64_t system_calls;

@@ -180,7 +180,7 @@ int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
     }
     ring->may_register = (ring->features & IKV_URING_BUFFERS) != 0;
     ring->features &= ~(unsigned)IKV_URING_BUFFERS;
-    if (options->memory_after == 0)
+    if (options->register_after == 0)
         ikv_ring_register_memory(ring, options->memory, options->memory_size);
     return 0;
 }

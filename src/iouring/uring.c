@@ -71,10 +71,10 @@ int ikv_uring_create_with(const struct ikv_io_options *options,
     }
     ikv_file_table_open(&io->files, &io->ring);
     choose_window(io, uring);
-    if (options->memory_after > 0) {
+    if (options->register_after > 0) {
         io->memory = options->memory;
         io->memory_size = options->memory_size;
-        io->memory_after = options->memory_after;
+        io->register_after = options->register_after;
     }
     *ret = io;
     return 0;
@@ -110,8 +110,8 @@ static void uring_destroy(struct ikv_io *io)
 /* Not with reads in flight, which old kernels wait for. */
 static void register_late(struct ikv_io *io)
 {
-    if (io->memory_after > 0) {
-        io->memory_after--;
+    if (io->register_after > 0) {
+        io->register_after--;
     } else if (io->in_ring == 0 && io->pending.count == 0) {
         ikv_ring_register_memory(&io->ring, io->memory, io->memory_size);
         io->memory_size = 0;

@@ -42,7 +42,7 @@ static void set_ring_code(struct ikv_worker *worker, int code)
 }
 
 /* A worker's share of the bytes in flight; 0: no limit. */
-static uint64_t bytes_most(const ikv_engine_options *options)
+static uint64_t max_bytes(const ikv_engine_options *options)
 {
     return options->max_bytes_in_flight
                ? ikv_max(options->max_bytes_in_flight / options->threads, 1)
@@ -69,7 +69,7 @@ static int open_ring(struct ikv_worker *worker, bool direct)
     const struct ikv_io_backend *backend = ikv_io_ring();
     const struct ikv_window_options wanted = {
         .depth = options->depth,
-        .bytes_most = bytes_most(options),
+        .max_bytes = max_bytes(options),
         .direct = direct || worker->ring.direct,
     };
     struct ikv_window ring;
@@ -92,7 +92,7 @@ static int open_ring(struct ikv_worker *worker, bool direct)
 
 static int open_plain(struct ikv_worker *worker)
 {
-    const struct ikv_window_options window = {.bytes_most = bytes_most(&worker->engine->options)};
+    const struct ikv_window_options window = {.max_bytes = max_bytes(&worker->engine->options)};
 
     return worker->plain.backend ? 0 : ikv_window_open(&worker->plain, &ikv_io_pread, &window);
 }
@@ -287,7 +287,7 @@ static void forget(struct ikv_worker *worker)
         ring->backend->forget_file(ring->io, &engine->forget->file);
         ring->backend->forget_file(ring->io, &engine->forget->direct);
         const struct ikv_io_file *own =
-            ikv_own_file_of(&engine->forget->own_files, number_of(worker));
+            ikv_own_file_if_open(&engine->forget->own_files, number_of(worker));
         if (own)
             ring->backend->forget_file(ring->io, own);
     }

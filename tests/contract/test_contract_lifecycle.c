@@ -70,7 +70,7 @@ static void memory_is_registered_later(void **state)
     const struct ikv_io_options options = {.depth = DEPTH,
                                            .memory = memory,
                                            .memory_size = (size_t)DEPTH * SIZE,
-                                           .memory_after = AFTER};
+                                           .register_after = AFTER};
     struct ikv_io_request requests[DEPTH];
     struct ikv_io *io;
 

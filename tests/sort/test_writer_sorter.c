@@ -263,7 +263,7 @@ static void tapes_give_back_what_they_took(void **state)
                 added += piece;
             }
             assert_tape_holds(&tape, bytes, sizes[i]);
-            assert_int_equal(ikv_tape_cut(&tape, cut), 0);
+            assert_int_equal(ikv_tape_truncate(&tape, cut), 0);
             assert_tape_holds(&tape, bytes, cut);
             assert_int_equal(ikv_tape_append(&tape, bytes + cut, 2 * buffer + 3), 0);
             assert_tape_holds(&tape, bytes, cut + 2 * buffer + 3);

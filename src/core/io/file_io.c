@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Linux moves at most 0x7ffff000 bytes a call; a round number below it keeps offsets aligned. */
+/* Linux transfers at most 0x7ffff000 bytes per call; a round number keeps offsets aligned. */
 #define CALL_MAX ((size_t)1 << 30)
 
 int ikv_pread_some(int fd, void *buf, size_t size, size_t need, uint64_t offset, uint64_t *retries)
@@ -64,7 +64,7 @@ int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset)
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
-            return -EIO; /* no error, no progress: would loop for ever */
+            return -EIO; /* no error, no progress: would loop forever */
         if (n > 0) {
             at += n;
             size -= (size_t)n;

@@ -1,16 +1,16 @@
 /*
- * The I/O contract: what the query driver needs of a backend, and nothing more.
+ * The I/O contract that every backend implements.
  *
- * A backend object belongs to the thread that created it. It takes read requests, carries them out
- * in any order, and hands them back finished. A request is finished in exactly one of two ways:
- *     code == 0   at least `need` bytes of the file from `offset` on lie at `buffer`
- *     code < 0    they could not be read: -errno, or IKV_E_TRUNCATED if the file ends before.
+ * A backend object belongs to the thread that created it. It takes read requests, executes them in
+ * any order, and returns them finished. A request finishes in exactly one of two ways:
+ *     code == 0   at least `need` bytes of the file, from `offset` on, are in `buffer`
+ *     code < 0    the read failed: -errno, or IKV_E_TRUNCATED if the file ends too early.
  *                 The buffer's content is undefined.
- * Up to `length` bytes are written to the buffer, never more. Short reads and interruptions do not
- * reach the caller; `retries` counts them.
+ * At most `length` bytes are written to the buffer. Short reads and interruptions are handled by
+ * the backend and counted in `retries`.
  *
- * Nothing is called back. At most `depth` requests may be in the backend at a time; the caller
- * keeps count. After destroy() nobody writes to any buffer any more.
+ * There are no callbacks. At most `depth` requests may be in the backend at a time; the caller
+ * keeps count. After destroy() no buffer is written to.
  */
 #ifndef IKV_IO_H
 #define IKV_IO_H
@@ -19,13 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A file to read from. It outlives the requests that name it. */
+/* A file to read from. It must outlive the requests that refer to it. */
 struct ikv_io_file {
     int fd;
-    bool direct;     /* opened with O_DIRECT: offset, length and buffer of a request are aligned as
-                        the file needs it, and `length` may reach beyond the end of the file */
-    uint64_t serial; /* with fd, never another file's: a descriptor's number alone may be */
-    uint32_t align;  /* direct: of offset, length and buffer, a power of two */
+    bool direct;     /* opened with O_DIRECT: offset, length and buffer of a request are multiples
+                        of `align`, and `length` may reach beyond the end of the file */
+    uint64_t serial; /* makes (fd, serial) unique: descriptor numbers are reused */
+    uint32_t align;  /* direct: a power of two */
 };
 
 struct ikv_io_request {
@@ -34,48 +34,49 @@ struct ikv_io_request {
     uint32_t length; /* > 0 */
     uint32_t need;   /* 1..length */
     void *buffer;
-    void *owner; /* the caller's */
+    void *owner; /* for the caller's use */
     bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk,
-                    or with -EOPNOTSUPP if it can't tell whether it would */
+                    or with -EOPNOTSUPP if it can't tell whether it would have to */
     int code;    /* set by the backend */
     uint32_t retries;
 };
 
 struct ikv_io_options {
-    unsigned depth; /* most requests in flight, at least 1 */
-    void *memory;   /* where most buffers of requests lie; it may be registered with the kernel. */
-    size_t memory_size;    /* It outlives the backend object. 0: nothing is known. */
-    uint32_t memory_after; /* so many requests tell that registering it is worth the time; 0: at
-                              once */
+    unsigned depth; /* maximum number of requests in flight, at least 1 */
+    void *memory;   /* holds most of the requests' buffers and outlives the backend object, which
+                       may register it with the kernel */
+    size_t memory_size;      /* 0: unknown */
+    uint32_t register_after; /* register it after this many requests, when that pays off; 0: at
+                                once */
 };
 
-struct ikv_io; /* a backend's own */
+struct ikv_io; /* defined by each backend */
 
 struct ikv_io_backend {
     const char *name;
-    unsigned depth;   /* requests that are worth having in flight */
-    bool synchronous; /* reap carries the reads out, one after another */
+    unsigned depth;   /* default number of requests in flight */
+    bool synchronous; /* reap executes the reads, one after another */
     /* 0 or -errno. */
     int (*create)(const struct ikv_io_options *options, struct ikv_io **ret);
-    /* Finishes or cancels what is in flight. NULL is allowed. */
+    /* Finish or cancel the requests in flight. NULL is allowed. */
     void (*destroy)(struct ikv_io *io);
-    /* Take a request. It may be started now or with the next reap. 0, or a code that says that this
-     * request was not taken. */
+    /* Take a request, to be started now or by the next reap. A negative code: not taken. */
     int (*submit)(struct ikv_io *io, struct ikv_io_request *request);
-    /* Wait until a request is finished; NULL: none is in flight. */
+    /* Wait for a request to finish; NULL: none is in flight. */
     struct ikv_io_request *(*reap)(struct ikv_io *io);
 
-    /* The rest may be NULL. */
-    /* Whether a finished request waits to be reaped, so that reap will hardly have to wait. */
+    /* The functions below may be NULL. */
+
+    /* Whether a finished request is ready, so that reap would not block. */
     bool (*has_finished)(const struct ikv_io *io);
-    /* System calls made so far for requests. */
+    /* Number of system calls made for requests so far. */
     uint64_t (*system_calls)(const struct ikv_io *io);
-    /* What the object has of the backend's features, as ikv_stats.ring_features says it. */
+    /* Features in use, as in ikv_stats.ring_features. */
     uint32_t (*features)(const struct ikv_io *io);
-    /* It will not carry out any more reads. */
+    /* Whether the object can execute no more reads. */
     bool (*is_broken)(const struct ikv_io *io);
-    /* The file will be closed: let go of it. On the object's own thread, no request on the file
-     * being in flight. Unknown files are no error. */
+    /* Release the file, which will be closed. To be called on the object's own thread, with no
+     * request on the file in flight. Unknown files are ignored. */
     void (*forget_file)(struct ikv_io *io, const struct ikv_io_file *file);
 };
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A queue; reap reads what was submitted first. */
+/* A FIFO queue of requests; reap executes the oldest. */
 struct ikv_io {
     unsigned depth;
     unsigned head;

@@ -4,10 +4,11 @@
 
 #include <unistd.h>
 
-/* Who moves it from NEW opens the file; a child of a fork may find it OPENING for ever. */
+/* The thread that changes NEW to OPENING opens the file. A forked child may find it OPENING
+ * forever. */
 enum { NEW = 0, OPENING, OPEN, FAILED };
 
-static unsigned place_of(unsigned number)
+static unsigned index_of(unsigned number)
 {
     return (number - 1) % IKV_OWN_FILES;
 }
@@ -15,9 +16,9 @@ static unsigned place_of(unsigned number)
 const struct ikv_io_file *ikv_own_file(struct ikv_own_files *own, const struct ikv_io_file *shared,
                                        unsigned number)
 {
-    if (number == 0 || shared->direct) /* a device takes longer than any counter */
+    if (number == 0 || shared->direct) /* compared with a device, counters cost nothing */
         return shared;
-    struct ikv_own_file *mine = &own->files[place_of(number)];
+    struct ikv_own_file *mine = &own->files[index_of(number)];
     int state = atomic_load_explicit(&mine->state, memory_order_acquire);
 
     if (state == NEW && atomic_compare_exchange_strong(&mine->state, &state, OPENING)) {
@@ -31,9 +32,9 @@ const struct ikv_io_file *ikv_own_file(struct ikv_own_files *own, const struct i
     return state == OPEN ? &mine->file : shared;
 }
 
-const struct ikv_io_file *ikv_own_file_of(const struct ikv_own_files *own, unsigned number)
+const struct ikv_io_file *ikv_own_file_if_open(const struct ikv_own_files *own, unsigned number)
 {
-    const struct ikv_own_file *mine = number ? &own->files[place_of(number)] : NULL;
+    const struct ikv_own_file *mine = number ? &own->files[index_of(number)] : NULL;
 
     return mine && atomic_load_explicit(&mine->state, memory_order_acquire) == OPEN ? &mine->file
                                                                                     : NULL;

@@ -1,9 +1,8 @@
 /*
- * Descriptors for threads that read one file at the same time. Each read through a descriptor
- * counts itself in the open file behind it, and notes there where it ended; if threads share that,
- * it goes back and forth between their processors: 8 % of what a read from the page cache takes,
- * 4 % of one through a ring, which counts no readers. So each but the first opens the file once
- * more.
+ * One descriptor per thread for threads that read the same file. Each read updates a reference
+ * count and the readahead state in the kernel's open file. If threads share it, that cache line
+ * moves between their processors, which costs 8 % of a read from the page cache and 4 % of one
+ * through a ring. So every thread but the first opens the file again.
  */
 #ifndef IKV_OWN_FILES_H
 #define IKV_OWN_FILES_H
@@ -14,7 +13,7 @@
 
 #define IKV_OWN_FILES 15
 
-/* All zero: none is open. */
+/* All zero: no file is open. */
 struct ikv_own_files {
     struct ikv_own_file {
         struct ikv_io_file file;
@@ -22,13 +21,13 @@ struct ikv_own_files {
     } files[IKV_OWN_FILES];
 };
 
-/* The file that thread `number` reads `shared` through: `shared` itself for number 0, and where it
- * can't be opened again. By any thread. */
+/* The file through which thread `number` reads `shared`: opened on the first call; `shared` itself
+ * for number 0 or if opening fails. May be called by any thread. */
 const struct ikv_io_file *ikv_own_file(struct ikv_own_files *own, const struct ikv_io_file *shared,
                                        unsigned number);
-/* The same, if it was opened for that thread; NULL: it was not. */
-const struct ikv_io_file *ikv_own_file_of(const struct ikv_own_files *own, unsigned number);
-/* Nobody reads any more. */
+/* The same file if it is open already; otherwise NULL. */
+const struct ikv_io_file *ikv_own_file_if_open(const struct ikv_own_files *own, unsigned number);
+/* No reads may be in flight. */
 void ikv_own_files_close(struct ikv_own_files *own);
 
 #endif

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define AHEAD ((off_t)2 * IKV_BLOCK_SIZE)
+#define READAHEAD ((off_t)2 * IKV_BLOCK_SIZE)
 
 int ikv_reader_init(struct ikv_reader *reader, int fd, uint64_t start, uint64_t end,
                     uint64_t sums_offset)
@@ -59,8 +59,8 @@ static int fill(struct ikv_reader *reader)
     size_t size = (size_t)ikv_min(room, reader->end - reader->offset);
 
     reader->begin = reader->filled = 0;
-    /* The descriptor is set up for random reads: say what is wanted next. */
-    IKV_ADVISE_WILLNEED(reader->fd, (off_t)(reader->offset + size), AHEAD);
+    /* The descriptor is advised for random reads, so request readahead. */
+    IKV_ADVISE_WILLNEED(reader->fd, (off_t)(reader->offset + size), READAHEAD);
     int code = ikv_pread_all(reader->fd, reader->block, size, reader->offset, &reader->retries);
     if (code < 0)
         return code;
@@ -70,7 +70,7 @@ static int fill(struct ikv_reader *reader)
     if (!reader->sums_offset)
         return 0;
     code = check_block(reader);
-    if (code != IKV_E_RECORD || !reader->go_on)
+    if (code != IKV_E_RECORD || !reader->count_bad_blocks)
         return code;
     reader->bad_blocks++;
     return 0;
@@ -82,7 +82,7 @@ int ikv_reader_take(struct ikv_reader *reader, uint64_t max, const unsigned char
     if (reader->begin == reader->filled) {
         int code = fill(reader);
         if (code < 0) {
-            reader->begin = reader->filled = 0; /* nothing unchecked is handed out */
+            reader->begin = reader->filled = 0; /* never return unverified bytes */
             return code;
         }
     }

@@ -1,5 +1,5 @@
-/* Sequential reading of a range of a file, a whole block (1 MiB, aligned in the file) at a time,
- * with the block's checksum verified where there is one. */
+/* Sequential reads of a range of a file, one block (1 MiB, aligned in the file) at a time. Verifies
+ * the blocks' checksums if there are any. */
 #ifndef IKV_READER_H
 #define IKV_READER_H
 
@@ -7,17 +7,17 @@
 
 struct ikv_reader {
     int fd;
-    uint64_t offset; /* of the next byte handed out */
+    uint64_t offset; /* of the next byte to return */
     uint64_t end;
     unsigned char *block;
-    size_t begin; /* block[begin..filled) is handed out next */
+    size_t begin; /* block[begin..filled) is returned next */
     size_t filled;
 
     /* Checksums of blocks; sums_offset 0: none. */
     uint64_t sums_offset; /* of block 0's checksum in the file */
     uint64_t sums_first;  /* block number of sums[0] */
     size_t sums_loaded;
-    bool go_on; /* count blocks whose checksum is wrong instead of failing */
+    bool count_bad_blocks; /* whose checksum is wrong, instead of failing */
     uint64_t bad_blocks;
     unsigned char sums[512 * IKV_BLOCK_CHECKSUM_SIZE];
 
@@ -32,11 +32,11 @@ int ikv_reader_init(struct ikv_reader *reader, int fd, uint64_t start, uint64_t 
                     uint64_t sums_offset);
 void ikv_reader_free(struct ikv_reader *reader);
 
-/* Hand out at most `max` bytes in one piece, at least one: *ret_bytes, valid until the next call.
- * Requires offset < end. IKV_E_RECORD: the block's checksum is wrong. */
+/* Return at least one byte and at most `max`: *ret_bytes, valid until the next call. Requires
+ * offset < end. IKV_E_RECORD: the block's checksum is wrong. */
 int ikv_reader_take(struct ikv_reader *reader, uint64_t max, const unsigned char **ret_bytes,
                     size_t *ret_size);
-/* Copy just `size` bytes; IKV_E_TRUNCATED if the range ends before. */
+/* Copy exactly `size` bytes; IKV_E_TRUNCATED if the range ends before. */
 int ikv_reader_copy(struct ikv_reader *reader, void *to, size_t size);
 
 #endif

@@ -5,20 +5,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* All slots together; deep windows have small slots. */
+/* Memory of all slots together; deep windows have small slots. */
 #define WINDOW_SIZE ((uint32_t)2 << 20)
 
-/* Registering a window's buffers takes a millisecond or two, and saves a read from the page cache
- * a quarter of a microsecond: the kernel copies to memory of its own. */
+/* Registering a window's buffers takes a millisecond or two and then saves a quarter of a
+ * microsecond per read from the page cache. */
 #define REGISTER_AFTER 4096
 
-/* A page reaches into the next slice by less than a stride, and a direct read begins and ends at
- * whole blocks. */
+/* A page reaches into the next slice by less than a stride, and direct reads are extended to whole
+ * blocks. */
 #define DATA_SURPLUS ((size_t)3 * IKV_ALIGN_MAX)
 #define SUMS_SIZE    ((size_t)2 * IKV_ALIGN_MAX)
 
 _Static_assert(IKV_SLOT_PAGES_MAX * 4 <= IKV_ALIGN_MAX,
-               "checksums of a slot's pages are one block");
+               "checksums of a slot's pages fit into one block");
 
 static int allocate(struct ikv_window *window, unsigned count)
 {
@@ -48,7 +48,7 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
 {
     *window = (struct ikv_window){
         .backend = backend,
-        .bytes_most = options->bytes_most ? options->bytes_most : UINT64_MAX,
+        .max_bytes = options->max_bytes ? options->max_bytes : UINT64_MAX,
         .direct = options->direct,
     };
     int code = allocate(window, options->depth ? options->depth : backend->depth);
@@ -58,7 +58,7 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
             .depth = 2 * window->slot_count,
             .memory = window->memory,
             .memory_size = window->slot_count * bytes,
-            .memory_after = options->direct ? 0 : REGISTER_AFTER,
+            .register_after = options->direct ? 0 : REGISTER_AFTER,
         };
         code = backend->create(&io_options, &window->io);
     }
@@ -121,7 +121,7 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
         slot->waiting++;
         window->bytes += read->request.length;
     } else {
-        read->request.code = code; /* as if it had been tried */
+        read->request.code = code; /* as if the read had failed */
     }
 }
 

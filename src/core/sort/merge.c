@@ -11,10 +11,10 @@
 #define WAYS_MAX       1024
 
 struct way {
-    const uint64_t *head; /* NULL: this run is at its end */
+    const uint64_t *head; /* NULL: end of the run */
     uint64_t *buffer;
     const uint64_t *end; /* of the entries in the buffer */
-    uint64_t offset;     /* of what is not read yet */
+    uint64_t offset;     /* of the next read */
     uint64_t left;       /* entries not read yet */
 };
 
@@ -26,7 +26,7 @@ struct ikv_merge {
     size_t buffer_entries;
     size_t winner;
     bool started;
-    size_t *loser; /* loser[1..ways-1]: inner nodes of the tree, leaves are the ways */
+    size_t *loser; /* loser[1..ways-1]: inner nodes of the tree; its leaves are the ways */
     struct way *way;
     uint64_t *buffers;
 };
@@ -63,7 +63,7 @@ static void advance(struct ikv_merge *merge, struct way *way)
         refill(merge, way);
 }
 
-/* Does way a come before way b? Equal entries come from the earlier run first. */
+/* Whether way a comes before way b. Of equal entries, the earlier run's comes first. */
 static bool precedes(const struct ikv_merge *merge, size_t a, size_t b)
 {
     const uint64_t *head_a = merge->way[a].head;
@@ -75,7 +75,7 @@ static bool precedes(const struct ikv_merge *merge, size_t a, size_t b)
     return order < 0 || (order == 0 && a < b);
 }
 
-/* Winner below inner node `node`; fills the losers. Depth is log2(ways). */
+/* Winner of the subtree at `node`; sets the losers in it. The recursion depth is log2(ways). */
 static size_t play(struct ikv_merge *merge, size_t node)
 {
     if (node >= merge->ways)
@@ -87,7 +87,7 @@ static size_t play(struct ikv_merge *merge, size_t node)
     return left_wins ? left : right;
 }
 
-/* The winner's way has a new head: play its matches up to the root again. */
+/* The winner's way has a new head: replay its matches up to the root. */
 static void replay(struct ikv_merge *merge)
 {
     size_t winner = merge->winner;

@@ -4,12 +4,12 @@
 
 #include <stdbool.h>
 
-#define SMALL          32
-#define DIGITS         8 /* of a word */
-#define BUCKETS        256
-#define DIGITS_AT_ONCE 5 /* at most */
+#define SMALL           32
+#define DIGITS          8 /* of a word */
+#define BUCKETS         256
+#define PASS_DIGITS_MAX 5 /* digits of one radix sort */
 
-/* The entry size is a constant in every caller, so the copies become a few moves. */
+/* Inlined where `words` is a constant, so that a copy is a few moves. */
 static inline __attribute__((always_inline)) void copy_entry(uint64_t *to, const uint64_t *from,
                                                              uint32_t words)
 {
@@ -64,7 +64,7 @@ static void scatter_entries(const uint64_t *from, uint64_t *to, size_t n, uint32
         scatter(from, to, n, words, word, shift, start);
 }
 
-/* The highest digit of a word in which entries differ; DIGITS: none does. */
+/* The highest digit of a word in which entries differ; DIGITS: none. */
 static unsigned top_digit(const uint64_t *entries, size_t n, uint32_t words, uint32_t word)
 {
     uint64_t differ = 0;
@@ -78,14 +78,14 @@ static unsigned top_digit(const uint64_t *entries, size_t n, uint32_t words, uin
 static void radix_sort(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words,
                        uint32_t word, unsigned low, unsigned high)
 {
-    size_t count[DIGITS_AT_ONCE][BUCKETS];
+    size_t count[PASS_DIGITS_MAX][BUCKETS];
     uint64_t *from = entries;
     uint64_t *to = scratch;
 
     memset(count, 0, sizeof count);
     for (size_t i = 0; i < n; i++) {
         const uint64_t value = entries[i * words + word] >> (8 * low);
-        for (unsigned digit = 0; digit < DIGITS_AT_ONCE; digit++)
+        for (unsigned digit = 0; digit < PASS_DIGITS_MAX; digit++)
             count[digit][(value >> (8 * digit)) & (BUCKETS - 1)]++;
     }
     for (unsigned digit = low; digit <= high; digit++) {
@@ -108,9 +108,9 @@ static void radix_sort(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t 
         memcpy(entries, from, n * words * sizeof *entries);
 }
 
-/* The lowest digit to sort n entries by that differ in the digit `high` first: the fewer digits,
- * the more entries agree in them and have to be sorted again; the more, the more passes change
- * little. */
+/* The lowest digit of a radix sort of n entries whose highest differing digit is `high`. With fewer
+ * digits, more entries are equal in them and must be sorted again; with more digits, there are more
+ * passes that change little. */
 static unsigned low_digit(size_t n, unsigned high)
 {
     const unsigned digits = n <= 512 ? 2 : n <= (size_t)1 << 20 ? 3 : 4;
@@ -118,7 +118,7 @@ static unsigned low_digit(size_t n, unsigned high)
     return high <= digits ? 0 : high + 1 - digits;
 }
 
-/* Sort by the words from `from` on. Recursion is at most 4 * `words` deep. */
+/* Sort by the words from `from` on. The recursion depth is at most 4 * `words`. */
 static void sort_from(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t words, uint32_t from)
 {
     if (n <= SMALL) {
@@ -128,7 +128,7 @@ static void sort_from(uint64_t *entries, uint64_t *scratch, size_t n, uint32_t w
     if (is_sorted(entries, n, words, from))
         return;
     unsigned high = top_digit(entries, n, words, from);
-    while (high == DIGITS) /* all agree in this word; they would be sorted if in all */
+    while (high == DIGITS) /* Entries equal in all words would be sorted. */
         high = top_digit(entries, n, words, ++from);
     const unsigned low = low_digit(n, high);
     radix_sort(entries, scratch, n, words, from, low, high);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FIRST_CAPACITY ((size_t)1 << 14)
+#define CAPACITY_MIN   ((size_t)1 << 14)
 #define PROGRESS_EVERY ((uint64_t)1 << 20)
 
 struct ikv_sorter {
@@ -16,21 +16,21 @@ struct ikv_sorter {
     uint64_t memory;
     char *dir;
 
-    uint64_t *entries; /* filled up to `used`, in the order of arrival */
+    uint64_t *entries; /* `used` of them, in order of arrival */
     size_t used;
     size_t capacity;
     size_t capacity_max; /* half of the memory: sorting needs as much again */
-    bool run_sorted;     /* what is in `entries` arrived in order */
+    bool run_sorted;     /* `entries` is sorted */
 
-    int fd; /* of the runs; -1: nothing spilled */
+    int fd; /* of the runs; -1: nothing was spilled */
     uint64_t file_end;
     struct ikv_sorted_run *runs;
     size_t run_count;
     size_t run_capacity;
     uint64_t last[IKV_ENTRY_WORDS_MAX]; /* greatest entry of the last run */
 
-    struct ikv_merge *merge; /* while reading spilled entries */
-    size_t next;             /* while reading from memory */
+    struct ikv_merge *merge; /* for reading spilled entries */
+    size_t next;             /* for reading from memory */
     struct ikv_sorter_stats stats;
 };
 
@@ -46,9 +46,9 @@ int ikv_sorter_new(const struct ikv_sorter_options *options, struct ikv_sorter *
     sorter->fd = -1;
     sorter->run_sorted = true;
     sorter->stats.input_sorted = true;
-    sorter->capacity_max = (size_t)ikv_max(options->memory / 2 / entry_size, FIRST_CAPACITY);
+    sorter->capacity_max = (size_t)ikv_max(options->memory / 2 / entry_size, CAPACITY_MIN);
     sorter->capacity =
-        (size_t)ikv_min(ikv_max(options->expected, FIRST_CAPACITY), sorter->capacity_max);
+        (size_t)ikv_min(ikv_max(options->expected, CAPACITY_MIN), sorter->capacity_max);
     sorter->dir = malloc(strlen(options->dir) + 1);
     sorter->entries = malloc(sorter->capacity * entry_size);
     if (!sorter->dir || !sorter->entries) {
@@ -102,7 +102,8 @@ static int sort_in_memory(struct ikv_sorter *sorter)
     return 0;
 }
 
-/* A run that begins after the end of the one before prolongs it: sorted input stays one run. */
+/* A run that begins after the last entry of the previous one extends it: sorted input remains one
+ * run. */
 static int add_run(struct ikv_sorter *sorter)
 {
     const uint32_t words = sorter->words;
@@ -181,7 +182,7 @@ int ikv_sorter_add(struct ikv_sorter *sorter, const uint64_t *entry)
 
 /* ---------------------------------------------------------------- merging */
 
-/* Progress of a pass, and where its output goes. */
+/* Output and progress of a merge pass. */
 struct pass {
     int fd;
     uint64_t file_end;
@@ -233,7 +234,7 @@ static int merge_group(struct ikv_sorter *sorter, const struct ikv_sorted_run *r
     return code == 0 ? pass_flush(pass, sorter->words) : code;
 }
 
-/* One pass: groups of `ways` neighbouring runs become one run each, in a new file. */
+/* One pass: merge each group of `ways` consecutive runs into one run of a new file. */
 static int merge_groups(struct ikv_sorter *sorter, size_t ways, struct pass *pass)
 {
     size_t groups = 0;
@@ -281,7 +282,7 @@ int ikv_sorter_finish(struct ikv_sorter *sorter, ikv_progress_fn progress, void 
         return sort_in_memory(sorter);
 
     int code = sorter->used ? spill(sorter) : 0;
-    free(sorter->entries); /* the memory is for the merge now */
+    free(sorter->entries); /* the merge uses the memory */
     sorter->entries = NULL;
     size_t ways = ikv_merge_ways(sorter->memory / 2);
     while (code == 0 && sorter->run_count > ways)
@@ -289,7 +290,7 @@ int ikv_sorter_finish(struct ikv_sorter *sorter, ikv_progress_fn progress, void 
     if (code < 0)
         return code;
     sorter->stats.passes++;
-    /* A quarter is left to what consumes the entries. */
+    /* A quarter is left for what consumes the entries. */
     return ikv_merge_new(sorter->fd, sorter->runs, sorter->run_count, sorter->words,
                          sorter->memory / 4 * 3, &sorter->merge);
 }

@@ -181,7 +181,7 @@ int ikv_verify_records(struct ikv_verifier *verifier)
                                store->index.index_start, store->block_sums_offset);
     if (code == 0)
         code = ikv_checksum_stream_new(&walk.sum);
-    walk.reader.go_on = true;
+    walk.reader.count_bad_blocks = true;
     if (code == 0)
         code = walk_records(&walk);
     if (code == 0 && store->has_trailer)

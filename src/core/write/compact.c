@@ -20,7 +20,7 @@ struct shift {
 struct mover {
     struct ikv_writer *writer;
     struct ikv_reader reader;
-    uint64_t write_from; /* below it nothing changes and nothing is written */
+    uint64_t write_from; /* the file does not change before this offset */
     struct ikv_tape *shifts;
     uint64_t shifted;
 };
@@ -33,7 +33,7 @@ static int next_dropped(struct ikv_writer *writer, uint64_t *position)
     return code;
 }
 
-/* Hand `size` bytes from the reader to the output, if they are to be kept and not yet in place. */
+/* Copy `size` bytes from the reader to the output, except those dropped or in place already. */
 static int move_bytes(struct mover *mover, uint64_t size, bool keep)
 {
     while (size > 0) {
@@ -52,7 +52,7 @@ static int move_bytes(struct mover *mover, uint64_t size, bool keep)
     return 0;
 }
 
-/* The size field has to be looked at before it is known whether it is kept. */
+/* Copy the next record, or drop it and append its shift. */
 static int move_record(struct mover *mover, bool keep)
 {
     struct ikv_writer *writer = mover->writer;
@@ -80,7 +80,7 @@ static int move_record(struct mover *mover, bool keep)
     return code == 0 ? move_bytes(mover, size, keep) : code;
 }
 
-/* Set the output to the block in which the first dropped record begins. */
+/* Seek the output to the block in which the first dropped record begins. */
 static int rewind_output(struct mover *mover, uint64_t first_dropped)
 {
     struct ikv_writer *writer = mover->writer;
@@ -91,7 +91,8 @@ static int rewind_output(struct mover *mover, uint64_t first_dropped)
     if (writer->plain)
         return code;
     writer->output.block_sums = &writer->block_sums;
-    return code == 0 ? ikv_tape_cut(&writer->block_sums, block * IKV_BLOCK_CHECKSUM_SIZE) : code;
+    return code == 0 ? ikv_tape_truncate(&writer->block_sums, block * IKV_BLOCK_CHECKSUM_SIZE)
+                     : code;
 }
 
 static int move_records(struct mover *mover)
@@ -166,7 +167,7 @@ static int load_shifts(const struct ikv_tape *tape, uint64_t first, size_t capac
     return code;
 }
 
-/* Change the positions of the index at `start` where it lies. */
+/* Change the positions of the index at `start` in place. */
 static int shift_in_place(struct ikv_writer *writer, uint64_t start, const struct shifts *shifts)
 {
     const size_t stride = writer->stride;
@@ -190,7 +191,7 @@ static int shift_in_place(struct ikv_writer *writer, uint64_t start, const struc
     return code;
 }
 
-/* Read the index at `start`, apply the last shifts and write it behind the records. */
+/* Read the index at `start`, apply the last shifts, and write it after the records. */
 static int rewrite_index(struct ikv_writer *writer, uint64_t start, const struct shifts *shifts)
 {
     struct ikv_index_writer index;
@@ -223,9 +224,9 @@ static int move_index(struct ikv_writer *writer, uint64_t start, const struct ik
     const size_t capacity = (size_t)ikv_min(total, writer->memory / 2 / sizeof(struct shift));
     struct shifts shifts = {.shift = malloc(capacity * sizeof(struct shift)), .count = 0};
 
-    int code = shifts.shift ? ikv_tape_cut(&writer->fences, 0) : -ENOMEM;
+    int code = shifts.shift ? ikv_tape_truncate(&writer->fences, 0) : -ENOMEM;
     if (code == 0)
-        code = ikv_tape_cut(&writer->page_sums, 0);
+        code = ikv_tape_truncate(&writer->page_sums, 0);
     for (uint64_t first = 0; first < total && code == 0; first += capacity) {
         code = load_shifts(tape, first, capacity, &shifts);
         if (code < 0)

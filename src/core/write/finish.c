@@ -11,7 +11,7 @@
 
 #define REPORT_EVERY ((uint64_t)1 << 16)
 
-/* The sorter of dropped positions works while the main one merges. */
+/* Dropped positions are sorted in this share of the memory, while the main sorter merges. */
 #define DROPPED_SHARE 8
 
 /* ---------------------------------------------------------------- index and duplicates */
@@ -24,7 +24,7 @@ static int fail_duplicate(const struct ikv_writer *writer, const uint64_t *entry
     ikv_key_store(&writer->key, entry, stored);
     ikv_key_swap_host(&writer->key, stored, key);
     struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
-    return ikv_fail(err, IKV_E_DUPLICATE, where, "not written");
+    return ikv_fail(err, IKV_E_DUPLICATE, where, "cannot write");
 }
 
 static int drop(struct ikv_writer *writer, uint64_t position)
@@ -40,8 +40,8 @@ static int drop(struct ikv_writer *writer, uint64_t position)
     return ikv_sorter_add(writer->dropped, &position);
 }
 
-/* One entry in order of key, then position. `held` is the one of the current key that stays: the
- * first of its group, or the latest seen. */
+/* Take the next entry in order of (key, position). `held` is the entry to keep for the current key:
+ * the first or the last one so far. */
 static int take_entry(struct ikv_writer *writer, struct ikv_index_writer *index, uint64_t *held,
                       const uint64_t *entry, bool is_first)
 {
@@ -94,7 +94,7 @@ static int write_index(struct ikv_writer *writer, ikv_error *err)
 static int finish_file(struct ikv_writer *writer, unsigned char ret_header[IKV_HEADER_SIZE])
 {
     struct ikv_output *output = &writer->output;
-    /* Without its index a store has no pairs to readers of the base format. */
+    /* Without the index, readers of the base format find a store without pairs. */
     struct ikv_header header = {
         .version = IKV_FORMAT_VERSION,
         .completed = 1,
@@ -110,14 +110,14 @@ static int finish_file(struct ikv_writer *writer, unsigned char ret_header[IKV_H
         code = ikv_writer_write_trailer(writer, ret_header);
     if (code == 0)
         code = ikv_output_flush(output);
-    /* Compaction leaves a tail of the longer file behind. */
+    /* After compaction the file has a tail left over. */
     if (code == 0 && writer->dropped_count &&
         ftruncate(output->fd, (off_t)ikv_output_offset(output)) != 0)
         code = -errno;
     return code;
 }
 
-/* Records in the order of arrival: their index, without duplicates. */
+/* Records in order of arrival: write their index, remove duplicates. */
 static int complete_arrival(struct ikv_writer *writer, ikv_error *err)
 {
     int code = ikv_writer_end_records(writer);
@@ -127,7 +127,7 @@ static int complete_arrival(struct ikv_writer *writer, ikv_error *err)
     ikv_sorter_stats(writer->sorter, &writer->sorted);
     if (code == 0)
         code = write_index(writer, err);
-    ikv_sorter_free(writer->sorter); /* its memory is for what comes */
+    ikv_sorter_free(writer->sorter); /* the next steps use its memory */
     writer->sorter = NULL;
     if (code == 0 && writer->dropped_count)
         code = ikv_writer_compact(writer);
@@ -142,11 +142,11 @@ int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_
     if (code == 0)
         code = writer->clustered ? ikv_writer_complete_clustered(writer)
                                  : complete_arrival(writer, err);
-    if (code == IKV_E_DUPLICATE) /* the error names the key; for the rest the code says it all */
+    if (code == IKV_E_DUPLICATE) /* the only error with details: it names the key */
         return writer->clustered ? fail_duplicate(writer, writer->clustered->duplicate, err) : code;
     if (code == 0)
         code = finish_file(writer, ret_header);
     if (code == 0)
         code = ikv_writer_report(writer, "sync", 0, 0, "bytes");
-    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.path), "writing it") : 0;
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.path), "cannot write") : 0;
 }

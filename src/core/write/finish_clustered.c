@@ -45,8 +45,7 @@ static void collect_stats(struct ikv_writer *writer)
 
 int ikv_writer_complete_clustered(struct ikv_writer *writer)
 {
-    int code =
-        ikv_clustered_finish(writer->clustered, writer->progress, writer->progress_user);
+    int code = ikv_clustered_finish(writer->clustered, writer->progress, writer->progress_user);
 
     if (code < 0)
         return code;

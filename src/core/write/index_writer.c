@@ -36,7 +36,7 @@ static int close_page(struct ikv_index_writer *writer)
 
 int ikv_index_writer_put(struct ikv_index_writer *writer, const uint64_t *words, uint64_t position)
 {
-    /* An entry belongs to the page in whose slice it begins: see ikv_geometry. */
+    /* An entry belongs to the page in whose slice it begins, see ikv_geometry. */
     uint64_t page_of_last = (writer->written - writer->stride) / IKV_PAGE_SIZE;
     if (writer->page_used && writer->written / IKV_PAGE_SIZE != page_of_last) {
         int code = close_page(writer);

@@ -1,4 +1,4 @@
-/* Writes the index from entries in order, and collects what the trailer says about its pages. */
+/* Writes the index from sorted entries and collects the fences and checksums of its pages. */
 #ifndef IKV_INDEX_WRITER_H
 #define IKV_INDEX_WRITER_H
 
@@ -8,12 +8,12 @@ struct ikv_index_writer {
     struct ikv_output *output;
     struct ikv_key_info key;
     uint32_t stride;
-    uint64_t written; /* bytes of the index, including the page that is open */
+    uint64_t written; /* bytes of the index, including the current page */
     uint64_t last_position;
-    bool ascending; /* positions so far ascend: the records are in key order */
+    bool ascending; /* positions have ascended so far: the records are in key order */
     size_t page_used;
     unsigned char page[IKV_PAGE_SIZE + IKV_STRIDE_MAX];
-    struct ikv_tape *fences; /* NULL, with the next: plain v2 */
+    struct ikv_tape *fences; /* NULL: plain v2, neither fences nor page_sums are collected */
     struct ikv_tape *page_sums;
 };
 

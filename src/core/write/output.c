@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_PART      200 /* of the target's name in the temporary one: names end at 255 bytes */
+#define NAME_PART      200 /* of the target's name in the temporary one, at most 255 bytes long */
 #define WRITEBACK_STEP ((uint64_t)32 << 20)
 
 static int check_target(const struct ikv_output *output, ikv_error *err)
@@ -21,11 +21,10 @@ static int check_target(const struct ikv_output *output, ikv_error *err)
     if (fstatat(output->dir_fd, output->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             return 0;
-        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "looking at what is there");
+        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "cannot stat");
     }
     if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(output->path),
-                        "it exists and would have to be replaced");
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(output->path), "cannot replace");
     return 0;
 }
 
@@ -38,26 +37,26 @@ static int create_temp(struct ikv_output *output, unsigned mode, ikv_error *err)
 
     char *name = code == 0 ? malloc(size) : NULL;
     if (!name)
-        return ikv_fail(err, code < 0 ? code : -ENOMEM, IKV_AT_FILE(output->path), "creating it");
+        return ikv_fail(err, code < 0 ? code : -ENOMEM, IKV_AT_FILE(output->path), "cannot create");
     (void)snprintf(name, size, ".%.*s.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", NAME_PART,
                    output->name, random[0], random[1], random[2], random[3], random[4], random[5],
                    random[6], random[7]);
 
-    /* Created with 0666 when the umask is to decide: the kernel applies it without our changing it.
-     */
+    /* Without a mode, 0666 lets the kernel apply the umask; reading the umask would change it. */
     output->fd = openat(output->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         mode ? 0600 : 0666);
     if (output->fd < 0) {
         code = -errno;
         free(name);
-        return ikv_fail(err, code, IKV_AT_FILE(output->path), "creating a file in its directory");
+        return ikv_fail(err, code, IKV_AT_FILE(output->path),
+                        "cannot create a temporary file in its directory");
     }
     output->temp_name = name;
     output->mode = mode;
     if (mode)
         return 0;
     if (fstat(output->fd, &st) != 0 || fchmod(output->fd, 0600) != 0)
-        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "setting its permissions");
+        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "cannot set permissions");
     output->mode = st.st_mode & 07777;
     return 0;
 }
@@ -74,14 +73,14 @@ int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode
     output->block = malloc(IKV_BLOCK_SIZE);
     if (!output->path || !output->dir || !output->block) {
         ikv_output_discard(output);
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "creating it");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
     }
     memcpy(output->path, path, strlen(path) + 1);
     output->name = slash ? output->path + (slash - path) + 1 : output->path;
 
     output->dir_fd = open(output->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int code = output->dir_fd < 0
-                   ? ikv_fail(err, -errno, IKV_AT_FILE(path), "opening its directory")
+                   ? ikv_fail(err, -errno, IKV_AT_FILE(path), "cannot open its directory")
                    : check_target(output, err);
     if (code == 0)
         code = create_temp(output, mode, err);
@@ -188,9 +187,9 @@ int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
 /* ---------------------------------------------------------------- publishing */
 
 /*
- * Each step is done once. After a failed fsync the kernel may have dropped the pages and forgotten
- * the error, so a second one that succeeds proves nothing. The header comes between two of them, so
- * that no crash leaves a file behind that calls itself whole and is not.
+ * No step is retried. After a failed fsync the kernel may have dropped the pages and cleared the
+ * error, so a second fsync that succeeds proves nothing. The header is written between two fsyncs,
+ * so that no crash leaves an incomplete file whose header says complete.
  */
 static int make_durable(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
                         ikv_error *err)
@@ -198,14 +197,14 @@ static int make_durable(struct ikv_output *output, const unsigned char header[IK
     const struct ikv_where at = IKV_AT_FILE(output->path);
 
     if (fchmod(output->fd, (mode_t)output->mode) != 0)
-        return ikv_fail(err, -errno, at, "setting its permissions");
+        return ikv_fail(err, -errno, at, "cannot set permissions");
     if (ikv_platform_sync(output->fd) != 0)
-        return ikv_fail(err, -errno, at, "syncing it");
+        return ikv_fail(err, -errno, at, "cannot sync");
     int code = ikv_pwrite_all(output->fd, header, IKV_HEADER_SIZE, 0);
     if (code < 0)
-        return ikv_fail(err, code, at, "writing its header");
+        return ikv_fail(err, code, at, "cannot write the header");
     if (ikv_platform_sync(output->fd) != 0)
-        return ikv_fail(err, -errno, at, "syncing it");
+        return ikv_fail(err, -errno, at, "cannot sync");
     return 0;
 }
 
@@ -216,7 +215,7 @@ int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV
     int code = make_durable(output, header, err);
 
     if (code == 0 && renameat(output->dir_fd, output->temp_name, output->dir_fd, output->name) != 0)
-        code = ikv_fail(err, -errno, at, "putting it in place");
+        code = ikv_fail(err, -errno, at, "cannot rename the temporary file");
     if (code == 0) {
         free(output->temp_name);
         output->temp_name = NULL;

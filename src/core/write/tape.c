@@ -82,13 +82,13 @@ int ikv_tape_read(const struct ikv_tape *tape, uint64_t offset, void *buf, size_
     return 0;
 }
 
-int ikv_tape_cut(struct ikv_tape *tape, uint64_t size)
+int ikv_tape_truncate(struct ikv_tape *tape, uint64_t size)
 {
     if (size >= tape->spilled) {
         tape->used = (size_t)(size - tape->spilled);
         return 0;
     }
-    /* Keep the rule that the file holds whole buffers: bring the last, partial one back. */
+    /* The file must hold whole buffers: read the last, partial one back. */
     uint64_t whole = size / BUFFER_SIZE * BUFFER_SIZE;
     size_t rest = (size_t)(size - whole);
     int code = ikv_pread_all(tape->fd, tape->buffer, rest, whole, NULL);

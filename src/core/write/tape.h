@@ -1,6 +1,5 @@
-/* An append-only sequence of bytes that stays in memory while it is small and goes on in a
- * temporary file when it is not: fences and checksums, which are known before the place they are
- * written to. */
+/* An append-only sequence of bytes, kept in memory while it is small and continued in a temporary
+ * file. For fences and checksums, which are known before their place in the file. */
 #ifndef IKV_TAPE_H
 #define IKV_TAPE_H
 
@@ -8,11 +7,11 @@
 #include <stdint.h>
 
 struct ikv_tape {
-    const char *dir; /* for the temporary file; belongs to the caller */
+    const char *dir; /* for the temporary file; owned by the caller */
     int fd;          /* -1: all in memory */
     unsigned char *buffer;
     size_t used;
-    uint64_t spilled; /* bytes in the file; the buffer's come after them */
+    uint64_t spilled; /* bytes in the file; those in the buffer follow them */
 };
 
 void ikv_tape_init(struct ikv_tape *tape, const char *dir);
@@ -21,7 +20,7 @@ int ikv_tape_append(struct ikv_tape *tape, const void *bytes, size_t size);
 uint64_t ikv_tape_size(const struct ikv_tape *tape);
 /* Read back; offset + size <= ikv_tape_size. */
 int ikv_tape_read(const struct ikv_tape *tape, uint64_t offset, void *buf, size_t size);
-/* Cut to `size` <= ikv_tape_size bytes. */
-int ikv_tape_cut(struct ikv_tape *tape, uint64_t size);
+/* Truncate to `size` <= ikv_tape_size bytes. */
+int ikv_tape_truncate(struct ikv_tape *tape, uint64_t size);
 
 #endif

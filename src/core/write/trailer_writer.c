@@ -101,7 +101,7 @@ static int put_directory_and_footer(struct ikv_writer *writer, const struct trai
     return code == 0 ? ikv_output_append(&writer->output, footer_bytes, sizeof footer_bytes) : code;
 }
 
-/* What lookups need of the leaves' places, and their fences. */
+/* The leaves' size and places, and their fences. */
 static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
 {
     const struct ikv_leaf_writer *leaves = &writer->clustered->leaves;

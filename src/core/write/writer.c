@@ -1,4 +1,4 @@
-/* Taking pairs: records go to the file as they come, entries to the sorter. */
+/* The public functions of writers. */
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
 #include "core/write/finish.h"
@@ -10,7 +10,7 @@
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
 #define MEMORY_MIN     ((uint64_t)8 << 20)
 
-/* What a writer needs besides the sorter: block, tapes, size statistics, dropped positions. */
+/* Memory of a writer besides the sorter: block, tapes, size statistics, dropped positions. */
 #define MEMORY_FIXED ((uint64_t)4 << 20)
 
 static bool is_clustered(const struct ikv_writer_options *options)
@@ -25,7 +25,7 @@ static const char *check_layout(const struct ikv_writer_options *options)
     if (is_clustered(options) && (options->flags & IKV_WRITE_PLAIN))
         return "a plain store can't be clustered";
     if (!is_clustered(options) && (options->flags & IKV_WRITE_NO_V2_INDEX))
-        return "only a clustered store can do without the v2 index";
+        return "only a clustered store can be written without the v2 index";
     if (!is_clustered(options) && options->leaf_size)
         return "leaf_size without the clustered layout";
     if (options->leaf_size && !ikv_leaf_size_is_valid(options->leaf_size))
@@ -53,11 +53,11 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
     else if (options->memory && options->memory < MEMORY_MIN)
         wrong = "memory below 8 MiB";
     else if ((options->flags & IKV_WRITE_PLAIN) && (options->store_id || options->metadata_size))
-        wrong = "a plain store has no place for a store id or metadata";
+        wrong = "a plain store can't hold a store id or metadata";
     else if (options->stride && options->stride != ikv_key_stride(key) &&
              !((options->flags & IKV_WRITE_PLAIN) && ikv_key_stride(key) == 32 &&
                key->width == 16 && key->kind != IKV_KIND_BYTES && options->stride == 24))
-        wrong = "a stride that keys of this type do not have";
+        wrong = "invalid stride for this key type";
     else
         wrong = check_layout(options);
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: %s", wrong) : 0;
@@ -127,7 +127,7 @@ static int set_options(struct ikv_writer *writer, const struct ikv_writer_option
     return new_sorter(writer, options);
 }
 
-/* Until it is finished the file says that it is not. */
+/* The header says "incomplete" until the store is published. */
 static int begin_file(struct ikv_writer *writer)
 {
     struct ikv_header header = {.version = IKV_FORMAT_VERSION};
@@ -157,19 +157,19 @@ int ikv_writer_new(const char *path, const ikv_writer_options *options, ikv_writ
 
     struct ikv_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "creating it");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
     writer->output = (struct ikv_output){.fd = -1, .dir_fd = -1};
     writer->block_sums.fd = writer->fences.fd = writer->page_sums.fd = -1;
     writer->key = key;
     code = set_options(writer, &known, path);
     if (code < 0)
-        (void)ikv_fail(err, code, IKV_AT_FILE(path), "creating it");
+        (void)ikv_fail(err, code, IKV_AT_FILE(path), "cannot create");
     else
         code = ikv_output_create(&writer->output, path, known.mode, err);
     if (code == 0) {
         code = begin_file(writer);
         if (code < 0)
-            (void)ikv_fail(err, code, IKV_AT_FILE(path), "writing it");
+            (void)ikv_fail(err, code, IKV_AT_FILE(path), "cannot write");
     }
     if (code < 0) {
         ikv_writer_abort(writer);
@@ -203,7 +203,7 @@ static uint32_t value_size_max(const struct ikv_writer *writer)
                              : UINT32_MAX - ikv_writer_surplus(writer);
 }
 
-/* Records go to the file as they come, their positions to the sorter. */
+/* Append the record to the file, and its key and position to the sorter. */
 static int add_record(struct ikv_writer *writer, const unsigned char *stored, const void *value,
                       uint32_t size)
 {
@@ -242,7 +242,7 @@ int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_
                    : add_record(writer, stored, value, (uint32_t)size);
     if (code < 0) {
         writer->failed =
-            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "writing it");
+            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "cannot write");
         if (err)
             *err = writer->failure;
     }
@@ -299,7 +299,7 @@ int ikv_build(const char *path, const ikv_writer_options *options, ikv_next_fn n
     int code = ikv_writer_new(path, options, &writer, err);
     if (code < 0)
         return code;
-    /* A code of next's own goes to the caller as it is, and err is left to the two of them. */
+    /* A negative code from next is returned unchanged, without setting err. */
     while ((code = next(user, &pair)) == 1) {
         code = ikv_writer_add(writer, pair.key, pair.value, pair.size, err);
         if (code < 0)

@@ -23,10 +23,10 @@ struct ikv_writer {
     ikv_progress_fn progress;
     void *progress_user;
 
-    int failed; /* 0, or the code of the first failure: nothing more is done */
+    int failed; /* 0, or the code of the first failure, which later calls return */
     struct ikv_error failure;
     struct ikv_output output;
-    struct ikv_clustered *clustered; /* NULL: records lie in the order of arrival, and: */
+    struct ikv_clustered *clustered; /* NULL: records are in order of arrival, `sorter` is used */
     struct ikv_sorter *sorter;       /* entries: the key's words, position */
     struct ikv_sorter_stats sorted;
     struct ikv_sorter *dropped; /* entries: position; NULL: no duplicates so far */
@@ -39,7 +39,7 @@ struct ikv_writer {
     uint64_t index_start;
     uint64_t pairs; /* entries of the index */
     uint64_t dropped_count;
-    bool in_key_order; /* the records */
+    bool in_key_order; /* the records are in key order */
 };
 
 /* Report progress. IKV_E_CANCELED if the caller wants to stop. */
