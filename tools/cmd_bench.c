@@ -2,6 +2,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "base/platform.h"
 #include "base/progress.h"
 #include "base/signals.h"
 #include "bench/measure.h"
@@ -103,7 +104,7 @@ static int accept(void *user, int id, const char *argument)
 
 /* ---------------------------------------------------------------- states */
 
-/* Memory available without swapping, in bytes. */
+/* Memory available without swapping, or else all memory, in bytes; 0: unknown. */
 static uint64_t available_memory(void)
 {
     FILE *file = fopen("/proc/meminfo", "re");
@@ -115,7 +116,7 @@ static uint64_t available_memory(void)
             bytes = strtoull(line + 13, NULL, 10) * 1024;
     if (file != NULL)
         (void)fclose(file);
-    return bytes;
+    return bytes > 0 ? bytes : platform_memory();
 }
 
 static void remove_state(struct bench_list *states, enum bench_state state)
@@ -151,7 +152,7 @@ static int skip_state(struct bench *bench, struct report *report, enum bench_sta
 /* Without an error message: many file systems lack O_DIRECT. */
 static bool supports_direct(const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
+    const int fd = platform_open_direct(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd >= 0)
         close(fd);
@@ -166,8 +167,14 @@ static int choose_states(struct bench *bench, struct report *report)
     int status = STATUS_DONE;
 
     if (!subject->direct && bench_list_has(&bench->plan.states, BENCH_DIRECT))
-        status = skip_state(bench, report, BENCH_DIRECT, "the file system has no O_DIRECT");
-    if (status == STATUS_DONE && memory / 2 < subject->file.size &&
+        status = skip_state(bench, report, BENCH_DIRECT,
+                            PLATFORM_HAS_DIRECT ? "the file system has no O_DIRECT"
+                                                : "this system has no O_DIRECT");
+    if (status == STATUS_DONE && !PLATFORM_DROPS_CACHE &&
+        bench_list_has(&bench->plan.states, BENCH_COLD))
+        status = skip_state(bench, report, BENCH_COLD,
+                            "this system can't drop a file's pages from the page cache");
+    if (status == STATUS_DONE && memory > 0 && memory / 2 < subject->file.size &&
         bench_list_has(&bench->plan.states, BENCH_WARM)) {
         (void)snprintf(why, sizeof why, "the file is larger than half of the available memory (%s)",
                        human_bytes((double)memory).text);

@@ -1,5 +1,6 @@
 #include "variants.h"
 
+#include "core/io/io_pread.h"
 #include "faulty_io.h"
 
 #include "indexkv.h"
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #ifdef TEST_HAVE_URING
-#include "core/io/io_pread.h"
 #include "iouring/explain.h"
 #include "iouring/uring.h"
 

@@ -1,7 +1,8 @@
 #include "base/signals.h"
 
+#include "base/platform.h"
+
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -52,14 +53,13 @@ int signals_wait_readable(int fd)
         sigaddset(&block, caught_numbers[i]);
     sigprocmask(SIG_BLOCK, &block, &before);
     int result = 0;
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     for (;;) {
         if (caught_signal) {
             result = -1;
             break;
         }
         /* The read that follows reports any other error. */
-        if (ppoll(&poll_fd, 1, NULL, &before) >= 0 || errno != EINTR)
+        if (platform_wait_readable(fd, &before) == 0 || errno != EINTR)
             break;
     }
     sigprocmask(SIG_SETMASK, &before, NULL);

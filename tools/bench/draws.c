@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "base/platform.h"
 #include "base/signals.h"
 #include "text/keys.h"
 
@@ -147,8 +148,7 @@ static int draw_some(struct sampler *sampler, struct draws *draws, uint64_t begi
         const uint64_t rank = next_rank(sampler);
         const uint64_t offset = info->index_start + rank * info->stride;
         ranks[i - begin] = rank;
-        (void)posix_fadvise(sampler->fd, (off_t)(offset / PAGE * PAGE), (off_t)PAGE,
-                            POSIX_FADV_WILLNEED);
+        platform_will_read(sampler->fd, (off_t)(offset / PAGE * PAGE), (off_t)PAGE);
     }
     for (uint64_t i = begin; i < end; i++) {
         unsigned char *key = draws->keys + i * draws->width;
@@ -183,7 +183,7 @@ static int open_file(struct sampler *sampler)
         message("%s: the file was replaced during the measurement", sampler->path);
         return STATUS_IO;
     }
-    (void)posix_fadvise(sampler->fd, 0, 0, POSIX_FADV_RANDOM);
+    platform_will_read_randomly(sampler->fd);
     return STATUS_DONE;
 }
 

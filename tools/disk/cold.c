@@ -1,28 +1,14 @@
 #include "disk/cold.h"
 
+#include "base/platform.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* Since Linux 6.5; the number is the same on all architectures. */
-#ifndef SYS_cachestat
-#define SYS_cachestat 451
-#endif
-
-static bool count_by_cachestat(int fd, uint64_t size, uint64_t *ret_pages)
-{
-    const uint64_t range[2] = {0, size}; /* offset, length */
-    uint64_t counts[5]; /* cached, dirty, being written, evicted, recently evicted */
-    if (syscall(SYS_cachestat, fd, range, counts, 0) != 0)
-        return false;
-    *ret_pages = counts[0];
-    return true;
-}
 
 /* In parts, so that large files fit into the address space of a 32-bit process. */
 static bool count_by_mincore(int fd, uint64_t size, uint64_t page, uint64_t *ret_pages)
@@ -34,7 +20,7 @@ static bool count_by_mincore(int fd, uint64_t size, uint64_t page, uint64_t *ret
     for (uint64_t at = 0; at < size && known; at += part) {
         const size_t length = (size_t)(size - at < part ? size - at : part);
         void *map = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, (off_t)at);
-        known = map != MAP_FAILED && mincore(map, length, resident) == 0;
+        known = map != MAP_FAILED && platform_in_core(map, length, resident) == 0;
         for (size_t i = 0; known && i < (length + page - 1) / page; i++)
             *ret_pages += resident[i] & 1;
         if (map != MAP_FAILED)
@@ -49,7 +35,7 @@ bool cold_resident(int fd, uint64_t size, uint64_t *ret_bytes, const char **ret_
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t pages;
     *ret_how = "cachestat";
-    if (!count_by_cachestat(fd, size, &pages)) {
+    if (platform_cached_pages(fd, size, &pages) != 0) {
         *ret_how = "mincore";
         if (!count_by_mincore(fd, size, page, &pages))
             return false;
@@ -62,8 +48,8 @@ int cold_drop(int fd)
 {
     /* May fail on a read-only descriptor. Then dirty pages stay, and cold_begin counts them as
      * resident. */
-    (void)fdatasync(fd);
-    return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)platform_sync_data(fd);
+    return platform_drop_cache(fd) == 0 ? 0 : -errno;
 }
 
 int cold_drop_all(void)

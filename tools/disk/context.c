@@ -1,16 +1,16 @@
 #include "disk/context.h"
 
+#include "base/platform.h"
+
 #include <indexkv.h>
 
 #include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,17 +52,21 @@ static bool find_value(const char *path, const char *name, char *value)
 static void add_processor(const struct finder *finder)
 {
     char text[TEXT_MAX];
-    cpu_set_t set;
+    const int usable = platform_usable_cores();
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (find_value("/proc/cpuinfo", "model name", text))
+    if (find_value("/proc/cpuinfo", "model name", text) || platform_processor(text, sizeof text))
         add(finder, "cpu", text);
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        (void)snprintf(text, sizeof text, "%d usable, %ld online", CPU_COUNT(&set),
-                       sysconf(_SC_NPROCESSORS_ONLN));
+    if (usable > 0) {
+        (void)snprintf(text, sizeof text, "%d usable, %ld online", usable, online);
+        add(finder, "cores", text);
+    } else if (online > 0) {
+        (void)snprintf(text, sizeof text, "%ld online", online);
         add(finder, "cores", text);
     }
-    if (find_value("/proc/meminfo", "MemTotal", text))
-        add(finder, "memory", text);
+    if (!find_value("/proc/meminfo", "MemTotal", text))
+        (void)snprintf(text, sizeof text, "%" PRIu64 " kB", platform_memory() / 1024);
+    add(finder, "memory", text);
 }
 
 static void add_kernel(const struct finder *finder)
@@ -86,7 +90,7 @@ static dev_t mounted_device(const char *line)
     (void)strtoul(line, &end, 10); /* mount ID, then the parent's */
     (void)strtoul(end, &end, 10);
     const unsigned long number = strtoul(end, &end, 10);
-    return makedev((unsigned)number, (unsigned)strtoul(*end ? end + 1 : end, NULL, 10));
+    return platform_device((unsigned)number, (unsigned)strtoul(*end ? end + 1 : end, NULL, 10));
 }
 
 /* Type and source of the file system on `device`: the fields after " - " in its line of
@@ -144,11 +148,13 @@ static void add_device(const struct finder *finder, dev_t device)
         {"queue/logical_block_size", "device_block_size"},
         {"device/model", "device_model"},
     };
+    unsigned numbers[2];
     char link[64];
     char directory[PATH_MAX];
     char value[TEXT_MAX];
 
-    (void)snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(device), minor(device));
+    platform_device_numbers(device, &numbers[0], &numbers[1]);
+    (void)snprintf(link, sizeof link, "/sys/dev/block/%u:%u", numbers[0], numbers[1]);
     if (!realpath(link, directory))
         return; /* not on a block device: tmpfs, a network file system, ... */
     char *name = strrchr(directory, '/');

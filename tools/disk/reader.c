@@ -1,5 +1,6 @@
 #include "disk/reader.h"
 
+#include "base/platform.h"
 #include "base/signals.h"
 #include "disk/worker.h"
 
@@ -231,7 +232,7 @@ static void run_threads(struct thread_group *group, const struct disk_watch *wat
     pthread_cond_broadcast(&gate->changed);
     while (gate->ended < group->count) {
         struct timespec limit;
-        clock_gettime(CLOCK_MONOTONIC, &limit);
+        clock_gettime(PLATFORM_COND_CLOCK, &limit);
         limit.tv_nsec += 100000000;
         if (limit.tv_nsec >= 1000000000) {
             limit.tv_nsec -= 1000000000;
@@ -280,16 +281,10 @@ static int collect(const struct thread_group *group, struct disk_result *result)
 
 static int init_gate(struct gate *gate)
 {
-    pthread_condattr_t attributes;
     int code = pthread_mutex_init(&gate->mutex, NULL);
     if (code != 0)
         return -code;
-    code = pthread_condattr_init(&attributes);
-    if (code == 0) {
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        code = pthread_cond_init(&gate->changed, &attributes);
-        pthread_condattr_destroy(&attributes);
-    }
+    code = platform_cond_init(&gate->changed);
     if (code != 0)
         pthread_mutex_destroy(&gate->mutex);
     return -code;

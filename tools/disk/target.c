@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/platform.h"
 #include "report/report_text.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ static const char *hint(const char *path, int code, bool direct)
     const bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
     if (code == EINVAL && direct)
         return " (the file system does not support O_DIRECT: try --cached)";
+    if (code == EOPNOTSUPP && direct)
+        return " (this system has no O_DIRECT: try --cached)";
     if ((code == EACCES || code == EPERM) && device)
         return " (reading a device needs root, or membership in its group)";
     if (code == EBUSY || code == EAGAIN || code == ETXTBSY)
@@ -66,7 +69,7 @@ static int find_size(struct disk_target *target, uint64_t min_size)
         return STATUS_USAGE;
     }
     target->device = S_ISBLK(st.st_mode);
-    const off_t end = target->device ? lseek(target->fd, 0, SEEK_END) : st.st_size;
+    const off_t end = target->device ? platform_device_size(target->fd) : st.st_size;
     if (end < 0)
         return failed_to_open(target->path, errno, target->direct);
     target->size = (uint64_t)end;
@@ -92,7 +95,8 @@ int disk_target_adopt(struct disk_target *target, int fd, const char *path, bool
 int disk_target_open(struct disk_target *target, const char *path, bool direct, uint64_t min_size)
 {
     /* O_NONBLOCK: does not wait for the writer of a FIFO, or for the holder of a lease. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (direct ? O_DIRECT : 0));
+    const int how = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    const int fd = direct ? platform_open_direct(path, how) : open(path, how);
     *target = (struct disk_target){.fd = -1};
     if (fd < 0)
         return failed_to_open(path, errno, direct);

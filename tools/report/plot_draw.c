@@ -1,6 +1,7 @@
 /* Runs gnuplot. */
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/platform.h"
 #include "base/signals.h"
 #include "report/plot_gnuplot.h"
 
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern char **environ;
 
 static const char program[] = "gnuplot";
 
@@ -39,7 +42,7 @@ static pid_t start(FILE **ret_script)
     char *arguments[] = {name, NULL};
     int ends[2];
     pid_t child;
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (platform_pipe(ends) != 0)
         return -errno;
     int code = posix_spawn_file_actions_init(&actions);
     if (code == 0) {

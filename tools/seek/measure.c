@@ -51,6 +51,10 @@ int seek_cold_begin(struct seek *seek, struct cold *cold)
     if (!options->cold)
         return STATUS_DONE;
     int code = cold_drop(seek->target.fd);
+    if (code == -EOPNOTSUPP) {
+        message("--cold: this system can't drop a file's pages from the page cache");
+        return STATUS_USAGE;
+    }
     if (code == 0 && options->drop_all)
         code = cold_drop_all();
     if (code < 0)

@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/platform.h"
 #include "base/signals.h"
 #include "disk/pattern.h"
 #include "report/report_text.h"
@@ -38,10 +39,10 @@ static int create(struct test_file *file)
     }
     int fd = -1;
     if (!file->keep)
-        fd = open(file->directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+        fd = platform_open_unnamed(file->directory);
     if (fd >= 0)
         return fd;
-    if (!file->keep && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
+    if (!file->keep && errno != EOPNOTSUPP) {
         failed(file, "creating a test file", errno);
         return -1;
     }
@@ -50,7 +51,7 @@ static int create(struct test_file *file)
         message("%s: already exists: pass it instead of the directory, or remove it", file->path);
     else if (fd < 0)
         failed(file, "creating a test file", errno);
-    else if (!file->keep)
+    else if (!file->keep && PLATFORM_REOPENS_UNLINKED)
         (void)unlink(file->path);
     return fd;
 }
@@ -82,7 +83,7 @@ static int fill(struct test_file *file, int fd, struct progress *progress)
     uint64_t state = file->seed, done = 0;
     int code = part ? 0 : ENOMEM;
     /* Allocates the space first, so that a full disk is reported at once. */
-    if (code == 0 && fallocate(fd, 0, 0, (off_t)file->size) != 0 && errno != EOPNOTSUPP)
+    if (code == 0 && platform_allocate(fd, (off_t)file->size) != 0 && errno != EOPNOTSUPP)
         code = errno;
     while (done < file->size && code == 0) {
         const size_t size = file->size - done < PART ? (size_t)(file->size - done) : PART;
@@ -97,7 +98,7 @@ static int fill(struct test_file *file, int fd, struct progress *progress)
         code = signals_caught() ? EINTR : code;
     }
     free(part);
-    if (code == 0 && fdatasync(fd) != 0)
+    if (code == 0 && platform_sync_data(fd) != 0)
         code = errno;
     return code;
 }
@@ -105,11 +106,11 @@ static int fill(struct test_file *file, int fd, struct progress *progress)
 /* Opens the same file again, read-only. */
 static int reopen(const struct test_file *file, int fd, bool direct)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    const int again = open(path, O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0));
+    const int again = platform_reopen(fd, file->path, O_RDONLY | O_CLOEXEC, direct);
     if (again < 0 && errno == EINVAL && direct)
         message("%s: the file system does not support O_DIRECT: try --cached", file->directory);
+    else if (again < 0 && errno == EOPNOTSUPP && direct)
+        message("%s: this system has no O_DIRECT: try --cached", file->directory);
     else if (again < 0)
         failed(file, "opening the test file", errno);
     return again;
@@ -130,9 +131,9 @@ int test_file_make(struct test_file *file, bool direct, struct progress *progres
         *ret_fd = reopen(file, fd, direct);
         status = *ret_fd >= 0 ? STATUS_DONE : STATUS_IO;
     }
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)platform_drop_cache(fd);
     (void)close(fd);
-    if (status != STATUS_DONE && file->keep)
+    if (file->keep ? status != STATUS_DONE : !PLATFORM_REOPENS_UNLINKED)
         (void)unlink(file->path);
     return status;
 }

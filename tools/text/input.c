@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/platform.h"
 #include "base/signals.h"
 
 #include <errno.h>
@@ -42,8 +43,7 @@ int input_open(struct input *input, const char *path)
         input->regular = true;
         if (position >= 0 && status.st_size > position)
             input->size = (uint64_t)(status.st_size - position);
-        /* A hint only: errors do not matter. */
-        (void)posix_fadvise(input->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        platform_will_read_sequentially(input->fd);
     }
     input->terminal = isatty(input->fd) == 1;
     return STATUS_DONE;

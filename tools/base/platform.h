@@ -1,0 +1,347 @@
+/*
+ * Where systems differ, for the command. Each function gives the answer of POSIX where the system
+ * has nothing better; failures are -1 with errno, EOPNOTSUPP if the system lacks the call.
+ *
+ * IKV_PORTABLE (the build option INDEXKV_PORTABLE) selects that answer everywhere, for tests.
+ */
+#ifndef BASE_PLATFORM_H
+#define BASE_PLATFORM_H
+
+#if defined(__linux__) && !defined(IKV_PORTABLE)
+#define PLATFORM_LINUX 1
+#else
+#define PLATFORM_LINUX 0
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#if PLATFORM_LINUX
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#endif
+#if defined(__APPLE__)
+#include <sys/ioctl.h>
+#include <sys/sysctl.h>
+#endif
+
+/* Not in the headers of every SDK: sys/disk.h. */
+#if defined(__APPLE__) && !defined(DKIOCGETBLOCKCOUNT)
+#define DKIOCGETBLOCKSIZE  _IOR('d', 24, uint32_t)
+#define DKIOCGETBLOCKCOUNT _IOR('d', 25, uint64_t)
+#endif
+
+static inline int platform_lacks(void)
+{
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+#if (defined(O_DIRECT) || defined(F_NOCACHE)) && !defined(IKV_PORTABLE)
+enum { PLATFORM_HAS_DIRECT = 1 };
+#else
+enum { PLATFORM_HAS_DIRECT = 0 };
+#endif
+
+/* Open a file for reads that bypass the page cache. */
+static inline int platform_open_direct(const char *path, int flags)
+{
+#if defined(O_DIRECT) && !defined(IKV_PORTABLE)
+    return open(path, flags | O_DIRECT);
+#elif defined(F_NOCACHE) && !defined(IKV_PORTABLE)
+    const int fd = open(path, flags);
+    if (fd >= 0)
+        (void)fcntl(fd, F_NOCACHE, 1);
+    return fd;
+#else
+    (void)path;
+    (void)flags;
+    return platform_lacks();
+#endif
+}
+
+/* Create a file without a name. EOPNOTSUPP: neither the system nor the file system has them. */
+static inline int platform_open_unnamed(const char *directory)
+{
+#if PLATFORM_LINUX && defined(O_TMPFILE)
+    const int fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EISDIR || errno == EINVAL))
+        errno = EOPNOTSUPP;
+    return fd;
+#else
+    (void)directory;
+    return platform_lacks();
+#endif
+}
+
+/* Whether platform_reopen needs no name. */
+enum { PLATFORM_REOPENS_UNLINKED = PLATFORM_LINUX };
+
+/* Open the file of a descriptor once more. `path` is its name. */
+static inline int platform_reopen(int fd, const char *path, int flags, bool direct)
+{
+#if PLATFORM_LINUX
+    char link[64];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    path = link;
+#else
+    (void)fd;
+#endif
+    return direct ? platform_open_direct(path, flags) : open(path, flags);
+}
+
+/* ---------------------------------------------------------------- advice, durability */
+
+static inline void platform_will_read_sequentially(int fd)
+{
+#if defined(POSIX_FADV_SEQUENTIAL) && !defined(IKV_PORTABLE)
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+#else
+    (void)fd;
+#endif
+}
+
+static inline void platform_will_read_randomly(int fd)
+{
+#if defined(POSIX_FADV_RANDOM) && !defined(IKV_PORTABLE)
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+#else
+    (void)fd;
+#endif
+}
+
+static inline void platform_will_read(int fd, off_t offset, off_t length)
+{
+#if defined(POSIX_FADV_WILLNEED) && !defined(IKV_PORTABLE)
+    (void)posix_fadvise(fd, offset, length, POSIX_FADV_WILLNEED);
+#else
+    (void)fd;
+    (void)offset;
+    (void)length;
+#endif
+}
+
+#if defined(POSIX_FADV_DONTNEED) && !defined(IKV_PORTABLE)
+enum { PLATFORM_DROPS_CACHE = 1 };
+#else
+enum { PLATFORM_DROPS_CACHE = 0 };
+#endif
+
+/* Drop a file's clean pages from the page cache. */
+static inline int platform_drop_cache(int fd)
+{
+#if defined(POSIX_FADV_DONTNEED) && !defined(IKV_PORTABLE)
+    errno = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return errno ? -1 : 0;
+#else
+    (void)fd;
+    return platform_lacks();
+#endif
+}
+
+static inline int platform_sync_data(int fd)
+{
+#if defined(F_FULLFSYNC)
+    return fcntl(fd, F_FULLFSYNC) != -1 ? 0 : fsync(fd);
+#elif defined(IKV_PORTABLE)
+    return fsync(fd);
+#else
+    return fdatasync(fd);
+#endif
+}
+
+/* Allocate a file's space before it is written. */
+static inline int platform_allocate(int fd, off_t size)
+{
+#if PLATFORM_LINUX
+    return fallocate(fd, 0, 0, size);
+#else
+    (void)fd;
+    (void)size;
+    return platform_lacks();
+#endif
+}
+
+/* ---------------------------------------------------------------- what is in memory */
+
+/* Pages of a range that are in the page cache: Linux 6.5. The number of the call is the same on
+ * every machine. */
+static inline int platform_cached_pages(int fd, uint64_t size, uint64_t *ret_pages)
+{
+#if PLATFORM_LINUX
+    const uint64_t range[2] = {0, size}; /* offset, length */
+    uint64_t counts[5] = {0}; /* cached, dirty, being written, evicted, recently evicted */
+    if (syscall(451, fd, range, counts, 0) != 0)
+        return -1;
+    *ret_pages = counts[0];
+    return 0;
+#else
+    (void)fd;
+    (void)size;
+    (void)ret_pages;
+    return platform_lacks();
+#endif
+}
+
+/* Which pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. */
+static inline int platform_in_core(void *start, size_t size, unsigned char *vector)
+{
+#if PLATFORM_LINUX
+    return mincore(start, size, vector);
+#else
+    (void)start;
+    (void)size;
+    (void)vector;
+    return platform_lacks();
+#endif
+}
+
+/* ---------------------------------------------------------------- machine, devices */
+
+/* Cores that the process may use; 0: unknown. */
+static inline int platform_usable_cores(void)
+{
+#if PLATFORM_LINUX && defined(CPU_COUNT)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+#endif
+    return 0;
+}
+
+/* Bytes of memory; 0: unknown. */
+static inline uint64_t platform_memory(void)
+{
+#if defined(_SC_PHYS_PAGES)
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+#else
+    return 0;
+#endif
+}
+
+/* The processor's name where /proc/cpuinfo does not give it. */
+static inline bool platform_processor(char *name, size_t size)
+{
+#if defined(__APPLE__)
+    return sysctlbyname("machdep.cpu.brand_string", name, &size, NULL, 0) == 0;
+#else
+    (void)name;
+    (void)size;
+    return false;
+#endif
+}
+
+/* Device numbers and their two parts, as in /proc and /sys of Linux; elsewhere none that is real.
+ */
+static inline dev_t platform_device(unsigned major_number, unsigned minor_number)
+{
+#if PLATFORM_LINUX
+    return makedev(major_number, minor_number);
+#else
+    (void)major_number;
+    (void)minor_number;
+    return (dev_t)-1;
+#endif
+}
+
+static inline void platform_device_numbers(dev_t device, unsigned *ret_major, unsigned *ret_minor)
+{
+#if PLATFORM_LINUX
+    *ret_major = major(device);
+    *ret_minor = minor(device);
+#else
+    (void)device;
+    *ret_major = *ret_minor = UINT_MAX;
+#endif
+}
+
+/* Bytes of a block device. */
+static inline off_t platform_device_size(int fd)
+{
+#if defined(__APPLE__)
+    uint64_t blocks;
+    uint32_t size;
+    if (ioctl(fd, DKIOCGETBLOCKCOUNT, &blocks) != 0 || ioctl(fd, DKIOCGETBLOCKSIZE, &size) != 0)
+        return -1;
+    return (off_t)(blocks * size);
+#else
+    return lseek(fd, 0, SEEK_END);
+#endif
+}
+
+/* ---------------------------------------------------------------- processes, threads */
+
+/* A pipe whose ends programs that are started do not inherit. */
+static inline int platform_pipe(int ends[2])
+{
+#if PLATFORM_LINUX
+    return pipe2(ends, O_CLOEXEC);
+#else
+    if (pipe(ends) != 0)
+        return -1;
+    for (int i = 0; i < 2; i++)
+        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    return 0;
+#endif
+}
+
+/* Wait until a descriptor can be read, with `mask` as the signal mask meanwhile. -1 with EINTR: a
+ * signal came. */
+static inline int platform_wait_readable(int fd, const sigset_t *mask)
+{
+#if PLATFORM_LINUX
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    return ppoll(&poll_fd, 1, NULL, mask) >= 0 ? 0 : -1;
+#else
+    fd_set fds;
+    if (fd < 0 || fd >= FD_SETSIZE) {
+        errno = EINVAL;
+        return -1;
+    }
+    FD_ZERO(&fds);
+    FD_SET(fd, &fds);
+    return pselect(fd + 1, &fds, NULL, NULL, NULL, mask) >= 0 ? 0 : -1;
+#endif
+}
+
+/* A condition whose timed waits end at times on PLATFORM_COND_CLOCK: one that nobody sets, where
+ * the system lets a condition have it. 0 or an errno. */
+#if defined(__APPLE__) || defined(IKV_PORTABLE)
+#define PLATFORM_COND_CLOCK CLOCK_REALTIME
+static inline int platform_cond_init(pthread_cond_t *cond)
+{
+    return pthread_cond_init(cond, NULL);
+}
+#else
+#define PLATFORM_COND_CLOCK CLOCK_MONOTONIC
+static inline int platform_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int code = pthread_condattr_init(&attributes);
+
+    if (code != 0)
+        return code;
+    (void)pthread_condattr_setclock(&attributes, PLATFORM_COND_CLOCK);
+    code = pthread_cond_init(cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return code;
+}
+#endif
+
+#endif
