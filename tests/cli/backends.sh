@@ -1,6 +1,6 @@
 #!/bin/sh
-# get through every backend, with and without the page cache: the answers are the same, and the
-# statistics name the backend that was asked for.
+# get with every backend, with and without the page cache: the answers are the same, and the
+# statistics show the requested backend.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -23,7 +23,7 @@ for backend in auto pread uring mmap; do
         "$indexkv" get store --keys keys --quiet --stats --backend "$backend" $direct >got 2>stats
         status=$?
         if [ "$status" -ne 0 ]; then
-            # Kernels, containers and file systems may refuse, but then they are named.
+            # Kernels, containers and file systems may not support it; the message must say so.
             case "$backend $direct" in
                 'mmap --direct' | 'mmap --no-map' | pread*--preload* | uring*--preload*)
                     grep -q 'open options: .*mapping' stats || fail "$backend $direct: $(head -n 1 stats)"
@@ -35,10 +35,10 @@ for backend in auto pread uring mmap; do
                 fail "$backend $direct: $(head -n 1 stats)"
             continue
         fi
-        cmp -s expected got || fail "$backend $direct: answers"
+        cmp -s expected got || fail "$backend $direct: wrong answers"
         named=$backend
         [ "$backend" != auto ] || named='\(uring\|pread\|mmap\)'
-        grep -q "backend.*$named" stats || fail "$backend $direct: statistics name another backend"
+        grep -q "backend.*$named" stats || fail "$backend $direct: the statistics show another backend"
     done
 done
 

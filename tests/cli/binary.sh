@@ -1,5 +1,5 @@
 #!/bin/sh
-# binary input, output and keys: key, u32 size, value, little-endian.
+# Binary input, output and keys: key, u32 size, value, little-endian.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -14,7 +14,7 @@ run 0 scan store
 printf '1\tone\n258\t\n4294967295\t\000\377\n' >expected
 same expected "$out"
 
-# The same bytes come out again, in key order or in that of the keys asked for.
+# The output has the same bytes, in key order or in the order of the requested keys.
 run 0 scan store -f binary
 {
     printf '\001\000\000\000\003\000\000\000one'
@@ -35,7 +35,7 @@ run 0 get store -f binary --match ceiling 2
 printf '\002\000\000\000\002\001\000\000\000\000\000\000' >expected
 same expected "$out"
 
-# Binary keys: found, missing; what is written in other formats.
+# Binary keys, found and missing, in all output formats.
 printf '\001\000\000\000\005\000\000\000\001\000\000\000' >keys
 run 0 get store --keys keys --keys-format binary
 out_is '1\tone\n1\tone\n'
@@ -67,7 +67,7 @@ out_is '0.0.0.0\t\n'
 run 0 get store --keys keys --keys-format binary
 out_empty
 
-# Every type keeps its keys through binary; od says which bytes they are.
+# Keys of every type survive a round trip through binary; od shows their bytes.
 round() {
     type=$1
     width=$2
@@ -105,7 +105,7 @@ round i128 16 -2 1
 round bytes3 3 000001 0a0b0c
 [ "$(hex <dump)" = 00000101000000760a0b0c0100000076 ] || fail 'bytes of bytes3'
 
-# Values beyond a buffer, in pieces through a pipe.
+# Values larger than a buffer, written to a pipe in pieces.
 awk 'BEGIN { for (i = 0; i < 500000; i++) printf "%07d\n", i }' >big
 {
     printf '\001\000\000\000\000\011\075\000'
@@ -120,7 +120,7 @@ same big "$out"
 run 0 get store 2
 out_is '2\tx\n'
 
-# Input that ends too early names the offset of its record.
+# For truncated input, the message contains the offset of the record.
 rm -f store
 cut_short() {
     printf '%b' "$1" >pairs

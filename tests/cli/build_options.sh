@@ -1,5 +1,5 @@
 #!/bin/sh
-# Options of build that are not about the input.
+# Options of build other than input formats.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -7,14 +7,14 @@ awk 'BEGIN { srand(9); for (i = 0; i < 400000; i++) printf "%d\tv%d\n", i * 7919
 sort -n pairs >sorted
 id=000102030405060708090a0b0c0d0e0f
 
-# The same id, options and pairs: the same bytes, however much memory there is.
+# The same ID, options and pairs produce the same file, whatever the memory limit.
 build -o first --store-id $id --memory 256M pairs
 build -o second --store-id $id --memory 8M pairs
 same first second
 build -o second --store-id 000102030405060708090A0B0C0D0E0F --expected-pairs 400000 - <pairs
 same first second
 build -o second pairs
-cmp -s first second && fail 'two random ids are the same'
+cmp -s first second && fail 'two random IDs are equal'
 for store in first second; do
     run 0 scan $store
     same sorted "$out"
@@ -22,11 +22,11 @@ done
 run 0 info first --json
 out_has "\"store_id\":\"$id\""
 
-# Spilled runs go where they are told to, and are gone afterwards.
+# Temporary files are in --temp-dir, and are removed afterwards.
 mkdir runs
 build -o second --store-id $id --memory 8M --temp-dir runs pairs
 same first second
-[ -z "$(ls -A runs)" ] || fail 'runs were left'
+[ -z "$(ls -A runs)" ] || fail 'temporary files are left'
 run 5 build -o second --memory 8M --temp-dir nowhere pairs
 only_files first pairs runs second sorted
 
@@ -35,21 +35,21 @@ run 0 build -o second pairs
 out_empty
 size=$(($(wc -c <second)))
 grep -Eqx "indexkv: second: 400000 pairs, 0 dropped, $size bytes, [0-9.]+ s, [0-9]+ pairs/s" "$err" ||
-    fail 'odd summary'
+    fail 'unexpected summary'
 run 0 build -q -o second pairs
 err_empty
 
 # Permissions.
 umask 027
 build -o second sorted
-[ "$(stat -c %a second)" = 640 ] || fail 'mode less the umask'
+[ "$(stat -c %a second)" = 640 ] || fail 'the default mode ignores the umask'
 build -o second --mode 604 sorted
 [ "$(stat -c %a second)" = 604 ] || fail '--mode 604'
 build -o second --mode 0400 sorted
 [ "$(stat -c %a second)" = 400 ] || fail '--mode 0400'
 umask 022
 
-# Metadata: text, any bytes, nothing.
+# Metadata: text, any bytes, empty.
 printf '1\tone\n' >one
 build -o second --metadata 'of the year 1976' one
 run 0 info second
@@ -66,7 +66,7 @@ build -o second --metadata '' one
 run 0 info second --json
 out_has 'null'
 
-# A symbolic link is replaced, what it points to stays; a store that is open stays readable.
+# A symbolic link is replaced, not its target. An open store stays readable when it is replaced.
 printf '2\ttwo\n' >two
 build -o target one
 ln -s target link
@@ -92,7 +92,7 @@ same expected answers
 run 0 scan target
 out_is '2\ttwo\n'
 
-# Two builds of one path at once: one of the two stores is there, whole.
+# Concurrent builds of the same path: the result is one of the two stores, complete.
 for metadata in first second third; do
     "$indexkv" build -q -o target pairs &
     child=$!
@@ -101,7 +101,7 @@ for metadata in first second third; do
     run 0 verify target
 done
 
-# Names with odd bytes and directories.
+# File names with spaces, quotes, directories and a leading dash.
 mkdir 'a directory'
 build -o 'a directory/store of "1976"' one
 run 0 get 'a directory/store of "1976"' 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Output that can't be written is reported; a closed pipe ends quietly.
+# Write errors are reported; after a closed pipe, the command ends without a message.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -7,12 +7,12 @@ awk 'BEGIN { for (i = 0; i < 200000; i++) printf "%d\tvalue %d\n", i, i }' >pair
 cut -f 1 pairs >keys
 build -o store pairs
 
-# quiet_end COMMAND...: writes into a pipe whose reader goes away at once.
+# quiet_end COMMAND...: write to a pipe whose reader exits after a line.
 quiet_end() {
     last="$* | head -n 1"
     { "$@" 2>"$err"; echo $? >"$directory/status"; } | head -n 1 >"$out"
     status=$(cat "$directory/status")
-    [ "$status" -eq 141 ] || fail "exit status $status, expected that of SIGPIPE"
+    [ "$status" -eq 141 ] || fail "exit status $status, expected 141 for SIGPIPE"
     err_empty
 }
 quiet_end "$indexkv" scan store
@@ -21,13 +21,13 @@ quiet_end "$indexkv" scan store --order storage
 quiet_end "$indexkv" get store --keys keys
 out_is '0\tvalue 0\n'
 quiet_end "$indexkv" get store --keys keys -f jsonl
-# With batches under way.
+# With batches in flight.
 for options in '--batch 10' '--batch 10000 --threads 4' '--batch 1000 --backend pread --barrier'; do
     # shellcheck disable=SC2086 # several words
     quiet_end "$indexkv" get store --keys keys $options
     out_is '0\tvalue 0\n'
 done
-# Ignored by whoever started the command: the same.
+# The same if the parent process ignores SIGPIPE.
 quiet_end sh -c 'trap "" PIPE; exec "$@"' sh "$indexkv" scan store
 
 full() {
@@ -55,7 +55,7 @@ if [ -c /dev/full ]; then
     full verify store --json
 fi
 
-# Standard output closed from the beginning; no store is damaged by what was meant for it.
+# Standard output is closed at the start: the output must not end up in the store.
 cp store before
 for arguments in 'get store 1' 'scan store' 'info store' 'verify store' '--version'; do
     last="$arguments >&-"
@@ -67,12 +67,12 @@ done
 same before store
 last='everything closed'
 "$indexkv" build -o other pairs <&- >&- 2>&- || fail 'build with all descriptors closed'
-"$indexkv" scan other | cmp - pairs || fail 'what it built'
+"$indexkv" scan other | cmp - pairs || fail 'its store has other pairs'
 
-# A closed standard error stops nothing.
+# A closed standard error is not an error.
 last='standard error closed'
 "$indexkv" get store 0 999999 >"$out" 2>&-
 [ $? -eq 1 ] || fail 'expected exit status 1'
 out_is '0\tvalue 0\n'
 { "$indexkv" build -o other pairs 2>&1 >/dev/null; echo $? >"$directory/status"; } | :
-[ "$(cat "$directory/status")" -eq 0 ] || fail 'a closed pipe at standard error stopped the build'
+[ "$(cat "$directory/status")" -eq 0 ] || fail 'the build failed when standard error was a closed pipe'

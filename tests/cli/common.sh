@@ -1,8 +1,8 @@
 #!/bin/sh
-# What the tests of the command share. Sourced by each script with the command's path in $1; they
-# then stand in an empty directory of their own, which is removed at the end.
+# Helpers for the tests of the command. Each script sources this file with the command's path in $1,
+# and then runs in an empty temporary directory, which is removed at the end.
 #
-# What they expect is computed by the shell, awk, sort and od, not by the command itself.
+# Expected results are computed by the shell, awk, sort and od, not by the command itself.
 
 set -u
 LC_ALL=C
@@ -39,7 +39,7 @@ fail() {
     exit 1
 }
 
-# check STATUS COMMAND...: run a command that has to end with this exit status.
+# check STATUS COMMAND...: run a command that must end with this exit status.
 check() {
     wanted=$1
     shift
@@ -49,7 +49,7 @@ check() {
     [ "$status" -eq "$wanted" ] || fail "exit status $status, expected $wanted"
 }
 
-# run STATUS ARGUMENT...: the same for the command that is tested.
+# run STATUS ARGUMENT...: the same for the command under test.
 run() {
     wanted=$1
     shift
@@ -60,7 +60,7 @@ all_commands() {
     echo build get scan info verify bench compare seek
 }
 
-# Without jansson a build has no compare.
+# A build without jansson does not support compare.
 supported_commands() {
     if "$indexkv" compare 2>&1 | grep -q 'built without jansson'; then
         echo build get scan info verify bench seek
@@ -69,13 +69,13 @@ supported_commands() {
     fi
 }
 
-# build ARGUMENT...: has to succeed.
+# build ARGUMENT...: build a store; must succeed.
 build() {
     run 0 build --quiet "$@"
-    [ ! -s "$err" ] || fail 'a quiet build said something'
+    [ ! -s "$err" ] || fail 'build --quiet wrote to standard error'
 }
 
-# Standard output is exactly this text (escapes as in printf's %b).
+# out_is TEXT: check that standard output is exactly this text, with escapes as in printf %b.
 out_is() {
     printf '%b' "$1" >"$directory/expected"
     cmp -s "$directory/expected" "$out" || {
@@ -95,7 +95,7 @@ err_has() {
 
 err_lacks() {
     if grep -qF -- "$1" "$err"; then
-        fail "standard error has: $1"
+        fail "standard error contains: $1"
     fi
 }
 
@@ -107,24 +107,24 @@ out_empty() {
     [ ! -s "$out" ] || fail 'standard output is not empty'
 }
 
-# same EXPECTED ACTUAL: two files with the same bytes.
+# same EXPECTED ACTUAL: check that two files have the same bytes.
 same() {
-    cmp "$1" "$2" >&2 || fail "$2 is not as expected ($1)"
+    cmp "$1" "$2" >&2 || fail "$2 differs from $1"
 }
 
-# The current directory holds exactly these files.
+# only_files NAME...: check that the current directory contains exactly these files.
 only_files() {
     printf '%s\n' "$@" | sort >"$directory/expected_files"
     # shellcheck disable=SC2012 # names are plain
     ls -A | sort >"$directory/actual_files"
-    diff "$directory/expected_files" "$directory/actual_files" >&2 || fail 'unexpected files are left'
+    diff "$directory/expected_files" "$directory/actual_files" >&2 || fail 'unexpected files in the directory'
 }
 
 hex() {
     od -An -v -tx1 | tr -d ' \n'
 }
 
-# unhex: hex digits to bytes, as printf's octal escapes (the shell has no other portable way).
+# unhex: convert hex digits to bytes, with octal escapes of printf, which are portable.
 unhex() {
     awk 'BEGIN {
         digits = "0123456789abcdef"
@@ -138,28 +138,28 @@ unhex() {
     printf '%b' "$(cat "$directory/octal")"
 }
 
-# poke FILE OFFSET HEX: overwrite bytes in place.
+# poke FILE OFFSET HEX: overwrite bytes of a file.
 poke() {
     printf '%s\n' "$3" | unhex | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
-# peek FILE OFFSET COUNT: bytes as hex.
+# peek FILE OFFSET COUNT: print bytes of a file in hex.
 peek() {
     dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | hex
 }
 
-# flip FILE OFFSET: change all bits of a byte.
+# flip FILE OFFSET: invert all bits of a byte.
 flip() {
     byte=$(peek "$1" "$2" 1)
     poke "$1" "$2" "$(printf '%02x' $((255 - 0x$byte)))"
 }
 
-# wait_for COMMAND...: until it succeeds, at most 20 seconds.
+# wait_for COMMAND...: repeat until it succeeds, for at most 20 seconds.
 wait_for() {
     tries=0
     until "$@"; do
         tries=$((tries + 1))
-        [ "$tries" -lt 400 ] || fail "waited in vain for: $*"
+        [ "$tries" -lt 400 ] || fail "timeout waiting for: $*"
         sleep 0.05
     done
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Damage: the keys it concerns are named and give exit status 4, all others are answered.
+# Corruption: the affected keys are reported, with exit status 4; all others are answered.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -14,7 +14,7 @@ offset_of() {
     grep -abo -- "$1" store | head -n 1 | cut -d : -f 1
 }
 
-# One bit of one value.
+# A changed byte in a value.
 offset=$(offset_of value-of-1234-)
 flip store "$((offset + 3))"
 grep -v '^1234	' pairs >others
@@ -53,7 +53,7 @@ if command -v jq >"$directory/which"; then
         .problems[0].offset > 23 and .problems[0].code < -1300' "$out"
 fi
 
-# Two damaged records: both are named.
+# Two corrupt records: both are reported.
 cp sound store
 flip store "$(offset_of value-of-77-)"
 flip store "$(offset_of value-of-1500-)"
@@ -62,7 +62,8 @@ grep -Ev '^(77|1500)	' pairs >others
 same others "$out"
 err_has '77'
 err_has '1500'
-# However the batches are run: the same answers, and each damaged key is named once, in order.
+# However batches are executed, the answers are the same, and each corrupt key is reported once, in
+# order.
 for options in '--batch 1' '--batch 10' '--batch 100 --threads 4' '--batch 1000 --backend pread' \
     '--batch 1000 --threads 2 --barrier' '--probe entry --batch 65' '--batch 2000 --threads 1'; do
     # shellcheck disable=SC2086 # several words
@@ -80,7 +81,7 @@ run 4 verify store --memory 8M --temp-dir . --index-memory 1 --quiet
 out_has 'corrupt, 2 problems;'
 only_files keys others pairs sound store
 
-# A store that is cut off while it is read: not found out at once, but never an answer.
+# A store that is truncated while it is open: keys after that get an error, not an answer.
 mkfifo keys_fifo answers_fifo
 "$indexkv" get store --batch 1 --index-memory 1 --keys keys_fifo >answers_fifo 2>"$err" &
 child=$!
@@ -92,7 +93,7 @@ IFS= read -r answer <&9
 echo 2 >&8
 echo 3 >&8
 exec 8>&-
-last='get from a store that was cut off'
+last='get from a truncated store'
 cat <&9 >"$out"
 wait "$child"
 status=$?
@@ -107,13 +108,13 @@ cp sound store
 index=$("$indexkv" info store --json | grep -o '"index_start":[0-9]*' | grep -o '[0-9]*$')
 flip store "$((index + 4096 + 5))"
 run 4 get store --keys keys
-[ -s "$out" ] || fail 'no key was answered though only one page is damaged'
+[ -s "$out" ] || fail 'no key was answered, although only one page is corrupt'
 awk -F '\t' 'NR == FNR { good[$0]; next } !($0 in good) { bad = 1 } END { exit bad }' pairs "$out" ||
     fail 'a wrong answer'
 run 4 verify store
 run 4 scan store
 
-# Every byte of the trailer and the header.
+# Bytes of the header and the trailer.
 build -o small -t u8 --store-id 000102030405060708090a0b0c0d0e0f --metadata text - <<END
 1	one
 END
@@ -132,4 +133,4 @@ for offset in 0 1 2 3 4 10 11 12 18 19 20 23 24 27 28 30 31 34 35 40 4095 4096 4
     case $status in 3 | 4) ;; *) fail "exit status $status" ;; esac
     tried=$((tried + 1))
 done
-[ "$tried" -gt 20 ] || fail 'tried too little'
+[ "$tried" -gt 20 ] || fail 'too few bytes were tried'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# csv input: RFC 4180 and what it does not allow, columns by number and by name.
+# CSV input: RFC 4180 and violations of it, columns by number and by name.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -7,7 +7,7 @@ csv() {
     build -f csv "$@"
 }
 
-# The whole row, just as it was read, quotes and embedded line ends included; CR LF and LF.
+# The whole row as it was read, with quotes and embedded line breaks; rows end with CR LF or LF.
 printf '1,plain,x\r\n2,"quoted, with ""quotes""",y\n3,"two\r\nlines",z\n4,,\n5\n"6",q,' >rows
 csv -o store rows
 run 0 scan store
@@ -15,7 +15,7 @@ printf '1\t1,plain,x\n2\t2,"quoted, with ""quotes""",y\n3\t3,"two\r\nlines",z\n4
 printf '6\t"6",q,\n' >>expected
 same expected "$out"
 
-# Columns by number: encoded anew, quoted only where that is needed.
+# Columns by number: encoded again, quoted only where necessary.
 printf '1,"plain",x\n2,"a,b",y\n3,"say ""so""",z\n4,"two\nlines",\n5,"",""\n' >rows
 csv -o store --value-columns 2 rows
 run 0 scan store
@@ -31,7 +31,7 @@ csv -o store --key-column=2 rows
 run 0 scan store
 out_is '1\ta,1\n2\tb,2\n3\t"c",3\n'
 
-# By name; names with commas and quotes; each file has a header of its own, in any order.
+# Columns by name, with commas and quotes in names. Each file has its own header, in any order.
 printf 'id,name,"city, country"\r\n1,Ann,"Oslo, NO"\r\n2,Bob,Rome\r\n' >first
 printf '"city, country",id,name\nParis,3,Cyd\n' >second
 csv -o store --header --key-column id --value-columns 'name,"city, country"' first second
@@ -50,12 +50,12 @@ out_is '1\ta\n'
 csv -o store --header -k 1 -v 3,name first
 run 0 get store 1
 out_is '1\t"Oslo, NO",Ann\n'
-# A column whose name is a number goes before the column of that number.
+# A column name takes precedence over a column number.
 printf '2,1\n10,20\n' >rows
 csv -o store --header -k 1 -v 2 rows
 run 0 scan store
 out_is '20\t10\n'
-# Nothing but a header, nothing at all, a byte order mark.
+# Only a header, an empty file, a byte order mark.
 printf 'id,name\n' >rows
 : >empty
 csv -o store --header -k id rows empty rows
@@ -70,7 +70,7 @@ csv -o store rows
 run 0 scan store
 out_is '7\t7,seven\n'
 
-# Other delimiters; a comma then is nothing special.
+# Other delimiters; commas are then ordinary characters.
 printf '1;a,b;"c;d"\n' >rows
 csv -o store --delimiter ';' rows
 run 0 scan store
@@ -83,7 +83,7 @@ csv -o store --delimiter '\t' -v 3 rows
 run 0 scan store
 out_is '1\t"b\tc"\n'
 
-# Rows that arrive in pieces and rows longer than any buffer.
+# Rows that arrive in pieces, and rows longer than a buffer.
 awk 'BEGIN { for (i = 1; i <= 3; i++) { printf "%d,\"", i
     for (j = 0; j < 400000; j++) printf "%d,\"\"\n", j
     printf "\",end\n" } }' >long
@@ -99,11 +99,11 @@ same expected "$out"
     printf '"b"\r'
     sleep 0.1
     printf '\n2,c\r'
-} | "$indexkv" build -q -o store -f csv || fail 'pieces of rows'
+} | "$indexkv" build -q -o store -f csv || fail 'rows in pieces'
 run 0 scan store
 out_is '1\t1,"a""b"\n2\t2,c\n'
 
-# Random rows against an encoder in awk.
+# Random rows, compared with an encoder in awk.
 awk 'BEGIN { srand(11); special = ",\"\n\rxyz -"
     for (i = 0; i < 20000; i++) {
         row = i
@@ -137,7 +137,7 @@ awk 'BEGIN { srand(11); special = ",\"\n\rxyz -"
     } }' >expected
 same expected "$out"
 
-# What is not RFC 4180 names the line on which the row begins.
+# For violations of RFC 4180, the message contains the first line of the row.
 rm -f store
 bad() {
     printf '%b' "$1" >rows

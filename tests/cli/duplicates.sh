@@ -1,5 +1,5 @@
 #!/bin/sh
-# The three ways to treat a key that comes twice.
+# The three policies for duplicate keys.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -10,7 +10,7 @@ printf '5\tfirst\n3\tx\n5\tsecond\n3\ty\n5\tthird\n4\tz\n' >pairs
 
 run 2 build -o store pairs
 err_has 'key'
-grep -Eq '\b[35]\b' "$err" || fail 'the key is not named'
+grep -Eq '\b[35]\b' "$err" || fail 'the key is not in the message'
 same before store
 only_files before old pairs store
 run 2 build -o store --on-duplicate error pairs
@@ -36,7 +36,7 @@ out_is '3\ty\n4\tz\n5\tthird\n'
 run 0 scan store -t u64 --order storage
 out_is 'y\nthird\nz\n'
 
-# Many, against awk; with so little memory that runs are spilled, too.
+# Many duplicates, compared with awk; also with so little memory that the sort uses temporary files.
 awk 'BEGIN { srand(5); for (i = 0; i < 600000; i++) printf "%d\tv%d\n", int(rand() * 200000), i }' >pairs
 awk -F '\t' '!($1 in seen) { seen[$1]; print }' pairs | sort -n >first
 awk -F '\t' '{ last[$1] = $0 } END { for (key in last) print last[key] }' pairs | sort -n >last

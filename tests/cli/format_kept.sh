@@ -1,7 +1,7 @@
 #!/bin/sh
-# Stores of trailer version 1, kept for ever: later versions must go on reading them, and writing the
-# same bytes for the same input and store id. NAME.tsv holds the pairs in the order of writing.
-# The content of u16_2 is the example of FORMAT.md.
+# Stores with a trailer of version 1 from an earlier build: later versions must still read them, and
+# write the same bytes for the same input and store ID. NAME.tsv has the pairs in insertion order.
+# u16_2 is the example in FORMAT.md.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -15,23 +15,23 @@ for pairs in "$tests"/golden/ours/*.tsv; do
     run 0 verify "$kept"
     run 0 scan "$kept" --order storage
     cut -f 2- "$pairs" >values
-    cmp -s values "$out" || fail "$kept: values in storage order"
+    cmp -s values "$out" || fail "$kept: wrong values in storage order"
     run 0 scan "$kept"
     sort "$pairs" >expected
     sort "$out" >got
-    cmp -s expected got || fail "$kept: pairs"
+    cmp -s expected got || fail "$kept: wrong pairs"
     cut -f 1 "$pairs" >keys
     run 0 get "$kept" --keys keys
-    cmp -s "$pairs" "$out" || fail "$kept: get"
+    cmp -s "$pairs" "$out" || fail "$kept: wrong answers of get"
 
     build --quiet -o again --key-type "$type" --store-id "$id" "$pairs"
-    cmp "$kept" again || fail "$kept: bytes of a new build"
+    cmp "$kept" again || fail "$kept: a new build differs"
     count=$((count + 1))
 done
 [ "$count" -ge 20 ] || fail "only $count stores"
 
-# FORMAT.md, section 10: header and first record, and where things end.
+# FORMAT.md, section 10: the header, the records, and the size of the file.
 example=$tests/golden/ours/u16_2.ikv
 [ "$(head -c 46 "$example" | hex)" = "$(printf '%s' 0200 01 0200000000000000 0010000000000000 \
-    2baeade7c8 05000000 61 b98be666 09000000 68656c6c6f 84b43b22)" ] || fail 'the example of FORMAT.md'
-[ "$(wc -c <"$example")" -eq 4472 ] || fail 'size of the example of FORMAT.md'
+    2baeade7c8 05000000 61 b98be666 09000000 68656c6c6f 84b43b22)" ] || fail 'differs from the example in FORMAT.md'
+[ "$(wc -c <"$example")" -eq 4472 ] || fail 'size differs from the example in FORMAT.md'

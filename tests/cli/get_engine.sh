@@ -1,6 +1,6 @@
 #!/bin/sh
-# get through the engine: whatever the backend, the probes, the threads, the batches and the depth,
-# the same answers in the same order.
+# get with all combinations of backend, probe, threads, batch and depth: the same answers in the same
+# order.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -13,7 +13,7 @@ awk 'BEGIN {
     }
 }' >pairs
 build -o store pairs
-# In no order, repeated, a third of them missing, below and above all keys.
+# In random order, with repeats, a third of them missing, and some below and above all keys.
 awk -F '\t' '{ key[NR - 1] = $1 } END {
     print 0; print "18446744073709551615"
     for (i = 0; i < 4500; i++) {
@@ -45,7 +45,7 @@ else
 fi
 tried=0
 for backend in $backends; do
-    depths=8 # pread has none, auto takes what uring does
+    depths=8 # pread has none, auto the same as uring
     [ "$backend" != uring ] || depths='1 8 256'
     for depth in $depths; do
         for threads in 1 2 4; do
@@ -54,7 +54,7 @@ for backend in $backends; do
                 set -- --backend "$backend" --depth "$depth" --threads "$threads"
                 # shellcheck disable=SC2086 # $search is several words
                 set -- "$@" $search
-                # A small batch may be a wait for a worker each.
+                # Each small batch can wait for a worker, so use fewer keys.
                 answers_are expected.1 "$@" --keys keys.1 --batch 1
                 answers_are expected.7 "$@" --keys keys.7 --batch 7
                 for batch in 1000 65536; do
@@ -65,15 +65,15 @@ for backend in $backends; do
         done
     done
 done
-[ "$tried" -ge 96 ] || fail "tried $tried combinations only"
+[ "$tried" -ge 96 ] || fail "only $tried combinations were tried"
 
-# As many as may be asked for, and no memory for the index.
+# The limits of options, and no memory for the index.
 answers_are expected --keys keys --threads 1 --depth 4096 --batch 1000 --index-memory 1
 answers_are expected --keys keys --threads 64 --depth 2 --batch 100
 answers_are expected --keys keys --index-memory 1G --batch 1073741824
 answers_are expected.1 --keys keys.1 --threads 1024 --depth 1
 
-# Keys as arguments: a few, and so many that workers take part; the same limit from below and above.
+# KEY arguments: few of them, and more than this thread looks up itself (64), around that limit.
 for count in 1 63 64 65 1000; do
     head -n "$count" keys >some
     head -n "$count" expected >answers
@@ -92,7 +92,7 @@ for count in 1 63 64 65 1000; do
     done
 done
 
-# floor and ceiling, from a naive search of the sorted keys.
+# floor and ceiling, compared with a naive search of the sorted keys.
 cut -f 1 pairs | sort -n >sorted
 head -n 300 keys >some
 awk 'NR == FNR { key[++n] = $1; next } {
@@ -117,8 +117,8 @@ for match in floor ceiling; do
     done
 done
 
-# Fewer threads than there are processors are no reason not to answer; fewer than were asked for are.
-# (A thread's stack is as large as a process's may be: here too large to be had.)
+# Fewer threads than processors are not an error, fewer than requested are. (Threads can't be created
+# here: the default size of their stacks, from ulimit -s, exceeds ulimit -v.)
 no_threads() {
     # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
     (ulimit -s 1000000 && ulimit -v 600000 && "$indexkv" "$@") >"$out" 2>"$err"
@@ -137,7 +137,7 @@ if no_threads --version; then
     out_empty
 fi
 
-# What is wrong with a key is told after what is wrong with those before it, which are answered.
+# Errors are reported in the order of the keys; keys before an invalid one are answered.
 awk 'NR == 500 { print "nonsense" } { print }' keys >some
 awk -F '\t' 'NR == FNR { there[$1]; next } FNR < 500 && !($1 in there) { print $1 }' \
     pairs keys >missing
@@ -150,18 +150,18 @@ for batch in 1 10 499 500 501 65536; do
     same missing named
     err_has "some:500: expected a key of type u64, got 'nonsense'"
 done
-for batch in 1 499; do # the batch before ends there
+for batch in 1 499; do # the previous batch ends here
     run 2 get store --keys some --missing error --batch "$batch"
-    tail -n 1 "$err" | grep -q nonsense || fail 'told too early'
+    tail -n 1 "$err" | grep -q nonsense || fail 'the invalid key was reported too early'
 done
 
-# A worker that can't have the ring that was asked for: all is well without it, or the answers end
-# there, with the reason. (The more descriptors, the more rings.)
+# A worker can't create its ring: either get succeeds without it, or the answers end there, with a
+# message. (More file descriptors allow more rings.)
 for files in 4 5 6 7 8 9 10; do
     last="get --backend uring with $files descriptors"
     # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
     (ulimit -n "$files" && exec "$indexkv" --version) >"$out" 2>&1 ||
-        continue # too few for the program to be loaded
+        continue # too few to load the program
     # shellcheck disable=SC3045
     (ulimit -n "$files" && exec "$indexkv" get store --keys keys --missing empty --backend uring \
         --threads 4 --batch 300) >"$out" 2>"$err"

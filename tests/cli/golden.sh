@@ -1,9 +1,9 @@
 #!/bin/sh
-# The files that the Rust crate wrote, through the command.
+# The command reads the files that the Rust crate wrote.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-# decode WITH_KEYS WIDTH: binary output as lines of [key hex,] value hex.
+# values_of KEY_WIDTH: read binary output, skip the keys, and print each value in hex.
 values_of() {
     od -An -v -tu1 | awk -v skip="$1" '
         function byte() {
@@ -23,7 +23,7 @@ values_of() {
 }
 
 checked=0
-# golden DIRECTORY: all files of its manifest but those with a story of their own.
+# golden DIRECTORY: check the ordinary and the interrupted files of its manifest.
 golden() {
     tail -n +2 "$1/manifest.tsv" >manifest
     while IFS='	' read -r file type pairs _ _ case expected stride _; do

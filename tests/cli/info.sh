@@ -1,5 +1,5 @@
 #!/bin/sh
-# What info says, against sizes computed here.
+# The output of info, compared with sizes computed here.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -37,13 +37,13 @@ if command -v jq >"$directory/which"; then
         .index_start % 4096 == 0 and .index_size >= 16000 and
         .records_end == 24 + 4000 + 8 * 1000' "$out"
 fi
-# The value sizes and the end of the records are the same in the file itself.
+# The pair count in the file itself.
 [ "$(peek store 3 8)" = e803000000000000 ] || fail 'pair count in the header'
 
 awk '{ line[NR] = $0 } END { for (i = NR; i > 0; i--) print line[i] }' pairs >reversed
 build -o store -t u32 reversed
 run 0 info store
-grep -Eq '^record order +insertion order$' "$out" || fail 'not in key order'
+grep -Eq '^record order +insertion order$' "$out" || fail 'expected insertion order'
 grep -Eq '^metadata +none$' "$out" || fail 'no metadata'
 run 0 info store --json
 member in_key_order false
@@ -64,7 +64,7 @@ if command -v jq >"$directory/which"; then
     check 0 jq -e 'has("store_id") | not' "$out"
 fi
 
-# Names that are no text.
+# File names that are not UTF-8.
 build -o "$(printf 'odd\377name')" - <<END
 1	one
 END

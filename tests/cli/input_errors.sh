@@ -1,6 +1,6 @@
 #!/bin/sh
-# Bad input and inputs that can't be read: file and line are named, nothing is left behind, the old
-# store stays.
+# Invalid input and unreadable files: the message contains file and line, no temporary files are left,
+# and the old store is unchanged.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -29,7 +29,7 @@ bad '1\ta\n18446744073709551616\tb\n' \
 bad '300\ta\n' "1: expected a key of type u8, got '300', which is out of its range" -t u8
 bad '1\ta\n1.2.3\tb\n' "2: expected a key of type u32, got '1.2.3'" -t u32
 bad '0011\ta\n001\tb\n' "2: expected a key of type bytes2, got '001'" -t bytes2
-# What it got is cut short and has no control bytes.
+# The input in messages is truncated, and control characters are escaped.
 bad '\0033[2J\0000\0377\n' "1: expected a key, a tab and a value, got no tab in '\\x1b[2J\\x00\\xff'"
 bad '123456789012345678901234567890123456789012345678901234567890\ta\n' \
     "1: expected a key of type u64, got '123456789012345678901234567890123456789012345678...', which"
@@ -46,9 +46,9 @@ err_has 'pairs:2: expected'
 run 2 build -o store - <pairs
 err_has '(standard input):2: expected'
 run 2 build -o new - <pairs
-[ ! -e new ] || fail 'a store was left'
+[ ! -e new ] || fail 'a store was written'
 
-# Inputs that are not there, or can't be read.
+# Inputs that do not exist or can't be read.
 run 5 build -o store good nowhere
 err_has 'nowhere: No such file or directory'
 run 5 build -o store good .
@@ -60,11 +60,11 @@ err_has 'nowhere: No such file or directory'
 run 5 get store --keys .
 err_has '.: Is a directory'
 last='build with standard input closed'
-"$indexkv" build -o store >"$out" 2>"$err" <&- && fail 'read nothing'
+"$indexkv" build -o store >"$out" 2>"$err" <&- && fail 'build succeeded without input'
 err_has 'Bad file descriptor'
 same before store
 
-# Places where no store can be written.
+# Paths where no store can be written.
 run 5 build -o nowhere/store good
 err_has 'nowhere'
 run 3 build -o . good
@@ -76,15 +76,15 @@ run 3 build -o /dev/null good
 same before store
 only_files before fifo good old pairs store
 
-# Metadata has a limit.
+# The limit of metadata.
 awk 'BEGIN { for (i = 0; i < 131072; i++) printf "12345678" }' >metadata
 build -o new --metadata-file metadata good
 printf '9' >>metadata
 run 2 build -o new2 --metadata-file metadata good
 err_has 'at most 1 MiB'
-[ ! -e new2 ] || fail 'a store was left'
+[ ! -e new2 ] || fail 'a store was written'
 
-# Keys for get: the line is named, the keys ahead of it are answered.
+# Keys of get: the message contains the line, and the keys before it are answered.
 printf '1\n2x\n1\n' >keys
 run 2 get store --keys keys
 out_is '1\told\n'

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Every key type: its extremes, its order, what is out of its range, its ways of writing.
+# Every key type: minimum and maximum, order, keys out of range, and key syntax.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-# try TYPE BELOW ABOVE KEY...: keys in ascending order; the first two are out of range ('' for none).
+# try TYPE BELOW ABOVE KEY...: keys in ascending order. BELOW and ABOVE are out of range ('': none).
 try() {
     type=$1
     below=$2
@@ -31,7 +31,7 @@ try() {
         run 2 get "$type.ascending" -- "$key"
         err_has "expected a key of type $type, got '$key', which is out of its range"
         printf '%s\tx\n' "$key" | "$indexkv" build -t "$type" -o new 2>"$err" &&
-            fail "$key was taken for $type"
+            fail "$key was accepted as $type"
         err_has "(standard input):1: expected a key of type $type, got '$key', which is out of"
     done
     for key in '' ' 1' '1 ' x 0x 1.5 1e3 - +; do
@@ -62,7 +62,7 @@ try bytes20 '' '' 0000000000000000000000000000000000000000 \
 long=$(awk 'BEGIN { for (i = 0; i < 127; i++) printf "a5" }')
 try bytes128 '' '' "00$long" "${long}00" "${long}01" "ff$long"
 
-# Byte strings have to have their length.
+# Byte strings must have the length of their type.
 for key in 00 00000 000000 0x00 gggg; do
     run 2 get bytes2.ascending "$key"
     err_has "expected a key of type bytes2, got '$key'"
@@ -70,7 +70,7 @@ done
 run 0 get bytes2.ascending 0x00ff 00FF
 out_is '0x00ff\tvalue of 00ff\n00FF\tvalue of 00ff\n'
 
-# Hex in, whatever the type; the key is repeated as it was given.
+# Hexadecimal keys of any type; the output repeats the key as it was given.
 run 0 get u8.ascending 0xff 0xFF 0x00 255
 out_is '0xff\tvalue of 255\n0xFF\tvalue of 255\n0x00\tvalue of 0\n255\tvalue of 255\n'
 run 0 get --key-syntax hex u8.ascending ff 0x7f
@@ -87,7 +87,7 @@ out_is '0x00010000\tvalue of 65536\n'
 run 0 scan --key-syntax hex bytes2.ascending --limit 2
 out_is '0000\tvalue of 0000\n00ff\tvalue of 00ff\n'
 
-# Negative keys need no "--".
+# Negative keys do not require "--".
 run 0 get i8.ascending -128 -1
 out_is '-128\tvalue of -128\n-1\tvalue of -1\n'
 run 0 scan i8.ascending --from -1 --to 0
@@ -127,7 +127,7 @@ for key in : ::: 1:2:3 2001:db8::1::2 12345:: ::g; do
     run 2 get ipv6 "$key"
 done
 
-# The type is recorded, and a different one refused.
+# The store records its key type; another one is an error.
 run 3 get u32.ascending --key-type u64 1
 run 3 scan i32.ascending --key-type u32
 run 3 info bytes2.ascending --key-type u16

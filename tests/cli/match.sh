@@ -1,5 +1,5 @@
 #!/bin/sh
-# floor and ceiling against a table computed by awk; ranges at both ends.
+# floor and ceiling, compared with a table computed by awk, and at both ends of the key range.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -8,7 +8,7 @@ awk 'BEGIN { srand(3); key = 1000; for (i = 0; i < 20000; i++) { key += 1 + int(
 awk 'BEGIN { srand(4); for (i = 0; i < 50000; i++) print int(rand() * 540000) }' >keys
 build -o store -t u32 ranges
 
-# Ranges and keys sorted together; one pass forth for floor, one back for ceiling.
+# A binary search for each key.
 awk -F '\t' -v OFS='\t' '
     NR == FNR { key[NR] = $1; value[NR] = $2; n = NR; next }
     {
@@ -21,7 +21,7 @@ awk -F '\t' -v OFS='\t' '
         if (low > 0 && key[low] == $1) print $1, value[low] >"exact"
     }' ranges keys
 for case in floor no_floor ceiling exact; do
-    [ -s $case ] || fail "the oracle has no case of $case"
+    [ -s $case ] || fail "the expected results have no case of $case"
 done
 for match in floor ceiling; do
     for batch in 65536 1000 17; do
@@ -34,11 +34,11 @@ same exact "$out"
 run 0 get store --keys keys --match floor --missing empty
 awk -F '\t' '$2 == ""' "$out" >missing
 same no_floor missing
-[ "$(wc -l <"$out")" -eq 50000 ] || fail 'not a line for each key'
+[ "$(wc -l <"$out")" -eq 50000 ] || fail 'expected a line for each key'
 run 0 get store --keys keys --match floor --index-memory 1
 same floor "$out"
 
-# The ends of the key space.
+# The ends of the key range.
 printf '5\tfive\n9\tnine\n' >pairs
 build -o store -t u8 pairs
 run 0 get store --match floor 5 8 9 255

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Missing keys: with KEY arguments and from files, in all three ways.
+# Missing keys, as KEY arguments and from files, with all values of --missing.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -41,7 +41,7 @@ err_has "store: key '2' not found"
 run 0 get store 1
 err_empty
 
-# Files of keys: CR LF, a last line without its end, an empty file.
+# Key files with CR LF, with a last line without LF, and without keys.
 printf '1\r\n3' >keys
 run 0 get store --keys keys
 out_is '1\tone\n3\tthree\n'
@@ -50,4 +50,4 @@ run 0 get store --keys keys
 out_is ''
 run 0 get store --keys - --stats </dev/null
 out_is ''
-awk '{ print $1, $2 }' "$err" | grep -qx 'keys 0' || fail 'statistics of nothing'
+awk '{ print $1, $2 }' "$err" | grep -qx 'keys 0' || fail 'expected 0 keys in the statistics'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Files that are no stores, or not the right ones: refused at once, never waited for.
+# Files that are not stores, or not of the expected type, are rejected without blocking.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -7,7 +7,7 @@ printf '1\tone\n2\ttwo\n' >pairs
 build -o store -t u32 pairs
 build -o plain -t u32 --plain pairs
 
-# refused STATUS FILE MESSAGE ARGUMENT...: by every command that opens stores.
+# refused STATUS FILE MESSAGE ARGUMENT...: every command that opens stores rejects the file.
 refused() {
     wanted_status=$1
     file=$2
@@ -60,7 +60,7 @@ refused 3 store '' -t u64
 refused 3 store '' -t i32
 refused 3 store '' -t bytes4
 
-# Cut off anywhere: never a crash, never an answer that is wrong.
+# Truncated anywhere: an error, not a crash or a wrong answer.
 size=$(($(wc -c <store)))
 for keep in 1 2 10 23 24 25 60 4096 $((size - 1)); do
     head -c "$keep" store >shortened

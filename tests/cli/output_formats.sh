@@ -1,5 +1,5 @@
 #!/bin/sh
-# tsv, jsonl, raw and binary of get and scan.
+# The output formats tsv, jsonl, raw and binary of get and scan.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -39,7 +39,7 @@ printf '%s\n' '{"key":"0","matched":null,"value":null}' '{"key":"1","matched":"1
     '{"key":"100","matched":"7","value":"nul\u0000"}' >expected
 same expected "$out"
 
-# Bytes that are not UTF-8: overlong, surrogates, beyond Unicode, cut off, lone continuations.
+# Invalid UTF-8: overlong forms, surrogates, above U+10FFFF, truncated, lone continuation bytes.
 {
     printf '1\t\300\200\n2\t\355\240\200\n3\t\364\220\200\200\n4\t\342\202\n5\t\200\n'
     printf '6\t\355\237\277\n7\t\364\217\277\277\n8\t\340\237\277\n9\tABCDEFGH\303\n'
@@ -55,7 +55,7 @@ run 0 scan other -f jsonl
 } >expected
 same expected "$out"
 
-# base64 of all lengths, against the one of coreutils.
+# base64 of several lengths, compared with coreutils.
 if command -v base64 >"$directory/which"; then
     for length in 1 2 3 4 5 100; do
         awk -v n="$length" 'BEGIN { for (i = 0; i < n; i++) printf "%s", "\\0377" }' >escapes
@@ -68,7 +68,7 @@ if command -v base64 >"$directory/which"; then
     done
 fi
 
-# raw: the values and nothing else.
+# raw: the values only.
 run 0 get store -f raw 3 1 1
 printf 'quote " backslash \\ tab \t endoneone' >expected
 same expected "$out"
@@ -81,7 +81,7 @@ same expected "$out"
 run 0 scan store -f raw --order storage --limit 1
 out_is 'one'
 
-# Limits: none, zero, more than there is.
+# Limits: none, zero, more than the number of pairs.
 run 0 scan store --limit 0
 out_empty
 run 0 scan store --limit 1
@@ -97,7 +97,7 @@ err_has "--from: expected a key of type u32, got 'x'"
 run 2 scan store --to 4294967296
 err_has "--to: expected a key of type u32, got '4294967296', which is out of its range"
 
-# Statistics go to standard error and leave the output alone.
+# Statistics are written to standard error only.
 run 0 get store --stats 1 2 1
 out_is '1\tone\n2\t\n1\tone\n'
 for line in 'calls 1' 'keys 3' 'distinct 2' 'found 3' 'missing 0' 'corrupt 0' 'unreadable 0'; do
@@ -107,7 +107,7 @@ for line in probes index_reads record_reads reads/key bytes/key keys/second back
     grep -q "^$line " "$err" || fail "statistics lack: $line"
 done
 run 0 get store --stats --batch 1 --keys keys
-awk '{ print $1, $2 }' "$err" | grep -qx 'calls 3' || fail 'three batches of one key'
+awk '{ print $1, $2 }' "$err" | grep -qx 'calls 3' || fail 'expected a call per key'
 run 0 scan store --stats --limit 1
 out_is '1\tone\n'
-grep -q '^backend ' "$err" || fail 'no statistics of a scan'
+grep -q '^backend ' "$err" || fail 'scan printed no statistics'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Plain v2 stores: written byte for byte as the format says, and read when put together by hand.
+# Plain v2 stores: the command writes exactly the specified bytes, and reads files made by hand.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -23,7 +23,7 @@ out_is '257\t1\tone\n'
 run 0 verify store -t u32
 out_has 'plain store'
 
-# Signed keys are ordered as numbers.
+# Signed keys are in numeric order.
 build -o store --plain -t i8 - <<END
 -1	minus
 1	plus
@@ -42,7 +42,7 @@ expected=$(printf '%s' 0000000001 1800000000000000 000000 ff00000000 1d000000000
 [ "$(tail -c 32 bytes | hex)" = "$expected" ] || fail 'index of a plain bytes5 store'
 for type in u128 i128; do
     build -o wide --plain -t $type pairs
-    [ $(($(wc -c <wide))) -eq $((24 + 14 + 2 * 32)) ] || fail 'stride 32 is the default'
+    [ $(($(wc -c <wide))) -eq $((24 + 14 + 2 * 32)) ] || fail 'the default stride is not 32'
     build -o narrow --plain --stride 24 -t $type pairs
     [ $(($(wc -c <narrow))) -eq $((24 + 14 + 2 * 24)) ] || fail 'stride 24'
     for store in wide narrow; do
@@ -58,7 +58,7 @@ for type in u128 i128; do
     out_has '"stride":24'
 done
 
-# By hand, as the crate leaves it: rubbish in the padding and behind the index.
+# A file made by hand, as the crate writes them: with garbage in the padding and after the index.
 printf '%s' \
     0200 01 0200000000000000 2600000000000000 deadbeefaa \
     03000000 74776f 03000000 6f6e65 \
@@ -74,10 +74,10 @@ run 0 info hand -t u32 --json
 out_has '"has_trailer":false'
 out_has '"pair_count":2'
 out_has '"index_start":38'
-# Positions that point out of the file, a record that is longer than the file.
+# A position outside of the file, and a record that is longer than the file.
 cp hand store
 poke store 42 ffffff7f
-last='get from a plain store with a wild position'
+last='get from a plain store with an invalid position'
 "$indexkv" get store -t u32 1 258 >"$out" 2>"$err"
 [ $? -eq 4 ] || fail 'expected exit status 4'
 run 4 verify store -t u32
@@ -94,14 +94,14 @@ run 0 scan store -t u64
 out_empty
 run 1 get store -t u64 1
 
-# Plain and not, of the same pairs, hold the same.
+# Plain stores and stores with a trailer have the same contents.
 awk 'BEGIN { srand(2); for (i = 0; i < 20000; i++)
     printf "%d\t%s\n", i * 7 % 20000 - 10000, substr("abcdefghijklmnopqrst", 1, int(rand() * 20)) }' >pairs
-build -o ours -t i64 pairs
+build -o native -t i64 pairs
 build -o plain -t i64 --plain pairs
 sort -n pairs >expected
 cut -f 2 pairs >storage
-for store in 'ours' 'plain -t i64'; do
+for store in 'native' 'plain -t i64'; do
     # shellcheck disable=SC2086
     run 0 scan $store
     same expected "$out"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Progress when it is asked for, and when it is not.
+# Progress, with and without --progress.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 awk 'BEGIN { for (i = 0; i < 300000; i++) printf "%d\tvalue %d\n", i, i }' >pairs
 cut -f 1 pairs >keys
 
-# Not a terminal: silence, unless told otherwise.
+# Without a terminal there is no progress by default.
 run 0 build -q -o store pairs
 err_empty
 run 0 build -o store pairs

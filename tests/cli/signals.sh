@@ -1,6 +1,6 @@
 #!/bin/sh
-# SIGINT, SIGTERM and SIGHUP: the temporary file goes, the old store stays, the process ends as
-# killed by the signal.
+# SIGINT, SIGTERM and SIGHUP: the temporary file is removed, the old store is unchanged, and the
+# process is terminated by the signal.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -16,7 +16,7 @@ temporary_there() {
     [ "$(ls -A | wc -l)" -gt 4 ]
 }
 
-# interrupt SIGNAL NUMBER: while the build waits for input.
+# interrupt SIGNAL NUMBER: interrupt a build that waits for input.
 interrupt() {
     last="build, SIG$1"
     env --default-signal=INT,TERM,HUP "$indexkv" build -o store input 2>"$err" &
@@ -37,7 +37,7 @@ interrupt INT 2
 interrupt TERM 15
 interrupt HUP 1
 
-# While it waits for somebody to open the other end of its input.
+# While it waits for a writer to open its input, a FIFO.
 last='build, SIGINT while it opens its input'
 env --default-signal=INT,TERM,HUP "$indexkv" build -o store input 2>"$err" &
 child=$!
@@ -51,7 +51,7 @@ err_empty
 same before store
 only_files before input old store
 
-# While input keeps coming, and while the sort runs.
+# While it reads input, and while it sorts.
 awk 'BEGIN { srand(1); for (i = 0; i < 3000000; i++) printf "%d\tv\n", int(rand() * 1000000000) }' >pairs
 for delay in 0.05 0.1 0.2 0.4 0.6 0.8 1.0; do
     last="build, SIGINT after $delay s"
@@ -62,7 +62,7 @@ for delay in 0.05 0.1 0.2 0.4 0.6 0.8 1.0; do
     wait "$child"
     status=$?
     if [ "$status" -eq 0 ]; then
-        build -o store old # it was through already
+        build -o store old # it was finished already
         cp store before
     else
         [ "$status" -eq 130 ] || fail "exit status $status"
@@ -72,7 +72,7 @@ for delay in 0.05 0.1 0.2 0.4 0.6 0.8 1.0; do
     only_files before input old pairs store
 done
 
-# Signals that are ignored on purpose stay so.
+# Ignored signals remain ignored.
 last='build with SIGHUP ignored'
 (
     trap '' HUP
@@ -90,7 +90,7 @@ wait "$child" || fail 'SIGHUP was not ignored'
 run 0 scan store
 out_is '8\teight\n9\tnine\n'
 
-# verify has temporary files to remove as well.
+# verify removes its temporary files, too.
 build -d last -o store pairs
 rm pairs before
 last='verify, SIGINT'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The statistics of get: what can be counted without the command is counted, the rest adds up.
+# The statistics of get, compared with counts of awk where possible, and checked for consistency.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -8,17 +8,17 @@ build -o store pairs
 awk 'BEGIN { for (i = 0; i < 7777; i++) print i * 104729 % 200000 }' >keys
 awk -F '\t' '{ print $1 }' pairs | head -n 1000 >>keys
 
-# value NAME: of a line of the statistics.
+# value NAME: the value of a line of the statistics.
 value() {
     awk -v name="$1" 'NF == 2 && $1 == name { print $2 }' "$err"
 }
 
-# is NAME NUMBER
+# is NAME NUMBER: check the value of a line.
 is() {
     [ "$(value "$1")" = "$2" ] || fail "$1: $(value "$1"), expected $2"
 }
 
-# add_up: what is said twice agrees, and percentiles ascend.
+# add_up: check that totals agree with the table and that percentiles ascend.
 add_up() {
     awk '
         function off(what) { print what; bad = 1 }
@@ -63,7 +63,7 @@ add_up() {
         }' "$err" || fail 'the statistics do not add up'
 }
 
-# What awk counts, in batches of so many.
+# Compare with awk, for several batch sizes.
 for batch in 1 100 1000 65536; do
     awk -F '\t' -v batch=$batch 'NR == FNR { there[$1]; next }
         { keys++; if ($1 in there) found++ }
@@ -90,7 +90,7 @@ for batch in 1 100 1000 65536; do
         case $more in
             *pread*)
                 is backend pread
-                ! grep -q '^ring' "$err" || fail 'a ring with pread'
+                ! grep -q '^ring' "$err" || fail 'pread reports a ring'
                 is system_calls $(($(value index_reads) + $(value record_reads)))
                 ;;
         esac
@@ -98,34 +98,34 @@ for batch in 1 100 1000 65536; do
 done
 is retries 0
 
-# An entry is 16 bytes, a probe of one no more; a page is 4096.
+# An entry probe reads at most the 16 bytes of an entry, a page probe 4096.
 run 0 get store --keys keys --stats --probe entry --backend pread
-[ "$(value index_bytes)" -le $((16 * $(value probes))) ] || fail 'entry probes that read more'
-[ "$(grep -c '^[0-9]' "$err")" -le 14 ] || fail 'more levels than a search of 6000 entries has'
+[ "$(value index_bytes)" -le $((16 * $(value probes))) ] || fail 'entry probes read more than an entry'
+[ "$(grep -c '^[0-9]' "$err")" -le 14 ] || fail 'more levels than a binary search of 6000 entries'
 run 0 get store --stats --no-map 0
 is probes 1
 is index_bytes 4096
 
-# Through the mapping nothing is read; repeats may be looked up twice.
+# With the mapping there are no reads, and repeated keys can be looked up again.
 run 0 get store --keys keys --stats --backend mmap
 is found "$found"
 is backend mmap
 is index_reads 0
 is record_reads 0
-[ "$(value distinct)" -ge "$distinct" ] || fail 'fewer distinct keys than there are'
-[ "$(value mapped)" -ge "$found" ] || fail 'records from elsewhere'
+[ "$(value distinct)" -ge "$distinct" ] || fail 'too few distinct keys'
+[ "$(value mapped)" -ge "$found" ] || fail 'records were not read through the mapping'
 
-# Rings, and what kept auto from having some.
+# Rings, and the reason why auto could not use them.
 if "$indexkv" get store --keys keys --backend uring --stats >"$out" 2>"$err"; then
     last='get --backend uring'
     is backend uring
     grep -q '^ring  *[a-z]' "$err" || fail 'no ring features'
-    ! grep -q '^fallback' "$err" || fail 'a fallback without auto'
+    ! grep -q '^fallback' "$err" || fail 'uring reports a fallback'
     add_up
 else
     err_has io_uring
 fi
-# So few descriptors that the store can be read, and there is none left for a ring.
+# Just enough file descriptors to read the store, and none left for a ring.
 files=4
 while [ $files -lt 20 ]; do
     last="get with $files descriptors"
@@ -137,12 +137,12 @@ done
 last="get --backend auto with $files descriptors"
 # shellcheck disable=SC3045
 (ulimit -n $files && "$indexkv" get store --keys keys --no-map --stats) >"$out" 2>"$err" ||
-    fail "failed"
+    fail 'get failed'
 is backend pread
 is found "$found"
 grep -q '^fallback  *[A-Za-z]' "$err" || fail 'no reason for the fallback'
 
-# Durations are measured by get with --stats, not by scan.
+# scan does not measure latencies.
 run 0 scan store --stats
-! grep -q 'p50_us' "$err" || fail 'durations that nobody measured'
+! grep -q 'p50_us' "$err" || fail 'scan printed latencies'
 is keys 6000

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Long inputs in bounded memory, keys and answers that flow while the other end still waits.
+# Long inputs in bounded memory, and answers that are written before the input ends.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-# limited KIB COMMAND...: with so much address space, unless it can't even start (a sanitizer's build).
+# limited KIB COMMAND...: limit the address space, unless the command can't start with that limit, as
+# in builds with a sanitizer.
 limited() {
     # shellcheck disable=SC3045 # known to the shells of Debian and the BSDs
     (ulimit -v "$1" && "$indexkv" --version) >"$directory/version" 2>&1 && ulimit -v "$1"
@@ -14,8 +15,7 @@ limited() {
 pairs=1000000
 keys=2000000
 
-# A million shuffled pairs through a pipe; 2 million keys through a pipe; awk computes the sum of
-# what has to come out.
+# A million shuffled pairs and 2 million keys through pipes; awk computes sums of the expected output.
 awk -v n=$pairs 'BEGIN { for (i = 0; i < n; i++) printf "%d\t%d\n", i * 1000003 % n * 2, i % 1000 }' |
     "$indexkv" build -q -o store --memory 16M || fail 'build from a pipe'
 rm -f "$out"
@@ -31,10 +31,10 @@ same expected actual
 last='scan of a million pairs'
 "$indexkv" scan store | awk -F '\t' -v n=$pairs '
     $1 != (NR - 1) * 2 { print "line", NR, "has key", $1; exit 1 }
-    END { if (NR != n) { print NR, "lines"; exit 1 } }' || fail 'a wrong scan'
+    END { if (NR != n) { print NR, "lines"; exit 1 } }' || fail 'wrong output of scan'
 
-# Large values: the batches shrink, the memory stays bounded.
-# large STEP: 32 values of 8 MB, by keys 0, STEP, 2 * STEP, ... modulo 32.
+# Large values: batches get smaller, so that memory is bounded.
+# large STEP: print 32 pairs with values of 8 MB; keys 0, STEP, 2 * STEP, ... modulo 32.
 large() {
     awk -v step="$1" 'BEGIN { for (n = 0; n < 32; n++) { i = n * step % 32; printf "%d\t", i
         line = ""; for (j = 0; j < 1000; j++) line = line sprintf("%07d ", i * 1000 + j)
@@ -48,7 +48,7 @@ last='get of large values'
 large 5 | cksum >expected
 same expected actual
 
-# A few large values among many small ones, asked for together with them.
+# A few large values among many small ones, in the same batches.
 awk 'BEGIN { for (i = 0; i < 1000; i++) printf "%d\tv%d\n", i, i
     for (i = 1000; i < 1004; i++) { printf "%d\t", i
         line = sprintf("%0999d ", i); for (j = 0; j < 40000; j++) printf "%s", line
@@ -62,15 +62,14 @@ awk '{ print $1, $1 < 1000 ? length($1) + 1 : 40000000 }' keys | cksum >expected
 same expected actual
 rm pairs
 
-# Whoever writes keys may wait for the answers to all complete batches, in the middle of another one
-# as well.
+# The writer of the keys gets the answers to all complete batches, even in the middle of another one.
 awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%d\t%d\n", i, i * 3 }' >pairs
 build -o store pairs
 mkfifo keys_fifo answers_fifo
 "$indexkv" get store --batch 1000 --keys keys_fifo >answers_fifo 2>"$err" &
 child=$!
 exec 9<answers_fifo 8>keys_fifo
-last='half a batch more than was answered'
+last='get with an incomplete batch'
 answered=0
 for sent in 1500 3000 4500; do
     head -n $sent pairs | tail -n 1500 | cut -f 1 >&8
@@ -86,23 +85,23 @@ exec 8>&-
 head -n 4500 pairs | tail -n 500 >expected
 cat <&9 >actual
 same expected actual
-wait "$child" || fail 'the end'
+wait "$child" || fail 'get failed'
 exec 9<&-
 rm keys_fifo answers_fifo
 
-# With --batch 1 every key is answered before the next is written.
+# With --batch 1, each key is answered before the next one is written.
 printf '1\tone\n2\ttwo\n3\tthree\n' >pairs
 build -o store pairs
 mkfifo keys_fifo answers_fifo
 "$indexkv" get store --batch 1 --keys keys_fifo >answers_fifo 2>"$err" &
 child=$!
 exec 9<answers_fifo 8>keys_fifo
-last='a key at a time'
+last='get --batch 1'
 for key in 3 1 2 1; do
     echo "$key" >&8
     IFS= read -r answer <&9 || fail 'no answer'
     [ "$answer" = "$(grep "^$key	" pairs)" ] || fail "answered $answer for $key"
 done
 exec 8>&-
-wait "$child" || fail 'the end'
+wait "$child" || fail 'get failed'
 exec 9<&-

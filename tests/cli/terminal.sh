@@ -1,13 +1,13 @@
 #!/bin/sh
-# On a terminal: no control bytes from stores, no binary, a progress line that goes away, keys
-# answered as they are typed. `script` makes the terminal.
+# On a terminal: control characters of values are escaped, binary output is refused, the progress line
+# is erased at the end, and keys are answered as they are typed. `script` provides the terminal.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 command -v script >"$directory/which" || exit 77
 script -qec true /dev/null >"$out" 2>&1 </dev/null || exit 77
 
-# on_terminal COMMAND: standard output and error are a terminal, what it shows goes to $out.
+# on_terminal COMMAND: run with a terminal as standard output and error, and save its contents in $out.
 on_terminal() {
     last=$1
     script -qec "$1" /dev/null </dev/null 2>&1 | tr -d '\r' >"$out"
@@ -31,14 +31,14 @@ on_terminal "'$indexkv' scan store -f binary; echo status \$?"
 out_has 'refusing to write to a terminal'
 out_has 'status 2'
 on_terminal "'$indexkv' scan store -f binary | wc -c"
-grep -q '[0-9]' "$out" || fail 'binary into a pipe'
+grep -q '[0-9]' "$out" || fail 'binary output to a pipe'
 on_terminal "'$indexkv' get store '$(printf '\033]0;title\007')'"
 out_has '\x1b]0;title\x07'
 build -o store --metadata "$(printf 'clear \033[2J')" pairs
 on_terminal "'$indexkv' info store"
 out_has 'clear \x1b[2J'
 
-# Keys that are typed: each line is answered before the next comes, no batch has to fill.
+# Typed keys: each line is answered before the next one, without waiting for a complete batch.
 last='typed keys'
 mkfifo typed
 script -qec "stty -echo; '$indexkv' get store --keys - --progress never" /dev/null <typed >"$out" 2>&1 &
@@ -53,7 +53,7 @@ printf '\004' >&9
 exec 9>&-
 wait "$child"
 
-# The progress line: shown, rewritten, removed; a summary after it.
+# The progress line is shown, updated and erased; the summary follows.
 mkfifo slow
 (
     for i in 1 2 3 4 5 6; do

@@ -1,4 +1,4 @@
-# Tests of the command: one shell script each in cli/, run with the path of the binary.
+# Tests of the command: a shell script each, run with the path of the binary.
 if(TARGET indexkv_command)
   foreach(name
       backends

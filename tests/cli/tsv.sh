@@ -1,9 +1,9 @@
 #!/bin/sh
-# tsv input: lines as they are, several inputs one after the other, standard input.
+# TSV input: values of any bytes, several files, standard input.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-# The value is the rest of the line: tabs, CRs, NULs, bytes that are no text, nothing at all.
+# The value is the rest of the line: tabs, CRs, NULs, invalid UTF-8, or empty.
 printf '3\ta\tb\n1\t\n2\twith CR\r\n5\tnul\0nul\n4\t\377\376\n6\tno line end' >pairs
 build -o store pairs
 run 0 scan store
@@ -16,7 +16,7 @@ run 0 get store 5 4 3
 printf '5\tnul\0nul\n4\t\377\376\n3\ta\tb\n' >expected
 same expected "$out"
 
-# Files in sequence; the last line of one may lack its line end.
+# Files in sequence; the last line of a file may lack its LF.
 printf '10\tten' >first
 printf '20\ttwenty\n' >second
 : >empty
@@ -28,7 +28,7 @@ run 0 scan store --to 10
 printf '1\t\n2\twith CR\r\n3\ta\tb\n4\t\377\376\n5\tnul\0nul\n6\tno line end\n10\tten\n' >expected
 same expected "$out"
 
-# Standard input, by its name or because nothing else is named.
+# Standard input, as "-" or by default.
 build -o store - <second
 run 0 scan store
 out_is '20\ttwenty\n'
@@ -36,7 +36,7 @@ build -o store <first
 run 0 scan store
 out_is '10\tten\n'
 
-# A pipe that hands out pieces of lines.
+# Lines that arrive in pieces.
 {
     printf '1'
     sleep 0.1
@@ -49,7 +49,7 @@ out_is '10\tten\n'
 run 0 scan store
 out_is '1\tfirst\n2\tsecond\n3\tthird\n'
 
-# No pairs at all.
+# Without pairs.
 build -o store empty
 run 0 scan store
 out_empty
@@ -59,7 +59,7 @@ run 1 get store 1
 out_empty
 err_has "key '1' not found"
 
-# Lines longer than any buffer.
+# Lines longer than a buffer.
 awk 'BEGIN { for (i = 1; i <= 3; i++) { printf "%d\t", i
     for (j = 0; j < 700000; j++) printf "%d,%d;", i, j
     printf "\n" } }' >long
@@ -71,8 +71,7 @@ sed -n '3p;1p' long >expected
 { sed -n 3p long; sed -n 1p long; sed -n 2p long; } >expected
 same expected "$out"
 
-# Many lines in random order, looked up in another order with repeats; sort and awk say what is
-# expected.
+# Many lines in random order, looked up in another order with repeats, compared with sort and awk.
 awk 'BEGIN { srand(7); for (i = 0; i < 50000; i++) printf "%d\tvalue of %d %s\n", i * 7919 % 50000 * 3, i,
     substr("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, int(rand() * 40)) }' >pairs
 build -o store pairs

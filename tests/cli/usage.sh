@@ -17,7 +17,7 @@ run 2 help frobnicate
 err_has "unknown command 'frobnicate'"
 
 run 0 --version
-grep -Eqx 'indexkv [0-9]+\.[0-9]+\.[0-9]+' "$out" || fail 'odd version'
+grep -Eqx 'indexkv [0-9]+\.[0-9]+\.[0-9]+' "$out" || fail 'unexpected version'
 run 0 -V
 
 for command in $(supported_commands); do
@@ -51,7 +51,7 @@ err_has "extra operand 'other'"
 run 2 info store other
 run 2 verify store other
 
-# Choices name what there is.
+# Messages list the valid choices.
 run 2 get store --match nearest 1
 err_has "--match: expected one of exact|floor|ceiling, got 'nearest'"
 run 2 get store --missing maybe 1
@@ -85,7 +85,7 @@ err_has "--key-syntax dec can't be used for keys of type bytes4"
 run 2 get store --key-syntax ip 1
 err_has "--key-syntax ip can't be used for keys of type u64"
 
-# Numbers and sizes; those that overflow are refused.
+# Numbers and sizes, including overflow.
 for size in '' x 1x 1KB -1 1.5M 18446744073709551616 18014398509481984K 16777216T ' 1M'; do
     run 2 build -o new --memory "$size" pairs
     err_has '--memory: expected a size'
@@ -134,7 +134,7 @@ for id in '' 12 0123456789abcdef0123456789abcdeg 0123456789abcdef0123456789abcde
     err_has '--store-id: expected 32 hex digits'
 done
 
-# Options that do not go together.
+# Incompatible options.
 run 2 scan store --order storage --from 1
 err_has "can't be used with --order storage"
 run 2 scan store --order storage --to 1
@@ -158,7 +158,7 @@ err_has '--delimiter: expected one byte'
 run 2 build -o new --input-format csv '--delimiter="' pairs
 only_files pairs store
 
-# Long options can be shortened while they are unique, letters bundled, operands mixed in.
+# Long options can be abbreviated, short ones grouped, and operands mixed in.
 run 0 get --match floor store --missing=empty 1
 run 0 get --mat floor store --miss=empty 1
 run 2 get store --m floor 1
