@@ -398,8 +398,11 @@ int cmd_seek(int argc, char **argv)
         status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");
     if (status == OPTIONS_CONTINUE)
         status = complete_options(&options.seek);
-    if (status == OPTIONS_CONTINUE)
-        status = report_files_open(&options.files);
+    if (status != OPTIONS_CONTINUE) { /* STATUS_DONE after --help */
+        report_free(&report);
+        return status;
+    }
+    status = report_files_open(&options.files);
     if (status == STATUS_DONE) {
         signals_catch();
         progress_start(&progress, (enum progress_mode)options.progress, options.quiet, false);
