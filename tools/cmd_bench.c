@@ -355,17 +355,20 @@ int cmd_bench(int argc, char **argv)
 
     store_options_init(&bench.store, &syntax);
     bench_plan_init(&bench.plan);
+    report_init(&report, "bench");
+    /* Before options_parse, which moves the operands to the front of argv. */
+    context_now(report_fact_callback, &report, "bench", argc, argv);
     int status = options_parse(&syntax, argc, argv, accept, &bench, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &path);
     if (status == OPTIONS_CONTINUE)
         status = bench_plan_check(&bench.plan, &syntax);
-    if (status != OPTIONS_CONTINUE)
+    if (status != OPTIONS_CONTINUE) {
+        report_free(&report);
         return status;
+    }
     bench.random.state = bench.plan.seed;
     signals_catch();
-    report_init(&report, "bench");
-    context_now(report_fact_callback, &report, "bench", argc, argv);
     context_find(path, report_fact_callback, &report);
     status = report_files_open(&bench.files);
     if (status == STATUS_DONE)

@@ -42,6 +42,11 @@ awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
 measure --state warm --batch 5 --json -
 case $(head -c 10 "$out") in '{"schema":'*) ;; *) fail 'no JSON on standard output' ;; esac
 
+# The report has the command line in its original order.
+run 0 bench --state warm --batch 1 --time 0.01 --repeat 1 --quiet --json line.json store
+grep -qF '"command_line":"indexkv bench --state warm --batch 1 --time 0.01 --repeat 1' line.json ||
+    fail 'wrong command line'
+
 # Plots: a curve by batch, one by depth, and bars, whose names contain a % that must be escaped.
 if command -v gnuplot >/dev/null; then
     measure --state warm --batch 1,10 --plot 'by-%s.svg'
