@@ -13,6 +13,7 @@ if(TARGET indexkv_command)
       format_kept
       get_engine
       golden
+      help
       info
       input_errors
       key_types
