@@ -52,7 +52,15 @@ ikv_writer_options store_options(ikv_key_type type)
 
     options.key_type = type;
     options.store_id = id;
+    options.layout = store_layout();
     return options;
+}
+
+ikv_layout store_layout(void)
+{
+    const char *name = getenv("INDEXKV_TEST_LAYOUT");
+
+    return name && strcmp(name, "clustered") == 0 ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
 }
 
 void store_write(const char *path, const store_model *model, const ikv_writer_options *options)
@@ -61,8 +69,10 @@ void store_write(const char *path, const store_model *model, const ikv_writer_op
     ikv_writer *writer = NULL;
     ikv_error err;
 
-    if (used.flags & IKV_WRITE_PLAIN)
+    if (used.flags & IKV_WRITE_PLAIN) {
         used.store_id = NULL;
+        used.layout = IKV_LAYOUT_ARRIVAL;
+    }
     assert_ok(ikv_writer_new(path, &used, &writer, &err), &err);
     for (size_t i = 0; i < model->count; i++) {
         const model_pair *pair = &model->pairs[i];
@@ -359,9 +369,45 @@ void assert_key_scan(ikv_store *store, const store_model *model, const void *fro
     ikv_scan_close(scan);
 }
 
-void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_t count,
+/* qsort hands no context to its comparison: pairs with the order of their keys beside them. */
+typedef struct ordered_pair {
+    const model_pair *pair;
+    unsigned char ordered[DECODER_KEY_WIDTH_MAX];
+} ordered_pair;
+
+static int by_key(const void *a, const void *b)
+{
+    return memcmp(((const ordered_pair *)a)->ordered, ((const ordered_pair *)b)->ordered,
+                  sizeof((const ordered_pair *)a)->ordered);
+}
+
+/* The pairs as they lie in the store's file: a clustered one has them in the order of their keys.
+ * For free(). */
+static const model_pair **storage_order(const ikv_store *store, const model_pair *const *arrival,
+                                        size_t count)
+{
+    const model_pair **order = must_malloc(count * sizeof *order);
+    ordered_pair *sorted = must_malloc(count * sizeof *sorted);
+    ikv_info info;
+
+    ikv_store_info(store, &info);
+    memset(sorted, 0, count * sizeof *sorted);
+    for (size_t i = 0; i < count; i++) {
+        sorted[i].pair = arrival[i];
+        hostkey_to_ordered(info.key_type, arrival[i]->key, sorted[i].ordered);
+    }
+    if (info.layout == IKV_LAYOUT_CLUSTERED)
+        qsort(sorted, count, sizeof *sorted, by_key);
+    for (size_t i = 0; i < count; i++)
+        order[i] = sorted[i].pair;
+    free(sorted);
+    return order;
+}
+
+void assert_storage_scan(ikv_store *store, const model_pair *const *arrival, size_t count,
                          uint64_t limit, uint64_t memory)
 {
+    const model_pair **order = storage_order(store, arrival, count);
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
     ikv_scan *scan = NULL;
     ikv_item item;
@@ -384,6 +430,7 @@ void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_
     }
     assert_scan_ends(scan, count);
     ikv_scan_close(scan);
+    free(order);
 }
 
 static int by_arrival(const void *a, const void *b)

@@ -35,6 +35,8 @@ void store_decode(const char *path, ikv_key_type type, uint32_t stride, uint32_t
 /* The same pairs (of a repeated key: the same values in any order). */
 void assert_models_equal(const store_model *a, const store_model *b);
 
+/* The layout that store_options has: INDEXKV_TEST_LAYOUT (arrival, clustered), or arrival. */
+ikv_layout store_layout(void);
 /* What stores are read with: INDEXKV_TEST_BACKEND (auto, pread, uring), or pread. */
 ikv_backend store_backend(void);
 /* The engine they use: one worker, so that what a test puts under the library is called by one
@@ -58,8 +60,9 @@ void assert_get(ikv_store *store, const store_model *model, const void *key, ikv
 /* Scan in key order. NULL bounds and limit 0 as in ikv_scan_options. */
 void assert_key_scan(ikv_store *store, const store_model *model, const void *from, const void *to,
                      uint64_t limit, uint64_t memory);
-/* Scan in storage order: the values of `order[0..count)`, one after the other. */
-void assert_storage_scan(ikv_store *store, const model_pair *const *order, size_t count,
+/* Scan in storage order: the values of `arrival[0..count)`, one after the other; in the order of
+ * their keys if the store is clustered. */
+void assert_storage_scan(ikv_store *store, const model_pair *const *arrival, size_t count,
                          uint64_t limit, uint64_t memory);
 /* Pairs of the sorted model (duplicates dropped or not) in arrival order, for free(). */
 const model_pair **model_by_arrival(const store_model *model);

@@ -30,12 +30,15 @@ static ikv_writer_options clustered_options(ikv_key_type type, uint32_t leaf_siz
  * base format see values with surplus bytes at the end. */
 static void assert_decoded(const char *path, const store_model *model)
 {
+    ikv_verify_report report;
+    ikv_error err;
     const decoder_layout layout = hostkey_layout(model->type, 0);
     unsigned char key[DECODER_KEY_WIDTH_MAX];
     decoded_store decoded;
 
     if (decoder_read(path, &layout, &decoded) != 0)
         fail_msg("%s", decoded.error);
+    assert_ok(ikv_verify(path, NULL, NULL, &report, &err), &err);
     assert_int_equal(decoded.pair_count, model->sorted_count);
     for (size_t i = 0; i < model->sorted_count; i++) {
         const model_pair *pair = model->sorted[i];

@@ -49,10 +49,8 @@ static void set_slice(struct ikv_geometry *geometry, uint32_t slice)
 void ikv_geometry_set(struct ikv_geometry *geometry, const struct ikv_key_info *key,
                       uint32_t stride, uint64_t index_start, uint64_t count)
 {
-    geometry->key = *key;
-    geometry->stride = stride;
-    geometry->index_start = index_start;
-    geometry->count = count;
+    *geometry = (struct ikv_geometry){
+        .key = *key, .stride = stride, .index_start = index_start, .count = count};
     set_slice(geometry, IKV_PAGE_SIZE);
 }
 

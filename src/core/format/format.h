@@ -51,6 +51,13 @@ struct ikv_geometry {
     uint64_t index_start;
     uint64_t count; /* entries */
     uint64_t pages;
+
+    /* Pages that are leaves (leaf.h); `stride` and `slice` are a leaf's. */
+    uint32_t leaf_size;      /* 0: they are not */
+    uint32_t extent_shift;   /* an extent has 1 << extent_shift leaves */
+    const uint64_t *extents; /* where each begins; NULL: leaf p is at p * leaf_size */
+    uint64_t extent_count;
+    uint64_t seed; /* of the leaves' checksums */
 };
 
 /* Pages of 4096 bytes. index_start + count * stride must not exceed the file size, so that nothing
@@ -81,13 +88,39 @@ static inline uint64_t ikv_entry_offset(const struct ikv_geometry *geometry, uin
     return geometry->index_start + entry * geometry->stride;
 }
 
-/* File offset of page p; for p == pages: of the end of the index. */
+/* File offset of leaf p. */
+static inline uint64_t ikv_leaf_offset(const struct ikv_geometry *geometry, uint64_t leaf)
+{
+    if (!geometry->extents)
+        return leaf * geometry->leaf_size;
+    const uint64_t mask = ((uint64_t)1 << geometry->extent_shift) - 1;
+    return geometry->extents[leaf >> geometry->extent_shift] + (leaf & mask) * geometry->leaf_size;
+}
+
+/* File offset of page p; for p == pages, unless they are leaves: of the end of the index. */
 static inline uint64_t ikv_page_offset(const struct ikv_geometry *geometry, uint64_t page)
 {
+    if (geometry->leaf_size)
+        return ikv_leaf_offset(geometry, page);
     return ikv_entry_offset(geometry, ikv_page_first_entry(geometry, page));
 }
 
-/* Position field of an entry. */
+/* Bytes of `count` pages that are next to each other in the file. */
+static inline uint64_t ikv_pages_size(const struct ikv_geometry *geometry, uint64_t first,
+                                      uint64_t count)
+{
+    if (geometry->leaf_size)
+        return count * geometry->leaf_size;
+    return ikv_page_offset(geometry, first + count) - ikv_page_offset(geometry, first);
+}
+
+/* Whether a page begins where the one before it ends. */
+static inline bool ikv_page_adjoins(const struct ikv_geometry *geometry, uint64_t page)
+{
+    return !geometry->extents || (page & (((uint64_t)1 << geometry->extent_shift) - 1)) != 0;
+}
+
+/* Position field of an entry of the index. */
 static inline uint64_t ikv_entry_position(const struct ikv_key_info *key,
                                           const unsigned char *entry)
 {

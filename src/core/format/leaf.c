@@ -28,7 +28,7 @@ bool ikv_leaf_decode(const unsigned char *bytes, uint32_t size, const struct ikv
     const unsigned char *footer = bytes + size - IKV_LEAF_FOOTER_SIZE;
     const uint32_t count = ikv_load16(footer);
     const uint32_t outside = ikv_load16(footer + 2);
-    const uint32_t records_end = ikv_load16(footer + 4);
+    const uint32_t records_end = ikv_leaf_footer_records_end(footer);
     const uint32_t directory = count * ikv_leaf_stride(key) + outside * POSITION_SIZE;
 
     *ret = (struct ikv_leaf){

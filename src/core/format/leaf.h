@@ -68,6 +68,12 @@ static inline uint32_t ikv_leaf_place(const struct ikv_key_info *key, const unsi
     return ikv_load16(entry + key->width);
 }
 
+/* Where the records of a leaf end, by its footer. */
+static inline uint32_t ikv_leaf_footer_records_end(const unsigned char *footer)
+{
+    return ikv_load16(footer + 4);
+}
+
 /* File position of the record at `place`, given where the leaf is in the file. A number that is too
  * large gives 0, which is no position. */
 static inline uint64_t ikv_leaf_position(const struct ikv_leaf *leaf, uint64_t offset,

@@ -1,5 +1,5 @@
-/* Statistics of value sizes: exact minimum, maximum and sum, and the 99th percentile, which is exact
- * below 4 KiB and rounded up by less than 1/32 above. */
+/* Statistics of value sizes: exact minimum, maximum and sum, and the 99th percentile, which is
+ * exact below 4 KiB and rounded up by less than 1/32 above. */
 #ifndef IKV_SIZE_STATS_H
 #define IKV_SIZE_STATS_H
 

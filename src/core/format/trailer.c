@@ -120,7 +120,8 @@ int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_prope
 
 /*
  * Leaves:  0 u32 leaf size, 4 u32 leaves in an extent, 8 u64 number of leaves,
- *         16 u32 flags (bit 0: the base format's index was left out), 20 zero (44)
+ *         16 u32 flags (bit 0: the base format's index was left out), 20 zero (4),
+ *         24 u64 checksum of the file's bytes 24..4095, 32 zero (32)
  */
 
 #define LEAVES_NO_INDEX 1u
@@ -132,6 +133,7 @@ void ikv_leaves_encode(const struct ikv_leaves *leaves, unsigned char out[IKV_LE
     ikv_store32(out + 4, leaves->extent_leaves);
     ikv_store64(out + 8, leaves->count);
     ikv_store32(out + 16, leaves->has_index ? 0 : LEAVES_NO_INDEX);
+    ikv_store64(out + 24, leaves->head_checksum);
 }
 
 int ikv_leaves_decode(const unsigned char *in, size_t size, struct ikv_leaves *ret)
@@ -143,6 +145,7 @@ int ikv_leaves_decode(const unsigned char *in, size_t size, struct ikv_leaves *r
         .extent_leaves = ikv_load32(in + 4),
         .count = ikv_load64(in + 8),
         .has_index = !(ikv_load32(in + 16) & LEAVES_NO_INDEX),
+        .head_checksum = ikv_load64(in + 24),
     };
     if (ikv_load32(in + 16) & ~LEAVES_NO_INDEX)
         return IKV_E_UNSUPPORTED;

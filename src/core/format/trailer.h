@@ -93,7 +93,8 @@ struct ikv_leaves {
     uint32_t leaf_size;
     uint32_t extent_leaves;
     uint64_t count;
-    bool has_index; /* of the base format */
+    bool has_index;         /* of the base format */
+    uint64_t head_checksum; /* of the file's bytes from 24 to 4095 */
 };
 
 void ikv_leaves_encode(const struct ikv_leaves *leaves, unsigned char out[IKV_LEAVES_SIZE]);

@@ -1,5 +1,28 @@
 #include "core/index/page.h"
 
+#include "core/format/checksum.h"
+
+void ikv_page_set(const struct ikv_geometry *index, uint64_t number, const unsigned char *bytes,
+                  const unsigned char *sum, struct ikv_page *ret)
+{
+    *ret = (struct ikv_page){
+        .number = number,
+        .entries = bytes,
+        .has_checksum = sum != NULL,
+        .checksum = sum ? ikv_load32(sum) : 0,
+    };
+    if (!index->leaf_size) {
+        ret->count = (uint32_t)(ikv_page_first_entry(index, number + 1) -
+                                ikv_page_first_entry(index, number));
+        return;
+    }
+    ret->offset = ikv_leaf_offset(index, number);
+    if (ikv_leaf_decode(bytes, index->leaf_size, &index->key, &ret->leaf)) {
+        ret->entries = ret->leaf.entries;
+        ret->count = ret->leaf.count;
+    }
+}
+
 bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_page *page)
 {
     uint64_t words[IKV_KEY_WORDS_MAX];
@@ -11,4 +34,14 @@ bool ikv_page_is_in_order(const struct ikv_geometry *index, const struct ikv_pag
             return false;
     }
     return true;
+}
+
+bool ikv_page_matches_checksum(const struct ikv_geometry *index, const struct ikv_page *page)
+{
+    if (page->leaf.bytes)
+        return ikv_leaf_is_intact(&page->leaf, index->seed, page->number);
+    if (page->has_checksum)
+        return (uint32_t)ikv_checksum(page->entries, (size_t)page->count * index->stride) ==
+               page->checksum;
+    return ikv_page_is_in_order(index, page);
 }

@@ -1,7 +1,5 @@
 #include "core/index/search.h"
 
-#include "core/format/checksum.h"
-
 static inline const uint64_t *key_at(const struct ikv_search *search, uint32_t key)
 {
     return search->keys.entries + (size_t)key * search->keys.stride;
@@ -230,16 +228,12 @@ static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint3
 static bool page_is_intact(const struct ikv_search *search, struct ikv_page *page)
 {
     const uint64_t *fence = ikv_fence_of_page(search->fences, page->number);
-    const size_t size = (size_t)page->count * search->index->stride;
 
     if (page->verified)
         return true;
     if (fence && ikv_key_compare_stored(&search->index->key, fence, page->entries) != 0)
         return false;
-    if (page->has_checksum)
-        page->verified = (uint32_t)ikv_checksum(page->entries, size) == page->checksum;
-    else
-        page->verified = ikv_page_is_in_order(search->index, page);
+    page->verified = ikv_page_matches_checksum(search->index, page);
     return page->verified;
 }
 
@@ -255,7 +249,7 @@ static uint32_t resolve_exact(struct ikv_search *search, const struct ikv_page *
         from = lower_bound(search, page, key_at(search, key), from);
         const unsigned char *entry = entry_at(search, page, from);
         if (from < page->count && ikv_key_compare_stored(info, key_at(search, key), entry) == 0) {
-            hit(search, key, ikv_entry_position(info, entry));
+            hit(search, key, ikv_page_position(search->index, page, entry));
         } else {
             search->status[key] = IKV_MISSING;
             missing++;
@@ -278,14 +272,15 @@ static void resolve_nearest(struct ikv_search *search, const struct ikv_page *pa
             ikv_key_compare_stored(info, key_at(search, key), entry_at(search, page, at)) != 0)
             at--;
         memcpy(matched_at(search, key), entry_at(search, page, at), info->width);
-        hit(search, key, ikv_entry_position(info, entry_at(search, page, at)));
+        hit(search, key, ikv_page_position(search->index, page, entry_at(search, page, at)));
     }
 }
 
 /* The position of a neighbour; 0 would say that there is none, and 1 is as impossible. */
-static uint64_t neighbour_position(const struct ikv_key_info *info, const unsigned char *entry)
+static uint64_t neighbour_position(const struct ikv_search *search, const struct ikv_page *page,
+                                   const unsigned char *entry)
 {
-    uint64_t position = ikv_entry_position(info, entry);
+    uint64_t position = ikv_page_position(search->index, page, entry);
     return position ? position : 1;
 }
 
@@ -304,13 +299,13 @@ static void divide(struct ikv_search *search, uint32_t begin, struct ikv_chunk p
     left.level = right.level = parent.level + 1;
     if (search->match == IKV_FLOOR && right_begin < parent.key_end) {
         const unsigned char *last = entry_at(search, page, page->count - 1);
-        right.neighbour = neighbour_position(info, last);
+        right.neighbour = neighbour_position(search, page, last);
         memcpy(matched_at(search, right_begin), last, info->width);
     } else if (search->match == IKV_CEILING) {
         const unsigned char *first = entry_at(search, page, 0);
         if (right_begin < parent.key_end && right_begin != begin)
             memcpy(matched_at(search, right_begin), matched_at(search, begin), info->width);
-        left.neighbour = neighbour_position(info, first);
+        left.neighbour = neighbour_position(search, page, first);
         if (left_end > begin)
             memcpy(matched_at(search, begin), first, info->width);
     }
@@ -331,12 +326,17 @@ static bool resolve_one(struct ikv_search *search, uint32_t key, const struct ik
     const unsigned char *entry = entry_at(search, page, at);
     if (at == page->count || ikv_key_compare_stored(info, key_at(search, key), entry) != 0)
         return false;
-    hit(search, key, ikv_entry_position(info, entry));
+    hit(search, key, ikv_page_position(search->index, page, entry));
     return true;
 }
 
 void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page *page)
 {
+    if (page->count == 0) { /* a leaf that is damaged beyond reading */
+        search->corrupt_pages++;
+        ikv_search_fail(search, begin, IKV_CORRUPT);
+        return;
+    }
     if (resolve_one(search, begin, page))
         return;
 

@@ -11,7 +11,7 @@
 #include "core/io/io.h"
 
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
-#define IKV_SLOT_SIZE_MIN  ((uint32_t)16 << 10)
+#define IKV_SLOT_SIZE_MIN  ((uint32_t)32 << 10) /* the largest leaf */
 #define IKV_SLOT_PAGES_MAX (IKV_SLOT_SIZE_MAX / IKV_PAGE_SIZE)
 
 /* Alignment sufficient for O_DIRECT on every device. */

@@ -2,6 +2,7 @@
 
 #include "core/format/checksum.h"
 #include "core/lookup/tails.h"
+#include "core/store/record_room.h"
 
 /* Bytes of records after which a run adds them to the batch's counter, which is shared. */
 #define FETCHED_STEP ((uint64_t)1 << 20)
@@ -124,12 +125,6 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
     }
 }
 
-void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
-                       const unsigned char *record, uint32_t size)
-{
-    deliver(run, hit_begin, hit_end, record, size, record);
-}
-
 /* Bytes of records that may still be read: more would prove positions or sizes wrong. A run does
  * not see what others have not added to the counter yet, so together they may exceed the bound a
  * little. */
@@ -151,6 +146,74 @@ static void note_fetched(struct ikv_run *run, uint64_t bytes)
     run->fetched = 0;
 }
 
+static void fail_size(struct ikv_run *run, uint32_t begin, uint32_t end)
+{
+    const struct ikv_hit *hit = &ikv_run_hits(run)[begin];
+    const uint64_t position = hit->position;
+    unsigned char room[IKV_KEY_WIDTH_MAX];
+
+    set_status(run, begin, end, IKV_CORRUPT);
+    ikv_run_note(run, IKV_E_RECORD, position, ikv_run_stored_key(run, hit->key, room),
+                 "impossible size");
+}
+
+/* Hits of the same record follow each other. */
+static uint32_t same_record(const struct ikv_run *run, uint32_t begin, uint32_t end)
+{
+    const struct ikv_hit *hits = ikv_run_hits(run);
+    const uint64_t position = hits[begin].position;
+
+    while (++begin < end && hits[begin].position == position)
+        ;
+    return begin;
+}
+
+void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
+                       const unsigned char *record, uint32_t size)
+{
+    const struct ikv_store *store = run->batch->store;
+    const uint64_t position = ikv_run_hits(run)[hit_begin].position;
+    const struct ikv_record_room room = ikv_record_room(store, position);
+    const struct ikv_record_extent extent = {size, store->is_clustered && !room.is_inside &&
+                                                       size == room.end - position -
+                                                                   IKV_RECORD_HEADER_SIZE};
+    uint32_t content = 0;
+
+    if (ikv_record_content(store, &extent, record, &content))
+        deliver(run, hit_begin, hit_end, record, content, record);
+    else
+        fail_size(run, hit_begin, hit_end);
+}
+
+/* The record that hits [begin, end) point to; `have` bytes of the file are at `at`. */
+static void deliver_record(struct ikv_run *run, uint32_t begin, uint32_t end,
+                           const unsigned char *at, size_t have, uint64_t left, uint64_t *fetched)
+{
+    const struct ikv_store *store = run->batch->store;
+    const uint64_t position = ikv_run_hits(run)[begin].position;
+    const unsigned char *record = at + IKV_RECORD_HEADER_SIZE;
+    struct ikv_record_extent extent;
+    uint32_t content = 0;
+
+    if (!ikv_record_extent(store, position, ikv_record_room(store, position), at, have, &extent) ||
+        extent.size > left - *fetched) {
+        fail_size(run, begin, end);
+        return;
+    }
+    *fetched += extent.size;
+    have -= IKV_RECORD_HEADER_SIZE;
+    if (over_budget(run, (uint32_t)extent.size))
+        set_status(run, begin, end, IKV_DEFERRED);
+    else if (extent.size > have)
+        ikv_tails_add(run,
+                      (struct ikv_tail){begin, end, NULL, (uint32_t)extent.size, (uint32_t)have},
+                      record);
+    else if (ikv_record_content(store, &extent, record, &content))
+        deliver(run, begin, end, record, content, NULL);
+    else
+        fail_size(run, begin, end);
+}
+
 void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
                          const unsigned char *bytes, size_t size)
 {
@@ -158,35 +221,49 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
     const uint64_t start = hits[hit_begin].position;
     const uint64_t left = fetched_left(run);
     uint64_t fetched = 0;
+    uint32_t end;
 
-    for (uint32_t begin = hit_begin; begin < hit_end && !run->fatal;) {
-        uint64_t position = hits[begin].position;
-        const unsigned char *at = bytes + (position - start);
-        size_t have = size - (size_t)(position - start) - IKV_RECORD_HEADER_SIZE;
-        uint32_t end = begin + 1;
-        while (end < hit_end && hits[end].position == position)
-            end++;
-
-        uint32_t record_size = ikv_load32(at);
-        if (!ikv_record_size_possible(run->batch->store, position, record_size) ||
-            record_size > left - fetched) {
-            unsigned char room[IKV_KEY_WIDTH_MAX];
-            set_status(run, begin, end, IKV_CORRUPT);
-            ikv_run_note(run, IKV_E_RECORD, position,
-                         ikv_run_stored_key(run, hits[begin].key, room), "impossible size");
-            begin = end;
-            continue;
-        }
-        fetched += record_size;
-        if (over_budget(run, record_size)) {
-            set_status(run, begin, end, IKV_DEFERRED);
-        } else if (record_size <= have) {
-            deliver(run, begin, end, at + IKV_RECORD_HEADER_SIZE, record_size, NULL);
-        } else {
-            ikv_tails_add(run, (struct ikv_tail){begin, end, NULL, record_size, (uint32_t)have},
-                          at + IKV_RECORD_HEADER_SIZE);
-        }
-        begin = end;
+    for (uint32_t begin = hit_begin; begin < hit_end && !run->fatal; begin = end) {
+        const size_t at = (size_t)(hits[begin].position - start);
+        end = same_record(run, begin, hit_end);
+        deliver_record(run, begin, end, bytes + at, size - at, left, &fetched);
     }
     note_fetched(run, fetched);
+}
+
+/* The record at a place of the leaf. Its directory was not verified, if the keys were just found.
+ */
+static void deliver_place(struct ikv_run *run, uint32_t begin, uint32_t end,
+                          const struct ikv_leaf *leaf, uint32_t place)
+{
+    const unsigned char *record = leaf->bytes + place;
+    uint32_t size = 0;
+
+    ikv_run_set_places(run, begin, end);
+    if (ikv_leaf_content(leaf, place, place < leaf->size - 4 ? ikv_load32(record) : 0, &size) &&
+        size >= IKV_RECORD_CHECKSUM_SIZE && size <= fetched_left(run)) {
+        note_fetched(run, size);
+        deliver(run, begin, end, record + IKV_RECORD_HEADER_SIZE, size, NULL);
+    } else {
+        fail_size(run, begin, end);
+    }
+}
+
+void ikv_deliver_leaf(struct ikv_run *run, const struct ikv_page *page, uint32_t hits_before)
+{
+    struct ikv_search *search = &run->search;
+    const uint32_t count = search->hit_count;
+    uint32_t kept = hits_before;
+    uint32_t end;
+
+    for (uint32_t begin = hits_before; begin < count && !run->fatal; begin = end) {
+        const uint64_t position = search->hits[begin].position;
+        end = same_record(run, begin, count);
+        if (position >= page->offset && position - page->offset < page->leaf.size)
+            deliver_place(run, begin, end, &page->leaf, (uint32_t)(position - page->offset));
+        else
+            for (uint32_t i = begin; i < end; i++)
+                search->hits[kept++] = search->hits[i];
+    }
+    search->hit_count = kept;
 }

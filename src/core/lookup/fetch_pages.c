@@ -1,5 +1,6 @@
 #include "core/lookup/fetch_pages.h"
 
+#include "core/lookup/deliver.h"
 #include "core/lookup/read.h"
 
 static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
@@ -27,21 +28,6 @@ static const unsigned char *checksum_of(const struct ikv_run *run, const struct 
     return NULL;
 }
 
-static void set_page(const struct ikv_run *run, uint64_t number, const unsigned char *entries,
-                     const unsigned char *sum, struct ikv_page *ret)
-{
-    const struct ikv_geometry *index = run->batch->index;
-    const uint64_t first = ikv_page_first_entry(index, number);
-
-    *ret = (struct ikv_page){
-        .number = number,
-        .entries = entries,
-        .count = (uint32_t)(ikv_page_first_entry(index, number + 1) - first),
-        .has_checksum = sum != NULL,
-        .checksum = sum ? ikv_load32(sum) : 0,
-    };
-}
-
 /* Feed a page to the search. Returns false if it turned out to be damaged. */
 static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page)
 {
@@ -50,7 +36,10 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
     const uint32_t corrupt = search->corrupt_pages;
     unsigned char stored[IKV_KEY_WIDTH_MAX];
 
+    const uint32_t hits = search->hit_count;
     ikv_search_feed(&run->search, chunk, page);
+    if (index->leaf_size)
+        ikv_deliver_leaf(run, page, hits);
     ikv_learn_note(&run->learned, index, search->fences, page);
     if (search->corrupt_pages == corrupt)
         return true;
@@ -66,22 +55,21 @@ static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, u
     const struct ikv_batch *batch = run->batch;
     const struct ikv_geometry *index = batch->index;
     const uint64_t number = ikv_chunk_page(&run->search.chunks[slot->chunks[first]]);
-    const uint64_t entries =
-        ikv_page_first_entry(index, number) - ikv_page_first_entry(index, slot->first_page);
+    const unsigned char *bytes = slot->data.bytes + (ikv_page_offset(index, number) -
+                                                     ikv_page_offset(index, slot->first_page));
     struct ikv_page page;
     bool intact = true;
     uint32_t i = first;
 
-    set_page(run, number, slot->data.bytes + entries * index->stride,
-             checksum_of(run, slot, number), &page);
+    ikv_page_set(index, number, bytes, checksum_of(run, slot, number), &page);
     do {
         intact = feed_page(run, slot->chunks[i++], &page) && intact;
     } while (i < slot->chunk_count &&
              ikv_chunk_page(&run->search.chunks[slot->chunks[i]]) == number);
     /* A mapped page needs no copy, unless the cache is to know that it is intact. */
     if (intact && batch->cache && (!slot->is_mapped || page.verified))
-        (void)ikv_page_cache_put(batch->cache, number, page.entries, page.count * index->stride,
-                                 page.verified);
+        (void)ikv_page_cache_put(batch->cache, number, bytes,
+                                 (uint32_t)ikv_pages_size(index, number, 1), page.verified);
     return i;
 }
 
@@ -101,19 +89,20 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     struct ikv_page_pin pin;
     struct ikv_page page;
 
-    const unsigned char *entries = ikv_page_cache_get(cache, number, &pin);
-    if (!entries)
+    const struct ikv_geometry *index = run->batch->index;
+
+    const unsigned char *bytes = ikv_page_cache_get(cache, number, &pin);
+    if (!bytes)
         return false;
     const uint32_t chunk = ikv_search_next(&run->search, &number);
     probe(run, chunk);
     run->stats.cached++;
     /* Lookups in memory need a residency hint for this page, and no read will set one. */
     if (run->map) {
-        const uint64_t offset = ikv_page_offset(run->batch->index, number);
-        (void)ikv_map_ask(run->map, offset,
-                          ikv_page_offset(run->batch->index, number + 1) - offset);
+        (void)ikv_map_ask(run->map, ikv_page_offset(index, number),
+                          ikv_pages_size(index, number, 1));
     }
-    set_page(run, number, entries, checksum_of(run, NULL, number), &page);
+    ikv_page_set(index, number, bytes, checksum_of(run, NULL, number), &page);
     page.verified = pin.verified;
     if (!feed_page(run, chunk, &page))
         ikv_page_cache_drop(cache, &pin);
@@ -156,8 +145,10 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
 /* Take the next page that the search waits for, and its neighbours if these are next. */
 static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
+    const struct ikv_geometry *index = run->batch->index;
     const bool single = run->batch->options.probe == IKV_PROBE_ENTRY;
-    const uint32_t max = single ? 1 : run->window->slot_size / IKV_PAGE_SIZE;
+    const uint32_t page_size = index->leaf_size ? index->leaf_size : IKV_PAGE_SIZE;
+    const uint32_t max = single ? 1 : run->window->slot_size / page_size;
     uint64_t page = ikv_search_peek(&run->search);
     uint64_t last = page;
 
@@ -168,7 +159,8 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         slot->chunks[slot->chunk_count++] = chunk;
         probe(run, chunk);
         page = ikv_search_peek(&run->search);
-    } while (slot->chunk_count < max && (page == last || page == last + 1) &&
+    } while (slot->chunk_count < max &&
+             (page == last || (page == last + 1 && ikv_page_adjoins(index, page))) &&
              !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
     run->stats.merged += slot->chunk_count - 1;
@@ -177,9 +169,9 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
     const struct ikv_batch *batch = run->batch;
-    const uint64_t end_page = slot->first_page + slot->page_count;
-    const uint64_t offset = ikv_page_offset(run->batch->index, slot->first_page);
-    const uint32_t size = (uint32_t)(ikv_page_offset(run->batch->index, end_page) - offset);
+    const uint64_t offset = ikv_page_offset(batch->index, slot->first_page);
+    const uint32_t size =
+        (uint32_t)ikv_pages_size(batch->index, slot->first_page, slot->page_count);
     uint32_t sums_size = 0;
 
     bool mapped = ikv_read(run, slot, &slot->data, slot->data_buffer, offset, size);

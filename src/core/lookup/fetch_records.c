@@ -4,6 +4,7 @@
 #include "core/lookup/read.h"
 #include "core/lookup/tails.h"
 #include "core/sort/sort.h"
+#include "core/store/record_room.h"
 
 /* Records share a read if the gap between them is at most this: about the cost of another read, and
  * less than the least that a device reads. */
@@ -36,19 +37,6 @@ static void skip_impossible(struct ikv_run *run)
     }
 }
 
-/* Set ikv_hit.place of new hits, which are nearly in key order: once they are sorted by position,
- * finding it would cost a cache miss each. */
-static void set_places(const struct ikv_run *run, uint32_t begin, uint32_t end)
-{
-    struct ikv_hit *hits = ikv_run_hits(run);
-
-    for (uint32_t i = begin; i < end; i++) {
-        const uint32_t *starts = run->starts + hits[i].key;
-        hits[i].place =
-            starts[1] - starts[0] == 1 ? run->batch->places[starts[0]] : IKV_MANY_PLACES;
-    }
-}
-
 /* Whether a hit is left to read. Begins a new generation if the last one is used up. */
 static bool next_hit(struct ikv_run *run)
 {
@@ -58,7 +46,7 @@ static bool next_hit(struct ikv_run *run)
     skip_impossible(run);
     if (run->hits_planned == run->hits_sorted && known > run->hits_sorted) {
         uint32_t n = known - run->hits_sorted;
-        set_places(run, run->hits_sorted, known);
+        ikv_run_set_places(run, run->hits_sorted, known);
         if (n > 1)
             ikv_sort_entries((uint64_t *)(void *)(hits + run->hits_sorted), run->sort_buffer, n, 2);
         run->hits_sorted = known;
@@ -95,8 +83,11 @@ void ikv_records_begin(struct ikv_run *run)
 static uint64_t first_read_end(const struct ikv_run *run, uint64_t position)
 {
     const struct ikv_store *store = run->batch->store;
-    return ikv_min(position + ikv_min(store->first_read, run->window->slot_size),
-                   store->records_end);
+    const struct ikv_record_room room = ikv_record_room(store, position);
+
+    if (room.is_inside) /* the end of the leaf says where the record ends */
+        return room.end;
+    return ikv_min(position + ikv_min(store->first_read, run->window->slot_size), room.end);
 }
 
 static void read_records(struct ikv_run *run, uint32_t begin, uint32_t end, uint64_t read_end)

@@ -23,3 +23,14 @@ void ikv_run_free(struct ikv_run *run)
     ikv_scratch_free(&run->postponed);
     ikv_scratch_free(&run->separate);
 }
+
+void ikv_run_set_places(const struct ikv_run *run, uint32_t begin, uint32_t end)
+{
+    struct ikv_hit *hits = ikv_run_hits(run);
+
+    for (uint32_t i = begin; i < end; i++) {
+        const uint32_t *starts = run->starts + hits[i].key;
+        hits[i].place =
+            starts[1] - starts[0] == 1 ? run->batch->places[starts[0]] : IKV_MANY_PLACES;
+    }
+}

@@ -114,6 +114,10 @@ static inline struct ikv_hit *ikv_run_hits(const struct ikv_run *run)
     return run->search.hits;
 }
 
+/* Set ikv_hit.place of new hits, which are nearly in key order: once they are sorted by position,
+ * finding it would cost a cache miss each. */
+void ikv_run_set_places(const struct ikv_run *run, uint32_t begin, uint32_t end);
+
 /* The stored form of a hit's key; `room` may be used for it. */
 static inline const unsigned char *ikv_run_stored_key(const struct ikv_run *run, uint32_t key,
                                                       unsigned char room[IKV_KEY_WIDTH_MAX])

@@ -60,8 +60,8 @@ int ikv_get_options_check(const ikv_get_options *options, size_t count, ikv_erro
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "get options: %s", wrong) : 0;
 }
 
-static int check(size_t count, const ikv_get_options *options, ikv_get_options *known,
-                 ikv_error *err)
+static int check(const struct ikv_store *store, size_t count, const ikv_get_options *options,
+                 ikv_get_options *known, ikv_error *err)
 {
     int code = ikv_options_copy(known, sizeof *known, options, err);
 
@@ -71,6 +71,9 @@ static int check(size_t count, const ikv_get_options *options, ikv_get_options *
         return code;
     if (count >= IKV_NO_CHUNK)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "a batch of more than 2^32 - 2 keys");
+    if (known->probe == IKV_PROBE_ENTRY && store->is_clustered && !store->leaves.has_index)
+        return ikv_fail(err, IKV_E_UNSUPPORTED, IKV_AT_FILE(store->path),
+                        "it has no v2 index, whose entries could be probed");
     return 0;
 }
 
@@ -93,7 +96,7 @@ int ikv_lookup_begin(struct ikv_store *store, const void *keys, size_t count,
     }
     if (ikv_job_is_busy(&result->job))
         return ikv_fail(err, IKV_E_STATE, IKV_NOWHERE, "looking up: the result is busy");
-    int code = check(count, options, &known, err);
+    int code = check(store, count, options, &known, err);
     if (code < 0) {
         void_answers(result, code);
         return code;

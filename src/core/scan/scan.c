@@ -41,8 +41,12 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
     scan->left = known.limit ? known.limit : UINT64_MAX;
     scan->memory = ikv_memory_option(known.memory, MEMORY_DEFAULT);
     scan->stats.backend = ikv_io_pread.name;
-    code = known.order == IKV_ORDER_STORAGE ? ikv_scan_storage_open(scan)
-                                            : ikv_scan_key_open(scan, known.from, known.to);
+    if (store->is_clustered)
+        code = ikv_scan_leaves_open(scan, known.from, known.to);
+    else if (known.order == IKV_ORDER_STORAGE)
+        code = ikv_scan_storage_open(scan);
+    else
+        code = ikv_scan_key_open(scan, known.from, known.to);
     if (code < 0) {
         if (scan->code < 0) { /* described already */
             if (err)
@@ -66,23 +70,33 @@ int ikv_scan_fail(struct ikv_scan *scan, int code, uint64_t offset, const char *
 /* Only in key order: the scan goes on behind a record that is damaged or can't be read. */
 static void describe_bad_item(struct ikv_scan *scan, const ikv_item *item, ikv_error *err)
 {
-    const struct ikv_where where = {scan->store->path, IKV_NO_OFFSET, scan->store->index.key.type,
-                                    item->key};
-
+    const struct ikv_store *store = scan->store;
+    const uint64_t offset = store->is_clustered ? scan->item_position : IKV_NO_OFFSET;
+    const struct ikv_where where = {store->path, offset, store->index.key.type, item->key};
     const struct ikv_result *window = scan->window;
 
     if (item->status == IKV_CORRUPT) {
         scan->stats.corrupt++;
         /* The window keeps its first problem whole; of the others it knows that they are. */
-        if (err && window->problem.any && window->problem.first.key_type == where.key_type &&
+        if (err && window && window->problem.any &&
+            window->problem.first.key_type == where.key_type &&
             memcmp(window->problem.first.key, item->key, ikv_key_width(where.key_type)) == 0)
             *err = window->problem.first;
         else
             (void)ikv_fail(err, IKV_E_RECORD, where, "scanning");
     } else {
         scan->stats.unreadable++;
-        (void)ikv_fail(err, scan->window->problem.read_code, where, "reading a record");
+        (void)ikv_fail(err, window ? window->problem.read_code : scan->item_code, where,
+                       "reading a record");
     }
+}
+
+static int next_item(struct ikv_scan *scan, ikv_item *ret_item)
+{
+    if (scan->store->is_clustered)
+        return ikv_scan_leaves_next(scan, ret_item);
+    return scan->order == IKV_ORDER_STORAGE ? ikv_scan_storage_next(scan, ret_item)
+                                            : ikv_scan_key_next(scan, ret_item);
 }
 
 int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err)
@@ -91,10 +105,8 @@ int ikv_scan_next(ikv_scan *scan, ikv_item *ret_item, ikv_error *err)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_scan_next: an argument is NULL");
     if (scan->code == 0 && scan->left == 0)
         scan->code = IKV_E_END;
-    if (scan->code == 0) {
-        scan->code = scan->order == IKV_ORDER_STORAGE ? ikv_scan_storage_next(scan, ret_item)
-                                                      : ikv_scan_key_next(scan, ret_item);
-    }
+    if (scan->code == 0)
+        scan->code = next_item(scan, ret_item);
     if (scan->code < 0) {
         if (scan->code != IKV_E_END && err)
             *err = scan->error;
@@ -123,6 +135,7 @@ void ikv_scan_close(ikv_scan *scan)
     ikv_scratch_free(&scan->value);
     ikv_result_free(scan->window);
     free(scan->pages);
+    free(scan->leaves);
     free(scan->page_sums);
     free(scan);
 }

@@ -2,6 +2,7 @@
 #ifndef IKV_SCAN_H
 #define IKV_SCAN_H
 
+#include "core/format/leaf.h"
 #include "core/io/reader.h"
 #include "core/query/result.h"
 
@@ -32,6 +33,18 @@ struct ikv_scan {
     struct ikv_result *window; /* items of the records fetched */
     size_t window_next;
     size_t window_size; /* entries to fetch at once, adapted to the values' sizes */
+
+    /* A clustered store, in both orders (and has_to, to, value). */
+    unsigned char *leaves; /* [leaves_begin, leaves_end) of an extent */
+    uint64_t leaves_begin;
+    uint64_t leaves_end;
+    struct ikv_leaf leaf; /* at hand */
+    uint64_t leaf_offset; /* in the file */
+    uint64_t next_leaf;
+    uint32_t next_in_leaf;
+    uint64_t item_position; /* of the last item's record */
+    int item_code;          /* why it could not be read */
+    unsigned char item_key[IKV_KEY_WIDTH_MAX];
 };
 
 /* Set the scan's lasting error. */
@@ -39,6 +52,8 @@ int ikv_scan_fail(struct ikv_scan *scan, int code, uint64_t offset, const char *
 
 int ikv_scan_storage_open(struct ikv_scan *scan);
 int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item);
+int ikv_scan_leaves_open(struct ikv_scan *scan, const void *from, const void *to);
+int ikv_scan_leaves_next(struct ikv_scan *scan, ikv_item *ret_item);
 int ikv_scan_key_open(struct ikv_scan *scan, const void *from, const void *to);
 int ikv_scan_key_next(struct ikv_scan *scan, ikv_item *ret_item);
 

@@ -1,6 +1,7 @@
 #include "core/store/detect.h"
 
 #include "core/format/checksum.h"
+#include "core/store/open_leaves.h"
 #include "core/store/sections.h"
 
 #include <errno.h>
@@ -86,7 +87,10 @@ static int is_record_area_unchanged(struct ikv_store *store, const struct ikv_fo
     *ret = false;
     ikv_header_decode(footer->header, &copy);
     int code = ikv_store_read_directory(store, &copy, footer, NULL);
-    section = ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
+    section = ikv_store_section(store, IKV_SECTION_LEAVES);
+    if (code == 0 && section)
+        code = ikv_store_is_head_unchanged(store, section, ret);
+    section = section ? NULL : ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
     store->section_count = 0;
     if (code < 0 || !section || section->length < sizeof sum || copy.index_start <= IKV_HEADER_SIZE)
         return code > IKV_E_INVALID ? code : 0; /* -errno: nothing was learned about the file */

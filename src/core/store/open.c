@@ -107,7 +107,9 @@ static void keep_what_is_read(struct ikv_store *store, uint64_t memory)
     /* Without its checksum at hand a page that is kept could not be verified. */
     const bool verifiable = store->page_sums || !store->page_sums_offset;
     const uint32_t stride = store->index.stride;
-    const uint32_t page_size = IKV_PAGE_SIZE + (IKV_PAGE_SIZE % stride != 0 ? stride : 0);
+    const uint32_t page_size = store->is_clustered
+                                   ? store->leaves.leaf_size
+                                   : IKV_PAGE_SIZE + (IKV_PAGE_SIZE % stride != 0 ? stride : 0);
     struct ikv_learner_info learned;
 
     memory -= ikv_min(memory, ikv_store_fixed_memory(store));
@@ -124,7 +126,8 @@ static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
     const struct ikv_fences *fences = &store->fences;
 
-    if (!store->map || fences->count == 0 || fences->count != store->index.pages ||
+    if (!store->map || store->is_clustered || fences->count == 0 ||
+        fences->count != store->index.pages ||
         ikv_store_fixed_memory(store) + ikv_fence_tree_memory(fences->count) > memory)
         return 0;
     int code = ikv_fence_tree_build(&store->tree, fences);
@@ -157,7 +160,9 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
         code = ikv_store_open_plain(store, &detected.header, options, err);
     if (code < 0)
         return code;
-    store->entries = ikv_geometry_of_entries(&store->index);
+    if (!store->is_clustered)
+        store->v2_index = store->index;
+    store->entries = ikv_geometry_of_entries(&store->v2_index);
     code = open_backend(store, options, err);
     if (code == 0)
         code = plant_tree(store, options->index_memory, err);
@@ -209,5 +214,6 @@ void ikv_store_close(struct ikv_store *store)
     ikv_learner_free(store->learner);
     ikv_page_cache_free(store->cache);
     free(store->page_sums);
+    free(store->extents);
     free(store);
 }

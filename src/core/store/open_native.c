@@ -1,6 +1,7 @@
 #include "core/store/open_native.h"
 
 #include "core/format/checksum.h"
+#include "core/store/open_leaves.h"
 #include "core/store/sections.h"
 
 #include <errno.h>
@@ -17,15 +18,21 @@ static int check_properties(const struct ikv_store *store, const struct ikv_sect
     const uint64_t start = header->index_start;
     const char *wrong = NULL;
 
-    if (properties->pair_count != header->pair_count)
+    if (store->is_clustered && !store->leaves.has_index) {
+        if (header->pair_count != 0 || start != IKV_HEADER_SIZE ||
+            properties->records_end < IKV_HEADER_SIZE || properties->records_end > section->offset)
+            wrong = "the header does not fit a store without a v2 index";
+    } else if (properties->pair_count != header->pair_count)
         wrong = "its pair count is not the header's";
     else if (properties->records_end < IKV_HEADER_SIZE || properties->records_end > start ||
              start != ikv_round_up(properties->records_end, IKV_PAGE_SIZE))
         wrong = "the records do not end where the index begins";
     else if (header->pair_count > (section->offset - start) / properties->stride)
         wrong = "the index reaches into the trailer";
-    else if (header->pair_count > (properties->records_end - IKV_HEADER_SIZE) /
-                                      (IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE))
+    if (wrong)
+        ;
+    else if (properties->pair_count > (properties->records_end - IKV_HEADER_SIZE) /
+                                          (IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE))
         wrong = "more pairs than there is room for";
     else if (properties->value_size_max > IKV_VALUE_SIZE_MAX ||
              properties->value_size_p99 > properties->value_size_max)
@@ -72,8 +79,10 @@ static int read_properties(struct ikv_store *store, const struct ikv_header *hea
     if (code < 0)
         return code;
     (void)ikv_key_describe(store->properties.key_type, &key);
-    ikv_geometry_set(&store->index, &key, store->properties.stride, header->index_start,
+    ikv_geometry_set(&store->v2_index, &key, store->properties.stride, header->index_start,
                      header->pair_count);
+    store->records_end = store->properties.records_end;
+    store->index = store->v2_index;
     return 0;
 }
 
@@ -174,9 +183,9 @@ static int keep_index(struct ikv_store *store, uint64_t budget, ikv_error *err)
     if (code == 0)
         code = check_length(store, IKV_SECTION_PAGE_CHECKSUMS, pages * IKV_PAGE_CHECKSUM_SIZE, err);
     if (code == 0)
-        code =
-            check_length(store, IKV_SECTION_BLOCK_CHECKSUMS,
-                         ikv_block_count(store->index.index_start) * IKV_BLOCK_CHECKSUM_SIZE, err);
+        code = check_length(store, IKV_SECTION_BLOCK_CHECKSUMS,
+                            ikv_block_count(store->v2_index.index_start) * IKV_BLOCK_CHECKSUM_SIZE,
+                            err);
     if (code < 0)
         return code;
     store->block_sums_offset = blocks ? blocks->offset : 0;
@@ -199,10 +208,13 @@ int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *head
 
     int code = ikv_store_read_directory(store, header, footer, err);
     if (code == 0)
+        code = ikv_store_read_leaves(store, err);
+    if (code == 0)
         code = read_properties(store, header, options, err);
+    if (code == 0 && store->is_clustered)
+        code = ikv_store_open_leaves(store, err);
     if (code < 0)
         return code;
-    store->records_end = store->properties.records_end;
     store->record_size_max = store->properties.value_size_max + store->surplus;
     code = read_metadata(store, err);
     if (code == 0)

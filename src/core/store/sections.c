@@ -24,7 +24,7 @@ static int check_section(const struct ikv_store *store, const struct ikv_section
     if (section->offset < least || section->offset > end || section->length > end - section->offset)
         return ikv_store_section_fail(store, section, IKV_E_SECTION, "it lies outside the trailer",
                                       err);
-    if (section->type < IKV_SECTION_PROPERTIES || section->type > IKV_SECTION_METADATA) {
+    if (section->type < IKV_SECTION_PROPERTIES || section->type > IKV_SECTION_LAST) {
         if (section->flags & IKV_SECTION_OPTIONAL)
             return 0;
         return ikv_store_section_fail(store, section, IKV_E_UNSUPPORTED,

@@ -25,6 +25,7 @@ uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
 void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
 {
     const struct ikv_geometry *index = &store->index;
+    const struct ikv_geometry *v2_index = &store->v2_index;
     struct ikv_page_cache_info cached;
     struct ikv_learner_info learned;
     static const char *const backends[] = {"auto", "pread", "uring", "mmap"};
@@ -34,15 +35,15 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     *ret_info = (struct ikv_info){
         .key_type = index->key.type,
         .key_width = index->key.width,
-        .stride = index->stride,
+        .stride = v2_index->stride,
         .page_size = IKV_PAGE_SIZE,
         .has_trailer = store->has_trailer,
         .in_key_order = (store->properties.flags & IKV_PROPERTY_IN_KEY_ORDER) != 0,
         .file_size = store->file_size,
         .pair_count = index->count,
         .records_end = store->records_end,
-        .index_start = index->index_start,
-        .index_size = index->count * index->stride,
+        .index_start = v2_index->index_start,
+        .index_size = v2_index->count * v2_index->stride,
         .index_pages = index->pages,
         .value_size_min = store->properties.value_size_min,
         .value_size_max = store->properties.value_size_max,
@@ -64,5 +65,8 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
                         ? ikv_min(ikv_map_count(store->map) << store->map->shift, store->file_size)
                         : 0,
     };
+    ret_info->layout = store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
+    ret_info->leaf_size = store->leaves.leaf_size;
+    ret_info->has_v2_index = !store->is_clustered || store->leaves.has_index;
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
 }

@@ -34,8 +34,9 @@ struct ikv_store {
     struct ikv_attachment *attachment; /* to an engine; set by ikv_open, opaque here */
     struct ikv_pace pace;
 
-    struct ikv_geometry index;
-    struct ikv_geometry entries; /* the same, in single entries */
+    struct ikv_geometry index;    /* what lookups search: pages of the v2 index, or leaves */
+    struct ikv_geometry v2_index; /* of the base format; no pages: it was left out */
+    struct ikv_geometry entries;  /* the same, in single entries */
     uint64_t records_end;
     uint32_t surplus;         /* checksum bytes at the end of a record */
     uint32_t record_size_max; /* greatest size field that can be right */
@@ -46,6 +47,9 @@ struct ikv_store {
     unsigned char store_id[16];
     uint64_t record_seed;
     struct ikv_properties properties;
+    bool is_clustered; /* the records are in leaves: */
+    struct ikv_leaves leaves;
+    uint64_t *extents; /* as in the geometry; NULL: leaves are contiguous */
     unsigned char *metadata;
     size_t metadata_size;
     struct ikv_section sections[IKV_SECTIONS_MAX];

@@ -1,6 +1,7 @@
 #include "core/verify/verifier.h"
 
 #include "core/io/file_io.h"
+#include "core/store/sections.h"
 
 int ikv_verify_problem(struct ikv_verifier *verifier, int code, uint64_t offset,
                        const unsigned char *stored_key, const char *what)
@@ -53,4 +54,36 @@ int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end)
         begin += n;
     }
     return 0;
+}
+
+void ikv_verify_note_record(struct ikv_verifier *verifier, uint32_t size)
+{
+    const struct ikv_properties *properties = &verifier->store->properties;
+
+    if (verifier->report.records == 0 || size < verifier->value_min)
+        verifier->value_min = size;
+    if (size > verifier->value_max)
+        verifier->value_max = size;
+    if (size > properties->value_size_p99)
+        verifier->above_p99++;
+    verifier->value_bytes += size;
+    verifier->report.records++;
+}
+
+int ikv_verify_totals(struct ikv_verifier *verifier)
+{
+    const struct ikv_store *store = verifier->store;
+    const struct ikv_properties *properties = &store->properties;
+    const bool in_key_order = (properties->flags & IKV_PROPERTY_IN_KEY_ORDER) != 0;
+
+    if (verifier->report.problems > 0 || (verifier->report.records == properties->pair_count &&
+                                          verifier->value_bytes == properties->value_bytes &&
+                                          verifier->value_min == properties->value_size_min &&
+                                          verifier->value_max == properties->value_size_max &&
+                                          verifier->above_p99 <= verifier->report.records / 100 &&
+                                          verifier->ascending == in_key_order))
+        return 0;
+    return ikv_verify_problem(verifier, IKV_E_SECTION,
+                              ikv_store_section(store, IKV_SECTION_PROPERTIES)->offset, NULL,
+                              "the properties are not those of the records");
 }

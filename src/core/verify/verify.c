@@ -1,13 +1,17 @@
 /*
- * Verifying a whole store. Three passes, each sequential:
+ * Verifying a whole store. Passes, each sequential:
  *   sections   checksums of the trailer's sections, zeros between them        (verify_sections.c)
  *   index      checksums and order of the pages, fences, positions in range   (verify_index.c)
  *   records    entries sorted by position, then the record area from front to back: each record
  *              must be where the next entry points, with the right size and checksum
  *                                                                             (verify_records.c)
+ * of a clustered store instead of the last two:
+ *   leaves     directories, the records in and outside leaves, and beside them the v2 index, which
+ *              follows from the leaves                                        (verify_leaves.c)
  */
 #include "core/io/file_io.h"
 #include "core/verify/verify_index.h"
+#include "core/verify/verify_leaves.h"
 #include "core/verify/verify_records.h"
 #include "core/verify/verify_sections.h"
 
@@ -20,6 +24,13 @@
 #define PROBLEMS_DEFAULT 1000
 
 /* ---------------------------------------------------------------- all of it */
+
+static int verify_arrival(struct ikv_verifier *verifier)
+{
+    int code = ikv_verify_index(verifier);
+
+    return code == 0 ? ikv_verify_records(verifier) : code;
+}
 
 static int verify_store(struct ikv_verifier *verifier)
 {
@@ -36,10 +47,10 @@ static int verify_store(struct ikv_verifier *verifier)
     free(dir);
     if (code == 0 && store->has_trailer)
         code = ikv_verify_sections(verifier);
-    if (code == 0)
-        code = ikv_verify_index(verifier);
-    if (code == 0)
-        code = ikv_verify_records(verifier);
+    if (code == 0 && store->is_clustered)
+        code = ikv_verify_leaves(verifier);
+    else if (code == 0)
+        code = verify_arrival(verifier);
     ikv_sorter_free(verifier->by_position);
     return code;
 }

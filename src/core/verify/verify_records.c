@@ -11,24 +11,7 @@ struct walk {
     struct ikv_reader reader;
     struct ikv_checksum_stream *sum;
     uint64_t problems_before;
-    uint64_t value_bytes;
-    uint32_t value_min;
-    uint32_t value_max;
-    uint64_t above_p99;
 };
-
-static void note_size(struct walk *walk, uint32_t size)
-{
-    const struct ikv_properties *properties = &walk->verifier->store->properties;
-
-    if (walk->verifier->report.records == 0 || size < walk->value_min)
-        walk->value_min = size;
-    if (size > walk->value_max)
-        walk->value_max = size;
-    if (size > properties->value_size_p99)
-        walk->above_p99++;
-    walk->value_bytes += size;
-}
 
 /* Take `size` bytes through the checksum, or just skip them. */
 static int take(struct walk *walk, uint64_t size, bool sum)
@@ -91,8 +74,7 @@ static int verify_record(struct walk *walk, const unsigned char *stored, uint64_
                                   "its size is not the room between it and the next");
         return code == 0 ? take(walk, room - sizeof field, false) : code;
     }
-    note_size(walk, size - store->surplus);
-    verifier->report.records++;
+    ikv_verify_note_record(verifier, size - store->surplus);
     code = verify_content(walk, position, size, stored);
     return code == 0 ? take(walk, end - walk->reader.offset, false) : code;
 }
@@ -147,8 +129,6 @@ static int verify_totals(struct walk *walk)
 {
     struct ikv_verifier *verifier = walk->verifier;
     const struct ikv_store *store = verifier->store;
-    const struct ikv_properties *properties = &store->properties;
-    const bool in_key_order = (properties->flags & IKV_PROPERTY_IN_KEY_ORDER) != 0;
 
     int code = ikv_verify_zero(verifier, store->records_end, store->index.index_start);
     /* The reader's last block ends with the padding. */
@@ -159,15 +139,7 @@ static int verify_totals(struct walk *walk)
     if (walk->reader.bad_blocks)
         return ikv_verify_problem(verifier, IKV_E_SECTION, store->block_sums_offset, NULL,
                                   "records are whole, but not their block's checksum");
-    if (verifier->report.problems == 0 &&
-        (walk->value_bytes != properties->value_bytes ||
-         walk->value_min != properties->value_size_min ||
-         walk->value_max != properties->value_size_max ||
-         walk->above_p99 > verifier->report.records / 100 || verifier->ascending != in_key_order))
-        return ikv_verify_problem(verifier, IKV_E_SECTION,
-                                  ikv_store_section(store, IKV_SECTION_PROPERTIES)->offset, NULL,
-                                  "the properties are not those of the records");
-    return 0;
+    return ikv_verify_totals(verifier);
 }
 
 int ikv_verify_records(struct ikv_verifier *verifier)

@@ -42,7 +42,9 @@ static int verify_layout(struct ikv_verifier *verifier)
     struct ikv_section sections[IKV_SECTIONS_MAX];
     const uint64_t directory =
         store->file_size - IKV_FOOTER_SIZE - (uint64_t)count * IKV_SECTION_ENTRY_SIZE;
-    uint64_t at = store->index.index_start + store->index.count * store->index.stride;
+    uint64_t at =
+        ikv_max(store->v2_index.index_start + store->v2_index.count * store->v2_index.stride,
+                ikv_round_up(store->records_end, IKV_PAGE_SIZE));
     int code = 0;
 
     memcpy(sections, store->sections, count * sizeof sections[0]);

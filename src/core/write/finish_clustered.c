@@ -52,9 +52,7 @@ int ikv_writer_complete_clustered(struct ikv_writer *writer)
     collect_stats(writer);
     writer->records_end = ikv_output_offset(&writer->output);
     writer->index_start = ikv_round_up(writer->records_end, IKV_PAGE_SIZE);
-    if (!writer->has_index)
-        return 0;
     code = ikv_output_append(&writer->output, NULL,
                              (size_t)(writer->index_start - writer->records_end));
-    return code == 0 ? write_index(writer) : code;
+    return code == 0 && writer->has_index ? write_index(writer) : code;
 }

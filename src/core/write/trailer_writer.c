@@ -1,6 +1,7 @@
 #include "core/write/trailer_writer.h"
 
 #include "core/format/checksum.h"
+#include "core/io/file_io.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -101,11 +102,25 @@ static int put_directory_and_footer(struct ikv_writer *writer, const struct trai
     return code == 0 ? ikv_output_append(&writer->output, footer_bytes, sizeof footer_bytes) : code;
 }
 
+/* What is at the beginning of the file tells a store whose header is damaged from one that was
+ * rewritten in place. */
+static int checksum_head(struct ikv_writer *writer, uint64_t *ret)
+{
+    unsigned char head[IKV_PAGE_SIZE];
+    const size_t size = sizeof head - IKV_HEADER_SIZE;
+    int code = ikv_output_flush(&writer->output);
+
+    if (code == 0)
+        code = ikv_pread_all(writer->output.fd, head, size, IKV_HEADER_SIZE, NULL);
+    *ret = code == 0 ? ikv_checksum(head, size) : 0;
+    return code;
+}
+
 /* The leaves' size and places, and their fences. */
 static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
 {
     const struct ikv_leaf_writer *leaves = &writer->clustered->leaves;
-    const struct ikv_leaves about = {
+    struct ikv_leaves about = {
         .leaf_size = leaves->leaf_size,
         .extent_leaves = leaves->extent_leaves,
         .count = leaves->leaves,
@@ -113,8 +128,10 @@ static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
     };
     unsigned char bytes[IKV_LEAVES_SIZE];
 
+    int code = checksum_head(writer, &about.head_checksum);
     ikv_leaves_encode(&about, bytes);
-    int code = put_bytes(writer, trailer, IKV_SECTION_LEAVES, 0, bytes, sizeof bytes);
+    if (code == 0)
+        code = put_bytes(writer, trailer, IKV_SECTION_LEAVES, 0, bytes, sizeof bytes);
     if (code == 0 && !leaves->is_contiguous)
         code = put_tape(writer, trailer, IKV_SECTION_EXTENTS, 0, &leaves->extents);
     if (code == 0)
