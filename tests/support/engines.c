@@ -143,21 +143,6 @@ unsigned char *batch_keys(const store_model *model, rng_state *rng, batch_shape 
     return keys;
 }
 
-int batch_is_right(const store_model *model, const void *keys, size_t count, ikv_match match,
-                   const ikv_result *result)
-{
-    const size_t width = hostkey_width(model->type);
-    const ikv_item *items = ikv_result_items(result);
-
-    if (ikv_result_code(result) != 0 || ikv_result_count(result) != count ||
-        ikv_result_problem(result) != NULL)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        if (!item_is_right(model, (const unsigned char *)keys + i * width, match, &items[i]))
-            return 0;
-    return 1;
-}
-
 /* ---------------------------------------------------------------- the process */
 
 static size_t count_entries(const char *path)

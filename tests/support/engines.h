@@ -7,6 +7,7 @@
 
 #include "indexkv.h"
 
+#include "answers.h"
 #include "model.h"
 #include "rng.h"
 
@@ -52,11 +53,6 @@ typedef enum batch_shape {
 /* About `count` keys (all that there are, for some shapes), for free(). */
 unsigned char *batch_keys(const store_model *model, rng_state *rng, batch_shape shape, size_t count,
                           size_t *ret_count);
-
-/* Whether a result answers the keys as the model does: without failing the test, so from any
- * thread. */
-int batch_is_right(const store_model *model, const void *keys, size_t count, ikv_match match,
-                   const ikv_result *result);
 
 /* Descriptors and threads of this process. */
 size_t process_descriptors(void);

@@ -21,7 +21,7 @@ static void forget_order(store_model *model)
 
 void model_free(store_model *model)
 {
-    /* Key and value share one allocation, which begins with the key. */
+    /* Key, ordered form and value share one allocation, which begins with the key. */
     for (size_t i = 0; i < model->count; i++)
         free((void *)(uintptr_t)model->pairs[i].key);
     free(model->pairs);
@@ -32,7 +32,7 @@ void model_free(store_model *model)
 void model_add(store_model *model, const void *key, const void *value, size_t size)
 {
     size_t width = hostkey_width(model->type);
-    unsigned char *copy = must_malloc(width + size);
+    unsigned char *copy = must_malloc(2 * width + size);
     model_pair *pair;
 
     forget_order(model);
@@ -41,21 +41,22 @@ void model_add(store_model *model, const void *key, const void *value, size_t si
         model->pairs = must_realloc(model->pairs, model->room * sizeof(*model->pairs));
     }
     memcpy(copy, key, width);
+    hostkey_to_ordered(model->type, key, copy + width);
     if (size > 0)
-        memcpy(copy + width, value, size);
+        memcpy(copy + 2 * width, value, size);
     pair = &model->pairs[model->count];
     pair->key = copy;
-    pair->value = copy + width;
+    pair->ordered = copy + width;
+    pair->value = copy + 2 * width;
     pair->size = size;
     pair->arrival = model->count++;
 }
 
 /* ---------------------------------------------------------------- sort and search */
 
-/* What qsort sees. The ordered form of the key, so that the comparison needs no type. */
+/* With the width of the key, which qsort does not pass to the comparison. */
 typedef struct sort_item {
     const model_pair *pair;
-    const unsigned char *ordered;
     size_t width;
 } sort_item;
 
@@ -63,7 +64,7 @@ static int by_key_and_arrival(const void *a, const void *b)
 {
     const sort_item *x = a;
     const sort_item *y = b;
-    int order = memcmp(x->ordered, y->ordered, x->width);
+    int order = memcmp(x->pair->ordered, y->pair->ordered, x->width);
 
     if (order != 0)
         return order;
@@ -74,20 +75,17 @@ size_t model_sort(store_model *model, model_keep keep)
 {
     size_t width = hostkey_width(model->type);
     sort_item *items = must_malloc(model->count * sizeof(*items));
-    unsigned char *ordered = must_malloc(model->count * width);
     size_t kept = 0;
     size_t repeated = 0;
 
     forget_order(model);
-    for (size_t i = 0; i < model->count; i++) {
-        hostkey_to_ordered(model->type, model->pairs[i].key, ordered + i * width);
-        items[i] = (sort_item){&model->pairs[i], ordered + i * width, width};
-    }
+    for (size_t i = 0; i < model->count; i++)
+        items[i] = (sort_item){&model->pairs[i], width};
     qsort(items, model->count, sizeof(*items), by_key_and_arrival);
 
     model->sorted = must_malloc(model->count * sizeof(const model_pair *));
     for (size_t i = 0; i < model->count; i++) {
-        if (i > 0 && memcmp(items[i].ordered, items[i - 1].ordered, width) == 0) {
+        if (i > 0 && memcmp(items[i].pair->ordered, items[i - 1].pair->ordered, width) == 0) {
             repeated++;
             if (keep == MODEL_KEEP_FIRST)
                 continue;
@@ -98,22 +96,24 @@ size_t model_sort(store_model *model, model_keep keep)
     }
     model->sorted_count = kept;
     free(items);
-    free(ordered);
     return repeated;
 }
 
 size_t model_rank(const store_model *model, const void *key)
 {
+    const size_t width = hostkey_width(model->type);
+    unsigned char ordered[IKV_KEY_WIDTH_MAX];
     size_t low = 0;
     size_t high = model->sorted_count;
 
+    hostkey_to_ordered(model->type, key, ordered);
     if (model->sorted == NULL)
         test_die("the model is not sorted");
     /* Pairs before `low` are less than the key, pairs from `high` on are not. */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (hostkey_compare(model->type, model->sorted[middle]->key, key) < 0)
+        if (memcmp(model->sorted[middle]->ordered, ordered, width) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -121,18 +121,25 @@ size_t model_rank(const store_model *model, const void *key)
     return low;
 }
 
+size_t model_answer(const store_model *model, const void *key, ikv_match match)
+{
+    const size_t count = model->sorted_count;
+    const size_t rank = model_rank(model, key);
+
+    if (match == IKV_CEILING)
+        return rank;
+    if (rank < count && hostkey_compare(model->type, model->sorted[rank]->key, key) == 0)
+        return rank;
+    if (match == IKV_FLOOR && rank > 0)
+        return model_rank(model, model->sorted[rank - 1]->key);
+    return count;
+}
+
 const model_pair *model_find(const store_model *model, const void *key, ikv_match match)
 {
-    size_t rank = model_rank(model, key);
-    const model_pair *pair = rank < model->sorted_count ? model->sorted[rank] : NULL;
+    const size_t rank = model_answer(model, key, match);
 
-    if (pair != NULL && hostkey_compare(model->type, pair->key, key) == 0)
-        return pair;
-    if (match == IKV_CEILING)
-        return pair;
-    if (match == IKV_FLOOR)
-        return rank > 0 ? model->sorted[rank - 1] : NULL;
-    return NULL;
+    return rank < model->sorted_count ? model->sorted[rank] : NULL;
 }
 
 /* ---------------------------------------------------------------- random contents */

@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 typedef struct model_pair {
-    const unsigned char *key; /* host byte order */
+    const unsigned char *key;     /* host byte order */
+    const unsigned char *ordered; /* the key's ordered form (hostkey.h) */
     const unsigned char *value;
     size_t size;
     size_t arrival; /* number of the pair among those that were added */
@@ -37,10 +38,14 @@ void model_add(store_model *model, const void *key, const void *value, size_t si
 typedef enum model_keep { MODEL_KEEP_ALL, MODEL_KEEP_FIRST, MODEL_KEEP_LAST } model_keep;
 size_t model_sort(store_model *model, model_keep keep);
 
-/* The pair that answers `key`, NULL if there is none. The model must be sorted. */
-const model_pair *model_find(const store_model *model, const void *key, ikv_match match);
+/* These need a sorted model. */
+
 /* Number of pairs whose key is less than `key`. */
 size_t model_rank(const store_model *model, const void *key);
+/* Index in `sorted` of the first pair that answers `key`, sorted_count if there is none. */
+size_t model_answer(const store_model *model, const void *key, ikv_match match);
+/* The pair at that index, NULL if there is none. */
+const model_pair *model_find(const store_model *model, const void *key, ikv_match match);
 
 /* ---------------------------------------------------------------- random contents */
 

@@ -7,6 +7,7 @@
 
 #include "indexkv.h"
 
+#include "answers.h"
 #include "model.h"
 
 #include <stddef.h>
@@ -46,17 +47,6 @@ ikv_engine *store_engine(void);
 /* Open; the test fails if it can't be. `index_memory` as in ikv_open_options. */
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory);
 
-/* One answer against the model: status, key, value, size, alignment. Of a key that the model holds
- * several times any copy is right. item_is_right does not fail the test, for use outside of its
- * thread. */
-int item_is_right(const store_model *model, const void *key, ikv_match match, const ikv_item *item);
-void assert_item(const store_model *model, const void *key, ikv_match match, const ikv_item *item);
-/* get_many of the batch, every item and the counts of the statistics against the model. */
-void assert_batch(ikv_store *store, const store_model *model, const void *keys, size_t count,
-                  ikv_match match, ikv_result *result);
-/* ikv_get of one key against the model. */
-void assert_get(ikv_store *store, const store_model *model, const void *key, ikv_match match,
-                ikv_result *result);
 /* Scan in key order. NULL bounds and limit 0 as in ikv_scan_options. */
 void assert_key_scan(ikv_store *store, const store_model *model, const void *from, const void *to,
                      uint64_t limit, uint64_t memory);
