@@ -1,1 +1,2 @@
 ikv_test(test_latency)
+ikv_test(test_scale)

@@ -20,7 +20,7 @@ function(ikv_test_again backend)
   foreach(name ${ARGN})
     add_test(NAME test_${name}_${backend} COMMAND test_${name})
     set_tests_properties(test_${name}_${backend} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
-                         ENVIRONMENT "INDEXKV_TEST_BACKEND=${backend};INDEXKV_TEST_SCALE=0.05")
+                         ENVIRONMENT "INDEXKV_TEST_BACKEND=${backend};INDEXKV_TEST_SHARE=0.05")
   endforeach()
 endfunction()
 ikv_test_again(auto get_many random_model threads boundaries scan changed_under damage bad_place golden)
