@@ -10,6 +10,7 @@
 
 #include "hostkey.h"
 #include "numbered.h"
+#include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -87,6 +88,8 @@ static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
 {
     static const uint64_t pages[] = {0, 63, 64, 100, PAGES - 1};
     static const uint64_t index_memories[] = {0, 1, 3000};
+    const size_t cases = COUNT_OF(pages) * COUNT_OF(index_memories) * COUNT_OF(MEMORIES);
+    size_t number = 0;
     numbered_store s;
 
     numbered_make(*state, type, flags, PAGES, 0, &s);
@@ -102,7 +105,8 @@ static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
             ikv_store *store = store_open(s.path, type, 0, index_memories[i]);
 
             for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
-                scan_around_damage(&s, store, pages[p], MEMORIES[m]);
+                if (test_in_sample(number++, cases, 10))
+                    scan_around_damage(&s, store, pages[p], MEMORIES[m]);
             ikv_close(store);
         }
         file_flip_bit(s.path, bit);

@@ -7,6 +7,7 @@
 
 #include "fault_io.h"
 #include "numbered.h"
+#include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -139,6 +140,8 @@ static void fail_index_reads(const numbered_store *s, uint64_t index_memory, uin
 
     list_index_reads(s, store, bounds, &list);
     for (size_t i = 0; i < list.count; i++) {
+        if (!test_in_sample(i, list.count, 3))
+            continue;
         fault_plan plan = {.calls = FAULT_BIT(FAULT_READ),
                            .index = list.calls[i],
                            .action = FAULT_FAIL,
