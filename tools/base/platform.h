@@ -1,8 +1,8 @@
 /*
- * Where systems differ, for the command. Each function gives the answer of POSIX where the system
- * has nothing better; failures are -1 with errno, EOPNOTSUPP if the system lacks the call.
+ * Operating system differences for the command. Functions fall back to POSIX if the system has
+ * nothing better. They return -1 with errno on error; EOPNOTSUPP: the system does not support it.
  *
- * IKV_PORTABLE (the build option INDEXKV_PORTABLE) selects that answer everywhere, for tests.
+ * IKV_PORTABLE (the build option INDEXKV_PORTABLE) selects the fallbacks on all systems, for tests.
  */
 #ifndef BASE_PLATFORM_H
 #define BASE_PLATFORM_H
@@ -38,7 +38,7 @@
 #include <sys/sysctl.h>
 #endif
 
-/* Not in the headers of every SDK: sys/disk.h. */
+/* From sys/disk.h, which not every SDK has. */
 #if defined(__APPLE__) && !defined(DKIOCGETBLOCKCOUNT)
 #define DKIOCGETBLOCKSIZE  _IOR('d', 24, uint32_t)
 #define DKIOCGETBLOCKCOUNT _IOR('d', 25, uint64_t)
@@ -75,7 +75,7 @@ static inline int platform_open_direct(const char *path, int flags)
 #endif
 }
 
-/* Create a file without a name. EOPNOTSUPP: neither the system nor the file system has them. */
+/* Create an unnamed file. EOPNOTSUPP: the system or the file system does not support them. */
 static inline int platform_open_unnamed(const char *directory)
 {
 #if PLATFORM_LINUX && defined(O_TMPFILE)
@@ -89,10 +89,10 @@ static inline int platform_open_unnamed(const char *directory)
 #endif
 }
 
-/* Whether platform_reopen needs no name. */
+/* Whether platform_reopen can open unlinked files. */
 enum { PLATFORM_REOPENS_UNLINKED = PLATFORM_LINUX };
 
-/* Open the file of a descriptor once more. `path` is its name. */
+/* Open the file of a descriptor again, by `path` if the system requires a name. */
 static inline int platform_reopen(int fd, const char *path, int flags, bool direct)
 {
 #if PLATFORM_LINUX
@@ -165,7 +165,7 @@ static inline int platform_sync_data(int fd)
 #endif
 }
 
-/* Allocate a file's space before it is written. */
+/* Allocate disk space for a file. */
 static inline int platform_allocate(int fd, off_t size)
 {
 #if PLATFORM_LINUX
@@ -177,10 +177,10 @@ static inline int platform_allocate(int fd, off_t size)
 #endif
 }
 
-/* ---------------------------------------------------------------- what is in memory */
+/* ---------------------------------------------------------------- residency */
 
-/* Pages of a range that are in the page cache: Linux 6.5. The number of the call is the same on
- * every machine. */
+/* Number of a file's pages in the page cache, with cachestat (Linux 6.5), whose number is the same
+ * on all architectures. */
 static inline int platform_cached_pages(int fd, uint64_t size, uint64_t *ret_pages)
 {
 #if PLATFORM_LINUX
@@ -198,7 +198,7 @@ static inline int platform_cached_pages(int fd, uint64_t size, uint64_t *ret_pag
 #endif
 }
 
-/* Which pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. */
+/* Which pages of a mapping are in memory: byte i of `vector` is odd if page i is. */
 static inline int platform_in_core(void *start, size_t size, unsigned char *vector)
 {
 #if PLATFORM_LINUX
@@ -213,7 +213,7 @@ static inline int platform_in_core(void *start, size_t size, unsigned char *vect
 
 /* ---------------------------------------------------------------- machine, devices */
 
-/* Cores that the process may use; 0: unknown. */
+/* Number of CPUs available to the process; 0: unknown. */
 static inline int platform_usable_cores(void)
 {
 #if PLATFORM_LINUX && defined(CPU_COUNT)
@@ -224,7 +224,7 @@ static inline int platform_usable_cores(void)
     return 0;
 }
 
-/* Bytes of memory; 0: unknown. */
+/* Size of physical memory in bytes; 0: unknown. */
 static inline uint64_t platform_memory(void)
 {
 #if defined(_SC_PHYS_PAGES)
@@ -235,7 +235,7 @@ static inline uint64_t platform_memory(void)
 #endif
 }
 
-/* The processor's name where /proc/cpuinfo does not give it. */
+/* The name of the processor, on systems without /proc/cpuinfo. */
 static inline bool platform_processor(char *name, size_t size)
 {
 #if defined(__APPLE__)
@@ -247,8 +247,8 @@ static inline bool platform_processor(char *name, size_t size)
 #endif
 }
 
-/* Device numbers and their two parts, as in /proc and /sys of Linux; elsewhere none that is real.
- */
+/* Device numbers by major and minor number, as in /proc and /sys of Linux. Other systems get
+ * invalid numbers. */
 static inline dev_t platform_device(unsigned major_number, unsigned minor_number)
 {
 #if PLATFORM_LINUX
@@ -271,7 +271,7 @@ static inline void platform_device_numbers(dev_t device, unsigned *ret_major, un
 #endif
 }
 
-/* Bytes of a block device. */
+/* Size of a block device in bytes. */
 static inline off_t platform_device_size(int fd)
 {
 #if defined(__APPLE__)
@@ -287,7 +287,7 @@ static inline off_t platform_device_size(int fd)
 
 /* ---------------------------------------------------------------- processes, threads */
 
-/* A pipe whose ends programs that are started do not inherit. */
+/* Create a pipe with close-on-exec ends. */
 static inline int platform_pipe(int ends[2])
 {
 #if PLATFORM_LINUX
@@ -301,8 +301,8 @@ static inline int platform_pipe(int ends[2])
 #endif
 }
 
-/* Wait until a descriptor can be read, with `mask` as the signal mask meanwhile. -1 with EINTR: a
- * signal came. */
+/* Wait until a descriptor is readable, with `mask` as the signal mask. -1 with EINTR: a signal was
+ * caught. */
 static inline int platform_wait_readable(int fd, const sigset_t *mask)
 {
 #if PLATFORM_LINUX
@@ -320,8 +320,8 @@ static inline int platform_wait_readable(int fd, const sigset_t *mask)
 #endif
 }
 
-/* A condition whose timed waits end at times on PLATFORM_COND_CLOCK: one that nobody sets, where
- * the system lets a condition have it. 0 or an errno. */
+/* Initialize a condition variable whose timed waits use PLATFORM_COND_CLOCK, the monotonic clock if
+ * the system supports it. Returns 0 or an errno. */
 #if defined(__APPLE__) || defined(IKV_PORTABLE)
 #define PLATFORM_COND_CLOCK CLOCK_REALTIME
 static inline int platform_cond_init(pthread_cond_t *cond)
