@@ -1,27 +1,27 @@
-/* The benchmark program: options, head of the report, families. */
+/* The benchmark program: parses options, then registers and runs the families. */
 #include "data/dataset.h"
 #include "disk/context.h"
 #include "families/families.h"
 #include "harness/harness.h"
-#include "subjects/engines.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_NOTHING 77 /* nothing could be measured here */
+#define EXIT_ALL_SKIPPED 77
 
 static void help(void)
 {
     printf("indexkv_bench: benchmarks of libindexkv\n\n"
-           "  --data=DIR     where data sets are kept, which are made when they are missing;\n"
-           "                 default: bench-data\n"
-           "  --pairs=N      in the main data set; default: 10000000 (2 GB of disk in all,\n"
-           "                 and as much for each other store that it is compared with)\n"
-           "  --key-size=N   of resident and single: 8, u64, or 16, byte strings; default: 8\n"
-           "  --value-size=N of these, from 8 on; default: 100\n\n"
-           "Exit status: 0; 1 if a benchmark failed; 77 if none could be run here.\n\n"
+           "  --data=DIR     directory of the data sets, which are created if missing\n"
+           "                 (default: bench-data)\n"
+           "  --pairs=N      pairs in the main data set (default: 10000000, which takes 2 GB\n"
+           "                 of disk, and as much for each peer)\n"
+           "  --key-size=N   of the resident and single benchmarks: 8 (u64) or 16 (byte\n"
+           "                 strings); default: 8\n"
+           "  --value-size=N likewise, at least 8 (default: 100)\n\n"
+           "Exit status: 0 success, 1 a benchmark failed, 77 all were skipped.\n\n"
            "google-benchmark's own options:\n\n");
     bench_help();
 }
@@ -49,7 +49,8 @@ static int parse(int argc, char **argv, struct options *options)
         else
             end = argv[i];
         if (*end != '\0' || !are_in_range(options)) {
-            (void)fprintf(stderr, "indexkv_bench: %s: no such option, or out of range\n", argv[i]);
+            (void)fprintf(stderr, "indexkv_bench: %s: unknown option, or value out of range\n",
+                          argv[i]);
             return -1;
         }
     }
@@ -78,17 +79,20 @@ int main(int argc, char **argv)
     warm_register(&options);
     plain_register(&options);
     resident_register(&options);
-    sharing_register(&options);
+    resident_scaling_register(&options);
     mixed_register(&options);
     recovery_register(&options);
     build_register(&options);
     scan_register(&options);
-    engines_register(&options);
+    backends_register(&options);
+    probes_register(&options);
+    callers_register(&options);
+    submit_register(&options);
     bench_run(&summary);
     if (summary.failed > 0 || summary.skipped > 0)
         (void)fprintf(stderr, "indexkv_bench: %u benchmarks, %u failed, %u skipped\n", summary.run,
                       summary.failed, summary.skipped);
     if (summary.failed > 0)
         return 1;
-    return summary.run > 0 && summary.run == summary.skipped ? EXIT_NOTHING : 0;
+    return summary.run > 0 && summary.run == summary.skipped ? EXIT_ALL_SKIPPED : 0;
 }

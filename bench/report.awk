@@ -1,6 +1,6 @@
-# Tables of what google-benchmark measured: medians of the repetitions, and what they are held against.
+# Prints tables of google-benchmark's results: medians of the repetitions, and their goals.
 #   awk -f report.awk GOALS RESULTS.json...
-# Reads the JSON line by line, as google-benchmark writes it: a name and a value a line.
+# Relies on the layout of google-benchmark's JSON: one member per line.
 
 function text(value) {
     sub(/,$/, "", value)
@@ -27,13 +27,13 @@ function si(x) {
 }
 
 function note_ratio(name, ratio) {
-    if (!(name in least) || ratio < least[name])
-        least[name] = ratio
-    if (!(name in greatest) || ratio > greatest[name])
-        greatest[name] = ratio
+    if (!(name in min_ratio) || ratio < min_ratio[name])
+        min_ratio[name] = ratio
+    if (!(name in max_ratio) || ratio > max_ratio[name])
+        max_ratio[name] = ratio
 }
 
-# A benchmark's record ends: keep medians, or the only run where there are no repetitions.
+# At the end of a result: store medians, or the values of the only run if there are no repetitions.
 function end_record(    name, i, what) {
     name = short_name(record["run_name"])
     if (!(name in seen)) {
@@ -63,7 +63,7 @@ function pad(s, width) {
     return sprintf("%-" width "s", s)
 }
 
-# Cells with a | between them.
+# Cells are separated by "|".
 function add_row(line,    part, i, n) {
     rows++
     n = split(line, part, /\|/)
@@ -74,13 +74,12 @@ function add_row(line,    part, i, n) {
     }
 }
 
-# A median as text; "" if there is none.
+# The median as text; "" if there is none.
 function show(name, counter) {
     return (name, counter) in value ? si(value[name, counter]) : ""
 }
 
-# Rows that were added, as a table of so many columns that is also Markdown. Nothing if only the
-# head was.
+# Prints the added rows as a Markdown table. Prints nothing if there is only a heading.
 function print_table(columns,    row, i, line) {
     if (rows < 2) {
         rows = 0
@@ -107,7 +106,7 @@ function print_table(columns,    row, i, line) {
     print ""
 }
 
-# In the order of registration; runs may have been interleaved.
+# Sorts by the order of registration, since runs may be interleaved.
 function sort_names(    i, j, name) {
     for (i = 2; i <= count; i++) {
         name = names[i]
@@ -119,7 +118,7 @@ function sort_names(    i, j, name) {
 
 function print_medians(    i, name) {
     sort_names()
-    add_row("benchmark|items/s|reads/s|reads/item|CPU ns/item|calls/item|reads/call|syscr/item|spread|how")
+    add_row("benchmark|items/s|reads/s|reads/item|CPU ns/item|calls/item|reads/call|syscr/item|spread|notes")
     for (i = 1; i <= count; i++) {
         name = names[i]
         if (name in errors)
@@ -134,27 +133,27 @@ function print_medians(    i, name) {
     print_table(10)
 }
 
-# What is made in turns: the first subject's reads a second over the other's.
+# Alternating pairs: reads per second of the first subject divided by those of the other.
 function print_ratios(    i, name) {
-    add_row("in turns|ratio|least|greatest|of CPU time")
+    add_row("alternating|ratio|min|max|CPU ratio")
     for (i = 1; i <= count; i++) {
         name = names[i]
-        if (name in least)
-            add_row(sprintf("%s|%.3f|%.3f|%.3f|%.3f", name, value[name, "ratio"], least[name],
-                            greatest[name], value[name, "cpu_ratio"]))
+        if (name in min_ratio)
+            add_row(sprintf("%s|%.3f|%.3f|%.3f|%.3f", name, value[name, "ratio"],
+                            min_ratio[name], max_ratio[name], value[name, "cpu_ratio"]))
     }
     print_table(5)
 }
 
-# Counters that have no column, of the families that are about them.
+# Counters without a column, for the families that report them.
 function print_counters(    i, j, name, line, n, counter, shown) {
     n = split("probes_per_item levels get_p50_ns get_p99_ns call_p50_ns call_p99_ns call_max_ns index_read_p50_ns " \
         "index_read_p99_ns record_read_p50_ns record_read_p99_ns fences index_memory " \
-        "index_memory_bound reads_per_item_batch_001 reads_per_item_batch_002 " \
+        "index_memory_limit reads_per_item_batch_001 reads_per_item_batch_002 " \
         "reads_per_item_batch_004 reads_per_item_batch_008 reads_per_item_batch_016 " \
         "reads_per_item_batch_032 reads_per_item_batch_064 reads_per_item_batch_128 " \
         "reads_per_item_batch_256 resident_items_per_second half_items_per_second " \
-        "cold_items_per_second share_there of_perfect caller_faults_a_batch faults_a_batch " \
+        "cold_items_per_second share_resident efficiency caller_faults_per_batch faults_per_batch " \
         "dropped_01 dropped_02 dropped_03 dropped_04 dropped_08 dropped_16 dropped_24 " \
         "warmed_01 warmed_02 warmed_03 warmed_04 warmed_08 warmed_16 warmed_24 " \
         "warmed_mapped_01 warmed_mapped_02 warmed_mapped_03 warmed_mapped_04", counter, " ")
@@ -174,7 +173,7 @@ function print_counters(    i, j, name, line, n, counter, shown) {
         print ""
 }
 
-# The value of a goal's terms; "" if one was not measured.
+# The value of a goal's terms; "" if a term was not measured.
 function evaluate(terms,    n, word, i, result, x, key) {
     n = split(terms, word, " ")
     for (i = 1; i < n; i += 3) {
@@ -195,12 +194,12 @@ function verdict(x, goal,    part) {
     if (split(goal, part, " ") < 2)
         return ""
     if (part[1] == ">=")
-        return x >= part[2] ? "reached" : "MISSED"
-    return x <= part[2] ? "reached" : "MISSED"
+        return x >= part[2] ? "met" : "MISSED"
+    return x <= part[2] ? "met" : "MISSED"
 }
 
 function print_goals(    i, x) {
-    add_row("what|value|goal|")
+    add_row("figure|value|goal|result")
     for (i = 1; i <= goals; i++) {
         x = evaluate(terms[i])
         if (x != "")

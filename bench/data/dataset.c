@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define HEADER_SIZE      24
-#define RECORD_HEAD_SIZE 4 /* its size field */
-#define RECORD_SUM_SIZE  4 /* its checksum, not in plain files */
+#define RECORD_HEAD_SIZE 4 /* size field */
+#define RECORD_SUM_SIZE  4 /* checksum, not in plain files */
 
 /* ---------------------------------------------------------------- keys and values */
 
@@ -34,7 +34,7 @@ void dataset_put_key(const struct dataset *dataset, uint64_t i, unsigned char *k
     memcpy(key, words, dataset_key_size(dataset));
 }
 
-/* dataset_key backwards; the factors are the inverses of its own, modulo 2^64. */
+/* The inverse of dataset_key; the factors are the inverses of its factors modulo 2^64. */
 uint64_t dataset_number(const unsigned char *key)
 {
     uint64_t x = 0;
@@ -65,7 +65,7 @@ bool dataset_is_answer(const struct dataset *dataset, uint64_t i, const ikv_item
     return item->status == IKV_FOUND && dataset_is_value(dataset, i, item->value, item->size);
 }
 
-/* ---------------------------------------------------------------- making one */
+/* ---------------------------------------------------------------- creating */
 
 static int write_pairs(const struct dataset *dataset, ikv_writer *writer, ikv_error *err)
 {
@@ -82,14 +82,14 @@ static int write_pairs(const struct dataset *dataset, ikv_writer *writer, ikv_er
     return code;
 }
 
-static int make(const struct dataset *dataset, const char *path, struct bench_error *error)
+static int create(const struct dataset *dataset, const char *path, struct bench_error *error)
 {
     static const unsigned char id[16] = "indexkv/bench";
     ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
     ikv_writer *writer = NULL;
     ikv_error err = {.message = "out of memory"};
 
-    (void)fprintf(stderr, "making %s\n", path);
+    (void)fprintf(stderr, "creating %s\n", path);
     options.key_type = dataset_key_type(dataset);
     options.flags = dataset->plain ? IKV_WRITE_PLAIN : 0;
     options.store_id = dataset->plain ? NULL : id;
@@ -105,9 +105,9 @@ static int make(const struct dataset *dataset, const char *path, struct bench_er
     return code == 0 ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "%s", err.message);
 }
 
-/* ---------------------------------------------------------------- is it the right one? */
+/* ---------------------------------------------------------------- checking */
 
-static bool is_right(const struct dataset *dataset, const ikv_info *info)
+static bool matches(const struct dataset *dataset, const ikv_info *info)
 {
     const uint64_t record =
         RECORD_HEAD_SIZE + (uint64_t)dataset->value_size + (dataset->plain ? 0 : RECORD_SUM_SIZE);
@@ -134,9 +134,9 @@ static int check(const struct dataset *dataset, const char *path, struct bench_e
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
     ikv_store_info(store, &info);
     ikv_close(store);
-    if (!is_right(dataset, &info))
+    if (!matches(dataset, &info))
         return bench_error_set(error, BENCH_FAILED,
-                               "%s is not the data set that its name says; remove it", path);
+                               "%s does not contain the data set of its name; remove it", path);
     return BENCH_OK;
 }
 
@@ -164,28 +164,29 @@ int dataset_path(const struct dataset *dataset, const char *suffix, char *path, 
     return BENCH_OK;
 }
 
-int dataset_get(const struct dataset *dataset, char *path, size_t size, struct bench_error *error)
+int dataset_ensure(const struct dataset *dataset, char *path, size_t size,
+                   struct bench_error *error)
 {
     int code = dataset_path(dataset, dataset->plain ? "plain" : "ikv", path, size, error);
 
     if (code == BENCH_OK && access(path, F_OK) != 0) {
         code = make_directory(dataset->directory, error);
         if (code == BENCH_OK)
-            code = make(dataset, path, error);
+            code = create(dataset, path, error);
     }
     return code == BENCH_OK ? check(dataset, path, error) : code;
 }
 
 /* ---------------------------------------------------------------- warm */
 
-static int read_through(const char *path, bool anew, struct bench_error *error)
+static int read_all(const char *path, bool drop_first, struct bench_error *error)
 {
     const size_t size = (size_t)1 << 20;
     unsigned char *buffer = malloc(size);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
 
-    if (anew && fd >= 0 && fdatasync(fd) == 0) /* only what is on the device is dropped */
+    if (drop_first && fd >= 0 && fdatasync(fd) == 0) /* only clean pages can be dropped */
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     if (buffer && fd >= 0) {
         do
@@ -195,15 +196,15 @@ static int read_through(const char *path, bool anew, struct bench_error *error)
     free(buffer);
     if (fd >= 0)
         (void)close(fd);
-    return n == 0 ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "%s: can't be read", path);
+    return n == 0 ? BENCH_OK : bench_error_set(error, BENCH_FAILED, "%s: cannot be read", path);
 }
 
 int dataset_warm(const char *path, struct bench_error *error)
 {
-    return read_through(path, false, error);
+    return read_all(path, false, error);
 }
 
-int dataset_read_anew(const char *path, struct bench_error *error)
+int dataset_reload(const char *path, struct bench_error *error)
 {
-    return read_through(path, true, error);
+    return read_all(path, true, error);
 }

@@ -1,10 +1,10 @@
 /*
- * Data sets: stores that are made once, by their parameters, and kept in a directory.
+ * Data sets: generated stores that are kept in a directory for later runs. Equal parameters give
+ * equal files.
  *
- * A data set has n pairs. Keys are all different, and look random: pair i was written as the i-th,
- * and has the key dataset_key(i) as an u64, or a key of 16 bytes that begins with it. Its value is
- * i in the first 8 bytes, so that an answer can be checked, and zeros behind. The same parameters
- * give the same file. Keys of numbers that are not less than n are not in it.
+ * Pair i, with 0 <= i < pairs, is the i-th pair written. Its key is dataset_key(i) as a u64, or a
+ * key of 16 bytes that starts with it; keys are unique and look random. Its value starts with i in
+ * 8 bytes, so that answers can be checked, followed by zeros. Keys of other numbers are absent.
  */
 #ifndef BENCH_DATASET_H
 #define BENCH_DATASET_H
@@ -24,12 +24,12 @@ struct dataset {
     const char *directory;
     uint64_t pairs;
     uint32_t value_size; /* DATASET_VALUE_MIN or more */
-    uint32_t key_size;   /* 8, which 0 means too: u64; 16: byte strings */
-    uint32_t copy;       /* 0, or the number of a copy, whose pages can be dropped alone */
-    bool plain;          /* as the Rust crate writes it, without checksums and fences */
+    uint32_t key_size;   /* 8 or 0: u64; 16: byte strings */
+    uint32_t copy;       /* number of a copy, whose pages can be dropped separately; 0: none */
+    bool plain;          /* a plain v2 file, without checksums and fences */
 };
 
-/* The finaliser of splitmix64; each of its steps can be undone, so no two keys are equal. */
+/* The finaliser of splitmix64, a bijection: keys are unique. */
 static inline uint64_t dataset_key(uint64_t i)
 {
     i += 0x9e3779b97f4a7c15u;
@@ -38,34 +38,33 @@ static inline uint64_t dataset_key(uint64_t i)
     return i ^ (i >> 31);
 }
 
-/* The bytes of a key, as the library takes them. */
+/* Keys in the format of the library. */
 uint32_t dataset_key_size(const struct dataset *dataset);
 ikv_key_type dataset_key_type(const struct dataset *dataset);
 void dataset_put_key(const struct dataset *dataset, uint64_t i, unsigned char *key);
-/* Whose key is it? */
+/* The number of the pair with this key. */
 uint64_t dataset_number(const unsigned char *key);
 
-/* The value of pair i; `value` was zeroed, or has another pair's. */
+/* Writes the value of pair i; `value` must be zeroed, or hold the value of another pair. */
 void dataset_put_value(uint64_t i, unsigned char *value);
-/* Is this it? */
 bool dataset_is_value(const struct dataset *dataset, uint64_t i, const void *value, size_t size);
 
-/* The path of a file with what the data set has, by its parameters. */
+/* The path of a file that contains the data set's pairs; the name encodes the parameters. */
 int dataset_path(const struct dataset *dataset, const char *suffix, char *path, size_t size,
                  struct bench_error *error);
 
-/* Make the store unless it is there already, and see that it is what its name says. Returns
- * BENCH_*; `path` is set on success. */
-int dataset_get(const struct dataset *dataset, char *path, size_t size, struct bench_error *error);
+/* Create the store unless it exists, and check that it matches its name. Returns BENCH_*; `path` is
+ * set on success. */
+int dataset_ensure(const struct dataset *dataset, char *path, size_t size,
+                   struct bench_error *error);
 
-/* Is this the answer to dataset_key(i)? */
+/* Whether the item is the right answer to the key of pair i. */
 bool dataset_is_answer(const struct dataset *dataset, uint64_t i, const ikv_item *item);
 
-/* Read the whole file, so that the page cache has it. */
+/* Read the whole file into the page cache. */
 int dataset_warm(const char *path, struct bench_error *error);
-/* The same as after a restart: what the page cache had is dropped before, unless it is mapped. A
- * file that is read from one end to the other lies in the page cache in large pieces, which the
- * kernel can map by huge pages; one that was just written does not. */
-int dataset_read_anew(const char *path, struct bench_error *error);
+/* Drop the file from the page cache (except for mapped pages), and then read it. Sequential reads
+ * fill the page cache with large folios, which can be mapped by huge pages; writes do not. */
+int dataset_reload(const char *path, struct bench_error *error);
 
 #endif

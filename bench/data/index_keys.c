@@ -46,14 +46,14 @@ static int map(struct index_keys *index, struct bench_error *error)
     if (!at || at == MAP_FAILED)
         return bench_error_set(error, BENCH_FAILED, "%s: %s", index->path, strerror(code));
     index->file = at;
-    (void)madvise(at, size, MADV_HUGEPAGE); /* advice */
+    (void)madvise(at, size, MADV_HUGEPAGE); /* may fail */
     return BENCH_OK;
 }
 
 int index_keys_open(struct index_keys *index, const struct dataset *data, struct bench_error *error)
 {
     *index = (struct index_keys){.data = *data};
-    int code = dataset_get(data, index->path, sizeof index->path, error);
+    int code = dataset_ensure(data, index->path, sizeof index->path, error);
     if (code == BENCH_OK)
         code = read_info(index, error);
     return code == BENCH_OK ? map(index, error) : code;

@@ -4,12 +4,12 @@
 
 #include <stdlib.h>
 
-/* Enough that what is looked up does not fit into a processor's caches, some of which are huge. */
+/* Enough that their records exceed the processor's caches. */
 #define POOL_KEYS 4000000
 
 struct key_pool *key_pool_new(const struct dataset *data, enum key_choice choice, size_t batch)
 {
-    struct key_pool *pool = bench_new(sizeof *pool);
+    struct key_pool *pool = bench_alloc(sizeof *pool);
 
     pool->data = *data;
     pool->choice = choice;
@@ -17,13 +17,13 @@ struct key_pool *key_pool_new(const struct dataset *data, enum key_choice choice
     return pool;
 }
 
-struct key_pool *key_pool_use(struct key_pool *pool)
+struct key_pool *key_pool_acquire(struct key_pool *pool)
 {
     pool->users++;
     return pool;
 }
 
-void key_pool_leave(struct key_pool *pool)
+void key_pool_release(struct key_pool *pool)
 {
     if (--pool->users > 0)
         return;
@@ -38,10 +38,9 @@ static unsigned char *place(struct key_pool *pool, size_t number)
     return pool->keys + number * dataset_key_size(&pool->data);
 }
 
-/* The same ones in every run. */
 #define SEED 1
 
-static void choose_any(struct key_pool *pool)
+static void choose_uniform(struct key_pool *pool)
 {
     struct random random = {SEED};
 
@@ -53,8 +52,7 @@ static void choose_any(struct key_pool *pool)
     }
 }
 
-/* Which ones are popular is chance. */
-static void choose_popular(struct key_pool *pool)
+static void choose_zipf(struct key_pool *pool)
 {
     struct random random = {SEED};
     struct zipf zipf;
@@ -66,7 +64,7 @@ static void choose_popular(struct key_pool *pool)
     }
 }
 
-static int choose_neighbours(struct key_pool *pool, size_t run, struct bench_error *error)
+static int choose_runs(struct key_pool *pool, size_t run, struct bench_error *error)
 {
     struct random random = {SEED};
     struct index_keys index;
@@ -94,16 +92,16 @@ int key_pool_open(struct key_pool *pool, struct bench_error *error)
     switch (pool->choice) {
     case KEYS_UNIFORM:
     case KEYS_HALF_ABSENT:
-        choose_any(pool);
+        choose_uniform(pool);
         break;
     case KEYS_ZIPF:
-        choose_popular(pool);
+        choose_zipf(pool);
         break;
     case KEYS_CLUSTERED:
-        code = choose_neighbours(pool, KEYS_RUN, error);
+        code = choose_runs(pool, KEYS_RUN, error);
         break;
     case KEYS_SEQUENTIAL:
-        code = choose_neighbours(pool, pool->count, error);
+        code = choose_runs(pool, pool->count, error);
         break;
     }
     if (code != BENCH_OK) {

@@ -32,14 +32,14 @@ void residency_close(struct residency *residency)
 
 /* ---------------------------------------------------------------- dropping */
 
-/* Bytes of a file, or where they are mapped. */
+/* A range of addresses. */
 struct span {
     uint64_t from;
     uint64_t to;
 };
 
-/* A line of /proc/self/maps: FROM-TO PERMISSIONS OFFSET MAJOR:MINOR INODE. False: of another file.
- */
+/* Parses a line of /proc/self/maps: FROM-TO PERMISSIONS OFFSET MAJOR:MINOR INODE. False: another
+ * file. */
 static bool is_mapping_of(const char *line, const struct stat *st, struct span *memory,
                           uint64_t *offset)
 {
@@ -52,8 +52,8 @@ static bool is_mapping_of(const char *line, const struct stat *st, struct span *
            inode == st->st_ino && makedev(device[0], device[1]) == st->st_dev;
 }
 
-/* The pages of a mapping whose file offsets are in every nth piece. */
-static void let_go(struct span memory, uint64_t offset, unsigned nth)
+/* Unmaps the pages of every nth piece from a mapping that starts at a file offset. */
+static void unmap_pages(struct span memory, uint64_t offset, unsigned nth)
 {
     const uint64_t step = nth * RESIDENCY_PIECE;
     const uint64_t end = offset + (memory.to - memory.from);
@@ -67,7 +67,7 @@ static void let_go(struct span memory, uint64_t offset, unsigned nth)
     }
 }
 
-static int let_go_of_all(const struct residency *residency, unsigned nth)
+static int unmap_from_process(const struct residency *residency, unsigned nth)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[4096 + 256];
@@ -82,7 +82,7 @@ static int let_go_of_all(const struct residency *residency, unsigned nth)
         struct span memory;
         uint64_t offset = 0;
         if (is_mapping_of(line, &st, &memory, &offset))
-            let_go(memory, offset, nth);
+            unmap_pages(memory, offset, nth);
     }
     (void)fclose(maps);
     return 0;
@@ -90,14 +90,13 @@ static int let_go_of_all(const struct residency *residency, unsigned nth)
 
 int residency_drop(const struct residency *residency, unsigned nth, struct bench_error *error)
 {
-    if (let_go_of_all(residency, nth) != 0)
-        return bench_error_set(error, BENCH_SKIPPED, "there is no /proc/self/maps");
+    if (unmap_from_process(residency, nth) != 0)
+        return bench_error_set(error, BENCH_SKIPPED, "cannot read /proc/self/maps");
     for (uint64_t at = 0; at < residency->size; at += nth * RESIDENCY_PIECE) {
         const int code =
             posix_fadvise(residency->fd, (off_t)at, (off_t)RESIDENCY_PIECE, POSIX_FADV_DONTNEED);
         if (code != 0)
-            return bench_error_set(error, BENCH_SKIPPED, "pages can't be dropped: %s",
-                                   strerror(code));
+            return bench_error_set(error, BENCH_SKIPPED, "cannot drop pages: %s", strerror(code));
     }
     return BENCH_OK;
 }

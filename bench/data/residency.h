@@ -1,4 +1,4 @@
-/* Which pages of a file the page cache has, and making it drop some. */
+/* Counts the pages of a file in the page cache, and drops some of them. */
 #ifndef BENCH_RESIDENCY_H
 #define BENCH_RESIDENCY_H
 
@@ -12,17 +12,17 @@ struct residency {
     uint64_t size; /* of the file */
 };
 
-/* What was opened, half opened or zeroed can be closed. */
+/* residency_close may be called after a failed open, too, or if *residency is zeroed. */
 int residency_open(struct residency *residency, const char *path, struct bench_error *error);
 void residency_close(struct residency *residency);
 
-/* Drop what lies in pieces of this size (a multiple of huge pages, so that pieces of the page cache
- * lie in one or the other): every `nth` of them, 1 being all. Mappings of this process let go of
- * the pages first, since what is mapped stays; they are as valid as before. */
+/* Drop every `nth` piece of this size; 1: the whole file. Pieces are multiples of huge pages, so
+ * that no folio of the page cache extends over two of them. The pages are first removed from this
+ * process' page tables, since mapped pages cannot be dropped; its mappings stay valid. */
 #define RESIDENCY_PIECE ((size_t)4 << 20)
 int residency_drop(const struct residency *residency, unsigned nth, struct bench_error *error);
 
-/* The share of the file that the page cache has; less than 0: the kernel does not tell. */
+/* The share of the file in the page cache; below 0: the kernel does not report it. */
 double residency_share(const struct residency *residency);
 
 #endif

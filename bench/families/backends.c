@@ -1,14 +1,13 @@
 /*
- * Ways of reading, and what an engine costs.
+ * The backends, and the overhead of an engine.
  *
- *   backends/WHO/batch:N       warm batches by each backend, with default options
- *   engine/here/keys:1         a key that is absent, looked up on the calling thread by pread
- *   engine/there/keys:1        the same, submitted to the engine, whose worker is asleep, and
- * waited for engine/busy/keys:1         the same with 64 under way, so that the worker is not
- * asleep
+ *   backends/BACKEND/batch:N   warm batches with default options
+ *   engine/inline/keys:1       an absent key, looked up by pread on the calling thread
+ *   engine/idle/keys:1         the same, submitted to an engine with a sleeping worker
+ *   engine/busy/keys:1         the same with 64 batches in flight, so that the worker is awake
  *
- * The key is less than all others, so its batch needs no read at all: what is left is the way there
- * and back.
+ * The key is less than all keys of the store, so its lookup needs no read, and only the overhead of
+ * the call is measured.
  */
 #include "data/key_pool.h"
 #include "families/families.h"
@@ -19,7 +18,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define UNDER_WAY 64
+#define IN_FLIGHT 64
 
 /* ---------------------------------------------------------------- backends */
 
@@ -41,14 +40,14 @@ static void register_backend(const struct options *options, const char *name, ik
 
 struct engine {
     struct dataset data;
-    unsigned under_way; /* 0: on the calling thread */
+    unsigned in_flight; /* batches; 0: on the calling thread */
     char path[PATH_MAX];
     ikv_engine *engine;
     ikv_store *store;
-    ikv_result *results[UNDER_WAY];
+    ikv_result *results[IN_FLIGHT];
 };
 
-static const uint64_t absent = 0; /* no pair has it: see engine_set_up */
+static const uint64_t absent = 0; /* checked by engine_set_up */
 
 static int engine_set_up(void *user, struct bench_error *error)
 {
@@ -56,13 +55,13 @@ static int engine_set_up(void *user, struct bench_error *error)
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_error err = {.message = "out of memory"};
 
-    int code = dataset_get(&engine->data, engine->path, sizeof engine->path, error);
+    int code = dataset_ensure(&engine->data, engine->path, sizeof engine->path, error);
     if (code != BENCH_OK)
         return code;
     if (dataset_number((const unsigned char *)&absent) < engine->data.pairs)
-        return bench_error_set(error, BENCH_FAILED, "key 0 is there");
+        return bench_error_set(error, BENCH_FAILED, "key 0 is in the data set");
     options.backend = IKV_BACKEND_PREAD;
-    for (unsigned i = 0; i < UNDER_WAY; i++) {
+    for (unsigned i = 0; i < IN_FLIGHT; i++) {
         if (ikv_result_new(&engine->results[i]) < 0)
             return bench_error_set(error, BENCH_FAILED, "%s", err.message);
     }
@@ -77,7 +76,7 @@ static void engine_tear_down(void *user)
 {
     struct engine *engine = user;
 
-    for (unsigned i = 0; i < UNDER_WAY; i++)
+    for (unsigned i = 0; i < IN_FLIGHT; i++)
         ikv_result_free(engine->results[i]);
     ikv_close(engine->store);
     engines_close(engine->engine);
@@ -89,7 +88,7 @@ static bool is_missing(const ikv_result *result)
     return ikv_result_items(result)[0].status == IKV_MISSING;
 }
 
-static int look_up_here(struct engine *engine)
+static int look_up_inline(struct engine *engine)
 {
     return ikv_get(engine->store, &absent, NULL, engine->results[0], NULL) == IKV_E_NOT_FOUND ? 0
                                                                                               : -1;
@@ -98,13 +97,13 @@ static int look_up_here(struct engine *engine)
 static int submit(struct engine *engine, uint64_t turn)
 {
     return ikv_submit(engine->store, &absent, 1, NULL, NULL,
-                      engine->results[turn % engine->under_way], NULL);
+                      engine->results[turn % engine->in_flight], NULL);
 }
 
-/* The oldest comes back. */
+/* Waits for the oldest batch. */
 static int wait_for(struct engine *engine, uint64_t turn)
 {
-    ikv_result *result = engine->results[turn % engine->under_way];
+    ikv_result *result = engine->results[turn % engine->in_flight];
 
     return ikv_wait(result, NULL) == 0 && is_missing(result) ? 0 : -1;
 }
@@ -116,12 +115,12 @@ static void run_engine(struct bench_state *state)
     uint64_t done = 0;
     int code = 0;
 
-    while (code == 0 && submitted + 1 < engine->under_way)
+    while (code == 0 && submitted + 1 < engine->in_flight)
         code = submit(engine, submitted++);
     const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     while (code == 0 && bench_keep_running(state)) {
-        if (engine->under_way == 0) {
-            code = look_up_here(engine);
+        if (engine->in_flight == 0) {
+            code = look_up_inline(engine);
         } else {
             code = submit(engine, submitted++);
             if (code == 0)
@@ -142,13 +141,13 @@ static void run_engine(struct bench_state *state)
     bench_counter(state, "cpu_ns_per_item", spent * 1e9, BENCH_PER_ITEM);
 }
 
-static void register_engine(const struct options *options, const char *name, unsigned under_way)
+static void register_engine(const struct options *options, const char *name, unsigned in_flight)
 {
-    struct engine *engine = bench_new(sizeof *engine);
+    struct engine *engine = bench_alloc(sizeof *engine);
 
     engine->data = (struct dataset){
         .directory = options->data, .pairs = options->pairs, .value_size = MAIN_VALUE_SIZE};
-    engine->under_way = under_way;
+    engine->in_flight = in_flight;
     bench_register(&(struct bench){.name = name,
                                    .args = {{"keys", 1}},
                                    .run = run_engine,
@@ -163,7 +162,7 @@ void backends_register(const struct options *options)
     register_backend(options, "backends/mmap", IKV_BACKEND_MMAP);
     register_backend(options, "backends/pread", IKV_BACKEND_PREAD);
     register_backend(options, "backends/uring", IKV_BACKEND_URING);
-    register_engine(options, "engine/here", 0);
-    register_engine(options, "engine/there", 1);
-    register_engine(options, "engine/busy", UNDER_WAY);
+    register_engine(options, "engine/inline", 0);
+    register_engine(options, "engine/idle", 1);
+    register_engine(options, "engine/busy", IN_FLIGHT);
 }

@@ -1,8 +1,8 @@
 /*
- * Build: a store of pairs with 100-byte values, written, synced and put in place.
+ * Build: a store with 100-byte values, written, synced and renamed to its final name.
  *
- *   build/random, /sorted        the order in which keys come
- *   build/spilled                random, with the least memory there may be
+ *   build/random, /sorted        keys in random order, or sorted
+ *   build/spilled                keys in random order, with the minimum of memory
  */
 #include "data/dataset.h"
 #include "families/families.h"
@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUILD_PAIRS  1000000
-#define LEAST_MEMORY ((uint64_t)8 << 20)
+#define BUILD_PAIRS 1000000
+#define MIN_MEMORY  ((uint64_t)8 << 20)
 
 struct build {
     char path[PATH_MAX];
@@ -58,7 +58,7 @@ static int build_store(struct build *build, struct bench_error *error)
     if (ikv_build(build->path, &options, next_pair, &pairs, &build->stats, &err) < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
     if (build->stats.pairs != build->pairs)
-        return bench_error_set(error, BENCH_FAILED, "%s: not all pairs are in it", build->path);
+        return bench_error_set(error, BENCH_FAILED, "%s: pairs are missing", build->path);
     return BENCH_OK;
 }
 
@@ -111,10 +111,10 @@ void build_register(const struct options *options)
         uint64_t memory;
     } ways[] = {{"build/random", false, 0},
                 {"build/sorted", true, 0},
-                {"build/spilled", false, LEAST_MEMORY}};
+                {"build/spilled", false, MIN_MEMORY}};
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-        struct build *build = bench_new(sizeof *build);
+        struct build *build = bench_alloc(sizeof *build);
         build->pairs = options->pairs < BUILD_PAIRS ? options->pairs : BUILD_PAIRS;
         build->sorted = ways[i].sorted;
         build->memory = ways[i].memory;

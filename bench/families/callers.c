@@ -1,6 +1,6 @@
 /*
- * callers/...: threads that share an engine, each with small batches, one after another. How long a
- * call takes is counted in every thread and reported for all of them.
+ * callers/...: threads that share an engine, and look up small batches one after another. The
+ * latency histograms of the threads are merged.
  */
 #include "families/families.h"
 #include "families/small_batches.h"
@@ -13,10 +13,10 @@
 #define CALLERS_MAX 8
 
 struct callers {
-    struct small_batches batches; /* the first member: set_up and tear_down take it for all */
+    struct small_batches batches; /* must be first: set_up and tear_down get its address */
     ikv_latency latency[CALLERS_MAX];
-    uint64_t bytes[CALLERS_MAX]; /* that were read for each */
-    struct process_io io;        /* before */
+    uint64_t bytes[CALLERS_MAX]; /* read by each caller */
+    struct process_io io;        /* at the start */
     double cpu;                  /* seconds */
 };
 
@@ -56,7 +56,7 @@ static void report(struct bench_state *state, const struct callers *callers, uin
     bench_counter(state, "cpu_ns_per_item", keys > 0 ? callers->cpu * 1e9 / keys : 0, BENCH_VALUE);
 }
 
-/* Threads begin far from each other in the circle of batches. */
+/* Threads start far from each other in the sequence of batches. */
 static void run(struct bench_state *state)
 {
     struct callers *callers = bench_user(state);
@@ -98,8 +98,8 @@ void callers_register(const struct options *options)
 
     for (int way = 0; way < 2; way++) {
         for (int i = 0; i < 2; i++) {
-            struct callers *callers = bench_new(sizeof *callers);
-            small_batches_choose(&callers->batches, options, ways[way].cold);
+            struct callers *callers = bench_alloc(sizeof *callers);
+            small_batches_init(&callers->batches, options, ways[way].cold);
             bench_register(&(struct bench){.name = ways[way].name,
                                            .args = {{"batch", SMALL_BATCH_KEYS}},
                                            .run = run,

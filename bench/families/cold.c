@@ -1,12 +1,12 @@
 /*
  * Cold: every read comes from the device, since O_DIRECT bypasses the page cache.
  *
- *   cold/get_many/...   batches through one worker's ring, 256 reads in flight
- *   cold/get/pread      one key at a time
- *   cold/raw/...        plain reads of 4 KiB at some depth, in rounds of some length
- *   cold/ratio/...      batches and rounds of plain reads in turns. Short rounds make as many reads
- *                       as a batch has keys and pages: what the library costs. The ceiling's are
- *                       long: what a batch makes of the device.
+ *   cold/get_many/...   batches on one worker with a ring, 256 reads in flight
+ *   cold/get/pread      single keys
+ *   cold/raw/...        rounds of plain reads of 4 KiB, at various depths and lengths
+ *   cold/ratio/...      batches and rounds of plain reads, alternating. short_rounds: as many reads
+ *                       as the batch makes, which shows the overhead of the library. ceiling: long
+ *                       rounds, which show how well a batch uses the device.
  */
 #include "families/families.h"
 #include "subjects/lookups.h"
@@ -14,7 +14,7 @@
 
 #define DEPTH 256
 
-/* Reads of a round so long that its beginning and end don't matter. */
+/* Reads of a round that is so long that its start and end don't matter. */
 #define ROUND_LONG 10240
 
 static struct dataset main_set(const struct options *options)
@@ -53,7 +53,7 @@ static struct subject *raw(const struct options *options, unsigned depth, unsign
         .data = main_set(options), .depth = depth, .wait = wait, .round = round});
 }
 
-/* `reads`: that a batch takes for each key. */
+/* `reads`: of a batch, per key. */
 static void register_index(const struct options *options, const char *const names[3],
                            enum index_budget index, unsigned reads)
 {

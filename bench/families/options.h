@@ -1,4 +1,4 @@
-/* What the program was told. */
+/* The options of the program. */
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
@@ -6,9 +6,9 @@
 
 struct options {
     const char *data;    /* directory of the data sets */
-    uint64_t pairs;      /* in the main one */
-    uint32_t key_size;   /* of resident and single: 8 or 16 */
-    uint32_t value_size; /* of these, too */
+    uint64_t pairs;      /* in the main data set */
+    uint32_t key_size;   /* of the resident and single benchmarks: 8 or 16 */
+    uint32_t value_size; /* likewise */
 };
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * plain/learning/...: a file of the crate has no fences; they are learned from what lookups read. A
- * run opens the file anew and looks up batch after batch. Reads a key in the first, second, fourth,
- * ... batch are counters, and so is the memory that was held for the index in the end; that it
- * stays within its bound is checked after every batch.
+ * plain/learning/...: a plain v2 file has no fences; the library learns them from the pages that
+ * lookups read. Each run reopens the file and looks up a sequence of batches. Counters are the
+ * reads per key in the first, second, fourth, ... batch, and the memory used for the index in the
+ * end. The limit of that memory is checked after every batch.
  */
 #include "data/dataset.h"
 #include "families/families.h"
@@ -21,12 +21,12 @@
 #define ENTRY_SIZE 16
 #define PAGE_SIZE  4096
 
-/* Memory for a fence that was learned, and its page's number. */
+/* Memory for a learned fence and its page number. */
 #define FENCE_SIZE 32
 
 struct learning {
     struct dataset data;
-    uint64_t memory; /* bound */
+    uint64_t memory; /* limit */
     char path[PATH_MAX];
 };
 
@@ -35,15 +35,15 @@ struct learning_run {
     ikv_store *store;
     ikv_result *result;
     double seconds;
-    uint64_t bytes;        /* that were read */
-    struct process_io io;  /* before */
-    double reads[BATCHES]; /* a key, in each batch */
+    uint64_t bytes;        /* read */
+    struct process_io io;  /* at the start */
+    double reads[BATCHES]; /* reads per key in each batch */
 };
 
 static int set_up(void *user, struct bench_error *error)
 {
     struct learning *learning = user;
-    const int code = dataset_get(&learning->data, learning->path, sizeof learning->path, error);
+    const int code = dataset_ensure(&learning->data, learning->path, sizeof learning->path, error);
 
     return code == BENCH_OK ? dataset_warm(learning->path, error) : code;
 }
@@ -71,7 +71,7 @@ static int look_up(struct learning_run *run, uint64_t batch, struct bench_error 
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
     for (uint64_t i = 0; i < BATCH; i++) {
         if (!dataset_is_answer(data, numbers[i], &ikv_result_items(run->result)[i]))
-            return bench_error_set(error, BENCH_FAILED, "a wrong answer to key %" PRIu64, keys[i]);
+            return bench_error_set(error, BENCH_FAILED, "wrong answer for key %" PRIu64, keys[i]);
     }
     const ikv_stats *stats = ikv_result_stats(run->result);
     run->bytes += stats->index_bytes + stats->record_bytes;
@@ -86,7 +86,7 @@ static int check_memory(const struct learning_run *run, struct bench_error *erro
     ikv_store_info(run->store, &info);
     if (info.index_memory <= run->learning->memory)
         return BENCH_OK;
-    return bench_error_set(error, BENCH_FAILED, "%" PRIu64 " bytes in memory, bound is %" PRIu64,
+    return bench_error_set(error, BENCH_FAILED, "%" PRIu64 " bytes in memory, limit is %" PRIu64,
                            info.index_memory, run->learning->memory);
 }
 
@@ -120,7 +120,7 @@ static void report(struct bench_state *state, const struct learning_run *run)
     const struct process_io since = process_io_since(&run->io);
     subject_label(state, SOURCE_PAGE_CACHE, &since, run->bytes,
                   ikv_result_stats(run->result)->backend);
-    bench_counter(state, "index_memory_bound", (double)run->learning->memory, BENCH_VALUE);
+    bench_counter(state, "index_memory_limit", (double)run->learning->memory, BENCH_VALUE);
 }
 
 static void run_learning(struct bench_state *state)
@@ -157,7 +157,7 @@ void plain_register(const struct options *options)
                   {"plain/learning/64MiB", (uint64_t)64 << 20}};
 
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-        struct learning *learning = bench_new(sizeof *learning);
+        struct learning *learning = bench_alloc(sizeof *learning);
         learning->data = (struct dataset){.directory = options->data,
                                           .pairs = options->pairs,
                                           .value_size = DATASET_VALUE_MIN,

@@ -1,12 +1,12 @@
 /*
- * How the search goes, on the options of ikv_get_options.
+ * The search, by fields of ikv_get_options.
  *
- *   probes/page, probes/entry   1,000 keys, nothing of the index in memory: probes a key, in a data
- *                               set of a tenth of the pairs. Entry probes are the Rust crate's way.
- *   cold/barrier                cold/get_many/fences, each level waiting for the one above it
- *   cold/latency                the same without the barrier; how long its reads take
- *   workers/...                 warm batches through one worker and through two
- *   workers/ratio/...           both in turns: two over one
+ *   probes/page, probes/entry   probes per key for 1,000 keys without an index in memory, in a data
+ *                               set of a tenth of the pairs. The Rust crate uses entry probes.
+ *   cold/barrier                cold/get_many/fences, each level waits for the previous one
+ *   cold/latency                the same without the barrier: latency of the reads
+ *   workers/...                 warm batches with one worker, and with two
+ *   workers/ratio/...           the two alternating: the rate with two divided by that with one
  */
 #include "families/families.h"
 #include "subjects/lookups.h"
@@ -31,7 +31,7 @@ static void register_probes(const struct options *options)
         subject_register(ways[i].name, args,
                          lookups_new(&(struct lookups_options){.data = data,
                                                                .backend = IKV_BACKEND_PREAD,
-                                                               .index = INDEX_NOTHING,
+                                                               .index = INDEX_NONE,
                                                                .threads = 1,
                                                                .batch = 1000,
                                                                .probe = ways[i].probe}));

@@ -1,56 +1,55 @@
 /*
- * Recovery: all is in memory, and then, in the middle of a run, nothing is; then all is again. How
- * long until batches are as fast as they can be?
+ * Recovery: how quickly batches adapt when the whole file is dropped from the page cache, and when
+ * it has been read again. Counters:
  *
- *   before          batches a second, resident
- *   dropped_NN      the NN-th batch after the page cache was dropped, over what comes to be: the
- *                   mean of the batches from SETTLED on
- *   warmed_NN       the NN-th batch after the file was read by somebody else, over `before`
+ *   dropped_NN         speed of batch NN after the drop, relative to the mean of the batches from
+ *                      SETTLED on
+ *   warmed_NN          speed of batch NN after another reader has read the file, relative to the
+ *                      speed before the drop
+ *   warmed_mapped_NN   share of that batch that was served through the mapping; 1 when the
+ * residency hints are back, though page tables may still be incomplete
  *
- *   warmed_mapped_NN   what of it was served through the mapping: 1 when belief is back, though
- * page tables may still have to be filled
- *
- * Medians of the episodes of a run.
+ * All are medians over the episodes of a run.
  */
-#include "families/dropping.h"
+#include "families/evictable.h"
 #include "families/families.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define EPISODES 3
-#define BATCHES  24 /* that are followed */
+#define BATCHES  24 /* measured after each change */
 #define SETTLED  12
-#define COPY     2 /* that of mixed's cold case */
+#define COPY     2 /* of the data set; shared with the cold case of mixed */
 
 struct recovery {
-    struct dropping dropping;
+    struct evictable evictable;
 };
 
 struct episode {
-    double before;           /* seconds a batch */
-    double dropped[BATCHES]; /* seconds of each batch */
-    double warmed[BATCHES];
-    double mapped[BATCHES];       /* share of each batch after it is warm again */
-    struct faults dropped_faults; /* from the third batch on */
+    double before;                /* seconds per batch before the drop */
+    double dropped[BATCHES];      /* seconds of each batch after the drop */
+    double warmed[BATCHES];       /* seconds of each batch after the file was read again */
+    double mapped[BATCHES];       /* share of these served through the mapping */
+    struct faults dropped_faults; /* from the third batch after the drop on */
 };
 
-/* A lookup needs a page of the index and a record. */
-#define NEEDED (2.0 * DROPPING_BATCH)
+/* Each lookup accesses an index page and a record. */
+#define ACCESSES (2.0 * EVICTABLE_BATCH)
 
 static int one_batch(struct recovery *recovery, double *ret_seconds, double *ret_mapped,
                      struct faults *faults, struct bench_error *error)
 {
     struct step step = {0};
-    const int code = dropping_step(&recovery->dropping, &step, faults, error);
+    const int code = evictable_step(&recovery->evictable, &step, faults, error);
 
     *ret_seconds = step.spent.wall;
-    *ret_mapped = (double)step.mapped / NEEDED;
+    *ret_mapped = (double)step.mapped / ACCESSES;
     return code;
 }
 
-static int follow(struct recovery *recovery, double seconds[BATCHES], double mapped[BATCHES],
-                  struct faults *faults, struct bench_error *error)
+static int measure_batches(struct recovery *recovery, double seconds[BATCHES],
+                           double mapped[BATCHES], struct faults *faults, struct bench_error *error)
 {
     int code = BENCH_OK;
 
@@ -59,7 +58,7 @@ static int follow(struct recovery *recovery, double seconds[BATCHES], double map
     return code;
 }
 
-/* Of batches from one on. */
+/* The mean of the batches from `first` on. */
 static double mean_from(const double seconds[BATCHES], int first)
 {
     double sum = 0;
@@ -69,28 +68,29 @@ static double mean_from(const double seconds[BATCHES], int first)
     return sum / (BATCHES - first);
 }
 
-/* Ends as it begins: resident. */
+/* The file is resident before and after an episode. */
 static int run_episode(struct recovery *recovery, struct episode *episode,
                        struct bench_error *error)
 {
     double before[BATCHES] = {0};
     struct faults ignored = {0};
 
-    /* What the library believes of the pages is as good as it can be again. */
-    int code = recovery->dropping.peer->kind->warm(recovery->dropping.peer, error);
+    /* Restores the library's residency hints. */
+    int code = recovery->evictable.peer->kind->warm(recovery->evictable.peer, error);
     if (code == BENCH_OK)
-        code = follow(recovery, before, episode->mapped, &ignored, error);
+        code = measure_batches(recovery, before, episode->mapped, &ignored, error);
     if (code == BENCH_OK)
-        code = residency_drop(&recovery->dropping.residency, 1, error);
-    const double share = residency_share(&recovery->dropping.residency);
+        code = residency_drop(&recovery->evictable.residency, 1, error);
+    const double share = residency_share(&recovery->evictable.residency);
     if (code == BENCH_OK && (share < 0 || share > 0.05))
-        code = bench_error_set(error, BENCH_SKIPPED, "pages can't be dropped here");
+        code = bench_error_set(error, BENCH_SKIPPED, "cannot drop pages");
     if (code == BENCH_OK)
-        code = follow(recovery, episode->dropped, episode->mapped, &episode->dropped_faults, error);
+        code = measure_batches(recovery, episode->dropped, episode->mapped,
+                               &episode->dropped_faults, error);
     if (code == BENCH_OK)
-        code = dataset_warm(recovery->dropping.path, error);
+        code = dataset_warm(recovery->evictable.path, error);
     if (code == BENCH_OK)
-        code = follow(recovery, episode->warmed, episode->mapped, &ignored, error);
+        code = measure_batches(recovery, episode->warmed, episode->mapped, &ignored, error);
     episode->before = mean_from(before, SETTLED);
     return code;
 }
@@ -136,20 +136,20 @@ static void report(struct bench_state *state, const struct recovery *recovery,
                    const struct episode episodes[EPISODES])
 {
     static const int batches[] = {0, 1, 2, 3, 7, 15, 23};
-    const struct subject *subject = recovery->dropping.batches;
+    const struct subject *subject = recovery->evictable.batches;
     double before[EPISODES];
     double cold[EPISODES];
     double faults = 0;
     char label[256];
 
     for (int i = 0; i < EPISODES; i++) {
-        before[i] = DROPPING_BATCH / episodes[i].before;
-        cold[i] = DROPPING_BATCH / mean_from(episodes[i].dropped, SETTLED);
+        before[i] = EVICTABLE_BATCH / episodes[i].before;
+        cold[i] = EVICTABLE_BATCH / mean_from(episodes[i].dropped, SETTLED);
         faults += (double)episodes[i].dropped_faults.caller;
     }
     bench_counter(state, "resident_items_per_second", median(before), BENCH_VALUE);
     bench_counter(state, "cold_items_per_second", median(cold), BENCH_VALUE);
-    bench_counter(state, "caller_faults_a_batch", faults / EPISODES / (BATCHES - 2), BENCH_VALUE);
+    bench_counter(state, "caller_faults_per_batch", faults / EPISODES / (BATCHES - 2), BENCH_VALUE);
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++)
         report_batch(state, episodes, batches[i]);
     bench_label(state, subject->kind->describe(subject, label, sizeof label));
@@ -171,18 +171,18 @@ static void run(struct bench_state *state)
             return;
         }
     }
-    bench_items(state, (uint64_t)EPISODES * 3 * BATCHES * DROPPING_BATCH);
+    bench_items(state, (uint64_t)EPISODES * 3 * BATCHES * EVICTABLE_BATCH);
     report(state, recovery, episodes);
 }
 
 static int recovery_open(void *user, struct bench_error *error)
 {
-    return dropping_open(&((struct recovery *)user)->dropping, error);
+    return evictable_open(&((struct recovery *)user)->evictable, error);
 }
 
 static void recovery_close(void *user)
 {
-    dropping_close(&((struct recovery *)user)->dropping);
+    evictable_close(&((struct recovery *)user)->evictable);
     free(user);
 }
 
@@ -190,12 +190,12 @@ static void register_backend(const struct options *options, const char *name, ik
 {
     const struct dataset data = {
         .directory = options->data, .pairs = options->pairs, .value_size = MAIN_VALUE_SIZE};
-    struct key_pool *pool = key_pool_new(&data, KEYS_UNIFORM, DROPPING_BATCH);
-    struct recovery *recovery = bench_new(sizeof *recovery);
+    struct key_pool *pool = key_pool_new(&data, KEYS_UNIFORM, EVICTABLE_BATCH);
+    struct recovery *recovery = bench_alloc(sizeof *recovery);
 
-    dropping_choose(&recovery->dropping, &data, COPY, backend, pool);
+    evictable_init(&recovery->evictable, &data, COPY, backend, pool);
     bench_register(&(struct bench){.name = name,
-                                   .args = {{"batch", DROPPING_BATCH}},
+                                   .args = {{"batch", EVICTABLE_BATCH}},
                                    .run = run,
                                    .set_up = recovery_open,
                                    .tear_down = recovery_close,

@@ -1,10 +1,10 @@
 /*
- * Resident: all is in memory, and what counts is how fast that is. indexkv, by its ways of reading,
- * and its peers are fed the same keys by one harness; each is warmed, and uses one thread.
+ * Resident: everything is in memory. indexkv, with each of its backends, and its peers look up the
+ * same keys; each is warmed, and uses one thread.
  *
- *   resident/WHO/CHOICE   batches
- *   resident/bound/...    what memory allows (bound.h)
- *   single/WHO            one key at a time, each timed
+ *   resident/STORE/CHOICE   batches
+ *   resident/bound/...      an upper bound (bound.h)
+ *   single/STORE/uniform    single keys, each timed
  */
 #include "data/key_pool.h"
 #include "families/families.h"
@@ -26,31 +26,30 @@ static const struct {
                {"absent", KEYS_HALF_ABSENT}};
 #define CHOICES (sizeof choices / sizeof choices[0])
 
-/* A participant, and the pools of all choices. */
 struct resident {
     struct dataset data;
     struct key_pool *pools[CHOICES];
 };
 
-static void register_one(const char *family, const char *who, const char *choice,
+static void register_one(const char *family, const char *store, const char *choice,
                          struct subject *subject)
 {
     static const struct bench_arg batch[BENCH_ARGS_MAX] = {{"batch", RESIDENT_BATCH}};
     char name[64];
 
-    (void)snprintf(name, sizeof name, "%s/%s/%s", family, who, choice);
+    (void)snprintf(name, sizeof name, "%s/%s/%s", family, store, choice);
     subject_register(name, batch, subject);
 }
 
-/* With the first `count` choices; with all of them also one key at a time, if it can. */
-static void register_peer(const struct resident *resident, const char *who, struct peer *peer,
+/* Registers the first `count` choices; if these are all, also single lookups, if supported. */
+static void register_peer(const struct resident *resident, const char *store, struct peer *peer,
                           size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        register_one("resident", who, choices[i].name,
+        register_one("resident", store, choices[i].name,
                      peer_batches_new(peer, resident->pools[i], RESIDENT_BATCH));
     if (peer->kind->get && count == CHOICES)
-        register_one("single", who, choices[0].name,
+        register_one("single", store, choices[0].name,
                      peer_singles_new(peer, resident->pools[0], RESIDENT_BATCH));
 }
 
@@ -78,6 +77,6 @@ void resident_register(const struct options *options)
     register_peer(&resident, "pread", peer_indexkv_new(data, IKV_BACKEND_PREAD, 1), 1);
     register_peer(&resident, "uring", peer_indexkv_new(data, IKV_BACKEND_URING, 1), 1);
     register_bound(&resident);
-    for (const struct peer_maker *maker = peer_makers; maker->name; maker++)
-        register_peer(&resident, maker->name, maker->make(data), CHOICES);
+    for (const struct peer_factory *factory = peer_factories; factory->name; factory++)
+        register_peer(&resident, factory->name, factory->create(data), CHOICES);
 }

@@ -1,10 +1,10 @@
 /*
- * What goes over a store, or begins with it; the page cache has the file.
+ * Scanning and opening stores that are in the page cache.
  *
- *   scan/key, /storage    the first pairs in either order
- *   open/fences           opening, all fences read into memory
- *   open/nothing          opening, nothing of the index read
- *   open/plain            a file without fences
+ *   scan/key, /storage    the first pairs in key order, or in storage order
+ *   open/fences           opening, all fences are read
+ *   open/nothing          opening, nothing of the index is read
+ *   open/plain            opening a plain v2 file, which has no fences
  */
 #include "data/dataset.h"
 #include "families/families.h"
@@ -17,9 +17,9 @@
 
 struct scan {
     struct dataset data;
-    ikv_order order;       /* of scans */
-    uint64_t index_memory; /* of openings */
-    uint64_t items;        /* a scan */
+    ikv_order order;
+    uint64_t index_memory;
+    uint64_t items; /* per scan */
     char path[PATH_MAX];
     ikv_store *store;
     ikv_stats stats; /* of the last scan */
@@ -41,7 +41,7 @@ static int set_up(void *user, struct bench_error *error)
 {
     struct scan *scan = user;
 
-    int code = dataset_get(&scan->data, scan->path, sizeof scan->path, error);
+    int code = dataset_ensure(&scan->data, scan->path, sizeof scan->path, error);
     if (code == BENCH_OK)
         code = dataset_warm(scan->path, error);
     return code == BENCH_OK ? open_store(scan, &scan->store, error) : code;
@@ -57,7 +57,7 @@ static void tear_down(void *user)
 
 /* ---------------------------------------------------------------- scans */
 
-/* Values in order of storage are those of the pairs 0, 1, ... */
+/* In storage order, values are those of the pairs 0, 1, ... */
 static bool is_right(const struct scan *scan, const ikv_item *item, uint64_t number)
 {
     if (scan->order == IKV_ORDER_KEY)
@@ -83,7 +83,7 @@ static int scan_once(struct scan *scan, struct bench_error *error)
     scan->stats = *ikv_scan_stats(cursor);
     ikv_scan_close(cursor);
     if (code != IKV_E_END || count != scan->items)
-        return bench_error_set(error, BENCH_FAILED, "a wrong item, or an end, after %" PRIu64,
+        return bench_error_set(error, BENCH_FAILED, "wrong item or end after %" PRIu64 " items",
                                count);
     return BENCH_OK;
 }
@@ -109,7 +109,7 @@ static void run_scan(struct bench_state *state)
                   BENCH_VALUE);
 }
 
-/* ---------------------------------------------------------------- openings */
+/* ---------------------------------------------------------------- opening */
 
 static void run_open(struct bench_state *state)
 {
@@ -138,7 +138,7 @@ static void run_open(struct bench_state *state)
 
 static struct scan *scan_new(const struct options *options)
 {
-    struct scan *scan = bench_new(sizeof *scan);
+    struct scan *scan = bench_alloc(sizeof *scan);
 
     scan->data = (struct dataset){
         .directory = options->data, .pairs = options->pairs, .value_size = MAIN_VALUE_SIZE};

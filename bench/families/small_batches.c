@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-void small_batches_choose(struct small_batches *batches, const struct options *options, bool cold)
+void small_batches_init(struct small_batches *batches, const struct options *options, bool cold)
 {
     *batches = (struct small_batches){.data = {.directory = options->data,
                                                .pairs = options->pairs,
@@ -36,7 +36,7 @@ int small_batches_open(void *user, struct bench_error *error)
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_error err = {.message = "out of memory"};
 
-    int code = dataset_get(&batches->data, batches->path, sizeof batches->path, error);
+    int code = dataset_ensure(&batches->data, batches->path, sizeof batches->path, error);
     if (code != BENCH_OK)
         return code;
     if (choose_keys(batches) != 0 || engines_open(0, 0, &batches->engine, &err) < 0)
@@ -75,7 +75,7 @@ int small_batches_check(const struct small_batches *batches, uint64_t batch,
 
     for (int i = 0; i < SMALL_BATCH_KEYS; i++) {
         if (!dataset_is_answer(&batches->data, numbers[i], &items[i]))
-            return bench_error_set(error, BENCH_FAILED, "a wrong answer to pair %" PRIu64,
+            return bench_error_set(error, BENCH_FAILED, "wrong answer for pair %" PRIu64,
                                    numbers[i]);
     }
     return BENCH_OK;

@@ -1,7 +1,7 @@
 /*
- * submit/...: one thread that keeps several small batches under way with ikv_submit, and takes them
- * from a queue of completions as they are done. With one under way it is a call that waits; with
- * many, small batches fill a ring as a big one does.
+ * submit/...: one thread keeps several small batches in flight with ikv_submit, and takes them from
+ * a completion queue. With one in flight, this is like a blocking call; with many, small batches
+ * fill a ring like a large one.
  */
 #include "families/families.h"
 #include "families/small_batches.h"
@@ -12,14 +12,14 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#define UNDER_WAY_MAX 64
+#define IN_FLIGHT_MAX 64
 
 struct submitter {
-    struct small_batches batches; /* the first member: set_up and tear_down take it for all */
-    unsigned under_way;
+    struct small_batches batches; /* must be first: set_up and tear_down get its address */
+    unsigned max_in_flight;
 };
 
-/* A batch under way. */
+/* A batch in flight. */
 struct place {
     ikv_result *result;
     uint64_t batch;
@@ -28,11 +28,11 @@ struct place {
 struct submit_run {
     const struct submitter *submitter;
     ikv_completions *completions;
-    struct place places[UNDER_WAY_MAX];
-    uint64_t next;      /* batch */
-    uint64_t bytes;     /* that were read */
-    ikv_stats last;     /* batch that came back */
-    unsigned in_flight; /* batches that have not come back */
+    struct place places[IN_FLIGHT_MAX];
+    uint64_t next;      /* number of the next batch */
+    uint64_t bytes;     /* read */
+    ikv_stats last;     /* of the last completed batch */
+    unsigned in_flight; /* batches */
 };
 
 static int submit(struct submit_run *run, struct place *place, struct bench_error *error)
@@ -61,20 +61,20 @@ static struct place *wait_for_one(struct submit_run *run)
             return NULL;
     }
     run->in_flight--;
-    for (unsigned i = 0; i < run->submitter->under_way; i++) {
+    for (unsigned i = 0; i < run->submitter->max_in_flight; i++) {
         if (run->places[i].result == result)
             return &run->places[i];
     }
     return NULL;
 }
 
-/* The next one that is done; its place goes on with another batch. */
-static int turn_over(struct submit_run *run, struct bench_error *error)
+/* Waits for a batch, and submits another one in its place. */
+static int wait_and_resubmit(struct submit_run *run, struct bench_error *error)
 {
     struct place *place = wait_for_one(run);
 
     if (!place)
-        return bench_error_set(error, BENCH_FAILED, "a completion that nobody waits for");
+        return bench_error_set(error, BENCH_FAILED, "completion of an unknown batch");
     int code = ikv_result_code(place->result);
     if (code < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", ikv_strerror(code));
@@ -91,7 +91,7 @@ static int begin(struct submit_run *run, struct bench_error *error)
 
     if (ikv_completions_new(&run->completions, &err) < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
-    for (unsigned i = 0; i < run->submitter->under_way && code == BENCH_OK; i++) {
+    for (unsigned i = 0; i < run->submitter->max_in_flight && code == BENCH_OK; i++) {
         if (ikv_result_new(&run->places[i].result) < 0)
             return bench_error_set(error, BENCH_FAILED, "out of memory");
         code = submit(run, &run->places[i], error);
@@ -99,14 +99,14 @@ static int begin(struct submit_run *run, struct bench_error *error)
     return code;
 }
 
-/* A result goes only when it has come back. */
+/* A result must not be freed before its batch has completed. */
 static void end(struct submit_run *run)
 {
-    for (unsigned i = 0; i < run->submitter->under_way; i++)
+    for (unsigned i = 0; i < run->submitter->max_in_flight; i++)
         ikv_cancel(run->places[i].result);
     while (run->in_flight > 0 && wait_for_one(run))
         ;
-    for (unsigned i = 0; i < run->submitter->under_way; i++)
+    for (unsigned i = 0; i < run->submitter->max_in_flight; i++)
         ikv_result_free(run->places[i].result);
     ikv_completions_free(run->completions);
 }
@@ -122,7 +122,7 @@ static void run_submit(struct bench_state *state)
     int code = begin(&run, &error);
 
     while (code == BENCH_OK && bench_keep_running(state)) {
-        code = turn_over(&run, &error);
+        code = wait_and_resubmit(&run, &error);
         batches++;
     }
     if (code == BENCH_OK) {
@@ -136,7 +136,7 @@ static void run_submit(struct bench_state *state)
 
 void submit_register(const struct options *options)
 {
-    static const unsigned under_way[] = {1, 8, UNDER_WAY_MAX};
+    static const unsigned in_flight[] = {1, 8, IN_FLIGHT_MAX};
     static const struct {
         const char *name;
         bool cold;
@@ -144,12 +144,12 @@ void submit_register(const struct options *options)
 
     for (int way = 0; way < 2; way++) {
         for (int i = 0; i < 3; i++) {
-            struct submitter *submitter = bench_new(sizeof *submitter);
-            small_batches_choose(&submitter->batches, options, ways[way].cold);
-            submitter->under_way = under_way[i];
+            struct submitter *submitter = bench_alloc(sizeof *submitter);
+            small_batches_init(&submitter->batches, options, ways[way].cold);
+            submitter->max_in_flight = in_flight[i];
             bench_register(
                 &(struct bench){.name = ways[way].name,
-                                .args = {{"batch", SMALL_BATCH_KEYS}, {"under_way", under_way[i]}},
+                                .args = {{"batch", SMALL_BATCH_KEYS}, {"in_flight", in_flight[i]}},
                                 .run = run_submit,
                                 .set_up = small_batches_open,
                                 .tear_down = small_batches_close,

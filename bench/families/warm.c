@@ -1,12 +1,12 @@
 /*
- * Warm: the page cache has the whole file, so that what counts is processor time.
+ * Warm: the whole file is in the page cache, so that processor time is measured.
  *
  *   warm/get_many/pread, /uring   batches
- *   warm/bare/pread, /uring       the same reads, and nothing else
- *   warm/ratio/pread, /uring      both in turns
+ *   warm/bare/pread, /uring       the same reads, without any other work
+ *   warm/ratio/pread, /uring      both, alternating
  *
- * All fences are in memory and nothing else of the index, so that a batch makes the same reads
- * whenever it comes. The batches of a cycle touch more memory than the processor's caches hold.
+ * All fences are in memory, but no pages of the index, so that a batch makes the same reads
+ * whenever it is repeated. The batches of a cycle use more memory than the processor's caches.
  */
 #include "families/families.h"
 #include "subjects/lookups.h"

@@ -1,4 +1,4 @@
-/* Wall and processor time of a stretch of work. */
+/* Measures wall-clock and processor time. */
 #ifndef BENCH_CLOCK_H
 #define BENCH_CLOCK_H
 
@@ -6,7 +6,7 @@
 
 struct stopwatch {
     double wall; /* seconds */
-    double cpu;  /* of all threads of the process */
+    double cpu;  /* seconds, of all threads of the process */
 };
 
 static inline double seconds_of(clockid_t clock)
@@ -17,7 +17,7 @@ static inline double seconds_of(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The processor's clock is a system call, so it stays outside of the wall time. */
+/* Reading the processor clock takes a system call, so it is excluded from the wall-clock time. */
 static inline struct stopwatch stopwatch_start(void)
 {
     struct stopwatch start;

@@ -13,8 +13,7 @@
 namespace
 {
 
-// A benchmark that was registered. google-benchmark calls its function from the main thread, and
-// from new threads beside it if there are several.
+// A registered benchmark. google-benchmark may call its function from several threads.
 struct Entry {
     explicit Entry(const bench &b) : definition(b)
     {
@@ -29,7 +28,7 @@ struct Entry {
     std::atomic<bool> was_skipped{false};
 };
 
-// Entries don't move: google-benchmark keeps pointers to them.
+// A list, because google-benchmark keeps pointers to its entries.
 std::list<Entry> entries;
 
 void set_up_once(Entry &entry)
@@ -75,7 +74,7 @@ int bench_error_set(bench_error *error, int code, const char *format, ...)
     return code;
 }
 
-void *bench_new(size_t size)
+void *bench_alloc(size_t size)
 {
     void *memory = std::calloc(1, size);
 

@@ -6,15 +6,15 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* One subject, or two that take turns. */
-struct turns {
+/* One subject, or a pair. */
+struct measurement {
     struct subject *subject;
-    struct subject *other; /* NULL: one */
+    struct subject *other; /* NULL: none */
 };
 
 void *subject_new(size_t size, const struct subject_kind *kind, enum subject_source source)
 {
-    struct subject *subject = bench_new(size);
+    struct subject *subject = bench_alloc(size);
 
     *subject = (struct subject){.kind = kind, .source = source};
     return subject;
@@ -22,18 +22,18 @@ void *subject_new(size_t size, const struct subject_kind *kind, enum subject_sou
 
 /* ---------------------------------------------------------------- cold and warm */
 
-/* Of what is warm, this share may come from the device all the same: blocks of the file system's
- * own that are needed now and then, to note the time of access for instance. */
+/* A warm run may read this share from the device: the file system occasionally reads metadata, for
+ * instance to update access times. */
 #define WARM_SHARE_MAX 0.01
 
-/* Whether the reads came from where they should. */
+/* Whether the bytes came from the required source. */
 static const char *prove_source(enum subject_source source, const struct process_io *since,
                                 uint64_t bytes)
 {
     if (source == SOURCE_ANY)
         return "";
     if (!since->known)
-        return "not proved: there is no /proc/self/io; ";
+        return "not proved: cannot read /proc/self/io; ";
     if (source == SOURCE_DEVICE)
         return since->read_bytes >= bytes ? "cold, proved; " : "NOT COLD; ";
     return (double)since->read_bytes <= WARM_SHARE_MAX * (double)bytes ? "warm, proved; "
@@ -74,49 +74,50 @@ static int make_step(struct subject *subject, struct step *total, struct step *r
     return code;
 }
 
-/* A step of each; who begins alternates. */
-static int make_turn(const struct turns *turns, bool other_first, struct step totals[2],
+/* A step of each subject; the caller alternates the order. */
+static int step_both(const struct measurement *pair, bool other_first, struct step totals[2],
                      double *ret_seconds, struct bench_error *error)
 {
     struct step one;
     int code = BENCH_OK;
 
-    if (turns->other && other_first)
-        code = make_step(turns->other, &totals[1], &one, error);
+    if (pair->other && other_first)
+        code = make_step(pair->other, &totals[1], &one, error);
     if (code == BENCH_OK) {
-        code = make_step(turns->subject, &totals[0], &one, error);
+        code = make_step(pair->subject, &totals[0], &one, error);
         *ret_seconds = one.spent.wall;
     }
-    if (code == BENCH_OK && turns->other && !other_first)
-        code = make_step(turns->other, &totals[1], &one, error);
+    if (code == BENCH_OK && pair->other && !other_first)
+        code = make_step(pair->other, &totals[1], &one, error);
     return code;
 }
 
-static double over(double a, double b)
+static double quotient(double a, double b)
 {
     return b > 0 ? a / b : 0;
 }
 
 static double rate(const struct step *total)
 {
-    return over((double)total->reads, total->spent.wall);
+    return quotient((double)total->reads, total->spent.wall);
 }
 
-/* Greater than 1: the subject does better than the other one. */
+/* Ratios above 1 mean that the subject is better than the other one. */
 static void report_ratios(struct bench_state *state, const struct step *mine,
                           const struct step *other)
 {
     bench_counter(state, "other_reads_per_second", rate(other), BENCH_VALUE);
-    bench_counter(state, "other_reads_per_item", over((double)other->reads, (double)other->items),
-                  BENCH_VALUE);
-    bench_counter(state, "ratio", over(rate(mine), rate(other)), BENCH_VALUE);
+    bench_counter(state, "other_reads_per_item",
+                  quotient((double)other->reads, (double)other->items), BENCH_VALUE);
+    bench_counter(state, "ratio", quotient(rate(mine), rate(other)), BENCH_VALUE);
     bench_counter(state, "cpu_ratio",
-                  over(over((double)mine->reads, mine->spent.cpu),
-                       over((double)other->reads, other->spent.cpu)),
+                  quotient(quotient((double)mine->reads, mine->spent.cpu),
+                           quotient((double)other->reads, other->spent.cpu)),
                   BENCH_VALUE);
 }
 
-/* Of the process. Minor ones map what the page cache has, major ones wait for the device. */
+/* Page faults of the process. Minor faults map pages of the page cache, major ones read from the
+ * device. */
 static void report_faults(struct bench_state *state, const struct rusage *before)
 {
     struct rusage now;
@@ -129,7 +130,7 @@ static void report_faults(struct bench_state *state, const struct rusage *before
                   BENCH_PER_ITEM);
 }
 
-static void report(struct bench_state *state, const struct turns *turns,
+static void report(struct bench_state *state, const struct measurement *pair,
                    const struct step totals[2], const struct process_io *since)
 {
     const struct step *mine = &totals[0];
@@ -143,36 +144,36 @@ static void report(struct bench_state *state, const struct turns *turns,
     bench_counter(state, "cpu_ns_per_item", mine->spent.cpu * 1e9, BENCH_PER_ITEM);
     if (mine->calls > 0) {
         bench_counter(state, "calls_per_item", (double)mine->calls, BENCH_PER_ITEM);
-        bench_counter(state, "reads_per_call", over((double)mine->reads, (double)mine->calls),
+        bench_counter(state, "reads_per_call", quotient((double)mine->reads, (double)mine->calls),
                       BENCH_VALUE);
     }
-    if (turns->other) {
+    if (pair->other) {
         report_ratios(state, mine, &totals[1]);
     } else if (since->known) {
         bench_counter(state, "syscr_per_item", (double)since->read_calls, BENCH_PER_ITEM);
     }
-    if (turns->subject->kind->report)
-        turns->subject->kind->report(turns->subject, state);
-    subject_label(state, turns->subject->source, since, totals[0].bytes + totals[1].bytes,
-                  turns->subject->kind->describe(turns->subject, how, sizeof how));
+    if (pair->subject->kind->report)
+        pair->subject->kind->report(pair->subject, state);
+    subject_label(state, pair->subject->source, since, totals[0].bytes + totals[1].bytes,
+                  pair->subject->kind->describe(pair->subject, how, sizeof how));
 }
 
 static void run(struct bench_state *state)
 {
-    const struct turns *turns = bench_user(state);
+    const struct measurement *pair = bench_user(state);
     struct step totals[2] = {{0}};
     struct process_io start;
     struct rusage before = {0};
     struct bench_error error;
     bool other_first = false;
 
-    if (turns->subject->kind->report)
-        turns->subject->kind->report(turns->subject, NULL);
+    if (pair->subject->kind->report)
+        pair->subject->kind->report(pair->subject, NULL);
     process_io_now(&start);
     (void)getrusage(RUSAGE_SELF, &before);
     while (bench_keep_running(state)) {
         double seconds = 0;
-        const int code = make_turn(turns, other_first, totals, &seconds, &error);
+        const int code = step_both(pair, other_first, totals, &seconds, &error);
         if (code != BENCH_OK) {
             bench_stop(state, code, &error);
             return;
@@ -181,13 +182,13 @@ static void run(struct bench_state *state)
         other_first = !other_first;
     }
     const struct process_io since = process_io_since(&start);
-    report(state, turns, totals, &since);
+    report(state, pair, totals, &since);
     report_faults(state, &before);
 }
 
 /* ---------------------------------------------------------------- registering */
 
-/* The first step is not measured: it sets up rings, allocates buffers. */
+/* The first step is not measured: it creates rings and allocates buffers. */
 static int open_subject(struct subject *subject, struct bench_error *error)
 {
     struct step first;
@@ -198,34 +199,34 @@ static int open_subject(struct subject *subject, struct bench_error *error)
 
 static int set_up(void *user, struct bench_error *error)
 {
-    struct turns *turns = user;
-    const int code = open_subject(turns->subject, error);
+    struct measurement *pair = user;
+    const int code = open_subject(pair->subject, error);
 
-    return code == BENCH_OK && turns->other ? open_subject(turns->other, error) : code;
+    return code == BENCH_OK && pair->other ? open_subject(pair->other, error) : code;
 }
 
 static void tear_down(void *user)
 {
-    struct turns *turns = user;
+    struct measurement *pair = user;
 
-    turns->subject->kind->close(turns->subject);
-    if (turns->other)
-        turns->other->kind->close(turns->other);
-    free(turns);
+    pair->subject->kind->close(pair->subject);
+    if (pair->other)
+        pair->other->kind->close(pair->other);
+    free(pair);
 }
 
 void subject_register_pair(const char *name, const struct bench_arg *args, struct subject *subject,
                            struct subject *other)
 {
-    struct turns *turns = bench_new(sizeof *turns);
+    struct measurement *pair = bench_alloc(sizeof *pair);
     struct bench bench = {.name = name,
                           .run = run,
                           .set_up = set_up,
                           .tear_down = tear_down,
-                          .user = turns,
+                          .user = pair,
                           .flags = BENCH_MANUAL_TIME};
 
-    *turns = (struct turns){subject, other};
+    *pair = (struct measurement){subject, other};
     for (int i = 0; args && i < BENCH_ARGS_MAX && args[i].name; i++)
         bench.args[i] = args[i];
     bench_register(&bench);

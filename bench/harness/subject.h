@@ -1,10 +1,10 @@
 /*
- * Subjects: what is measured, a step at a time. A step is a batch of lookups, or a round of plain
- * reads; the subject times it itself, so that preparing keys and checking answers does not count.
+ * A subject is measured in steps. A step is a batch of lookups, or a round of plain reads. The
+ * subject itself measures the time of a step, without preparing keys and checking answers.
  *
- * A subject is registered by itself, or with another one as a pair: then their steps take turns,
- * within milliseconds, and what is reported is the ratio. On a machine or a device whose speed
- * changes from minute to minute that ratio is what can be trusted.
+ * A subject is registered alone, or with another one as a pair. The steps of a pair alternate, and
+ * the ratio of the two is reported. That ratio is reliable even on a machine or device whose speed
+ * changes from minute to minute.
  */
 #ifndef BENCH_SUBJECT_H
 #define BENCH_SUBJECT_H
@@ -16,24 +16,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a step did. */
+/* The work done by a step. */
 struct step {
     uint64_t items; /* keys, or reads if there are no keys */
     uint64_t reads;
-    uint64_t bytes;  /* of the file, that had to be read for it */
-    uint64_t calls;  /* of the system, for these reads; 0: not counted */
-    uint64_t mapped; /* of index pages and records that were needed, those seen through a mapping */
+    uint64_t bytes;  /* read from the file */
+    uint64_t calls;  /* system calls for the reads; 0: not counted */
+    uint64_t mapped; /* index pages and records that were accessed through a mapping */
     struct stopwatch spent;
 };
 
-/* Where the bytes come from is proved by what the kernel counted; a label says how it came out. */
+/* Where the bytes must come from. The kernel's counters prove it, and the label tells the result.
+ */
 enum subject_source {
     SOURCE_ANY,
-    SOURCE_DEVICE,    /* cold: at least as many bytes came from the device as the steps read */
-    SOURCE_PAGE_CACHE /* warm: next to none did */
+    SOURCE_DEVICE,    /* cold: all bytes read came from the device */
+    SOURCE_PAGE_CACHE /* warm: (nearly) none did */
 };
 
-/* Sets the label: whether `bytes` that were read came from where they should, and how they were
+/* Sets the label: whether the `bytes` read since `since` came from the source, and how they were
  * read. */
 void subject_label(struct bench_state *state, enum subject_source source,
                    const struct process_io *since, uint64_t bytes, const char *how);
@@ -43,16 +44,15 @@ struct subject;
 struct subject_kind {
     /* BENCH_*. Called once. */
     int (*open)(struct subject *subject, struct bench_error *error);
-    /* BENCH_OK with *ret_step, which was zero, set; or BENCH_FAILED. All steps are made on the
-     * thread that opened.
-     */
+    /* BENCH_OK, with *ret_step (zeroed by the caller) set; or BENCH_FAILED. Called on the thread
+     * that called `open`. */
     int (*step)(struct subject *subject, struct step *ret_step, struct bench_error *error);
-    /* Add counters of its own on the steps since it was last called; `state` NULL: only begin anew.
+    /* Adds counters for the steps since the last call, and resets them; `state` NULL: only resets.
      * May be NULL. */
     void (*report)(struct subject *subject, struct bench_state *state);
     /* How it reads, in a few words; returns `text`. */
     const char *(*describe)(const struct subject *subject, char *text, size_t size);
-    /* Opened, half opened or not opened. Frees the subject itself. */
+    /* Frees the subject, whether or not `open` was called or succeeded. */
     void (*close)(struct subject *subject);
 };
 
@@ -62,15 +62,15 @@ struct subject {
     enum subject_source source;
 };
 
-/* `args` (NULL: none) end with one without a name, or are BENCH_ARGS_MAX. The subjects are closed
- * at the end of the program. A pair reports the time and the counters of the first one; `ratio` is
- * how many times as many reads a second that one makes, `cpu_ratio` how many times as many in a
- * second of processor time. */
+/* `args` (NULL: none) end with one without a name, unless there are BENCH_ARGS_MAX. The subjects
+ * are closed at the end of the program. A pair reports time and counters of the first subject;
+ * `ratio` is its reads per second divided by the other's, `cpu_ratio` the same for reads per second
+ * of processor time. */
 void subject_register(const char *name, const struct bench_arg *args, struct subject *subject);
 void subject_register_pair(const char *name, const struct bench_arg *args, struct subject *subject,
                            struct subject *other);
 
-/* Zeroed memory for a subject. Ends the program if there is none. */
+/* Zeroed memory for a subject. Exits the program when out of memory. */
 void *subject_new(size_t size, const struct subject_kind *kind, enum subject_source source);
 
 #endif

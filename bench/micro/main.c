@@ -1,4 +1,4 @@
-/* The micro-benchmark program. It has google-benchmark's options only. */
+/* The micro-benchmark program. Its only options are those of google-benchmark. */
 #include "disk/context.h"
 #include "harness/harness.h"
 #include "micro/micro.h"

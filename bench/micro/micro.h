@@ -1,11 +1,11 @@
-/* Micro-benchmarks: parts of the library by themselves, in memory. They need its internal headers,
- * so they are a program of their own, apart from indexkv_bench, which sees what users see. */
+/* Micro-benchmarks of single parts of the library, in memory. They use internal headers, so they
+ * are not in indexkv_bench, which uses the public header only. */
 #ifndef BENCH_MICRO_H
 #define BENCH_MICRO_H
 
 #include <stdint.h>
 
-/* A stream of random numbers: the same one in every run. */
+/* A random number; equal initial states give equal sequences. */
 static inline uint64_t micro_random(uint64_t *state)
 {
     uint64_t x = *state += 0x9e3779b97f4a7c15u;

@@ -1,5 +1,5 @@
 /*
- *   codec/encode, /load       an index page of entries: from key and position, and back to words
+ *   codec/encode, /load       encoding and decoding the entries of an index page
  *   checksum/page             of an index page
  *   checksum/record/value:N   of a record
  */
@@ -16,10 +16,10 @@
 struct codec {
     struct ikv_key_info key;
     uint32_t stride;
-    uint32_t count; /* entries of a page */
+    uint32_t count; /* entries per page */
     uint64_t words[IKV_PAGE_SIZE / 16][2];
     unsigned char page[IKV_PAGE_SIZE];
-    uint64_t sum; /* so that nothing is left out */
+    uint64_t sum; /* keeps the compiler from removing reads */
 };
 
 static int codec_set_up(void *user, struct bench_error *error)
@@ -65,7 +65,7 @@ static void run_encode(struct bench_state *state)
     bench_items(state, pages * codec->count);
 }
 
-/* What was encoded comes back. */
+/* Checks that decoding is the inverse of encoding. */
 static void run_load(struct bench_state *state)
 {
     struct codec *codec = bench_user(state);
@@ -78,7 +78,7 @@ static void run_load(struct bench_state *state)
         load(codec);
     ikv_key_load(&codec->key, codec->page, words);
     if (ikv_words_compare(words, codec->words[0], codec->key.words) != 0) {
-        (void)bench_error_set(&error, BENCH_FAILED, "another key came back");
+        (void)bench_error_set(&error, BENCH_FAILED, "the decoded key differs");
         bench_stop(state, BENCH_FAILED, &error);
         return;
     }
@@ -97,7 +97,7 @@ void codec_register(void)
                  {"codec/encode/bytes16", "codec/load/bytes16", IKV_KEY_BYTES(16)}};
 
     for (size_t i = 0; i < 2 * sizeof types / sizeof types[0]; i++) {
-        struct codec *codec = bench_new(sizeof *codec);
+        struct codec *codec = bench_alloc(sizeof *codec);
         if (ikv_key_describe(types[i / 2].type, &codec->key)) {
             codec->stride = ikv_key_stride(&codec->key);
             codec->count = IKV_PAGE_SIZE / codec->stride;
@@ -151,9 +151,9 @@ static void run_record(struct bench_state *state)
 
 static struct sums *sums_new(size_t size)
 {
-    struct sums *sums = bench_new(sizeof *sums);
+    struct sums *sums = bench_alloc(sizeof *sums);
 
-    *sums = (struct sums){.bytes = bench_new(size), .size = size};
+    *sums = (struct sums){.bytes = bench_alloc(size), .size = size};
     return sums;
 }
 

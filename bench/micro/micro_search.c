@@ -1,6 +1,6 @@
 /*
- *   search/fences/batch:N, /none   the search by itself: sorted keys over an index in memory, a
- * page handed to it as soon as it asks, with all fences or with none
+ *   search/fences/batch:N, /none   the search without I/O: sorted keys in an index in memory, with
+ *                                  all fences, or without
  */
 #include "core/index/search.h"
 #include "harness/harness.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define ENTRIES 1000000
-#define ROUNDS  64 /* batches, then they come again */
+#define ROUNDS  64 /* batches, then they repeat */
 
 struct search {
     size_t batch;
@@ -38,7 +38,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Ascending, all different: from each n-th part of the index one. */
+/* Batches of unique keys in ascending order: one from each part of the index. */
 static void choose_keys(struct search *search)
 {
     const uint64_t part = ENTRIES / search->batch;
@@ -59,7 +59,7 @@ static int set_up(void *user, struct bench_error *error)
     if (!ikv_key_describe(IKV_KEY_U64, &key))
         return bench_error_set(error, BENCH_FAILED, "no u64");
     ikv_geometry_set(geometry, &key, ikv_key_stride(&key), 0, ENTRIES);
-    search->index = bench_new((size_t)ENTRIES * geometry->stride);
+    search->index = bench_alloc((size_t)ENTRIES * geometry->stride);
     for (uint64_t i = 0; i < ENTRIES; i++) {
         const uint64_t words = key_of(i);
         ikv_entry_encode(&key, geometry->stride, &words, i + 1,
@@ -67,18 +67,19 @@ static int set_up(void *user, struct bench_error *error)
     }
     search->fences = ikv_no_fences;
     if (search->has_fences) {
-        search->fences = (struct ikv_fences){.keys = bench_new(geometry->pages * sizeof(uint64_t)),
-                                             .count = geometry->pages,
-                                             .step = 1,
-                                             .words = 1};
+        search->fences =
+            (struct ikv_fences){.keys = bench_alloc(geometry->pages * sizeof(uint64_t)),
+                                .count = geometry->pages,
+                                .step = 1,
+                                .words = 1};
         for (uint64_t page = 0; page < geometry->pages; page++)
             search->fences.keys[page] = key_of(ikv_page_first_entry(geometry, page));
     }
-    search->keys = bench_new(ROUNDS * search->batch * sizeof *search->keys);
-    search->chunks = bench_new(search->batch * sizeof *search->chunks);
-    search->hits = bench_new(search->batch * sizeof *search->hits);
-    search->status = bench_new(search->batch * sizeof *search->status);
-    search->matched = bench_new(search->batch * sizeof(uint64_t));
+    search->keys = bench_alloc(ROUNDS * search->batch * sizeof *search->keys);
+    search->chunks = bench_alloc(search->batch * sizeof *search->chunks);
+    search->hits = bench_alloc(search->batch * sizeof *search->hits);
+    search->status = bench_alloc(search->batch * sizeof *search->status);
+    search->matched = bench_alloc(search->batch * sizeof(uint64_t));
     choose_keys(search);
     return BENCH_OK;
 }
@@ -98,7 +99,7 @@ static void tear_down(void *user)
     free(search);
 }
 
-/* How many were found; *probes grows. */
+/* Returns the number of keys found; adds to *probes. */
 static uint32_t search_once(const struct search *search, const uint64_t *keys, uint64_t *probes)
 {
     const struct ikv_geometry *geometry = &search->geometry;
@@ -150,7 +151,7 @@ void search_register(void)
     static const size_t sizes[] = {16, 1000, 10000};
 
     for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
-        struct search *search = bench_new(sizeof *search);
+        struct search *search = bench_alloc(sizeof *search);
         search->batch = sizes[i / 2];
         search->has_fences = i % 2 == 0;
         bench_register(&(struct bench){.name = i % 2 ? "search/none" : "search/fences",

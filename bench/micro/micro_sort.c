@@ -1,5 +1,5 @@
 /*
- *   sort/words:W/count:N   entries of W words, random; what a batch and what a run of a build sorts
+ *   sort/words:W/count:N   random entries of W words, as sorted by batches and builds
  */
 #include "core/sort/sort.h"
 #include "harness/harness.h"
@@ -23,9 +23,9 @@ static int set_up(void *user, struct bench_error *error)
     uint64_t state = 0;
 
     (void)error;
-    sort->random = bench_new(words * sizeof(uint64_t));
-    sort->entries = bench_new(words * sizeof(uint64_t));
-    sort->scratch = bench_new(words * sizeof(uint64_t));
+    sort->random = bench_alloc(words * sizeof(uint64_t));
+    sort->entries = bench_alloc(words * sizeof(uint64_t));
+    sort->scratch = bench_alloc(words * sizeof(uint64_t));
     for (size_t i = 0; i < words; i++)
         sort->random[i] = micro_random(&state);
     return BENCH_OK;
@@ -50,7 +50,7 @@ static bool is_sorted(const struct sort *sort)
     return true;
 }
 
-/* Copying the input counts: it is a hundredth of the sorting, and pausing takes a microsecond. */
+/* The time includes copying the input, a hundredth of that of sorting. Pausing would take 1 us. */
 static void run(struct bench_state *state)
 {
     const struct sort *sort = bench_user(state);
@@ -77,7 +77,7 @@ void sort_register(void)
     } cases[] = {{2, 16}, {2, 1000}, {2, 10000}, {2, 1000000}, {3, 1000}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sort *sort = bench_new(sizeof *sort);
+        struct sort *sort = bench_alloc(sizeof *sort);
         sort->words = cases[i].words;
         sort->count = cases[i].count;
         bench_register(

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---------------------------------------------------------------- pairs to make it from */
+/* ---------------------------------------------------------------- filling */
 
 struct pair_source {
     const struct dataset *data;
@@ -37,54 +37,54 @@ bool pair_source_next(struct pair_source *source, const unsigned char **key,
     return true;
 }
 
-static int make_from(const struct peer *peer, const char *path, struct index_keys *index,
+static int fill_from(const struct peer *peer, const char *path, struct index_keys *index,
                      struct bench_error *error)
 {
     struct pair_source pairs = {.data = &peer->data, .index = index};
 
-    pairs.value = bench_new(peer->data.value_size);
-    int code = peer->kind->make(peer, path, &pairs, error);
+    pairs.value = bench_alloc(peer->data.value_size);
+    int code = peer->kind->fill(peer, path, &pairs, error);
     free(pairs.value);
     if (code == BENCH_OK && pairs.next != peer->data.pairs)
-        code = bench_error_set(error, BENCH_FAILED, "%s: not all pairs were taken", path);
+        code = bench_error_set(error, BENCH_FAILED, "%s: not all pairs were written", path);
     return code;
 }
 
-/* It gets its name when it is whole, so what has the name is. */
-static int make(const struct peer *peer, const char *path, struct bench_error *error)
+/* The file is renamed to `path` when it is complete. */
+static int create(const struct peer *peer, const char *path, struct bench_error *error)
 {
     struct index_keys index;
     char partial[PATH_MAX + 16];
 
-    (void)fprintf(stderr, "making %s\n", path);
+    (void)fprintf(stderr, "creating %s\n", path);
     (void)snprintf(partial, sizeof partial, "%s.%ld", path, (long)getpid());
     int code = index_keys_open(&index, &peer->data, error);
     if (code == BENCH_OK)
-        code = make_from(peer, partial, peer->kind->in_key_order ? &index : NULL, error);
+        code = fill_from(peer, partial, peer->kind->in_key_order ? &index : NULL, error);
     index_keys_close(&index);
     if (code == BENCH_OK && rename(partial, path) != 0)
         code = bench_error_set(error, BENCH_FAILED, "%s: %s", path, strerror(errno));
     return code;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 void *peer_new(size_t size, const struct peer_kind *kind, const struct dataset *data)
 {
-    struct peer *peer = bench_new(size);
+    struct peer *peer = bench_alloc(size);
 
     peer->kind = kind;
     peer->data = *data;
     return peer;
 }
 
-struct peer *peer_use(struct peer *peer)
+struct peer *peer_acquire(struct peer *peer)
 {
     peer->users++;
     return peer;
 }
 
-void peer_leave(struct peer *peer)
+void peer_release(struct peer *peer)
 {
     if (--peer->users > 0)
         return;
@@ -102,13 +102,13 @@ static int open_and_warm(struct peer *peer, size_t batch, struct bench_error *er
     if (kind->suffix) {
         code = dataset_path(&peer->data, kind->suffix, path, sizeof path, error);
         if (code == BENCH_OK && access(path, F_OK) != 0)
-            code = make(peer, path, error);
+            code = create(peer, path, error);
     } else {
-        code = dataset_get(&peer->data, path, sizeof path, error);
+        code = dataset_ensure(&peer->data, path, sizeof path, error);
     }
     peer->answers.value_size = peer->data.value_size;
-    peer->answers.values = bench_new(batch * peer->data.value_size);
-    peer->answers.sizes = bench_new(batch * sizeof *peer->answers.sizes);
+    peer->answers.values = bench_alloc(batch * peer->data.value_size);
+    peer->answers.sizes = bench_alloc(batch * sizeof *peer->answers.sizes);
     if (code == BENCH_OK)
         code = kind->open(peer, path, batch, error);
     return code == BENCH_OK ? kind->warm(peer, error) : code;

@@ -1,9 +1,9 @@
 /*
- * Peers: other stores, behind one interface, so that one harness feeds all of them and indexkv the
- * same keys, and checks every answer in the same way. A peer is used by one thread.
+ * Peers are the stores that are compared: other stores and indexkv, behind one interface. All look
+ * up the same keys, and all answers are checked in the same way. A peer is used by one thread.
  *
- * What a peer gets and gives: keys one behind another as the library takes them; values copied into
- * the caller's places.
+ * Keys are passed as an array in the format of the library; values are copied to memory of the
+ * caller.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
@@ -16,88 +16,88 @@
 #include <stdint.h>
 #include <string.h>
 
-/* All pairs of a data set, one after another. */
+/* Iterates over all pairs of a data set. */
 struct pair_source;
 bool pair_source_next(struct pair_source *source, const unsigned char **key,
                       const unsigned char **value);
 
-/* Answers to a batch: value i lies in place i. */
+/* The answers to a batch. */
 struct answers {
     unsigned char *values; /* value_size bytes each */
-    uint32_t *sizes;       /* ANSWER_MISSING: there is none */
-    uint32_t value_size;   /* what does not fit is cut off */
+    uint32_t *sizes;       /* ANSWER_MISSING: no such key */
+    uint32_t value_size;   /* longer values are truncated */
 };
 #define ANSWER_MISSING UINT32_MAX
 
 static inline void answer_put(const struct answers *answers, size_t i, const void *value,
                               size_t size)
 {
-    const size_t room = answers->value_size;
+    const size_t max = answers->value_size;
 
-    memcpy(answers->values + i * room, value, size < room ? size : room);
+    memcpy(answers->values + i * max, value, size < max ? size : max);
     answers->sizes[i] = (uint32_t)size;
 }
 
 struct peer;
 
 struct peer_kind {
-    const char *suffix; /* of its files' names; NULL: it has the data set's own store */
-    bool in_key_order;  /* is made from pairs in order of keys */
+    const char *suffix; /* of its file names; NULL: it uses the store of the data set */
+    bool in_key_order;  /* fill() needs pairs in key order */
 
-    /* Make its file (or directory) at `path`. */
-    int (*make)(const struct peer *peer, const char *path, struct pair_source *pairs,
+    /* Create its file (or directory) at `path`. */
+    int (*fill)(const struct peer *peer, const char *path, struct pair_source *pairs,
                 struct bench_error *error);
     /* Open it for batches of up to `batch` keys. */
     int (*open)(struct peer *peer, const char *path, size_t batch, struct bench_error *error);
-    /* Touch all that lookups will touch. */
+    /* Access everything that lookups may access. */
     int (*warm)(struct peer *peer, struct bench_error *error);
-    /* Answer all keys, or one key, in places from 0 on. BENCH_FAILED if it can't be. */
+    /* Look up keys; key i is answered in answers item i. */
     int (*get_many)(struct peer *peer, const unsigned char *keys, size_t count,
                     struct bench_error *error);
-    int (*get)(struct peer *peer, const unsigned char *key, size_t place,
-               struct bench_error *error); /* NULL: no */
-    /* After get_many: see to it that `answers` has the answers, unless it has; adds to the step
-     * what is known of reads. May be NULL. */
+    /* Look up a key, answered in item `i`. NULL: not supported. */
+    int (*get)(struct peer *peer, const unsigned char *key, size_t i, struct bench_error *error);
+    /* Called after get_many, outside of the measured time: sets `answers`, if get_many did not, and
+     * adds the reads to the step. May be NULL. */
     void (*finish)(struct peer *peer, size_t count, struct step *step);
-    /* What it is, in a few words; returns `text`. */
+    /* Name and properties, in a few words; returns `text`. */
     const char *(*describe)(const struct peer *peer, char *text, size_t size);
-    void (*close)(struct peer *peer); /* opened, half opened or not. Frees the peer itself. */
+    /* Frees the peer, whether or not `open` was called or succeeded. */
+    void (*close)(struct peer *peer);
 };
 
 /* The first member of every peer. */
 struct peer {
     const struct peer_kind *kind;
     struct dataset data;
-    struct answers answers; /* there is room for a batch once it is being opened */
+    struct answers answers; /* allocated for a batch before `open` */
     bool was_opened;
-    int code; /* how that ended, for all who share it */
+    int code; /* result of opening */
     struct bench_error error;
     unsigned users;
 };
 
-/* Zeroed memory for a peer. Ends the program if there is none. */
+/* Zeroed memory for a peer. Exits the program when out of memory. */
 void *peer_new(size_t size, const struct peer_kind *kind, const struct dataset *data);
 
-/* Several subjects share a peer: each calls peer_use, and once peer_leave; with the last it goes.
- */
-struct peer *peer_use(struct peer *peer);
-void peer_leave(struct peer *peer);
-/* Make its file if it is missing, open it and warm it, unless that is done. */
+/* Peers are reference-counted, since several subjects share one. The last peer_release frees it. */
+struct peer *peer_acquire(struct peer *peer);
+void peer_release(struct peer *peer);
+/* Create its file if missing, open it and warm it, unless that was done before. */
 int peer_open(struct peer *peer, size_t batch, struct bench_error *error);
 
-/* For stores that compare keys as memcmp does: the bytes of a key so that the order is that of
- * the data set. */
+/* For stores that compare keys with memcmp: encodes a key so that this gives the order of the data
+ * set. */
 void peer_ordered_key(const struct peer *peer, const unsigned char *key, unsigned char *ret_key);
 
-/* ---------------------------------------------------------------- those that there are */
+/* ---------------------------------------------------------------- the peers */
 
-/* Those that were found when this was built, the last one without a name. The table is
- * made by CMakeLists.txt. */
-struct peer_maker {
+/* The other stores found by CMakeLists.txt, which generates this table. The last item has no name.
+ */
+struct peer_factory {
     const char *name;
-    struct peer *(*make)(const struct dataset *data);
+    struct peer *(*create)(const struct dataset *data);
 };
-extern const struct peer_maker peer_makers[];
+extern const struct peer_factory peer_factories[];
 
 struct peer *peer_lmdb_new(const struct dataset *data);
 struct peer *peer_cdb_new(const struct dataset *data);

@@ -1,4 +1,4 @@
-/* tinycdb: a hash table that is mapped, of at most 4 GiB. */
+/* tinycdb: a memory-mapped hash table of at most 4 GiB. */
 #include "peers/peer.h"
 
 #include <cdb.h>
@@ -19,19 +19,19 @@ static int failed(struct bench_error *error, const char *path)
     return bench_error_set(error, BENCH_FAILED, "cdb: %s: %s", path, strerror(errno));
 }
 
-/* Of one record, with its size fields and its slots in a table that is half full. */
-#define RECORD_EXTRA (8 + 16)
+/* Per record: its size fields, and two slots of a hash table that is half full. */
+#define RECORD_OVERHEAD (8 + 16)
 
-static int cdb_make_file(const struct peer *peer, const char *path, struct pair_source *pairs,
-                         struct bench_error *error)
+static int cdb_fill(const struct peer *peer, const char *path, struct pair_source *pairs,
+                    struct bench_error *error)
 {
     const uint32_t key_size = dataset_key_size(&peer->data);
     const unsigned char *key = NULL;
     const unsigned char *value = NULL;
     struct cdb_make maker;
 
-    if (peer->data.pairs * (key_size + peer->data.value_size + RECORD_EXTRA) > UINT32_MAX)
-        return bench_error_set(error, BENCH_SKIPPED, "cdb: a file has at most 4 GiB");
+    if (peer->data.pairs * (key_size + peer->data.value_size + RECORD_OVERHEAD) > UINT32_MAX)
+        return bench_error_set(error, BENCH_SKIPPED, "cdb: files are limited to 4 GiB");
     const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 || cdb_make_start(&maker, fd) != 0)
         return failed(error, path);
@@ -51,7 +51,7 @@ static int cdb_open(struct peer *peer, const char *path, size_t batch, struct be
     (void)batch;
     if (fd < 0 || cdb_init(&cdb->cdb, fd) != 0)
         return failed(error, path);
-    return dataset_read_anew(path, error);
+    return dataset_reload(path, error);
 }
 
 static int cdb_warm(struct peer *peer, struct bench_error *error)
@@ -86,12 +86,12 @@ static int cdb_get_one(struct peer *peer, const unsigned char *key, size_t place
         const unsigned size = cdb_datalen(&cdb->cdb);
         const void *value = cdb_get(&cdb->cdb, size, cdb_datapos(&cdb->cdb));
         if (!value)
-            return failed(error, "a value");
+            return failed(error, "reading a value");
         answer_put(&peer->answers, place, value, size);
     } else if (found == 0) {
         peer->answers.sizes[place] = ANSWER_MISSING;
     } else {
-        return failed(error, "a key");
+        return failed(error, "finding a key");
     }
     return BENCH_OK;
 }
@@ -120,7 +120,7 @@ static const char *cdb_describe(const struct peer *peer, char *text, size_t size
 struct peer *peer_cdb_new(const struct dataset *data)
 {
     static const struct peer_kind kind = {.suffix = "cdb",
-                                          .make = cdb_make_file,
+                                          .fill = cdb_fill,
                                           .open = cdb_open,
                                           .warm = cdb_warm,
                                           .get_many = cdb_get_many,

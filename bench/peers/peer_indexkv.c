@@ -1,4 +1,4 @@
-/* indexkv, as the others are fed. */
+/* indexkv as a peer. */
 #include "peers/peer_indexkv.h"
 #include "subjects/engines.h"
 #include "subjects/lookups.h"
@@ -38,7 +38,7 @@ static int indexkv_open(struct peer *peer, const char *path, size_t batch,
     if (code < 0)
         return bench_error_set(error, lookups_is_unavailable(code) ? BENCH_SKIPPED : BENCH_FAILED,
                                "%s", err.message);
-    return dataset_read_anew(path, error);
+    return dataset_reload(path, error);
 }
 
 static void indexkv_close(struct peer *peer)
@@ -53,8 +53,8 @@ static void indexkv_close(struct peer *peer)
 
 /* ---------------------------------------------------------------- warm */
 
-/* Every page of records (pairs lie in their order), and by that of the index, twice: what is read
- * the first time is known to be resident the second. */
+/* Lookups visit every page of records, and thereby every page of the index. After the first pass
+ * the library assumes that the pages are resident, so the second pass uses the mapping. */
 #define WARM_BATCH  4096
 #define WARM_PASSES 2
 
@@ -62,7 +62,7 @@ static int warm_pass(struct peer_indexkv *indexkv, uint64_t stride, struct bench
 {
     const struct dataset *data = &indexkv->peer.data;
     const size_t size = dataset_key_size(data);
-    unsigned char *keys = bench_new((size_t)WARM_BATCH * size);
+    unsigned char *keys = bench_alloc((size_t)WARM_BATCH * size);
     uint64_t next = 0;
     ikv_error err;
     int code = BENCH_OK;
@@ -102,7 +102,7 @@ static int indexkv_get_many(struct peer *peer, const unsigned char *keys, size_t
     return BENCH_OK;
 }
 
-/* The library has copied the values into the result; here they go where they can be checked. */
+/* Copies the values from the result to where they are checked. */
 static void indexkv_finish(struct peer *peer, size_t count, struct step *step)
 {
     const struct peer_indexkv *indexkv = (const struct peer_indexkv *)peer;
@@ -112,7 +112,7 @@ static void indexkv_finish(struct peer *peer, size_t count, struct step *step)
     for (size_t i = 0; i < count; i++) {
         if (items[i].status == IKV_FOUND)
             answer_put(&peer->answers, i, items[i].value, items[i].size);
-        else /* damaged or unreadable is no answer at all */
+        else /* size 0 makes the check fail */
             peer->answers.sizes[i] = items[i].status == IKV_MISSING ? ANSWER_MISSING : 0;
     }
     step->reads = stats->index_reads + stats->record_reads;

@@ -1,4 +1,4 @@
-/* indexkv as a peer, and the store in it. */
+/* indexkv as a peer. */
 #ifndef BENCH_PEER_INDEXKV_H
 #define BENCH_PEER_INDEXKV_H
 
@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-/* On an engine of so many workers. */
+/* Uses an engine with `threads` workers. */
 struct peer *peer_indexkv_new(const struct dataset *data, ikv_backend backend, uint32_t threads);
 
-/* Once it is open. */
+/* The store of an open peer. */
 ikv_store *peer_indexkv_store(const struct peer *peer);
 
 #endif

@@ -1,5 +1,5 @@
-/* LMDB: a B+ tree that is mapped. Integer keys where keys are u64, filled in order so that its
- * pages are full; lookups in one read transaction. */
+/* LMDB: a memory-mapped B+ tree. Integer keys if keys are u64; filled in key order, so that pages
+ * are full; all lookups in one read transaction. */
 #include "peers/peer.h"
 
 #include <lmdb.h>
@@ -24,9 +24,9 @@ static unsigned database_flags(const struct peer *peer)
     return dataset_key_size(&peer->data) == sizeof(size_t) ? MDB_INTEGERKEY : 0;
 }
 
-/* ---------------------------------------------------------------- making */
+/* ---------------------------------------------------------------- filling */
 
-static int fill(const struct peer *peer, MDB_env *env, struct pair_source *pairs)
+static int put_all(const struct peer *peer, MDB_env *env, struct pair_source *pairs)
 {
     const unsigned char *key_bytes = NULL;
     const unsigned char *value_bytes = NULL;
@@ -48,7 +48,7 @@ static int fill(const struct peer *peer, MDB_env *env, struct pair_source *pairs
     return code;
 }
 
-static int lmdb_make(const struct peer *peer, const char *path, struct pair_source *pairs,
+static int lmdb_fill(const struct peer *peer, const char *path, struct pair_source *pairs,
                      struct bench_error *error)
 {
     const size_t pair = dataset_key_size(&peer->data) + peer->data.value_size;
@@ -61,7 +61,7 @@ static int lmdb_make(const struct peer *peer, const char *path, struct pair_sour
     if (code == 0)
         code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0644);
     if (code == 0)
-        code = fill(peer, env, pairs);
+        code = put_all(peer, env, pairs);
     mdb_env_close(env);
     return code == 0 ? BENCH_OK : failed(error, code);
 }
@@ -84,10 +84,10 @@ static int lmdb_open(struct peer *peer, const char *path, size_t batch, struct b
         code = mdb_dbi_open(lmdb->txn, NULL, database_flags(peer), &lmdb->dbi);
     if (code != 0)
         return failed(error, code);
-    return dataset_read_anew(path, error);
+    return dataset_reload(path, error);
 }
 
-/* Every page of its mapping: a scan. */
+/* A scan accesses every page of the mapping. */
 static int lmdb_warm(struct peer *peer, struct bench_error *error)
 {
     struct peer_lmdb *lmdb = (struct peer_lmdb *)peer;
@@ -160,7 +160,7 @@ struct peer *peer_lmdb_new(const struct dataset *data)
 {
     static const struct peer_kind kind = {.suffix = "lmdb",
                                           .in_key_order = true,
-                                          .make = lmdb_make,
+                                          .fill = lmdb_fill,
                                           .open = lmdb_open,
                                           .warm = lmdb_warm,
                                           .get_many = lmdb_get_many,

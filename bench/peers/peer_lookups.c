@@ -4,21 +4,20 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SAMPLES_MAX ((size_t)1 << 20) /* of a repetition; later ones are not kept */
+#define SAMPLES_MAX ((size_t)1 << 20) /* per repetition; later samples are discarded */
 
 struct peer_lookups {
     struct subject subject;
     struct peer *peer;
     struct key_pool *pool;
     size_t batch;
-    size_t next; /* key of the pool */
-    /* Of single lookups, since the last report: */
-    uint32_t *samples; /* nanoseconds; NULL: batches */
+    size_t next;       /* number of the next key of the pool */
+    uint32_t *samples; /* single lookups since the last report, in ns; NULL: batches */
     size_t sample_count;
 };
 
-/* Before google-benchmark estimates from the first ones how many to make: those touch what no one
- * has touched since the file was mapped. */
+/* google-benchmark estimates the number of iterations from the first steps. These would be slow,
+ * since they access pages for the first time, so some steps are made before. */
 #define FIRST_STEPS 32
 
 static int make_first_steps(struct peer_lookups *lookups, struct bench_error *error)
@@ -47,8 +46,8 @@ static void peer_lookups_close(struct subject *subject)
 {
     struct peer_lookups *lookups = (struct peer_lookups *)subject;
 
-    peer_leave(lookups->peer);
-    key_pool_leave(lookups->pool);
+    peer_release(lookups->peer);
+    key_pool_release(lookups->pool);
     free(lookups->samples);
     free(lookups);
 }
@@ -69,8 +68,8 @@ static int check(const struct peer *peer, const unsigned char *keys, size_t coun
                                    answers->sizes[i])
                 : answers->sizes[i] == ANSWER_MISSING;
         if (!right)
-            return bench_error_set(error, BENCH_FAILED,
-                                   "a wrong answer to the key of pair %" PRIu64, number);
+            return bench_error_set(error, BENCH_FAILED, "wrong answer for the key of pair %" PRIu64,
+                                   number);
     }
     return BENCH_OK;
 }
@@ -166,8 +165,8 @@ static struct peer_lookups *lookups_of(struct peer *peer, struct key_pool *pool,
                                              .close = peer_lookups_close};
     struct peer_lookups *lookups = subject_new(sizeof *lookups, &kind, SOURCE_PAGE_CACHE);
 
-    lookups->peer = peer_use(peer);
-    lookups->pool = key_pool_use(pool);
+    lookups->peer = peer_acquire(peer);
+    lookups->pool = key_pool_acquire(pool);
     lookups->batch = batch;
     return lookups;
 }
@@ -181,6 +180,6 @@ struct subject *peer_singles_new(struct peer *peer, struct key_pool *pool, size_
 {
     struct peer_lookups *lookups = lookups_of(peer, pool, count);
 
-    lookups->samples = bench_new(SAMPLES_MAX * sizeof *lookups->samples);
+    lookups->samples = bench_alloc(SAMPLES_MAX * sizeof *lookups->samples);
     return &lookups->subject;
 }

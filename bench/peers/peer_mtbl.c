@@ -1,4 +1,4 @@
-/* mtbl: a sorted table of blocks that is mapped; no compression. */
+/* mtbl: a memory-mapped sorted table of blocks, here without compression. */
 #include "peers/peer.h"
 
 #include <mtbl.h>
@@ -17,7 +17,7 @@ static int failed(struct bench_error *error, const char *what)
     return bench_error_set(error, BENCH_FAILED, "mtbl: %s failed", what);
 }
 
-static int mtbl_make(const struct peer *peer, const char *path, struct pair_source *pairs,
+static int mtbl_fill(const struct peer *peer, const char *path, struct pair_source *pairs,
                      struct bench_error *error)
 {
     struct mtbl_writer_options *options = mtbl_writer_options_init();
@@ -52,7 +52,7 @@ static int mtbl_open(struct peer *peer, const char *path, size_t batch, struct b
     if (!mtbl->reader)
         return failed(error, "mtbl_reader_init");
     mtbl->source = mtbl_reader_source(mtbl->reader);
-    return dataset_read_anew(path, error);
+    return dataset_reload(path, error);
 }
 
 static int mtbl_warm(struct peer *peer, struct bench_error *error)
@@ -68,7 +68,7 @@ static int mtbl_warm(struct peer *peer, struct bench_error *error)
     while (iter && mtbl_iter_next(iter, &key, &key_size, &value, &size) == mtbl_res_success)
         count++;
     mtbl_iter_destroy(&iter);
-    return count == peer->data.pairs ? BENCH_OK : failed(error, "a scan");
+    return count == peer->data.pairs ? BENCH_OK : failed(error, "scanning");
 }
 
 static void mtbl_close(struct peer *peer)
@@ -85,7 +85,8 @@ static int mtbl_get_many(struct peer *peer, const unsigned char *keys, size_t co
     const struct peer_mtbl *mtbl = (const struct peer_mtbl *)peer;
     const size_t size = dataset_key_size(&peer->data);
 
-    (void)error; /* no iterator: no such key, or an error; that is all it says */
+    (void)error; /* without an iterator the key is missing, or an error occurred: mtbl does not tell
+                  */
     for (size_t i = 0; i < count; i++) {
         unsigned char wanted[DATASET_KEY_MAX];
         const uint8_t *key = NULL;
@@ -114,7 +115,7 @@ struct peer *peer_mtbl_new(const struct dataset *data)
 {
     static const struct peer_kind kind = {.suffix = "mtbl",
                                           .in_key_order = true,
-                                          .make = mtbl_make,
+                                          .fill = mtbl_fill,
                                           .open = mtbl_open,
                                           .warm = mtbl_warm,
                                           .get_many = mtbl_get_many,

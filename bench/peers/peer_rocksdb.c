@@ -1,5 +1,6 @@
-/* RocksDB: a log-structured merge tree, here sorted tables that don't overlap, opened for reading
- * only; no compression, filters of 10 bits a key, a block cache that has room for everything. */
+/* RocksDB: a log-structured merge tree, here of sorted tables that do not overlap, opened
+ * read-only; no compression, Bloom filters of 10 bits per key, a block cache large enough for
+ * everything. */
 #include "peers/peer.h"
 
 #include <rocksdb/c.h>
@@ -7,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BITS_A_KEY   10.0
-#define CACHE_SIZE   ((size_t)64 << 30) /* a limit; what is used is what was read */
+#define BITS_PER_KEY 10.0
+#define CACHE_SIZE   ((size_t)64 << 30) /* a limit: only blocks that were read use memory */
 #define TABLE_PAIRS  1000000
 #define TABLE_PATH   4200
-#define COLUMN_COUNT 1 /* families; there is only the default one */
+#define COLUMN_COUNT 1 /* column families: only the default one */
 
 struct peer_rocksdb {
     struct peer peer;
@@ -21,7 +22,7 @@ struct peer_rocksdb {
     rocksdb_readoptions_t *read_options;
     rocksdb_t *db;
     rocksdb_column_family_handle_t *column;
-    /* For a batch: */
+    /* Arrays for a batch: */
     unsigned char *keys;
     const char **key_of;
     size_t *key_sizes;
@@ -29,7 +30,7 @@ struct peer_rocksdb {
     char **errors;
 };
 
-/* Takes the message that RocksDB allocated; NULL: all is well. */
+/* Converts and frees an error message of RocksDB; NULL: success. */
 static int check(struct bench_error *error, char *message)
 {
     int code = BENCH_OK;
@@ -40,12 +41,12 @@ static int check(struct bench_error *error, char *message)
     return code;
 }
 
-/* As a user would set them who looks up keys. */
+/* Options suitable for point lookups. */
 static void choose_options(struct peer_rocksdb *rocksdb)
 {
     rocksdb->table_options = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_filter_policy(rocksdb->table_options,
-                                                  rocksdb_filterpolicy_create_bloom(BITS_A_KEY));
+                                                  rocksdb_filterpolicy_create_bloom(BITS_PER_KEY));
     rocksdb->cache = rocksdb_cache_create_lru(CACHE_SIZE);
     rocksdb_block_based_options_set_block_cache(rocksdb->table_options, rocksdb->cache);
     rocksdb->options = rocksdb_options_create();
@@ -64,13 +65,13 @@ static void free_options(struct peer_rocksdb *rocksdb)
     rocksdb_cache_destroy(rocksdb->cache);
 }
 
-/* ---------------------------------------------------------------- making */
+/* ---------------------------------------------------------------- filling */
 
-/* A table of up to TABLE_PAIRS pairs; `key` and `value` are the first one, and in the end the first
- * that is not in it. NULL in *key: there are no more. */
-static int make_table(const struct peer *peer, rocksdb_sstfilewriter_t *writer, const char *path,
-                      struct pair_source *pairs, const unsigned char **key,
-                      const unsigned char **value, struct bench_error *error)
+/* Writes a table of up to TABLE_PAIRS pairs, starting with *key and *value, which are then set to
+ * the next pair. *key NULL: no more pairs. */
+static int write_table(const struct peer *peer, rocksdb_sstfilewriter_t *writer, const char *path,
+                       struct pair_source *pairs, const unsigned char **key,
+                       const unsigned char **value, struct bench_error *error)
 {
     unsigned char ordered[DATASET_KEY_MAX];
     char *message = NULL;
@@ -88,7 +89,7 @@ static int make_table(const struct peer *peer, rocksdb_sstfilewriter_t *writer, 
     return check(error, message);
 }
 
-static int take_table(rocksdb_t *db, const char *path, struct bench_error *error)
+static int ingest_table(rocksdb_t *db, const char *path, struct bench_error *error)
 {
     rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
     char *message = NULL;
@@ -99,8 +100,8 @@ static int take_table(rocksdb_t *db, const char *path, struct bench_error *error
     return check(error, message);
 }
 
-static int fill(const struct peer *peer, const struct peer_rocksdb *options, rocksdb_t *db,
-                const char *path, struct pair_source *pairs, struct bench_error *error)
+static int write_tables(const struct peer *peer, const struct peer_rocksdb *options, rocksdb_t *db,
+                        const char *path, struct pair_source *pairs, struct bench_error *error)
 {
     rocksdb_envoptions_t *env = rocksdb_envoptions_create();
     rocksdb_sstfilewriter_t *writer = rocksdb_sstfilewriter_create(env, options->options);
@@ -113,16 +114,16 @@ static int fill(const struct peer *peer, const struct peer_rocksdb *options, roc
     if (!pair_source_next(pairs, &key, &value))
         key = NULL;
     while (key && code == BENCH_OK) {
-        code = make_table(peer, writer, table, pairs, &key, &value, error);
+        code = write_table(peer, writer, table, pairs, &key, &value, error);
         if (code == BENCH_OK)
-            code = take_table(db, table, error);
+            code = ingest_table(db, table, error);
     }
     rocksdb_sstfilewriter_destroy(writer);
     rocksdb_envoptions_destroy(env);
     return code;
 }
 
-static int rocksdb_make(const struct peer *peer, const char *path, struct pair_source *pairs,
+static int rocksdb_fill(const struct peer *peer, const char *path, struct pair_source *pairs,
                         struct bench_error *error)
 {
     struct peer_rocksdb options = {.options = NULL};
@@ -132,7 +133,7 @@ static int rocksdb_make(const struct peer *peer, const char *path, struct pair_s
     rocksdb_t *db = rocksdb_open(options.options, path, &message);
     int code = check(error, message);
     if (code == BENCH_OK) {
-        code = fill(peer, &options, db, path, pairs, error);
+        code = write_tables(peer, &options, db, path, pairs, error);
         rocksdb_close(db);
     }
     free_options(&options);
@@ -154,11 +155,11 @@ static int rocksdb_open_peer(struct peer *peer, const char *path, size_t batch,
     const rocksdb_options_t *const options[COLUMN_COUNT] = {rocksdb->options};
     rocksdb->db = rocksdb_open_for_read_only_column_families(
         rocksdb->options, path, COLUMN_COUNT, columns, options, &rocksdb->column, 0, &message);
-    rocksdb->keys = bench_new(batch * DATASET_KEY_MAX);
-    rocksdb->key_of = bench_new(batch * sizeof *rocksdb->key_of);
-    rocksdb->key_sizes = bench_new(batch * sizeof *rocksdb->key_sizes);
-    rocksdb->values = bench_new(batch * sizeof *rocksdb->values);
-    rocksdb->errors = bench_new(batch * sizeof *rocksdb->errors);
+    rocksdb->keys = bench_alloc(batch * DATASET_KEY_MAX);
+    rocksdb->key_of = bench_alloc(batch * sizeof *rocksdb->key_of);
+    rocksdb->key_sizes = bench_alloc(batch * sizeof *rocksdb->key_sizes);
+    rocksdb->values = bench_alloc(batch * sizeof *rocksdb->values);
+    rocksdb->errors = bench_alloc(batch * sizeof *rocksdb->errors);
     for (size_t i = 0; i < batch; i++) {
         rocksdb->key_of[i] = (const char *)rocksdb->keys + i * DATASET_KEY_MAX;
         rocksdb->key_sizes[i] = size;
@@ -166,7 +167,7 @@ static int rocksdb_open_peer(struct peer *peer, const char *path, size_t batch,
     return check(error, message);
 }
 
-/* Every block into the block cache. */
+/* A scan reads every block into the block cache. */
 static int rocksdb_warm(struct peer *peer, struct bench_error *error)
 {
     const struct peer_rocksdb *rocksdb = (const struct peer_rocksdb *)peer;
@@ -180,7 +181,7 @@ static int rocksdb_warm(struct peer *peer, struct bench_error *error)
     rocksdb_iter_get_error(iterator, &message);
     rocksdb_iter_destroy(iterator);
     if (!message && count != peer->data.pairs)
-        return bench_error_set(error, BENCH_FAILED, "RocksDB: not all pairs are there");
+        return bench_error_set(error, BENCH_FAILED, "RocksDB: pairs are missing");
     return check(error, message);
 }
 
@@ -242,7 +243,7 @@ static const char *rocksdb_describe(const struct peer *peer, char *text, size_t 
 {
     const struct peer_rocksdb *rocksdb = (const struct peer_rocksdb *)peer;
 
-    (void)snprintf(text, size, "RocksDB MultiGet, %zu MiB of blocks in its cache",
+    (void)snprintf(text, size, "RocksDB MultiGet, %zu MiB in the block cache",
                    rocksdb_cache_get_usage(rocksdb->cache) >> 20);
     return text;
 }
@@ -251,7 +252,7 @@ struct peer *peer_rocksdb_new(const struct dataset *data)
 {
     static const struct peer_kind kind = {.suffix = "rocksdb",
                                           .in_key_order = true,
-                                          .make = rocksdb_make,
+                                          .fill = rocksdb_fill,
                                           .open = rocksdb_open_peer,
                                           .warm = rocksdb_warm,
                                           .get_many = rocksdb_get_many,

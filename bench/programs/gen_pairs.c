@@ -1,11 +1,11 @@
 /*
- * Write pairs in the command's binary input format: u64 key, u32 size, value.
+ * Writes pairs in the binary input format of `indexkv build`: u64 key, u32 size, value.
  *
  *   gen_pairs COUNT [VALUE_SIZE] > PAIRS
  *
- * The keys are all different and look random: key i is a bijective mix of i. A value is i in its
- * first 8 bytes, so that a lookup can be checked, and zeros behind; VALUE_SIZE is 8 unless told,
- * and at least that. The same arguments give the same bytes.
+ * Keys are unique and look random: key i is a bijective mix of i. A value starts with i in 8 bytes,
+ * so that lookups can be checked, followed by zeros; VALUE_SIZE is at least 8, the default. The
+ * same arguments give the same output.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #define BUFFER_SIZE    ((size_t)1 << 18)
 #define VALUE_SIZE_MAX ((uint64_t)65536)
 
-/* The finaliser of splitmix64; each of its steps can be undone, so no two keys are equal. */
+/* The finaliser of splitmix64, a bijection: keys are unique. */
 static uint64_t mix(uint64_t key)
 {
     key += 0x9e3779b97f4a7c15u;
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
         put(buffer + used, mix(i), 8);
         put(buffer + used + 8, value_size, 4);
         put(buffer + used + 12, i, 8);
-        used += 12 + (size_t)value_size; /* zeros: nothing else is ever put behind the first 8 */
+        used += 12 + (size_t)value_size; /* bytes after the first 8 are never written: zeros */
         if (used + 12 + value_size > sizeof(buffer) || i + 1 == count) {
             if (fwrite(buffer, 1, used, stdout) != used)
                 break;

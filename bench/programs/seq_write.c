@@ -1,10 +1,10 @@
 /*
- * How fast the disk takes a sequential write: what building a store is measured against.
+ * Measures the speed of sequential writes, which the time of building a store is compared with.
  *
  *   seq_write FILE BYTES
  *
- * Writes BYTES of incompressible data to a new file in blocks of 1 MiB, makes them durable, removes
- * the file, and prints the seconds that it took.
+ * Writes BYTES of incompressible data to a new file in blocks of 1 MiB, syncs and removes the file,
+ * and prints the seconds that writing and syncing took.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ static int write_all(int fd, uint64_t *block, uint64_t bytes)
         if (written <= 0)
             return -1;
         bytes -= (uint64_t)written;
-        block[0]++; /* no two blocks are the same */
+        block[0]++; /* makes every block unique */
     }
     return fdatasync(fd);
 }

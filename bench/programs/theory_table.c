@@ -1,31 +1,31 @@
-/* The tables of docs/performance.md, in Markdown. */
+/* Prints the tables of docs/performance.md, in Markdown. */
 #include "theory/theory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Keys of u64, values of 100 bytes; a device as the one of RESULTS.md, about. */
-#define STRIDE       16
-#define WORDS        1
-#define DEFAULT_KEEP (UINT64_C(64) << 20)
-#define ALL          UINT64_MAX
-#define DEPTH        256
+/* u64 keys, values of 100 bytes, and a device similar to that of RESULTS.md. */
+#define STRIDE         16
+#define WORDS          1
+#define DEFAULT_MEMORY (UINT64_C(64) << 20)
+#define ALL            UINT64_MAX
+#define DEPTH          256
 
 static const struct theory_records records = {108, 108, false, true};
 static const struct theory_device device = {.iops = 80000, .latency = 65e-6};
 
-/* What `memory` holds of the index; page by page, or entry by entry with nothing held. */
-static struct theory_index keep(uint64_t pairs, uint64_t memory, bool entries)
+/* An index with `memory` for caching it; with `entries`, searched by entry probes. */
+static struct theory_index index_with(uint64_t pairs, uint64_t memory, bool entries)
 {
-    struct theory_memory held;
+    struct theory_memory cache;
 
-    theory_memory(pairs, STRIDE, WORDS, memory, &held);
+    theory_memory(pairs, STRIDE, WORDS, memory, &cache);
     return (struct theory_index){.pairs = pairs,
                                  .stride = STRIDE,
                                  .entry_probes = entries,
-                                 .fences = held.fences,
-                                 .cached_pages = held.cached_pages,
-                                 .checksums_on_disk = !entries && held.checksums_on_disk,
+                                 .fences = cache.fences,
+                                 .cached_pages = cache.cached_pages,
+                                 .checksums_on_disk = !entries && cache.checksums_on_disk,
                                  .max_read = 16 << 10};
 }
 
@@ -49,47 +49,47 @@ static void print_bytes(double bytes)
 
 static void print_shape(uint64_t pairs, int power)
 {
-    const struct theory_index entries = keep(pairs, 0, true);
-    struct theory_index none = keep(pairs, 0, false);
-    struct theory_memory all, usual;
+    const struct theory_index entries = index_with(pairs, 0, true);
+    struct theory_index none = index_with(pairs, 0, false);
+    struct theory_memory all, standard;
 
     theory_memory(pairs, STRIDE, WORDS, ALL, &all);
-    theory_memory(pairs, STRIDE, WORDS, DEFAULT_KEEP, &usual);
+    theory_memory(pairs, STRIDE, WORDS, DEFAULT_MEMORY, &standard);
     printf("| 10^%d |", power);
     print_bytes((double)pairs * STRIDE);
     printf(" %" PRIu64 " |", theory_pages(pairs, STRIDE));
     print_bytes((double)all.full_bytes);
-    printf(" %.3f | %" PRIu64 " | %.0f %% |", (double)all.full_bytes / (double)pairs, usual.step,
-           100.0 * (double)usual.cached_pages / (double)theory_pages(pairs, STRIDE));
+    printf(" %.3f | %" PRIu64 " | %.0f %% |", (double)all.full_bytes / (double)pairs, standard.step,
+           100.0 * (double)standard.cached_pages / (double)theory_pages(pairs, STRIDE));
     printf(" %u | %u |\n", theory_max_levels(&none), theory_max_levels(&entries));
 }
 
-/* Reads a key: of the index, for one key and for batches; then all with the record. */
+/* Index reads per key, for single keys and batches. */
 static void print_reads(uint64_t pairs, int power)
 {
-    const uint64_t memories[] = {0, DEFAULT_KEEP};
+    const uint64_t memories[] = {0, DEFAULT_MEMORY};
     const double batches[] = {1, 1000, 100000};
 
     printf("| 10^%d |", power);
     for (int b = 0; b < 3; b++) {
-        const struct theory_index entries = keep(pairs, 0, true);
+        const struct theory_index entries = index_with(pairs, 0, true);
         printf(" %.2f |", cost_of(&entries, batches[b]).index_reads / batches[b]);
     }
     for (int m = 0; m < 2; m++)
         for (int b = 0; b < 3; b++) {
-            struct theory_index index = keep(pairs, memories[m], false);
+            struct theory_index index = index_with(pairs, memories[m], false);
             index.checksums_on_disk = index.checksums_on_disk && m == 1;
             printf(" %.2f |", cost_of(&index, batches[b]).index_reads / batches[b]);
         }
     printf("\n");
 }
 
-/* Microseconds a key for one key alone, and for batches of 1,000 and 100,000. */
+/* Microseconds per key, for single keys and for batches of 1,000 and 100,000. */
 static void print_times(uint64_t pairs, int power)
 {
-    const struct theory_index ways[] = {keep(pairs, 0, true), keep(pairs, 0, false),
-                                        keep(pairs, DEFAULT_KEEP, false)};
-    struct theory_index fences = keep(pairs, ALL, false), resident = fences;
+    const struct theory_index ways[] = {index_with(pairs, 0, true), index_with(pairs, 0, false),
+                                        index_with(pairs, DEFAULT_MEMORY, false)};
+    struct theory_index fences = index_with(pairs, ALL, false), resident = fences;
     const double batches[] = {1, 1000, 100000};
 
     fences.cached_pages = 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LINE             64
-#define RECORD_HEAD_SIZE 4 /* its size field */
+#define RECORD_HEAD_SIZE 4 /* size field */
 
 struct place {
     const unsigned char *entry;
@@ -19,16 +19,16 @@ struct bound {
     struct key_pool *pool;
     struct index_keys index;
     size_t batch;
-    size_t next;          /* key of the pool */
-    size_t distance;      /* keys between a fetch and its use */
+    size_t next;          /* number of the next key of the pool */
+    size_t distance;      /* keys between a prefetch and its use */
     struct place *places; /* of the pool's keys */
     unsigned char *values;
-    uint64_t touched; /* so that no touch is left out */
+    uint64_t touched; /* keeps the compiler from removing reads */
 };
 
 /* ---------------------------------------------------------------- the loop */
 
-static void fetch(const struct place *place, size_t value_size)
+static void prefetch(const struct place *place, size_t value_size)
 {
     __builtin_prefetch(place->entry);
     for (const unsigned char *at = place->value; at < place->value + value_size; at += LINE)
@@ -44,11 +44,11 @@ static void touch_all(struct bound *bound, const struct place *places)
     uint64_t touched = 0;
 
     for (size_t i = 0; i < distance && i < count; i++)
-        fetch(&places[i], size);
+        prefetch(&places[i], size);
     for (size_t i = 0; i < count; i++) {
         uint64_t word = 0;
         if (i + distance < count)
-            fetch(&places[i + distance], size);
+            prefetch(&places[i + distance], size);
         memcpy(&word, places[i].entry, sizeof word);
         touched += word;
         memcpy(bound->values + i * size, places[i].value, size);
@@ -63,7 +63,7 @@ static int check(const struct bound *bound, size_t first, struct bench_error *er
     for (size_t i = 0; i < bound->batch; i++) {
         const uint64_t number = dataset_number(key_pool_at(bound->pool, first + i));
         if (!dataset_is_value(data, number, bound->values + i * data->value_size, data->value_size))
-            return bench_error_set(error, BENCH_FAILED, "the wrong value of pair %" PRIu64, number);
+            return bench_error_set(error, BENCH_FAILED, "wrong value of pair %" PRIu64, number);
     }
     return BENCH_OK;
 }
@@ -93,8 +93,7 @@ static int find_places(struct bound *bound, struct bench_error *error)
         const uint64_t number = index_keys_find(&bound->index, key_pool_at(pool, i));
         index_keys_get(&bound->index, number, key);
         if (memcmp(key, key_pool_at(pool, i), dataset_key_size(&pool->data)) != 0)
-            return bench_error_set(error, BENCH_FAILED, "%s: a key is not there",
-                                   bound->index.path);
+            return bench_error_set(error, BENCH_FAILED, "%s: a key is missing", bound->index.path);
         bound->places[i].entry = index_keys_entry(&bound->index, number);
         bound->places[i].value =
             bound->index.file + index_keys_position(&bound->index, number) + RECORD_HEAD_SIZE;
@@ -105,7 +104,7 @@ static int find_places(struct bound *bound, struct bench_error *error)
 #define TRIALS        4
 #define TRIAL_BATCHES 200
 
-/* Seconds that some batches take. */
+/* Adds the time of TRIAL_BATCHES batches to *seconds. */
 static int try_distance(struct bound *bound, size_t distance, double *seconds,
                         struct bench_error *error)
 {
@@ -120,7 +119,7 @@ static int try_distance(struct bound *bound, size_t distance, double *seconds,
     return code;
 }
 
-/* Take the distance that is fastest; they take turns. */
+/* Choose the fastest distance. Trials of all distances alternate. */
 static int choose_distance(struct bound *bound, struct bench_error *error)
 {
     static const size_t distances[] = {4, 8, 12, 16, 24, 32, 64};
@@ -143,7 +142,7 @@ static int choose_distance(struct bound *bound, struct bench_error *error)
     return BENCH_OK;
 }
 
-/* Every page of the mapping. */
+/* Faults in every page of the mapping. */
 static void touch_pages(struct bound *bound)
 {
     for (uint64_t at = 0; at < bound->index.info.file_size; at += 4096)
@@ -158,9 +157,9 @@ static int bound_open(struct subject *subject, struct bench_error *error)
     if (code == BENCH_OK)
         code = index_keys_open(&bound->index, &bound->pool->data, error);
     if (code == BENCH_OK)
-        code = dataset_read_anew(bound->index.path, error);
-    bound->places = bench_new(bound->pool->count * sizeof *bound->places);
-    bound->values = bench_new(bound->batch * bound->pool->data.value_size);
+        code = dataset_reload(bound->index.path, error);
+    bound->places = bench_alloc(bound->pool->count * sizeof *bound->places);
+    bound->values = bench_alloc(bound->batch * bound->pool->data.value_size);
     if (code == BENCH_OK) {
         touch_pages(bound);
         code = find_places(bound, error);
@@ -172,7 +171,7 @@ static const char *bound_describe(const struct subject *subject, char *text, siz
 {
     const struct bound *bound = (const struct bound *)subject;
 
-    (void)snprintf(text, size, "fetched %zu keys ahead", bound->distance);
+    (void)snprintf(text, size, "prefetches %zu keys ahead", bound->distance);
     return text;
 }
 
@@ -181,7 +180,7 @@ static void bound_close(struct subject *subject)
     struct bound *bound = (struct bound *)subject;
 
     index_keys_close(&bound->index);
-    key_pool_leave(bound->pool);
+    key_pool_release(bound->pool);
     free(bound->places);
     free(bound->values);
     free(bound);
@@ -193,7 +192,7 @@ struct subject *bound_new(struct key_pool *pool, size_t batch)
         .open = bound_open, .step = bound_step, .describe = bound_describe, .close = bound_close};
     struct bound *bound = subject_new(sizeof *bound, &kind, SOURCE_PAGE_CACHE);
 
-    bound->pool = key_pool_use(pool);
+    bound->pool = key_pool_acquire(pool);
     bound->batch = batch;
     return &bound->subject;
 }

@@ -1,7 +1,7 @@
 /*
- * A subject: what memory allows. For each key of a batch it touches the line of the index that has
- * its entry, and copies its value, in the mapping of the same store. The places are known before,
- * and are fetched ahead of their use, as far as is best on this machine, which is tried out.
+ * A subject: an upper bound for lookups in memory. For each key of a batch, it reads the cache line
+ * of the index entry and copies the value, from a mapping of the same store. The addresses are
+ * known in advance and prefetched, at the distance that is fastest on this machine.
  */
 #ifndef BENCH_BOUND_H
 #define BENCH_BOUND_H
@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* All keys of the pool are there. */
+/* All keys of the pool must be in the store. */
 struct subject *bound_new(struct key_pool *pool, size_t batch);
 
 #endif

@@ -1,5 +1,4 @@
 #include "subjects/engines.h"
-#include "families/families.h"
 #include "harness/harness.h"
 
 #include <stdio.h>
@@ -49,12 +48,4 @@ void engines_report_latency(const ikv_result *result, struct bench_state *state)
         report_percentiles(state, &index, "index_read_p50_ns", "index_read_p99_ns");
     if (records && records->count > 0)
         report_percentiles(state, records, "record_read_p50_ns", "record_read_p99_ns");
-}
-
-void engines_register(const struct options *options)
-{
-    backends_register(options);
-    probes_register(options);
-    callers_register(options);
-    submit_register(options);
 }

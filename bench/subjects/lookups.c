@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Fences are u64 keys here, page checksums u32. */
-#define INDEX_BYTES_A_PAGE 12
+/* Per index page: a u64 fence and a u32 checksum. */
+#define INDEX_BYTES_PER_PAGE 12
 
-#define PRELOAD_BATCH  4096
-#define PRELOAD_PASSES 4 /* at most; two at least, should pages be kept when they are met again */
+#define PRELOAD_BATCH      4096
+#define PRELOAD_PASSES_MAX 4 /* at least two are made, since pages may be cached on second use */
 
 struct lookups {
     struct subject subject;
@@ -23,9 +23,9 @@ struct lookups {
     ikv_store *store;
     ikv_info info;
     ikv_result *result;
-    uint64_t next; /* key, counted from the first step */
+    uint64_t next; /* number of the next key, counted from the first step */
     uint64_t *keys;
-    uint64_t *numbers; /* of the pairs that have them */
+    uint64_t *numbers; /* of their pairs */
     ikv_stats total;   /* since the last report */
 };
 
@@ -59,12 +59,12 @@ static int open_store(struct lookups *lookups, uint64_t index_memory, struct ben
 static uint64_t index_memory(const struct lookups *lookups)
 {
     switch (lookups->options.index) {
-    case INDEX_NOTHING:
+    case INDEX_NONE:
         return 1;
     case INDEX_FENCES:
-        return lookups->info.index_pages * INDEX_BYTES_A_PAGE;
-    case INDEX_ALL: /* whatever a page in memory takes beside its bytes */
-        return lookups->info.index_pages * (INDEX_BYTES_A_PAGE + 2 * lookups->info.page_size);
+        return lookups->info.index_pages * INDEX_BYTES_PER_PAGE;
+    case INDEX_ALL: /* twice the page size covers the overhead of a cached page */
+        return lookups->info.index_pages * (INDEX_BYTES_PER_PAGE + 2 * lookups->info.page_size);
     default:
         return 0;
     }
@@ -74,7 +74,7 @@ static int open_with_budget(struct lookups *lookups, struct bench_error *error)
 {
     int code = open_store(lookups, 1, error);
 
-    if (code == BENCH_OK) { /* again: now the number of pages is known */
+    if (code == BENCH_OK) { /* reopen, now that the number of pages is known */
         ikv_close(lookups->store);
         lookups->store = NULL;
         code = open_store(lookups, index_memory(lookups), error);
@@ -86,7 +86,7 @@ static int open_with_budget(struct lookups *lookups, struct bench_error *error)
     return code;
 }
 
-/* The first key of an index page, from the file. */
+/* Reads the first key of an index page from the file. */
 static int first_key(int fd, const ikv_info *info, uint64_t page, uint64_t *ret_key)
 {
     const uint64_t entry = (page * info->page_size + info->stride - 1) / info->stride;
@@ -101,7 +101,7 @@ static int first_key(int fd, const ikv_info *info, uint64_t page, uint64_t *ret_
     return 0;
 }
 
-/* Look up a key of every page. */
+/* Looks up a key of every page. */
 static int preload_pass(struct lookups *lookups, int fd, struct bench_error *error)
 {
     uint64_t keys[PRELOAD_BATCH];
@@ -128,7 +128,7 @@ static int preload(struct lookups *lookups, struct bench_error *error)
 
     if (fd < 0)
         return bench_error_set(error, BENCH_FAILED, "%s: %s", lookups->path, strerror(errno));
-    for (int pass = 0; pass < PRELOAD_PASSES && code == BENCH_OK; pass++) {
+    for (int pass = 0; pass < PRELOAD_PASSES_MAX && code == BENCH_OK; pass++) {
         code = preload_pass(lookups, fd, error);
         ikv_store_info(lookups->store, &lookups->info);
         if (pass > 0 && lookups->info.cached_pages == before)
@@ -145,7 +145,7 @@ static int lookups_open(struct subject *subject, struct bench_error *error)
     const struct lookups_options *options = &lookups->options;
     ikv_error err = {.message = "out of memory"};
 
-    int code = dataset_get(&options->data, lookups->path, sizeof lookups->path, error);
+    int code = dataset_ensure(&options->data, lookups->path, sizeof lookups->path, error);
     if (code != BENCH_OK)
         return code;
     lookups->keys = malloc(options->batch * sizeof *lookups->keys);
@@ -213,7 +213,7 @@ static int lookups_step(struct subject *subject, struct step *ret_step, struct b
     const ikv_item *items = ikv_result_items(lookups->result);
     for (size_t i = 0; i < lookups->options.batch; i++) {
         if (!dataset_is_answer(&lookups->options.data, lookups->numbers[i], &items[i]))
-            return bench_error_set(error, BENCH_FAILED, "a wrong answer to key %" PRIu64,
+            return bench_error_set(error, BENCH_FAILED, "wrong answer for key %" PRIu64,
                                    lookups->keys[i]);
     }
     const ikv_stats *stats = ikv_result_stats(lookups->result);

@@ -1,4 +1,4 @@
-/* A bare ring for a benchmark. */
+/* Opens a bare ring for a benchmark. */
 #ifndef BENCH_OPEN_RING_H
 #define BENCH_OPEN_RING_H
 
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* BENCH_*; skipped if the kernel does not let us have it as the library has its own. */
+/* BENCH_SKIPPED if the kernel does not allow a ring like the library's. */
 static inline int open_ring(struct bare_ring *ring, unsigned depth, size_t buffer_size, int fd,
                             struct bench_error *error)
 {

@@ -17,7 +17,7 @@ struct raw {
     struct raw_options options;
     struct bare_ring ring;
     int fd;       /* -1: closed */
-    void *buffer; /* pread's */
+    void *buffer; /* for pread */
     uint64_t blocks;
     uint64_t random;
 };
@@ -36,7 +36,7 @@ static int raw_open(struct subject *subject, struct bench_error *error)
     char path[PATH_MAX];
     struct stat st;
 
-    const int code = dataset_get(&raw->options.data, path, sizeof path, error);
+    const int code = dataset_ensure(&raw->options.data, path, sizeof path, error);
     if (code != BENCH_OK)
         return code;
     raw->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
@@ -63,23 +63,23 @@ static void raw_close(struct subject *subject)
     free(raw);
 }
 
-/* Every read that finishes makes room for the next. 0 or -errno. */
+/* Keeps the ring full. 0 or -errno. */
 static int read_through_ring(struct raw *raw)
 {
-    const unsigned usual = raw->options.wait > 0 ? raw->options.wait : 1;
+    const unsigned wait = raw->options.wait > 0 ? raw->options.wait : 1;
     uint64_t started = 0;
-    uint64_t finished = 0;
+    uint64_t completed = 0;
 
-    while (finished < raw->options.round) {
+    while (completed < raw->options.round) {
         while (started < raw->options.round && raw->ring.free_count > 0) {
             (void)bare_ring_read(&raw->ring, next_offset(raw), BLOCK);
             started++;
         }
         const unsigned in_flight = bare_ring_in_flight(&raw->ring);
-        const int n = bare_ring_reap(&raw->ring, usual < in_flight ? usual : in_flight, BLOCK);
+        const int n = bare_ring_reap(&raw->ring, wait < in_flight ? wait : in_flight, BLOCK);
         if (n < 0)
             return n;
-        finished += (uint64_t)n;
+        completed += (uint64_t)n;
     }
     return 0;
 }
@@ -103,7 +103,7 @@ static int raw_step(struct subject *subject, struct step *ret_step, struct bench
 
     ret_step->spent = stopwatch_stop(&start);
     if (code < 0)
-        return bench_error_set(error, BENCH_FAILED, "a plain read: %s", strerror(-code));
+        return bench_error_set(error, BENCH_FAILED, "reading: %s", strerror(-code));
     ret_step->items = ret_step->reads = raw->options.round;
     ret_step->bytes = raw->options.round * BLOCK;
     ret_step->calls = raw->options.depth > 0 ? raw->ring.calls - calls : raw->options.round;

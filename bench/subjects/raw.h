@@ -1,8 +1,7 @@
 /*
- * A subject: the device's ceiling. Random reads of 4 KiB of a data set's file, bypassing the page
- * cache, by a loop that does nothing else. A step is a round of reads; as a batch of lookups does,
- * a round begins and ends with nothing in flight, so a short round has less of the device than a
- * long one.
+ * A subject: the device's ceiling. Random O_DIRECT reads of 4 KiB of a data set's file, without any
+ * other work. A step is a round of reads. Like a batch of lookups, a round starts and ends with
+ * nothing in flight, so short rounds use the device less than long ones.
  */
 #ifndef BENCH_RAW_H
 #define BENCH_RAW_H
@@ -15,8 +14,8 @@
 struct raw_options {
     struct dataset data;
     unsigned depth; /* reads in flight in a ring; 0: pread, one after another */
-    unsigned wait;  /* completions that are waited for at a time; 0: 1 */
-    uint64_t round; /* reads a step */
+    unsigned wait;  /* completions to wait for at a time; 0: 1 */
+    uint64_t round; /* reads per step */
 };
 
 struct subject *raw_new(const struct raw_options *options);

@@ -8,46 +8,46 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-/* Looked at by every read; the rest is used under the lock, by recorded reads only. */
-static atomic_bool is_recording;
+/* Checked by every read. `target` is only accessed with the lock held. */
+static atomic_bool is_tracing;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct read_list *target;
+static struct read_trace *target;
 
-void record_start(struct read_list *list)
+void read_trace_start(struct read_trace *trace)
 {
     (void)pthread_mutex_lock(&lock);
-    target = list;
-    atomic_store(&is_recording, true);
+    target = trace;
+    atomic_store(&is_tracing, true);
     (void)pthread_mutex_unlock(&lock);
 }
 
-void record_stop(void)
+void read_trace_stop(void)
 {
     (void)pthread_mutex_lock(&lock);
-    atomic_store(&is_recording, false);
+    atomic_store(&is_tracing, false);
     target = NULL;
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* The lock is held. */
+/* The lock must be held. */
 static void add(uint64_t offset, uint32_t length)
 {
-    if (target->count == target->room) {
-        const size_t room = 2 * target->room + 64;
-        struct recorded_read *reads = realloc(target->reads, room * sizeof *reads);
+    if (target->count == target->capacity) {
+        const size_t capacity = 2 * target->capacity + 64;
+        struct traced_read *reads = realloc(target->reads, capacity * sizeof *reads);
         if (!reads) {
             target->code = -ENOMEM;
             return;
         }
         target->reads = reads;
-        target->room = room;
+        target->capacity = capacity;
     }
-    target->reads[target->count++] = (struct recorded_read){offset, length};
+    target->reads[target->count++] = (struct traced_read){offset, length};
 }
 
-static void note_pread(size_t size, off_t offset)
+static void trace_pread(size_t size, off_t offset)
 {
-    if (!atomic_load_explicit(&is_recording, memory_order_relaxed))
+    if (!atomic_load_explicit(&is_tracing, memory_order_relaxed))
         return;
     (void)pthread_mutex_lock(&lock);
     if (target)
@@ -55,12 +55,12 @@ static void note_pread(size_t size, off_t offset)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* What is prepared and was not handed over before. */
-static void note_prepared(const struct io_uring *ring)
+/* Adds the prepared reads that are about to be submitted. */
+static void trace_prepared(const struct io_uring *ring)
 {
     const struct io_uring_sq *sq = &ring->sq;
 
-    if (!atomic_load_explicit(&is_recording, memory_order_relaxed))
+    if (!atomic_load_explicit(&is_tracing, memory_order_relaxed))
         return;
     (void)pthread_mutex_lock(&lock);
     for (unsigned i = sq->sqe_head; target && i != sq->sqe_tail; i++) {
@@ -71,7 +71,7 @@ static void note_prepared(const struct io_uring *ring)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* ---------------------------------------------------------------- what the linker redirects */
+/* ---------------------------------------------------------------- wrappers, see --wrap in ld(1) */
 
 ssize_t __real_pread(int fd, void *buffer, size_t size, off_t offset);
 ssize_t __wrap_pread(int fd, void *buffer, size_t size, off_t offset);
@@ -84,24 +84,24 @@ int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait);
 
 ssize_t __wrap_pread(int fd, void *buffer, size_t size, off_t offset)
 {
-    note_pread(size, offset);
+    trace_pread(size, offset);
     return __real_pread(fd, buffer, size, offset);
 }
 
 ssize_t __wrap_pread64(int fd, void *buffer, size_t size, off_t offset)
 {
-    note_pread(size, offset);
+    trace_pread(size, offset);
     return __real_pread64(fd, buffer, size, offset);
 }
 
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
-    note_prepared(ring);
+    trace_prepared(ring);
     return __real_io_uring_submit(ring);
 }
 
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait)
 {
-    note_prepared(ring);
+    trace_prepared(ring);
     return __real_io_uring_submit_and_wait(ring, wait);
 }

@@ -1,6 +1,6 @@
 /*
- * Which reads the library makes, exactly: offset, length, order. The program is linked so that the
- * library's calls of pread and of liburing's submit functions come by here (ld's --wrap).
+ * Traces the reads of the library: offset, length and order. The linker option --wrap redirects the
+ * library's calls of pread and of liburing's submit functions to this module.
  */
 #ifndef BENCH_RECORD_H
 #define BENCH_RECORD_H
@@ -8,20 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct recorded_read {
+struct traced_read {
     uint64_t offset;
     uint32_t length;
 };
 
-struct read_list {
-    struct recorded_read *reads; /* for free() */
+struct read_trace {
+    struct traced_read *reads; /* for free() */
     size_t count;
-    size_t room;
-    int code; /* -ENOMEM: some are missing */
+    size_t capacity;
+    int code; /* -ENOMEM: incomplete */
 };
 
-/* From now on the reads of all threads are added to `list`, until record_stop. */
-void record_start(struct read_list *list);
-void record_stop(void);
+/* Add the reads of all threads to `trace`, until read_trace_stop. */
+void read_trace_start(struct read_trace *trace);
+void read_trace_stop(void);
 
 #endif

@@ -10,51 +10,51 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Reads in flight, and how many are handed over at a time: enough to save system calls, few enough
- * that their buffers stay in the processor's cache. */
+/* Max reads in flight, and reads per submission: enough to save system calls, few enough that their
+ * buffers stay in the processor's cache. */
 #define DEPTH 256
 #define CHUNK 32
 
 struct replay {
     struct subject subject;
     struct lookups_options options;
-    struct subject *lookups; /* while it records */
-    struct read_list *lists; /* of each batch */
-    uint64_t next;  /* batch; half a cycle ahead of the lookups that it takes turns with, so that
-                       neither finds in the processor's caches what the other one has just read */
-    size_t longest; /* read */
+    struct subject *lookups;   /* while tracing */
+    struct read_trace *traces; /* one per batch */
+    uint64_t next;  /* batch; half a cycle ahead of the lookups that it alternates with, so that
+                       neither finds the other's data in the processor's caches */
+    size_t longest; /* length of the longest read */
     struct bare_ring ring;
-    unsigned char *buffer; /* pread's */
+    unsigned char *buffer; /* for pread */
     int fd;                /* -1: closed */
 };
 
-/* ---------------------------------------------------------------- recording */
+/* ---------------------------------------------------------------- tracing */
 
-static int record_batch(struct replay *replay, struct read_list *list, struct bench_error *error)
+static int trace_batch(struct replay *replay, struct read_trace *trace, struct bench_error *error)
 {
     struct step step;
 
-    record_start(list);
+    read_trace_start(trace);
     const int code = replay->lookups->kind->step(replay->lookups, &step, error);
-    record_stop();
+    read_trace_stop();
     if (code != BENCH_OK)
         return code;
-    if (list->code < 0)
-        return bench_error_set(error, BENCH_FAILED, "%s", strerror(-list->code));
-    if (list->count != step.reads)
+    if (trace->code < 0)
+        return bench_error_set(error, BENCH_FAILED, "%s", strerror(-trace->code));
+    if (trace->count != step.reads)
         return bench_error_set(error, BENCH_FAILED,
-                               "the library says that it made %" PRIu64 " reads, seen were %zu",
-                               step.reads, list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        if (replay->longest < list->reads[i].length)
-            replay->longest = list->reads[i].length;
+                               "the library reports %" PRIu64 " reads, but %zu were traced",
+                               step.reads, trace->count);
+    for (size_t i = 0; i < trace->count; i++) {
+        if (replay->longest < trace->reads[i].length)
+            replay->longest = trace->reads[i].length;
     }
     return BENCH_OK;
 }
 
-static int record_all(struct replay *replay, struct bench_error *error)
+static int trace_all(struct replay *replay, struct bench_error *error)
 {
-    replay->lists = bench_new(replay->options.cycle * sizeof *replay->lists);
+    replay->traces = bench_alloc(replay->options.cycle * sizeof *replay->traces);
     replay->lookups = lookups_new(&replay->options);
     int code = replay->lookups->kind->open(replay->lookups, error);
     if (code == BENCH_OK) {
@@ -63,7 +63,7 @@ static int record_all(struct replay *replay, struct bench_error *error)
             code = bench_error_set(error, BENCH_FAILED, "%s", strerror(errno));
     }
     for (uint64_t i = 0; i < replay->options.cycle && code == BENCH_OK; i++)
-        code = record_batch(replay, &replay->lists[i], error);
+        code = trace_batch(replay, &replay->traces[i], error);
     replay->lookups->kind->close(replay->lookups);
     replay->lookups = NULL;
     return code;
@@ -75,12 +75,12 @@ static int replay_open(struct subject *subject, struct bench_error *error)
 {
     struct replay *replay = (struct replay *)subject;
 
-    const int code = record_all(replay, error);
+    const int code = trace_all(replay, error);
     if (code != BENCH_OK)
         return code;
     if (replay->options.backend == IKV_BACKEND_URING)
         return open_ring(&replay->ring, DEPTH, replay->longest, replay->fd, error);
-    replay->buffer = bench_new(replay->longest);
+    replay->buffer = bench_alloc(replay->longest);
     return BENCH_OK;
 }
 
@@ -88,9 +88,9 @@ static void replay_close(struct subject *subject)
 {
     struct replay *replay = (struct replay *)subject;
 
-    for (uint64_t i = 0; replay->lists && i < replay->options.cycle; i++)
-        free(replay->lists[i].reads);
-    free(replay->lists);
+    for (uint64_t i = 0; replay->traces && i < replay->options.cycle; i++)
+        free(replay->traces[i].reads);
+    free(replay->traces);
     bare_ring_close(&replay->ring);
     free(replay->buffer);
     if (replay->fd >= 0)
@@ -100,30 +100,30 @@ static void replay_close(struct subject *subject)
 
 /* ---------------------------------------------------------------- a step */
 
-static int read_through_ring(struct replay *replay, const struct read_list *list)
+static int read_through_ring(struct replay *replay, const struct read_trace *trace)
 {
     size_t started = 0;
-    size_t finished = 0;
+    size_t completed = 0;
 
-    while (finished < list->count) {
-        for (int i = 0; i < CHUNK && started < list->count && replay->ring.free_count > 0; i++) {
-            (void)bare_ring_read(&replay->ring, list->reads[started].offset,
-                                 list->reads[started].length);
+    while (completed < trace->count) {
+        for (int i = 0; i < CHUNK && started < trace->count && replay->ring.free_count > 0; i++) {
+            (void)bare_ring_read(&replay->ring, trace->reads[started].offset,
+                                 trace->reads[started].length);
             started++;
         }
-        const bool is_full = started == list->count || replay->ring.free_count == 0;
+        const bool is_full = started == trace->count || replay->ring.free_count == 0;
         const int n = bare_ring_reap(&replay->ring, is_full ? 1 : 0, 0);
         if (n < 0)
             return n;
-        finished += (size_t)n;
+        completed += (size_t)n;
     }
     return 0;
 }
 
-static int read_one_by_one(const struct replay *replay, const struct read_list *list)
+static int read_one_by_one(const struct replay *replay, const struct read_trace *trace)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct recorded_read *read = &list->reads[i];
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct traced_read *read = &trace->reads[i];
         const ssize_t n = pread(replay->fd, replay->buffer, read->length, (off_t)read->offset);
         if (n <= 0)
             return n < 0 ? -errno : -EIO;
@@ -134,20 +134,20 @@ static int read_one_by_one(const struct replay *replay, const struct read_list *
 static int replay_step(struct subject *subject, struct step *ret_step, struct bench_error *error)
 {
     struct replay *replay = (struct replay *)subject;
-    const struct read_list *list = &replay->lists[replay->next++ % replay->options.cycle];
+    const struct read_trace *trace = &replay->traces[replay->next++ % replay->options.cycle];
     const bool ring = replay->options.backend == IKV_BACKEND_URING;
     const uint64_t calls = replay->ring.calls;
     const struct stopwatch start = stopwatch_start();
-    const int code = ring ? read_through_ring(replay, list) : read_one_by_one(replay, list);
+    const int code = ring ? read_through_ring(replay, trace) : read_one_by_one(replay, trace);
 
     ret_step->spent = stopwatch_stop(&start);
     if (code < 0)
-        return bench_error_set(error, BENCH_FAILED, "a plain read: %s", strerror(-code));
+        return bench_error_set(error, BENCH_FAILED, "reading: %s", strerror(-code));
     ret_step->items = replay->options.batch;
-    ret_step->reads = list->count;
-    ret_step->calls = ring ? replay->ring.calls - calls : list->count;
-    for (size_t i = 0; i < list->count; i++)
-        ret_step->bytes += list->reads[i].length;
+    ret_step->reads = trace->count;
+    ret_step->calls = ring ? replay->ring.calls - calls : trace->count;
+    for (size_t i = 0; i < trace->count; i++)
+        ret_step->bytes += trace->reads[i].length;
     return BENCH_OK;
 }
 
