@@ -12,10 +12,10 @@
 
 /* ---------------------------------------------------------------- features */
 
-/* Text that is cut where the room ends. */
+/* A text that is truncated when its buffer is full. */
 struct line {
     char *at;
-    size_t left; /* with the terminator */
+    size_t left; /* including the terminator */
 };
 
 static void append(struct line *line, const char *text)
@@ -34,7 +34,7 @@ static void append(struct line *line, const char *text)
 
 static void append_refusal(struct line *line, const struct ikv_ring *ring, unsigned feature)
 {
-    int code = -EINVAL; /* the only answer that set-up steps down on */
+    int code = -EINVAL; /* the only code for which setup drops features */
 
     if (feature == IKV_URING_BUFFERS)
         code = ring->buffers_code;
@@ -83,8 +83,7 @@ const char *ikv_uring_features(const struct ikv_io *io, char *buf, size_t size)
 
 /* ---------------------------------------------------------------- reasons */
 
-/* The first number in a file of /proc; negative: there is none. `label` is what stands before it,
- * at the start of a line. */
+/* The number after `label`, which starts a line of a file in /proc; negative: none. */
 static int proc_number(const char *path, const char *label)
 {
     char text[128];
@@ -106,19 +105,21 @@ static const char *explain_refusal(char *why, size_t size)
 
     if (disabled == 2)
         (void)snprintf(why, size,
-                       "io_uring is switched off on this system (EPERM): sysctl "
+                       "io_uring is disabled on this system (EPERM): sysctl "
                        "kernel.io_uring_disabled is 2");
     else if (disabled == 1)
-        (void)snprintf(why, size,
-                       "io_uring is for privileged processes only on this system (EPERM): sysctl "
-                       "kernel.io_uring_disabled is 1");
+        (void)snprintf(
+            why, size,
+            "io_uring is restricted to privileged processes on this system (EPERM): sysctl "
+            "kernel.io_uring_disabled is 1");
     else if (proc_number("/proc/self/status", "Seccomp:") > 0)
-        (void)snprintf(why, size,
-                       "io_uring is refused to this process (EPERM) by its seccomp filter, as "
-                       "container runtimes set one");
+        (void)snprintf(
+            why, size,
+            "io_uring is blocked for this process (EPERM) by its seccomp filter, such as "
+            "those of container runtimes");
     else
         (void)snprintf(why, size,
-                       "io_uring is refused to this process (EPERM) by a security policy");
+                       "io_uring is blocked for this process (EPERM) by a security policy");
     return why;
 }
 
@@ -126,12 +127,12 @@ static const char *explain_absence(char *why, size_t size)
 {
     if (proc_number("/proc/self/status", "Seccomp:") > 0)
         (void)snprintf(why, size,
-                       "no io_uring (ENOSYS): the kernel has none, or the process's seccomp filter "
-                       "says so");
+                       "io_uring is not available (ENOSYS): the kernel lacks it, or the process's "
+                       "seccomp filter hides it");
     else
         (void)snprintf(why, size,
-                       "no io_uring (ENOSYS): the kernel is older than Linux 5.1 or was "
-                       "built without it");
+                       "io_uring is not available (ENOSYS): the kernel is older than Linux 5.1 or "
+                       "was built without it");
     return why;
 }
 
@@ -161,23 +162,24 @@ const char *ikv_uring_explain(int code, char *why, size_t size)
     case -EACCES:
         return explain_refusal(why, size);
     case -ENOMEM:
-        return explain_limit(LIMIT_MEMORY,
-                             "no memory for an io_uring (ENOMEM): before Linux 5.12 it counts as "
-                             "locked memory, of which this process may have %llu bytes "
-                             "(RLIMIT_MEMLOCK)",
-                             why, size);
+        return explain_limit(
+            LIMIT_MEMORY,
+            "not enough memory for io_uring (ENOMEM): before Linux 5.12 it counts as "
+            "locked memory, which is limited to %llu bytes (RLIMIT_MEMLOCK)",
+            why, size);
     case -EMFILE:
         return explain_limit(LIMIT_FILES,
-                             "no descriptor for an io_uring (EMFILE): this process may have %llu "
+                             "no descriptor for io_uring (EMFILE): this process is limited to %llu "
                              "(RLIMIT_NOFILE)",
                              why, size);
     case -ENFILE:
-        (void)snprintf(why, size, "no descriptor for an io_uring (ENFILE): the system has run out");
+        (void)snprintf(why, size,
+                       "no descriptor for io_uring (ENFILE): the system limit is reached");
         return why;
     case -EOPNOTSUPP:
         (void)snprintf(why, size,
-                       "the kernel's io_uring is too old (EOPNOTSUPP): Linux 5.6 is the "
-                       "first that will do");
+                       "the kernel's io_uring is too old (EOPNOTSUPP): Linux 5.6 or newer is "
+                       "required");
         return why;
     default:
         (void)snprintf(why, size, "io_uring can't be set up: %s", ikv_strerror(code));

@@ -1,12 +1,11 @@
-/* The names of what a ring can have. Needs no liburing: statistics with ring features in them can
- * be told by a library that has no rings itself. */
+/* Does not need liburing, since a build without rings can print statistics, too. */
 #include "iouring/features.h"
 
 #include "indexkv.h"
 
 #include <stdio.h>
 
-/* By number of the feature's bit. */
+/* Indexed by the number of the feature's bit. */
 static const char *const names[] = {
     "defer_taskrun", "single_issuer", "coop_taskrun", "submit_all",
     "clamp",         "cqsize",        "buffers",      "files",
@@ -35,7 +34,7 @@ const char *ikv_ring_features_text(uint32_t features, char *buf, size_t size)
         int length = snprintf(buf + used, size - used, "%s%s", used ? " " : "", names[i]);
         if (length < 0)
             break;
-        used += (size_t)length; /* beyond `size` once it was cut */
+        used += (size_t)length; /* more than `size` if truncated */
     }
     return buf;
 }

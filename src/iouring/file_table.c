@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-/* A slot changes hands only if it was not used for so many requests. With more files in use than
- * slots, the surplus is read through descriptors rather than each pushing the others out. */
+/* A slot is reassigned only if it was not used for this many requests. So with more files in use
+ * than slots, files do not keep evicting each other; the excess is read through descriptors. */
 #define IDLE_REQUESTS 1024
 
 void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring)
@@ -15,7 +15,7 @@ void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring)
         none[i] = table->slots[i].fd = -1;
     if (!(ring->features & IKV_URING_FILES))
         return;
-    /* An array of -1 is a table of empty slots, on older kernels too. */
+    /* -1 is an empty slot. Works on old kernels, too. */
     ring->files_code = io_uring_register_files(&ring->uring, none, IKV_FILE_SLOTS);
     table->registered = ring->files_code == 0;
     if (!table->registered) {
@@ -47,7 +47,7 @@ static int find(const struct ikv_file_table *table, const struct ikv_io_file *fi
     return IKV_NO_SLOT;
 }
 
-/* An empty slot, else the one that was not used for longest, if that is long enough. */
+/* An empty slot, or the least recently used one, if it is idle. */
 static int find_room(const struct ikv_file_table *table)
 {
     int oldest = IKV_NO_SLOT;
@@ -65,7 +65,7 @@ static int find_room(const struct ikv_file_table *table)
     return oldest;
 }
 
-/* Have the kernel hold `fd` in a slot, -1: nothing. False if it did not; then the slot is empty. */
+/* Register `fd` in a slot; -1: empty it. False: failed, the slot is empty. */
 static bool update(struct ikv_file_table *table, int slot, int fd)
 {
     int count = io_uring_register_files_update(&table->ring->uring, (unsigned)slot, &fd, 1);
@@ -74,7 +74,7 @@ static bool update(struct ikv_file_table *table, int slot, int fd)
     return count == 1;
 }
 
-/* A slot for a file that has none, or IKV_NO_SLOT. */
+/* Assign a slot to a file, or return IKV_NO_SLOT. */
 static int assign(struct ikv_file_table *table, const struct ikv_io_file *file)
 {
     int slot = find_room(table);

@@ -6,24 +6,25 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* Most bytes of one read. Linux moves at most 0x7ffff000; a round number keeps offsets aligned. */
+/* Maximum size of one read. Linux transfers at most 0x7ffff000 bytes; a round number keeps offsets
+ * aligned. */
 #define READ_MAX ((uint32_t)1 << 30)
 
-/* A read that the kernel puts off this often, with no byte in between, has failed. */
+/* A read that the kernel rejects this often without progress has failed. */
 #define TRIES_MAX 64
-/* From this many on it is read by one of the kernel's threads, which may block. */
+/* After this many tries a kernel thread, which may block, executes the read. */
 #define TRIES_ASYNC 4
 
-/* Waiting for more than one completion at a time saves system calls. While that many of the reads
- * in flight are missing the device has still 15 of 16 to work on. */
+/* Waiting for more than one completion at a time saves system calls. Waiting for 1/16 of the reads
+ * in flight leaves the device 15/16 to work on. */
 #define WAIT_SHARE 16
 
-/* Of what was read: a record's first lines, or where the search of a page begins. */
+/* What to prefetch of a read: a record's first lines, or where the search of a page starts. */
 #define PREFETCH_LINE 64
 #define PREFETCH_STEP 1024
-#define PREFETCH_MOST 4096
+#define PREFETCH_MAX  4096
 
-/* How long a kernel thread that takes requests may seem to do nothing: see wait_for_thread. */
+/* How long the SQPOLL thread may appear idle, see wait_for_thread. */
 #define WAKE_AFTER_NS 10000000
 
 #define PAUSE_MAX_MS 10
@@ -53,7 +54,7 @@ void ikv_op_queue(struct ikv_io *io, uint32_t number)
     ikv_op_push(io, &io->pending, number);
 }
 
-void ikv_op_put_off(struct ikv_io *io, uint32_t number, int code)
+void ikv_op_retry(struct ikv_io *io, uint32_t number, int code)
 {
     struct ikv_op *op = &io->ops[number];
 
@@ -70,12 +71,12 @@ void ikv_op_put_off(struct ikv_io *io, uint32_t number, int code)
 void ikv_queue_drain(struct ikv_io *io)
 {
     io->draining = true;
-    io->drain_queued = false; /* one that is under way may be lost, too */
+    io->drain_queued = false; /* a marker in flight may be lost, too */
     io->drains++;
 }
 
-/* A request that does nothing, once all before it are finished: when it has completed, whatever
- * has no completion will not get one. */
+/* A no-op that is executed when all requests before it are finished. Once it has completed, an
+ * operation that has no completion will not get one. */
 static void prepare_drain_marker(struct ikv_io *io)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring.uring);
@@ -88,7 +89,7 @@ static void prepare_drain_marker(struct ikv_io *io)
     io->drain_queued = true;
 }
 
-/* The marker has come. Nothing was handed over after it. */
+/* The marker has completed. Nothing was submitted after it. */
 static void end_drain(struct ikv_io *io)
 {
     io->draining = io->drain_queued = false;
@@ -97,13 +98,13 @@ static void end_drain(struct ikv_io *io)
             continue;
         io->in_ring--;
         io->ops[i].generation++;
-        ikv_op_put_off(io, i, -EIO);
+        ikv_op_retry(io, i, -EIO);
     }
 }
 
-/* The kernel keeps completions that find no room in their queue, unless it has no memory to keep
- * them in; those it only counts. */
-static void look_for_losses(struct ikv_io *io)
+/* The kernel keeps completions that do not fit into the queue. Out of memory it drops them, and
+ * only counts them. */
+static void check_for_losses(struct ikv_io *io)
 {
     unsigned lost = __atomic_load_n(io->ring.uring.cq.koverflow, __ATOMIC_RELAXED);
 
@@ -141,7 +142,7 @@ static void prepare_read(struct ikv_io *io, uint32_t number, struct io_uring_sqe
 
 void ikv_queue_fill(struct ikv_io *io)
 {
-    if (io->draining) { /* nothing new until we know */
+    if (io->draining) { /* no new operations until it ends */
         if (!io->drain_queued)
             prepare_drain_marker(io);
         return;
@@ -158,7 +159,7 @@ unsigned ikv_queue_in_kernel(const struct ikv_io *io)
 {
     unsigned prepared = io_uring_sq_ready(&io->ring.uring);
 
-    /* The marker may be among the prepared. */
+    /* The marker may be one of those prepared. */
     return io->in_ring > prepared ? io->in_ring - prepared : 0;
 }
 
@@ -172,21 +173,21 @@ static unsigned wait_count(const struct ikv_io *io)
 }
 
 /*
- * With SQPOLL a kernel thread takes the requests, and it must be woken when it has gone to sleep.
- * The library looks at the flag that says so, but a wake-up was seen to be lost (Linux 6.18, two
- * busy cores: the thread asleep, requests in the queue, and we waiting for ever). So the wait has
- * an end, and then the thread is woken for certain.
+ * With SQPOLL a kernel thread takes the requests, and must be woken if it sleeps. liburing checks
+ * the flag for that, but wake-ups were observed to be lost (Linux 6.18, two busy cores: the thread
+ * asleep, requests in the queue, and this thread waiting forever). So the wait has a timeout, after
+ * which the thread is woken unconditionally.
  */
 static int wait_for_thread(struct ikv_io *io)
 {
     struct io_uring *uring = &io->ring.uring;
-    struct __kernel_timespec patience = {.tv_nsec = WAKE_AFTER_NS};
+    struct __kernel_timespec timeout = {.tv_nsec = WAKE_AFTER_NS};
     struct io_uring_cqe *cqe;
 
     io->system_calls++;
     int code = io_uring_submit(uring);
     if (code >= 0)
-        code = io_uring_wait_cqe_timeout(uring, &cqe, &patience);
+        code = io_uring_wait_cqe_timeout(uring, &cqe, &timeout);
     if (code != -ETIME)
         return code < 0 ? code : 0;
     io->system_calls++;
@@ -198,13 +199,13 @@ int ikv_queue_wait(struct ikv_io *io)
 {
     struct io_uring *uring = &io->ring.uring;
 
-    look_for_losses(io);
-    /* Nothing is under way but what the kernel put off time and again. */
+    check_for_losses(io);
+    /* Only operations that the kernel has rejected repeatedly are left. */
     if (io->in_ring == 0 && io->pending.count > 0 &&
         io->ops[io->pending.head].fruitless > TRIES_ASYNC)
         ikv_queue_pause(io->ops[io->pending.head].fruitless);
     ikv_queue_fill(io);
-    /* More is pending than fits into the submission queue at once. */
+    /* More operations are pending than fit into the submission queue at once. */
     while (io->pending.count > 0 && io->in_ring < io->window && !io->draining) {
         unsigned prepared = io_uring_sq_ready(uring);
         io->system_calls++;
@@ -213,7 +214,7 @@ int ikv_queue_wait(struct ikv_io *io)
             return code;
         ikv_queue_fill(io);
         if (io_uring_sq_ready(uring) == prepared && io->pending.count > 0)
-            break; /* it did not move: let the kernel get rid of something first */
+            break; /* no progress: the kernel must finish something first */
     }
     if (uring->flags & IORING_SETUP_SQPOLL)
         return wait_for_thread(io);
@@ -237,7 +238,7 @@ static bool file_ends_before(int fd, uint64_t offset)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < offset;
 }
 
-static void go_on_after(struct ikv_io *io, uint32_t number, uint32_t bytes)
+static void continue_after(struct ikv_io *io, uint32_t number, uint32_t bytes)
 {
     struct ikv_op *op = &io->ops[number];
     struct ikv_io_request *request = op->request;
@@ -249,15 +250,15 @@ static void go_on_after(struct ikv_io *io, uint32_t number, uint32_t bytes)
         return;
     }
     if (request->file->direct) {
-        /* Direct reads can't go on from everywhere. At the end of the file they would bring the
-         * same odd bytes again and again, so the file says whether it was the end. */
+        /* Direct reads can only continue at an aligned offset. At the end of the file they would
+         * return the same partial block again, so check the file size. */
         if (file_ends_before(request->file->fd, request->offset + request->need)) {
             ikv_op_finish(io, number, IKV_E_TRUNCATED);
             return;
         }
         done &= ~(request->file->align - 1);
         if (done <= op->done) {
-            ikv_op_put_off(io, number, -EIO);
+            ikv_op_retry(io, number, -EIO);
             return;
         }
     }
@@ -280,24 +281,24 @@ static void complete(struct ikv_io *io, uint64_t user_data, int result)
             end_drain(io);
         return;
     }
-    /* Not one of ours, or one that was given up: nobody waits for it. */
+    /* A stray completion, or one of an abandoned operation. */
     if (number >= io->depth || io->ops[number].state != IKV_OP_IN_RING ||
         io->ops[number].generation != user_data >> 32)
         return;
     io->in_ring--;
     io->ops[number].generation++;
     if (result > 0)
-        go_on_after(io, number, (uint32_t)result);
+        continue_after(io, number, (uint32_t)result);
     else if (result == 0)
         ikv_op_finish(io, number, IKV_E_TRUNCATED);
     else if (is_transient(result))
-        ikv_op_put_off(io, number, result);
+        ikv_op_retry(io, number, result);
     else
         ikv_op_finish(io, number, result);
 }
 
-/* What the next completion brought: the caller will look at it when it is done with this one. (gcc
- * takes a function that does nothing else for one without effect, and drops the call.) */
+/* Prefetch the data of the next completion, which the caller will process after this one. Inlined,
+ * since gcc drops calls of a function that only prefetches. */
 static inline __attribute__((always_inline)) void prefetch_next(const struct ikv_io *io)
 {
     const struct io_uring *uring = &io->ring.uring;
@@ -312,7 +313,7 @@ static inline __attribute__((always_inline)) void prefetch_next(const struct ikv
     const unsigned char *bytes = request->buffer;
     __builtin_prefetch(request->owner);
     __builtin_prefetch(bytes + PREFETCH_LINE);
-    for (uint32_t at = 0; at < PREFETCH_MOST && at < request->length; at += PREFETCH_STEP)
+    for (uint32_t at = 0; at < PREFETCH_MAX && at < request->length; at += PREFETCH_STEP)
         __builtin_prefetch(bytes + at);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Inside the uring backend: what becomes of a request between submit and reap.
+ * Inside the uring backend: the states of a request between submit and reap.
  *
  *      submit                                                            reap
  *        |                                                                ^
@@ -7,13 +7,13 @@
  *     pending ----------------> in the ring -----------------> ready -----+
  *        ^                          |                            ^
  *        +--------------------------+                            |
- *          short read, EAGAIN, ...  |     no kernel to be had    |
+ *          short read, EAGAIN, ...  |       ring is broken       |
  *                                   +----------------------------+
  *
- * A request under way is an operation. Pending ones wait for room in the submission queue, or to be
- * tried again; ready ones are finished and wait to be handed out. An operation in the ring is
- * either in the submission queue still (prepared) or in the kernel. At most `window` are in the
- * ring, so that their completions fit into the completion queue.
+ * A request in progress is an operation. Pending operations wait for room in the submission queue,
+ * or to be retried; ready ones are finished and wait to be returned. An operation in the ring is
+ * either prepared (in the submission queue) or in the kernel. At most `window` operations are in
+ * the ring, so that their completions fit into the completion queue.
  */
 #ifndef IKV_URING_QUEUE_H
 #define IKV_URING_QUEUE_H
@@ -32,11 +32,11 @@ enum ikv_op_state { IKV_OP_FREE, IKV_OP_PENDING, IKV_OP_IN_RING, IKV_OP_READY };
 
 struct ikv_op {
     struct ikv_io_request *request;
-    uint32_t done;       /* bytes read; with O_DIRECT a multiple of the request's alignment */
+    uint32_t done;       /* bytes read; with O_DIRECT a multiple of the file's alignment */
     uint32_t next;       /* in the list it is on */
-    uint32_t generation; /* told apart from earlier uses by completions that come too late */
+    uint32_t generation; /* identifies late completions of earlier uses */
     int16_t slot;        /* in the file table, or IKV_NO_SLOT */
-    uint8_t fruitless;   /* tries since bytes came */
+    uint8_t fruitless;   /* tries since the last progress */
     uint8_t state;       /* enum ikv_op_state */
 };
 
@@ -49,23 +49,23 @@ struct ikv_op_list {
 struct ikv_io {
     struct ikv_ring ring;
     struct ikv_file_table files;
-    void *memory; /* to be registered after so many requests more; size 0: not, or no more */
+    void *memory; /* to register after `register_after` more requests; size 0: nothing */
     size_t memory_size;
     uint32_t register_after;
-    struct ikv_process process; /* that the ring belongs to, and the thread */
-    uint64_t thread;
+    struct ikv_process process; /* owner of the ring */
+    uint64_t thread;            /* the same */
     uint64_t system_calls;
     unsigned depth;
     unsigned window;
-    unsigned batch;    /* prepared operations that are worth a system call */
+    unsigned batch;    /* prepared operations that justify a system call */
     unsigned in_ring;  /* operations in that state */
-    unsigned stalls;   /* failures of the kernel's in a row, no completion in between */
-    bool closing;      /* nothing is tried again */
-    bool draining;     /* completions were lost: find out whose */
+    unsigned stalls;   /* consecutive failures of the kernel without a completion */
+    bool closing;      /* nothing is retried */
+    bool draining;     /* completions were lost: determine whose */
     bool drain_queued; /* the marker is in the ring */
-    uint32_t drains;   /* markers so far: an older one means nothing */
-    unsigned lost;     /* completions that the kernel had dropped when we looked last */
-    int broken;        /* a code: the ring is of no use any more; 0: it is */
+    uint32_t drains;   /* markers so far: older ones are ignored */
+    unsigned lost;     /* the kernel's count of dropped completions when last checked */
+    int broken;        /* negative code: the ring is unusable; 0: usable */
     struct ikv_op_list free;
     struct ikv_op_list pending;
     struct ikv_op_list ready;
@@ -73,8 +73,8 @@ struct ikv_io {
 };
 
 /*
- * What a completion is told by: the operation's number and generation; IKV_NO_OP and the count of
- * drains for the marker that ends one.
+ * Identifies a completion: number and generation of the operation, or, for a drain marker,
+ * IKV_NO_OP and the count of drains.
  */
 static inline uint64_t ikv_user_data(uint32_t number, uint32_t generation)
 {
@@ -91,7 +91,7 @@ static inline void ikv_op_push(struct ikv_io *io, struct ikv_op_list *list, uint
     list->tail = number;
 }
 
-/* The list is not empty. */
+/* The list must not be empty. */
 static inline uint32_t ikv_op_pop(struct ikv_io *io, struct ikv_op_list *list)
 {
     uint32_t number = list->head;
@@ -101,25 +101,25 @@ static inline uint32_t ikv_op_pop(struct ikv_io *io, struct ikv_op_list *list)
     return number;
 }
 
-/* Finished: to be handed out with this code. */
+/* Finish an operation: it is ready, with this code. */
 void ikv_op_finish(struct ikv_io *io, uint32_t number, int code);
-/* To be tried. */
+/* Make an operation pending. */
 void ikv_op_queue(struct ikv_io *io, uint32_t number);
-/* Nothing came of a try: to be tried again, or finished with `code` if it was tried too often. */
-void ikv_op_put_off(struct ikv_io *io, uint32_t number, int code);
+/* A try made no progress: retry the operation, or finish it with `code` after too many tries. */
+void ikv_op_retry(struct ikv_io *io, uint32_t number, int code);
 
-/* Prepare pending operations as far as there is room. */
+/* Prepare pending operations while there is room. */
 void ikv_queue_fill(struct ikv_io *io);
-/* Take completions that are there, until one finishes an operation. No system call. */
+/* Process available completions until one finishes an operation. No system call. */
 void ikv_queue_take(struct ikv_io *io);
-/* Hand over what is prepared and wait for completions. 0 or the kernel's -errno. */
+/* Submit the prepared operations and wait for completions. 0 or the kernel's -errno. */
 int ikv_queue_wait(struct ikv_io *io);
-/* Operations that the kernel has. */
+/* Number of operations in the kernel. */
 unsigned ikv_queue_in_kernel(const struct ikv_io *io);
-/* Find out which operations lost their completions before anything else is handed over. */
+/* Before submitting anything else, determine which operations have lost their completions. */
 void ikv_queue_drain(struct ikv_io *io);
 
-/* Sleep, the longer the more failures there were. */
+/* Sleep, longer after more failures. */
 void ikv_queue_pause(unsigned failures);
 
 #endif

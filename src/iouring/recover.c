@@ -2,18 +2,17 @@
 
 #include <errno.h>
 
-/* How often the kernel may refuse to take anything for want of resources, while none of ours is
- * with it: about a second. */
+/* How often the kernel may refuse operations for lack of resources while it has none of this ring:
+ * about a second. */
 #define REFUSALS_MAX 100
-/* How often waiting for what the kernel has may fail: about five seconds. The kernel would tell us
- * through the ring alone when these reads have ended, so all that can be done is to leave them the
- * time that reads take. */
+/* How often waiting for operations in the kernel may fail: about five seconds. Only the ring
+ * reports when these reads have ended, so all that can be done is to give them time. */
 #define FAILURES_MAX 500
 
-/* ---------------------------------------------------------------- giving up */
+/* ---------------------------------------------------------------- failing */
 
-/* Take the operations that the kernel has not taken out of the submission queue again. With a
- * kernel thread that polls the queue this must not be done while the thread lives. */
+/* Remove prepared operations from the submission queue. With SQPOLL this is not safe while the
+ * kernel thread is alive. */
 static void take_back(struct ikv_io *io, int code)
 {
     struct io_uring_sq *sq = &io->ring.uring.sq;
@@ -52,13 +51,13 @@ void ikv_queue_abandon(struct ikv_io *io, int code)
             ikv_op_finish(io, i, code);
 }
 
-/* Somebody closed the ring's descriptor, and its number may be another file's now. */
+/* The application has closed the ring's descriptor, and its number may have been reused. */
 static bool is_descriptor_lost(int code)
 {
     return code == -EBADF || code == -EOPNOTSUPP;
 }
 
-/* The kernel refuses, and not for want of anything. */
+/* The kernel refuses permanently. */
 static void fail(struct ikv_io *io, int code)
 {
     ikv_queue_fail_unsent(io, code);
@@ -70,13 +69,13 @@ static void fail(struct ikv_io *io, int code)
     if (io->in_ring > 0 || is_descriptor_lost(code))
         ikv_queue_abandon(io, code);
     if (is_descriptor_lost(code))
-        io->ring.uring.ring_fd = -1; /* not ours to close */
+        io->ring.uring.ring_fd = -1; /* must not be closed */
     io->stalls = 0;
 }
 
-/* ---------------------------------------------------------------- going on */
+/* ---------------------------------------------------------------- recovering */
 
-/* Wait for a read that the kernel has, handing nothing over. */
+/* Wait for a read in the kernel without submitting anything. */
 static void wait_for_one(struct ikv_io *io)
 {
     struct io_uring_cqe *cqe;
@@ -92,8 +91,8 @@ static void wait_for_one(struct ikv_io *io)
         fail(io, code);
 }
 
-/* The kernel is short of something. What it has of ours gives some of it back when it is done. But
- * if completions were lost, those may be all that it had: then nothing might ever come. */
+/* The kernel is short of resources; operations that finish release some. While draining, those left
+ * in the kernel may have lost their completions, so waiting for them might never end. */
 static void wait_for_resources(struct ikv_io *io, int code)
 {
     if (ikv_queue_in_kernel(io) > 0 && !io->draining)

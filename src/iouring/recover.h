@@ -1,19 +1,17 @@
 /*
- * When the kernel does not take what it is given.
- *
- * Three things must hold whatever it answers: each request is finished exactly once; a buffer that
- * the kernel may still write to is not handed back; and waiting ends.
+ * Handling errors of the kernel. Whatever it returns, three things must hold: each request finishes
+ * exactly once; a buffer that the kernel may still write to is not returned; and waiting ends.
  */
 #ifndef IKV_URING_RECOVER_H
 #define IKV_URING_RECOVER_H
 
 #include "iouring/queue.h"
 
-/* Deal with a code of ikv_queue_wait, so that going on waiting comes to an end. */
+/* Handle a negative code of ikv_queue_wait, so that waiting again ends eventually. */
 void ikv_queue_recover(struct ikv_io *io, int code);
-/* Finish with `code` all that the kernel does not have yet. */
+/* Finish with `code` all operations that are not in the kernel. */
 void ikv_queue_fail_unsent(struct ikv_io *io, int code);
-/* Finish everything with `code`, the kernel notwithstanding. */
+/* Finish all operations with `code`, even those in the kernel. */
 void ikv_queue_abandon(struct ikv_io *io, int code);
 
 #endif

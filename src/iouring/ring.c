@@ -7,14 +7,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Submissions are gathered in batches; more entries than this would only cost memory. */
+/* Submissions are batched; more entries would only cost memory. */
 #define SQ_ENTRIES_MAX 4096
-/* A ring is made smaller down to this when there is no memory for it. */
+/* Out of memory, the ring is made smaller, down to this. */
 #define ENTRIES_MIN 8
-/* The kernel's own limit. */
+/* The kernel's limit. */
 #define CQ_ENTRIES_MAX 65536
 
-/* The newest first: the order in which they are given up. */
+/* The newest first: the order in which they are dropped. */
 static const struct {
     unsigned feature;
     unsigned flag;
@@ -38,7 +38,7 @@ static unsigned flags_of(unsigned features)
     return flags;
 }
 
-/* The newest of `features` that set-up knows; 0: none is left. */
+/* The newest of `features` that setup can drop; 0: none. */
 static unsigned newest_of(unsigned features)
 {
     for (int i = 0; i < SETUP_FLAGS; i++)
@@ -47,29 +47,29 @@ static unsigned newest_of(unsigned features)
     return 0;
 }
 
-/* What is worth asking for under these options. */
+/* Features to request with these options. */
 static unsigned wanted_features(const struct ikv_uring_options *uring)
 {
     unsigned features = IKV_URING_FEATURES & ~uring->without;
 
     if (!(features & IKV_URING_SINGLE_ISSUER))
         features &= ~(unsigned)IKV_URING_DEFER_TASKRUN;
-    if (uring->sqpoll) /* then our thread runs no task work that could be put off */
+    if (uring->sqpoll) /* the kernel thread runs the task work */
         features &= ~(unsigned)(IKV_URING_DEFER_TASKRUN | IKV_URING_COOP_TASKRUN);
     return features;
 }
 
-static unsigned power_of_two(unsigned least, unsigned most)
+static unsigned power_of_two(unsigned min, unsigned max)
 {
     unsigned n = 1;
 
-    while (n < least && n < most)
+    while (n < min && n < max)
         n *= 2;
     return n;
 }
 
-/* A completion queue as large as the depth can't overflow: no more reads than that are in flight.
- * Twice the submission queue is the kernel's own choice, and needs no CQSIZE. */
+/* A completion queue as large as the depth can't overflow, since no more reads are in flight. Twice
+ * the submission queue is the kernel's default and does not need CQSIZE. */
 static void choose_entries(unsigned depth, const struct ikv_uring_options *uring, unsigned *ret_sq,
                            unsigned *ret_cq)
 {
@@ -79,13 +79,13 @@ static void choose_entries(unsigned depth, const struct ikv_uring_options *uring
     if (!uring->cq_entries && cq < 2 * sq)
         cq = 2 * sq;
     *ret_sq = sq;
-    *ret_cq = cq < sq ? sq : cq; /* the kernel wants it so */
+    *ret_cq = cq < sq ? sq : cq; /* required by the kernel */
 }
 
 static int set_up(struct ikv_ring *ring, unsigned sq, unsigned cq,
                   const struct ikv_uring_options *uring)
 {
-    unsigned given_up;
+    unsigned dropped;
 
     for (;;) {
         struct io_uring_params params = {.flags = flags_of(ring->features), .cq_entries = cq};
@@ -97,9 +97,9 @@ static int set_up(struct ikv_ring *ring, unsigned sq, unsigned cq,
         if (uring->iopoll)
             params.flags |= IORING_SETUP_IOPOLL;
         int code = io_uring_queue_init_params(sq, &ring->uring, &params);
-        if (code == -EINVAL && (given_up = newest_of(ring->features)) != 0) {
-            ring->features &= ~given_up;
-            ring->refused |= given_up;
+        if (code == -EINVAL && (dropped = newest_of(ring->features)) != 0) {
+            ring->features &= ~dropped;
+            ring->refused |= dropped;
         } else if (code == -ENOMEM && sq > ENTRIES_MIN) {
             sq /= 2; /* before Linux 5.12 a ring counts as locked memory */
             cq = 2 * sq;
@@ -109,18 +109,16 @@ static int set_up(struct ikv_ring *ring, unsigned sq, unsigned cq,
     }
 }
 
-/* Linux 5.6 is the first with all that the backend needs. Its READ came together with reading at
- * the current position, which has a bit. Completions that do not fit into their queue must be kept.
- */
+/* The backend needs Linux 5.6: IORING_OP_READ, which was added together with RW_CUR_POS, and
+ * NODROP, which keeps completions that do not fit into their queue. */
 static bool is_too_old(const struct io_uring *uring)
 {
     const unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS;
     return (uring->features & needed) != needed;
 }
 
-/* Reads into memory that the kernel has pinned once save it the pinning each time. A ring without
- * works as well, so any refusal is taken for an answer and kept for the features' line. Usual is
- * ENOMEM: RLIMIT_MEMLOCK. */
+/* With registered buffers the kernel need not pin the memory for each read. They are optional, so a
+ * refusal, typically ENOMEM because of RLIMIT_MEMLOCK, is only noted for ikv_uring_features. */
 void ikv_ring_register_memory(struct ikv_ring *ring, void *memory, size_t size)
 {
     const size_t buffer_size = (size_t)1 << IKV_RING_BUFFER_BITS;
@@ -149,10 +147,9 @@ void ikv_ring_register_memory(struct ikv_ring *ring, void *memory, size_t size)
     ring->memory_size = size - left;
 }
 
-/* What io_uring_queue_exit does, by calls of the C library. liburing makes its system calls without
- * it, so that tools which watch what memory is used for would not see the mappings go, and take
- * the next one at the place for the same memory. */
-static void take_down(struct io_uring *uring)
+/* Like io_uring_queue_exit, but through the C library. liburing makes system calls directly, so
+ * tools that track memory (sanitizers) would miss that the mappings are gone. */
+static void unmap_and_close(struct io_uring *uring)
 {
     (void)munmap(uring->sq.sqes, uring->sq.ring_entries * sizeof *uring->sq.sqes);
     if (uring->cq.ring_ptr != uring->sq.ring_ptr)
@@ -175,7 +172,7 @@ int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
     if (code < 0)
         return code;
     if (is_too_old(&ring->uring)) {
-        take_down(&ring->uring);
+        unmap_and_close(&ring->uring);
         return -EOPNOTSUPP;
     }
     ring->may_register = (ring->features & IKV_URING_BUFFERS) != 0;
@@ -187,15 +184,15 @@ int ikv_ring_open(struct ikv_ring *ring, const struct ikv_io_options *options,
 
 void ikv_ring_close(struct ikv_ring *ring)
 {
-    /* The kernel takes a closed ring apart some time later. What is unregistered first is given
-     * back now, so that the next ring finds the memory it may lock. */
+    /* The kernel frees a closed ring some time later. Unregistering the buffers first returns the
+     * locked memory at once, for the next ring. */
     if (ring->features & IKV_URING_BUFFERS)
         (void)io_uring_unregister_buffers(&ring->uring);
-    take_down(&ring->uring);
+    unmap_and_close(&ring->uring);
 }
 
 void ikv_ring_abandon(struct ikv_ring *ring)
 {
-    /* Unmaps the child's view and closes the child's descriptor; neither reaches the ring. */
-    take_down(&ring->uring);
+    /* Unmapping and closing the child's copies does not affect the ring. */
+    unmap_and_close(&ring->uring);
 }

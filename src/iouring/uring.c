@@ -8,18 +8,15 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* What a window of this size gains by a deeper one is little on most devices. */
-#define USUAL_DEPTH 256
-#define DEPTH_MAX   (1u << 20)
+/* On most devices deeper windows gain little. */
+#define DEPTH_DEFAULT 256
+#define DEPTH_MAX     (1u << 20)
 
-/* Reads that are prepared are handed over when they are this share of the window, so that the
- * device never runs short of work while the caller is busy, but no more than so many, and not one
- * by one. */
+/* Prepared reads are submitted when they are 1/8 of the window, so that the device does not run out
+ * of work while the caller is busy; within these limits. */
 #define BATCH_SHARE 8
 #define BATCH_MIN   4
 #define BATCH_MAX   32
-
-/* ---------------------------------------------------------------- whose the ring is */
 
 static bool is_forked(const struct ikv_io *io)
 {
@@ -51,7 +48,7 @@ static void choose_window(struct ikv_io *io, const struct ikv_uring_options *uri
     if (io->batch > BATCH_MAX)
         io->batch = BATCH_MAX;
     if (io->batch < BATCH_MIN)
-        io->batch = UINT_MAX; /* reap hands them over */
+        io->batch = UINT_MAX; /* only reap submits them */
 }
 
 int ikv_uring_create_with(const struct ikv_io_options *options,
@@ -107,7 +104,7 @@ static void uring_destroy(struct ikv_io *io)
 
 /* ---------------------------------------------------------------- submit, reap */
 
-/* Not with reads in flight, which old kernels wait for. */
+/* Not with reads in flight, since old kernels wait for them. */
 static void register_late(struct ikv_io *io)
 {
     if (io->register_after > 0) {
@@ -126,7 +123,7 @@ static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
         return io->broken;
     if (io->free.count == 0)
         return -EAGAIN;
-    if (request->offset > INT64_MAX) /* the last one would mean the current position */
+    if (request->offset > INT64_MAX) /* -1 would mean the current position */
         return -EINVAL;
     if (io->memory_size > 0)
         register_late(io);
@@ -140,7 +137,7 @@ static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
     request->retries = 0;
     ikv_op_queue(io, number);
     ikv_queue_fill(io);
-    /* What goes wrong here goes wrong again in reap, which deals with it. */
+    /* An error here occurs again in reap, which handles it. */
     if (io_uring_sq_ready(&io->ring.uring) >= io->batch) {
         io->system_calls++;
         (void)io_uring_submit(&io->ring.uring);
@@ -148,7 +145,7 @@ static int uring_submit(struct ikv_io *io, struct ikv_io_request *request)
     return 0;
 }
 
-static struct ikv_io_request *hand_out(struct ikv_io *io)
+static struct ikv_io_request *pop_ready(struct ikv_io *io)
 {
     uint32_t number = ikv_op_pop(io, &io->ready);
     struct ikv_op *op = &io->ops[number];
@@ -168,7 +165,7 @@ static struct ikv_io_request *uring_reap(struct ikv_io *io)
         if (io->ready.count == 0 && !io->broken)
             ikv_queue_take(io);
         if (io->ready.count > 0)
-            return hand_out(io);
+            return pop_ready(io);
         if (io->in_ring == 0 && io->pending.count == 0)
             return NULL;
         int code = ikv_queue_wait(io);
@@ -197,7 +194,7 @@ static bool uring_is_broken(const struct ikv_io *io)
 
 static bool uring_has_finished(const struct ikv_io *io)
 {
-    /* What a broken ring brings is not taken any more. */
+    /* Completions of a broken ring are ignored. */
     return io->ready.count > 0 || (!io->broken && io_uring_cq_ready(&io->ring.uring) > 0);
 }
 
@@ -207,7 +204,7 @@ static uint64_t uring_system_calls(const struct ikv_io *io)
 }
 
 const struct ikv_io_backend ikv_io_uring = {.name = "uring",
-                                            .depth = USUAL_DEPTH,
+                                            .depth = DEPTH_DEFAULT,
                                             .create = uring_create,
                                             .destroy = uring_destroy,
                                             .submit = uring_submit,

@@ -94,14 +94,14 @@ void assert_snapshot(const struct ikv_fences *fences, uint32_t words, uint64_t p
 
 uint64_t known_pages(struct ikv_learner *learner, uint32_t words, uint64_t pages)
 {
-    const struct ikv_fences *fences = ikv_learner_take(learner);
+    const struct ikv_fences *fences = ikv_learner_acquire(learner);
     const uint64_t count = fences->count;
     struct ikv_learner_info info;
 
     assert_snapshot(fences, words, pages);
-    ikv_learner_give_back(learner, fences);
+    ikv_learner_release(learner, fences);
     ikv_learner_get_info(learner, &info);
     assert_int_equal(info.known, count);
-    assert_true(info.bytes <= info.bytes_most);
+    assert_true(info.bytes <= info.max_bytes);
     return count;
 }

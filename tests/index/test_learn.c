@@ -55,11 +55,11 @@ static void learn_all(rng_state *rng, uint32_t words, uint64_t pages)
         assert_true(ikv_learner_learns(learner));
         ikv_learner_add(learner, &list, 1);
         assert_int_equal(known_pages(learner, words, pages), told_count);
-        fences = ikv_learner_take(learner);
+        fences = ikv_learner_acquire(learner);
         for (uint64_t i = 0; i < fences->count; i++)
             assert_true(told[ikv_fence_page(fences, i)]);
         assert_true(fences->count == 0 || (fences->pages == NULL) == (told_count == pages));
-        ikv_learner_give_back(learner, fences);
+        ikv_learner_release(learner, fences);
     }
     assert_false(ikv_learner_learns(learner));
     ikv_learner_add(learner, &list, 1);
@@ -132,13 +132,13 @@ static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
         const size_t user = (size_t)rng_below(&rng, USERS);
 
         if (held[user] == NULL) {
-            held[user] = ikv_learner_take(learner);
+            held[user] = ikv_learner_acquire(learner);
             changes += step > 0 && held[user]->count != counts[user];
             counts[user] = held[user]->count;
         } else {
             assert_int_equal(held[user]->count, counts[user]);
             assert_snapshot(held[user], 2, PAGES);
-            ikv_learner_give_back(learner, held[user]);
+            ikv_learner_release(learner, held[user]);
             held[user] = NULL;
         }
         list_clear(&list);
@@ -148,7 +148,7 @@ static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
     assert_true(changes > test_scaled(4000) / 100);
     for (size_t user = 0; user < USERS; user++)
         if (held[user] != NULL)
-            ikv_learner_give_back(learner, held[user]);
+            ikv_learner_release(learner, held[user]);
     ikv_learner_free(learner);
     list_free(&list);
 }
@@ -165,7 +165,7 @@ static void there_are_two_snapshots_at_most(void **state)
     list_make(&list, 1, 10);
     list_tell(&list, 100);
     ikv_learner_add(learner, &list, 1);
-    first = ikv_learner_take(learner);
+    first = ikv_learner_acquire(learner);
     assert_int_equal(first->count, 1);
     for (uint64_t page = 200; page < 250; page++) {
         list_clear(&list);
@@ -174,13 +174,13 @@ static void there_are_two_snapshots_at_most(void **state)
         assert_int_equal(known_pages(learner, 1, 1000), 2);
     }
     assert_int_equal(first->count, 1);
-    second = ikv_learner_take(learner);
-    ikv_learner_give_back(learner, first);
+    second = ikv_learner_acquire(learner);
+    ikv_learner_release(learner, first);
     list_clear(&list);
     ikv_learner_add(learner, &list, 1);
     assert_int_equal(known_pages(learner, 1, 1000), 51);
     assert_int_equal(second->count, 2);
-    ikv_learner_give_back(learner, second);
+    ikv_learner_release(learner, second);
     ikv_learner_free(learner);
     list_free(&list);
 }
@@ -203,16 +203,16 @@ static void it_stays_within_its_memory(void **state)
 
         list_make(&list, words, 1000);
         for (size_t step = 0; step < 300 && ikv_learner_learns(learner); step++) {
-            const struct ikv_fences *fences = ikv_learner_take(learner);
+            const struct ikv_fences *fences = ikv_learner_acquire(learner);
 
             list_clear(&list);
             while (list.count < list.room)
                 list_tell(&list, rng_below(&rng, pages));
             ikv_learner_add(learner, &list, 1000);
             ikv_learner_get_info(learner, &info);
-            assert_true(info.bytes <= info.bytes_most && info.bytes_most <= memory);
+            assert_true(info.bytes <= info.max_bytes && info.max_bytes <= memory);
             assert_int_equal(info.pages, pages);
-            ikv_learner_give_back(learner, fences);
+            ikv_learner_release(learner, fences);
         }
         assert_false(ikv_learner_learns(learner));
         ikv_learner_get_info(learner, &info);
@@ -261,7 +261,7 @@ static void the_last_room_is_shared_evenly(void **state)
         list_tell(&list, page);
     ikv_learner_add(learner, &list, PAGES);
     assert_int_equal(known_pages(learner, 1, PAGES), most);
-    fences = ikv_learner_take(learner);
+    fences = ikv_learner_acquire(learner);
     for (uint64_t i = most - LEFT; i < most; i++) {
         const uint64_t page = ikv_fence_page(fences, i);
 
@@ -270,7 +270,7 @@ static void the_last_room_is_shared_evenly(void **state)
         taken++;
     }
     assert_int_equal(taken, LEFT);
-    ikv_learner_give_back(learner, fences);
+    ikv_learner_release(learner, fences);
     ikv_learner_free(learner);
     list_free(&list);
 }
@@ -309,14 +309,14 @@ static void without_memory_or_pages_there_is_no_learner(void **state)
         assert_true(learner == NULL || (memory > 100 && pages > 0));
         assert_true(learner != NULL || memory < 600 || pages == 0);
         if (learner == NULL) {
-            const struct ikv_fences *fences = ikv_learner_take(learner);
+            const struct ikv_fences *fences = ikv_learner_acquire(learner);
 
             assert_int_equal(fences->count, 0);
             assert_false(ikv_learner_learns(learner));
             ikv_learner_add(learner, &list, 1);
             ikv_learner_get_info(learner, &info);
             assert_int_equal(info.bytes, 0);
-            ikv_learner_give_back(learner, fences);
+            ikv_learner_release(learner, fences);
         } else { /* enough for a fence at least */
             ikv_learner_add(learner, &list, 1);
             assert_int_equal(known_pages(learner, 1, 1000), 1);
@@ -344,21 +344,21 @@ static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
         if (!at_once) {
             ikv_learner_add(learner, &list, 1);
             list_clear(&list);
-            held = ikv_learner_take(learner);
+            held = ikv_learner_acquire(learner);
         }
         list_tell_key(&list, page, key);
         ikv_learner_add(learner, &list, 1);
-        fences = ikv_learner_take(learner);
+        fences = ikv_learner_acquire(learner);
         assert_int_equal(fences->count, !fits ? 0 : page % 10 == 0 ? 3 : 4);
         assert_int_equal(ikv_learner_learns(learner), fits);
         for (uint64_t i = 1; i < fences->count; i++)
             assert_true(fences->keys[i - 1] <= fences->keys[i] &&
                         fences->pages[i - 1] < fences->pages[i]);
-        ikv_learner_give_back(learner, fences);
+        ikv_learner_release(learner, fences);
         if (held != NULL) { /* a batch that goes on with the old ones */
             assert_int_equal(held->count, 3);
             assert_int_equal(held->keys[2], 300);
-            ikv_learner_give_back(learner, held);
+            ikv_learner_release(learner, held);
         }
         if (!fits) {
             ikv_learner_add(learner, &list, 1000000);

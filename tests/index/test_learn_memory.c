@@ -27,10 +27,10 @@ static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_
         const size_t user = (size_t)rng_below(&rng, USERS);
 
         if (held[user] == NULL) {
-            held[user] = ikv_learner_take(learner);
+            held[user] = ikv_learner_acquire(learner);
         } else {
             assert_snapshot(held[user], words, pages);
-            ikv_learner_give_back(learner, held[user]);
+            ikv_learner_release(learner, held[user]);
             held[user] = NULL;
         }
         list_clear(list);
@@ -40,7 +40,7 @@ static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_
     }
     for (size_t user = 0; user < USERS; user++)
         if (held[user] != NULL)
-            ikv_learner_give_back(learner, held[user]);
+            ikv_learner_release(learner, held[user]);
     count = known_pages(learner, words, pages);
     ikv_learner_free(learner);
     return count;
@@ -68,10 +68,10 @@ static void it_allocates_no_more_than_its_memory(void **state)
         fault_alloc_start(FAULT_ALLOC_NONE, false);
         assert_int_equal(ikv_learner_new(&index, memory, &learner), 0);
         ikv_learner_get_info(learner, &info);
-        assert_true(info.bytes_most <= memory);
+        assert_true(info.max_bytes <= memory);
         (void)use_learner(learner, words, pages, &list, seed);
         report = fault_alloc_stop();
-        assert_in_range(report.peak, 0, info.bytes_most);
+        assert_in_range(report.peak, 0, info.max_bytes);
         list_free(&list);
         assert_int_equal(fault_alloc_live(), live);
     }

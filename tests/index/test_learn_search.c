@@ -129,13 +129,13 @@ static uint64_t run_batch(const memory_index *index, struct ikv_learner *learner
 {
     const struct ikv_key_info *key = &index->geometry.key;
     const size_t size = ikv_learner_learns(learner) ? ikv_learned_size(key, batch->count) : 0;
-    const struct ikv_fences *fences = ikv_learner_take(learner);
+    const struct ikv_fences *fences = ikv_learner_acquire(learner);
     struct ikv_learned learned;
 
     ikv_learned_begin(&learned, key, size > 0 ? must_malloc(size) : NULL, size);
     search_run(ret_answers, index, fences, batch, match, rng, NO_LIMIT, &learned);
     ikv_learner_add(learner, &learned, batch->count);
-    ikv_learner_give_back(learner, fences);
+    ikv_learner_release(learner, fences);
     free(learned.entries);
     return ret_answers->probes;
 }
@@ -179,7 +179,7 @@ static uint64_t known(struct ikv_learner *learner)
     struct ikv_learner_info info;
 
     ikv_learner_get_info(learner, &info);
-    assert_true(info.bytes <= info.bytes_most);
+    assert_true(info.bytes <= info.max_bytes);
     return info.known;
 }
 
@@ -379,11 +379,11 @@ static void an_index_out_of_order_is_found_out(void **state)
             (void)run_batch(&index, learner, &batch, (ikv_match)(batches % 3), &rng, &answers);
             answers_free(&answers);
             batch_free(&batch);
-            fences = ikv_learner_take(learner);
+            fences = ikv_learner_acquire(learner);
             for (uint64_t i = 1; i < fences->count; i++)
                 assert_true(fences->keys[i - 1] <= fences->keys[i] &&
                             ikv_fence_page(fences, i - 1) < ikv_fence_page(fences, i));
-            ikv_learner_give_back(learner, fences);
+            ikv_learner_release(learner, fences);
             assert_true(batches++ < 100);
         }
         assert_int_equal(known(learner), 0);

@@ -62,14 +62,14 @@ static void *use(void *argument)
     struct ikv_learner_info info;
 
     for (size_t round = 0; all->rounds ? round < all->rounds : !atomic_load(&all->stop); round++) {
-        const struct ikv_fences *fences = ikv_learner_take(all->learner);
-        const struct ikv_fences *other = ikv_learner_take(all->learner);
+        const struct ikv_fences *fences = ikv_learner_acquire(all->learner);
+        const struct ikv_fences *other = ikv_learner_acquire(all->learner);
 
         if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences, all->lies))
             atomic_fetch_add(&all->wrong, 1);
         if (other->count < fences->count && other->count > 0)
             atomic_fetch_add(&all->wrong, 1);
-        ikv_learner_give_back(all->learner, other);
+        ikv_learner_release(all->learner, other);
         list.count = 0;
         for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
             tell(&list, rng_below(&rng, PAGES));
@@ -77,9 +77,9 @@ static void *use(void *argument)
             memory[1] = UINT64_MAX;
         ikv_learner_add(all->learner, &list, 100);
         ikv_learner_get_info(all->learner, &info);
-        if (info.bytes > all->memory || info.bytes_most > all->memory)
+        if (info.bytes > all->memory || info.max_bytes > all->memory)
             atomic_fetch_add(&all->wrong, 1);
-        ikv_learner_give_back(all->learner, fences);
+        ikv_learner_release(all->learner, fences);
     }
     return NULL;
 }

@@ -232,7 +232,7 @@ static void model_mark(struct model *model)
     if (is_damaged)
         ikv_page_cache_drop(model->cache, &pin->pin);
     else
-        ikv_page_cache_verified(&pin->pin);
+        ikv_page_cache_set_verified(&pin->pin);
     if (known->version != pin->version) /* dropped already; there may be another by now */
         return;
     known->verified = !is_damaged && known->may_be_there;

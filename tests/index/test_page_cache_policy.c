@@ -170,7 +170,7 @@ static void dropped_while_pinned(void **state)
     assert_true(page_put(cache, 2, 64));
     assert_true(page_hit(cache, 2, 0, 64));
     assert_memory_equal(bytes, page_bytes(2, 5, 64), 64);
-    ikv_page_cache_verified(&old); /* says nothing about the new one */
+    ikv_page_cache_set_verified(&old); /* says nothing about the new one */
     assert_non_null(ikv_page_cache_get(cache, 2, &again));
     assert_false(again.verified);
     ikv_page_cache_release(&again);

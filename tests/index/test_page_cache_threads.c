@@ -110,7 +110,7 @@ static void use(cache_thread *worker, uint64_t page)
     if (version != GOOD || rng_below(&worker->rng, 64) == 0)
         ikv_page_cache_drop(worker->cache, &pin);
     else if (!pin.verified)
-        ikv_page_cache_verified(&pin);
+        ikv_page_cache_set_verified(&pin);
     if (!is_whole(bytes, page, worker->words, &again) || again != version)
         failed(worker, "a pinned page changed", page);
     ikv_page_cache_release(&pin);

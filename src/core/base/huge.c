@@ -6,8 +6,7 @@
 
 #define CACHE_LINE 64u
 
-/* Tables of at least this size are rounded up to whole huge pages, which wastes at most an eighth.
- */
+/* From this size on, tables are rounded up to whole huge pages: at most an eighth is wasted. */
 #define HUGE_MIN (8 * (uint64_t)IKV_HUGE_PAGE)
 
 uint64_t ikv_huge_size(uint64_t size)

@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A number unique to the calling thread. Unlike pthread_self() it is never given to a later thread.
- */
+/* A number unique to the calling thread. Unlike pthread_self() it is never reused. */
 uint64_t ikv_thread_number(void);
 
 /* Distinguishes the process that marked it from the children it forks, which have its memory but

@@ -12,7 +12,7 @@ static uint64_t nodes_above(uint64_t nodes)
     return (nodes + CHILDREN - 1) / CHILDREN;
 }
 
-/* Nodes of all levels; their numbers, if asked for. */
+/* Number of nodes; also the number of levels and of nodes in each, unless NULL. */
 static uint64_t count_nodes(uint64_t fences, uint32_t *ret_levels, uint64_t *level_nodes)
 {
     uint64_t nodes = (fences + IKV_NODE_KEYS - 1) / IKV_NODE_KEYS;
@@ -48,7 +48,7 @@ static uint32_t choose_word(const struct ikv_fences *fences)
     return word;
 }
 
-/* The separators of a level: what the leftmost leaf below each child begins with. */
+/* Fill in the separators of a level: the first number in the leftmost leaf below each child. */
 static void fill_level(struct ikv_fence_tree *tree, uint32_t level, uint64_t nodes, uint64_t span)
 {
     uint64_t *to = tree->nodes + tree->level_at[level];

@@ -1,14 +1,14 @@
 /*
- * All fences of an index once more, laid out for searching in memory: a static B+-tree whose nodes
- * are one cache line, 8 numbers, and have no pointers; the leaves are the fences in order.
- * (The layout is the S+-tree of S. Slotin, "Static B-Trees", Algorithms for Modern Hardware, 2022.)
+ * A second copy of all fences, laid out for searching in memory: a static B+-tree without pointers
+ * whose nodes are one cache line, 8 numbers. The leaves are the fences in order. (The layout is the
+ * S+-tree of S. Slotin, "Static B-Trees", Algorithms for Modern Hardware, 2022.)
  *
- *     root    [ s1 s2 ... s8 ]             s(j): first number of the j-th subtree, j from 1
+ *     root    [ s1 s2 ... s8 ]             s(j): first number of subtree j, j from 1
  *     ...     9 children each
  *     leaves  [ f0 .. f7 ] [ f8 .. f15 ] ...
  *
- * It holds one word of each fence: the first in which the first and the last fence differ, since
- * the words before it are the same in all. Whoever needs the others compares them afterwards.
+ * It holds one word of each fence: the first one in which the first and the last fence differ. The
+ * words before it are the same in all fences; callers compare those after it separately.
  */
 #ifndef IKV_FENCE_TREE_H
 #define IKV_FENCE_TREE_H
@@ -21,22 +21,22 @@
 #define IKV_FENCE_LEVELS_MAX 24
 
 struct ikv_fence_tree {
-    uint64_t *nodes; /* the lowest level, the leaves, first */
+    uint64_t *nodes; /* level by level, the leaves first */
     uint64_t count;  /* fences */
-    uint32_t word;   /* number of the word that it holds */
+    uint32_t word;   /* index of the word in the fences */
     uint32_t levels;
-    uint64_t level_at[IKV_FENCE_LEVELS_MAX]; /* where a level begins in `nodes`, in numbers */
+    uint64_t level_at[IKV_FENCE_LEVELS_MAX]; /* index in `nodes` of each level */
     size_t memory;                           /* bytes */
 };
 
-/* Bytes that the tree of so many fences takes. */
+/* Size in bytes of a tree of `count` fences. */
 uint64_t ikv_fence_tree_memory(uint64_t count);
 
-/* The tree of fences of all pages (step 1). -ENOMEM. */
+/* Build the tree. The fences are those of all pages (step 1). -ENOMEM. */
 int ikv_fence_tree_build(struct ikv_fence_tree *tree, const struct ikv_fences *fences);
 void ikv_fence_tree_free(struct ikv_fence_tree *tree);
 
-/* How many of a node's numbers are <= key. Without branches: what the key is can't be foreseen. */
+/* How many of a node's numbers are <= key. Branch-free, since branches would be unpredictable. */
 static inline __attribute__((always_inline)) unsigned ikv_node_rank(const uint64_t *node,
                                                                     uint64_t key)
 {
@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) unsigned ikv_node_rank(const uint64
     return rank;
 }
 
-/* Leaf number of fence i. */
+/* The word of fence i. */
 static inline uint64_t ikv_fence_tree_leaf(const struct ikv_fence_tree *tree, uint64_t i)
 {
     return tree->nodes[tree->level_at[0] + i];

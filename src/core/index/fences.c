@@ -7,10 +7,11 @@ static inline bool is_above(const uint64_t *fence, const uint64_t *key, uint32_t
     return words == 1 ? fence[0] > key[0] : ikv_words_compare(fence, key, words) > 0;
 }
 
-/* Written once, compiled for keys of one word and of several. */
-static inline __attribute__((always_inline)) uint64_t not_above(const struct ikv_fences *fences,
-                                                                uint32_t words, const uint64_t *key,
-                                                                uint64_t from)
+/* Inlined for keys of one word and of several. */
+static inline __attribute__((always_inline)) uint64_t upper_bound(const struct ikv_fences *fences,
+                                                                  uint32_t words,
+                                                                  const uint64_t *key,
+                                                                  uint64_t from)
 {
     uint64_t low = from; /* all below it are <= key */
     uint64_t step = 1;
@@ -20,7 +21,7 @@ static inline __attribute__((always_inline)) uint64_t not_above(const struct ikv
         low += step;
         step *= 2;
     }
-    /* All from low + left on are > key. No branch in here depends on what is compared. */
+    /* All from low + left on are > key. No branch depends on a comparison of keys. */
     uint64_t left = ikv_min(step - 1, fences->count - low);
     while (left > 0) {
         const uint64_t half = (left + 1) / 2;
@@ -30,10 +31,10 @@ static inline __attribute__((always_inline)) uint64_t not_above(const struct ikv
     return low;
 }
 
-uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
+uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t *key, uint64_t from)
 {
-    return fences->words == 1 ? not_above(fences, 1, key, from)
-                              : not_above(fences, fences->words, key, from);
+    return fences->words == 1 ? upper_bound(fences, 1, key, from)
+                              : upper_bound(fences, fences->words, key, from);
 }
 
 const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page)

@@ -1,5 +1,5 @@
-/* First keys of index pages, in memory: of every step-th page (as a trailer has them), or of any
- * pages that happen to be known (as learn.h collects them). Ascending, in keys and in pages. */
+/* Fences in memory: the first keys of index pages. Either of every step-th page (from a trailer),
+ * or of the pages known so far (from learn.h). In ascending order of keys and of pages. */
 #ifndef IKV_FENCES_H
 #define IKV_FENCES_H
 
@@ -7,13 +7,13 @@
 
 struct ikv_fences {
     uint64_t *keys;  /* `words` words each; NULL: no fences */
-    uint32_t *pages; /* whose first key fence i is; NULL: page i * step */
+    uint32_t *pages; /* page of fence i; NULL: i * step */
     uint64_t count;
     uint64_t step;
     uint32_t words;
 };
 
-/* For a search that is to use none. */
+/* For searches that use no fences. */
 extern const struct ikv_fences ikv_no_fences;
 
 static inline const uint64_t *ikv_fence(const struct ikv_fences *fences, uint64_t i)
@@ -21,16 +21,18 @@ static inline const uint64_t *ikv_fence(const struct ikv_fences *fences, uint64_
     return fences->keys + i * fences->words;
 }
 
-/* The page that begins with fence i. */
+/* The page that starts with fence i. */
 static inline uint64_t ikv_fence_page(const struct ikv_fences *fences, uint64_t i)
 {
     return fences->pages ? fences->pages[i] : i * fences->step;
 }
 
-/* How many fences are <= key, given that at least `from` are. Gallops: keys come in order. */
-uint64_t ikv_fences_not_above(const struct ikv_fences *fences, const uint64_t *key, uint64_t from);
+/* How many fences are <= key, given that at least `from` are. Gallops, since keys are searched in
+ * ascending order. */
+uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t *key,
+                                uint64_t from);
 
-/* The fence that a page begins with; NULL: it is not known. */
+/* The fence of a page; NULL: unknown. */
 const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page);
 
 #endif

@@ -8,32 +8,35 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define WAITING_USUAL 16384 /* pages that may wait where memory is plenty */
-#define SMALL         1024 /* a snapshot of up to so many pages is replaced whenever there is news */
-/* A larger one when as many keys were looked up, or pages learned, as are a quarter of it: so that
- * copying costs a key four fences at most. */
+#define WAITING_DEFAULT 16384 /* limit of waiting pages if there is enough memory */
+
+/* A snapshot of up to SMALL pages is replaced whenever a page waits. A larger one is replaced when
+ * the keys looked up since, or the waiting pages, are a quarter of its pages: so at most four
+ * fences are copied per key. */
+#define SMALL   1024
 #define QUARTER 4
 
 struct snapshot {
-    struct ikv_fences fences; /* first: users hold a pointer to it */
-    size_t bytes;             /* 0: it is a part of the learner */
+    struct ikv_fences fences; /* first member: users hold a pointer to it */
+    size_t bytes;             /* allocated; 0: part of the learner */
     unsigned slot;
-    bool last; /* none will follow; not counted */
+    bool last; /* none will follow; its users are not counted */
 };
 
 /*
- * Snapshots lie in two slots. `current` says which one is the newest, and how many users it has, in
- * one number, so that to find it and to be counted is one step. Being replaced, it is the retired
- * one: its users are counted in `retired_users` from then on. The number goes below zero where some
- * are given back before those of `current` are carried over; whoever makes it zero after that was
- * the last, and frees it. Only then is there a vacant slot, for the next snapshot.
+ * There are two slots for snapshots. `current` combines the slot of the newest one with the number
+ * of its users, so that finding it and being counted is one atomic step. When it is replaced it
+ * becomes the retired one, whose users are counted in `retired_users`. That number is negative
+ * while users release it before the count in `current` has been transferred; who brings it to zero
+ * afterwards is the last user and frees the snapshot. Only then is a slot vacant for the next one.
  *
- * The last snapshot of all (everything known, memory full, or index out of order) is not counted.
+ * Users of the very last snapshot (all pages known, memory full, or index out of order) are not
+ * counted.
  */
 struct ikv_learner {
     uint64_t pages;
-    uint64_t known_most; /* pages that a snapshot may hold */
-    uint64_t bytes_most;
+    uint64_t max_known; /* pages of a snapshot */
+    uint64_t max_bytes;
     uint32_t words;
 
     _Atomic(struct snapshot *) last;
@@ -42,21 +45,21 @@ struct ikv_learner {
     atomic_size_t retired_users;
     atomic_bool vacant;
     atomic_size_t bytes;
-    struct snapshot first;   /* nothing is known yet */
-    struct snapshot nothing; /* nor will be */
+    struct snapshot first;   /* empty: nothing is known yet */
+    struct snapshot nothing; /* empty: nothing will be learned */
 
-    /* Who has set the flag, writes: waiting pages, and new snapshots. */
+    /* A lock, only ever tried, for the fields below and for publishing snapshots. */
     atomic_flag writing;
-    uint64_t *waiting;   /* entries of 1 + words words, then room to sort as many; NULL: not yet */
-    size_t waiting_most; /* entries */
+    uint64_t *waiting;  /* entries of 1 + words words, then scratch for sorting; NULL: not yet */
+    size_t max_waiting; /* entries */
     size_t waiting_count;
     uint64_t keys; /* looked up since the newest snapshot was made */
 };
 
 /* ---------------------------------------------------------------- one run */
 
-/* A reservoir: each page seen so far is in it with the same probability. (Vitter, Random Sampling
- * with a Reservoir, 1985: algorithm R.) */
+/* A reservoir, which holds each page seen so far with the same probability. (Vitter, Random
+ * Sampling with a Reservoir, 1985: algorithm R.) */
 void ikv_learned_page(struct ikv_learned *learned, const struct ikv_geometry *index,
                       const struct ikv_fences *fences, const struct ikv_page *page)
 {
@@ -67,7 +70,7 @@ void ikv_learned_page(struct ikv_learned *learned, const struct ikv_geometry *in
         at = ikv_mix(at) % learned->seen;
     if (at >= learned->room || !ikv_page_is_in_order(index, page))
         return;
-    /* Pages that were out of order have left their places empty. */
+    /* Pages out of order were counted, but take no place. */
     if (at >= learned->count)
         at = learned->count++;
     uint64_t *entry = learned->entries + at * learned->words;
@@ -82,24 +85,24 @@ static size_t entry_size(const struct ikv_learner *learner)
     return (1 + learner->words) * sizeof(uint64_t);
 }
 
-/* Pages, and pages waiting, that the memory is enough for. Waiting takes room for sorting, too. */
+/* Divide the memory between known and waiting pages. The latter need scratch for sorting, too. */
 static void share_memory(struct ikv_learner *learner, uint64_t memory)
 {
-    const uint64_t known = 2 * (learner->words * sizeof(uint64_t) + sizeof(uint32_t));
-    const uint64_t waiting = 2 * entry_size(learner);
+    const uint64_t known_size = 2 * (learner->words * sizeof(uint64_t) + sizeof(uint32_t));
+    const uint64_t waiting_size = 2 * entry_size(learner);
     const uint64_t fixed = sizeof *learner + 2 * sizeof(struct snapshot);
 
     memory = ikv_min(memory, SIZE_MAX / 4);
-    if (memory <= fixed + waiting)
+    if (memory <= fixed + waiting_size)
         return;
     /* At least an eighth of the pages may wait, so that few snapshots are made. */
-    uint64_t most = (memory - fixed - waiting) / (known + waiting / 8);
-    most = ikv_min(most, ikv_min(learner->pages, UINT32_MAX));
-    const uint64_t room = (memory - fixed - most * known) / waiting;
-    learner->known_most = most;
-    learner->waiting_most =
-        (size_t)ikv_min(ikv_min(room, most), ikv_max(most / 8 + 1, WAITING_USUAL));
-    learner->bytes_most = fixed + most * known + learner->waiting_most * waiting;
+    uint64_t known = (memory - fixed - waiting_size) / (known_size + waiting_size / 8);
+    known = ikv_min(known, ikv_min(learner->pages, UINT32_MAX));
+    const uint64_t room = (memory - fixed - known * known_size) / waiting_size;
+    learner->max_known = known;
+    learner->max_waiting =
+        (size_t)ikv_min(ikv_min(room, known), ikv_max(known / 8 + 1, WAITING_DEFAULT));
+    learner->max_bytes = fixed + known * known_size + learner->max_waiting * waiting_size;
 }
 
 int ikv_learner_new(const struct ikv_geometry *index, uint64_t memory, struct ikv_learner **ret)
@@ -108,16 +111,16 @@ int ikv_learner_new(const struct ikv_geometry *index, uint64_t memory, struct ik
 
     *ret = NULL;
     share_memory(&sizes, memory);
-    if (sizes.known_most == 0)
+    if (sizes.max_known == 0)
         return 0;
     struct ikv_learner *learner = calloc(1, sizeof *learner);
     if (!learner)
         return -ENOMEM;
     learner->pages = sizes.pages;
     learner->words = sizes.words;
-    learner->known_most = sizes.known_most;
-    learner->waiting_most = sizes.waiting_most;
-    learner->bytes_most = sizes.bytes_most;
+    learner->max_known = sizes.max_known;
+    learner->max_waiting = sizes.max_waiting;
+    learner->max_bytes = sizes.max_bytes;
     learner->nothing.last = true;
     atomic_init(&learner->last, NULL);
     atomic_init(&learner->slots[0], &learner->first);
@@ -150,7 +153,7 @@ static void free_snapshot(struct ikv_learner *learner, struct snapshot *snapshot
 static void free_waiting(struct ikv_learner *learner)
 {
     if (learner->waiting)
-        atomic_fetch_sub(&learner->bytes, 2 * learner->waiting_most * entry_size(learner));
+        atomic_fetch_sub(&learner->bytes, 2 * learner->max_waiting * entry_size(learner));
     free(learner->waiting);
     learner->waiting = NULL;
     learner->waiting_count = 0;
@@ -173,7 +176,7 @@ bool ikv_learner_learns(const struct ikv_learner *learner)
     return learner && !atomic_load_explicit(&learner->last, memory_order_relaxed);
 }
 
-const struct ikv_fences *ikv_learner_take(struct ikv_learner *learner)
+const struct ikv_fences *ikv_learner_acquire(struct ikv_learner *learner)
 {
     if (!learner)
         return &ikv_no_fences;
@@ -184,8 +187,8 @@ const struct ikv_fences *ikv_learner_take(struct ikv_learner *learner)
     return &atomic_load(&learner->slots[current & 1])->fences;
 }
 
-/* The retired snapshot has lost its last user. The slot is emptied first, so that a child forked in
- * the middle of this frees nothing twice; it is vacant last, so that there are never three. */
+/* The retired snapshot has no users left. The slot is emptied first, so that a child forked in
+ * between frees nothing twice, and marked vacant last, so that there are never three snapshots. */
 static void free_retired(struct ikv_learner *learner, unsigned slot)
 {
     struct snapshot *snapshot = atomic_exchange(&learner->slots[slot], NULL);
@@ -194,7 +197,7 @@ static void free_retired(struct ikv_learner *learner, unsigned slot)
     atomic_store(&learner->vacant, true);
 }
 
-void ikv_learner_give_back(struct ikv_learner *learner, const struct ikv_fences *fences)
+void ikv_learner_release(struct ikv_learner *learner, const struct ikv_fences *fences)
 {
     if (!learner)
         return;
@@ -211,7 +214,7 @@ void ikv_learner_give_back(struct ikv_learner *learner, const struct ikv_fences 
         free_retired(learner, slot);
 }
 
-/* Replace the newest snapshot. The other slot is vacant. */
+/* Replace the newest snapshot. The other slot must be vacant. */
 static void publish(struct ikv_learner *learner, struct snapshot *snapshot)
 {
     const unsigned old = atomic_load(&learner->current) & 1;
@@ -237,20 +240,20 @@ void ikv_learner_get_info(struct ikv_learner *learner, struct ikv_learner_info *
     *ret = (struct ikv_learner_info){0};
     if (!learner)
         return;
-    const struct ikv_fences *fences = ikv_learner_take(learner);
+    const struct ikv_fences *fences = ikv_learner_acquire(learner);
     ret->known = fences->count;
-    ikv_learner_give_back(learner, fences);
+    ikv_learner_release(learner, fences);
     ret->pages = learner->pages;
     ret->bytes = atomic_load(&learner->bytes);
-    ret->bytes_most = learner->bytes_most;
+    ret->max_bytes = learner->max_bytes;
 }
 
 /* ---------------------------------------------------------------- merging */
 
-/* The first fence from `from` on whose page is `page` or a later one. Gallops. */
-static uint64_t place_of(const struct ikv_fences *fences, uint64_t from, uint64_t page)
+/* The first fence from `from` on whose page is >= `page`. Gallops. */
+static uint64_t find_page(const struct ikv_fences *fences, uint64_t from, uint64_t page)
 {
-    uint64_t low = from; /* all before it are of earlier pages */
+    uint64_t low = from; /* all before it belong to lower pages */
     uint64_t step = 1;
 
     while (low + step <= fences->count && fences->pages[low + step - 1] < page) {
@@ -268,19 +271,19 @@ static uint64_t place_of(const struct ikv_fences *fences, uint64_t from, uint64_
     return low;
 }
 
-/* Of the waiting pages, sorted, keep one each of those that are not known. False: a page has two
- * first keys, or one that is not between those of the pages around it. */
-static bool keep_news(struct ikv_learner *learner)
+/* Remove known and duplicate pages from the sorted waiting pages. False: the index is not sorted: a
+ * page has two first keys, or its first key is not between those of the pages around it. */
+static bool keep_unknown(struct ikv_learner *learner)
 {
     const struct ikv_fences *known = newest(learner);
     const uint32_t words = learner->words;
-    uint64_t *before = NULL; /* the last that was kept */
+    uint64_t *before = NULL; /* the last entry kept */
     size_t kept = 0;
     uint64_t at = 0;
 
     for (size_t i = 0; i < learner->waiting_count; i++) {
         const uint64_t *entry = learner->waiting + i * (1 + words);
-        at = place_of(known, at, entry[0]);
+        at = find_page(known, at, entry[0]);
         const bool is_kept = before && before[0] == entry[0];
         const bool is_known = at < known->count && known->pages[at] == entry[0];
         const int order = before ? ikv_words_compare(before + 1, entry + 1, words) : -1;
@@ -301,7 +304,7 @@ static bool keep_news(struct ikv_learner *learner)
     return true;
 }
 
-/* A snapshot with room for `count` fences; of all pages it needs no page numbers. */
+/* A snapshot with room for `count` fences. If that is all pages, page numbers are omitted. */
 static struct snapshot *new_snapshot(struct ikv_learner *learner, uint64_t count)
 {
     const size_t keys_size = (size_t)count * learner->words * sizeof(uint64_t);
@@ -315,14 +318,14 @@ static struct snapshot *new_snapshot(struct ikv_learner *learner, uint64_t count
     *snapshot = (struct snapshot){
         .fences = {.keys = (uint64_t *)keys, .step = 1, .words = learner->words},
         .bytes = size,
-        .last = count == learner->known_most,
+        .last = count == learner->max_known,
     };
     if (!all)
         snapshot->fences.pages = (uint32_t *)(keys + keys_size);
     return snapshot;
 }
 
-/* Append fences of the newest snapshot to the one being made. */
+/* Append fences [from, end) of the newest snapshot to the new one. */
 static void copy_known(struct ikv_fences *to, const struct ikv_fences *known, uint64_t from,
                        uint64_t end)
 {
@@ -335,18 +338,18 @@ static void copy_known(struct ikv_fences *to, const struct ikv_fences *known, ui
     to->count += end - from;
 }
 
-/* All that is known, and `taken` of the waiting pages, evenly spread. */
+/* Merge the known pages and `taken` of the waiting ones, evenly spread. */
 static void fill_snapshot(const struct ikv_learner *learner, const struct ikv_fences *known,
                           struct ikv_fences *to, uint64_t taken)
 {
-    const uint64_t news = learner->waiting_count;
+    const uint64_t waiting = learner->waiting_count;
     uint64_t from = 0;
 
-    for (uint64_t i = 0; i < news; i++) {
+    for (uint64_t i = 0; i < waiting; i++) {
         const uint64_t *entry = learner->waiting + i * (1 + learner->words);
-        if ((i + 1) * taken / news == i * taken / news)
+        if ((i + 1) * taken / waiting == i * taken / waiting)
             continue;
-        const uint64_t at = place_of(known, from, entry[0]);
+        const uint64_t at = find_page(known, from, entry[0]);
         copy_known(to, known, from, at);
         from = at;
         memcpy(to->keys + to->count * to->words, entry + 1, to->words * sizeof *entry);
@@ -357,14 +360,13 @@ static void fill_snapshot(const struct ikv_learner *learner, const struct ikv_fe
     copy_known(to, known, from, known->count);
 }
 
-static void forget_all(struct ikv_learner *learner)
+static void stop_learning(struct ikv_learner *learner)
 {
     publish(learner, &learner->nothing);
     free_waiting(learner);
 }
 
-/* Make a snapshot of what is known and what waits, unless the one that it would retire has to wait
- * for users of the one before. */
+/* Make a snapshot of the known and waiting pages, unless the retired one still has users. */
 static void merge_waiting(struct ikv_learner *learner)
 {
     const struct ikv_fences *known = newest(learner);
@@ -372,19 +374,19 @@ static void merge_waiting(struct ikv_learner *learner)
     if (!atomic_load(&learner->vacant))
         return;
     ikv_sort_entries(learner->waiting,
-                     learner->waiting + learner->waiting_most * (1 + learner->words),
+                     learner->waiting + learner->max_waiting * (1 + learner->words),
                      learner->waiting_count, 1 + learner->words);
-    if (!keep_news(learner)) {
-        forget_all(learner);
+    if (!keep_unknown(learner)) {
+        stop_learning(learner);
         return;
     }
-    const uint64_t taken = ikv_min(learner->waiting_count, learner->known_most - known->count);
+    const uint64_t taken = ikv_min(learner->waiting_count, learner->max_known - known->count);
     struct snapshot *snapshot = taken ? new_snapshot(learner, known->count + taken) : NULL;
     if (snapshot) {
         fill_snapshot(learner, known, &snapshot->fences, taken);
         publish(learner, snapshot);
     }
-    learner->waiting_count = 0; /* if there was no memory, forgotten */
+    learner->waiting_count = 0; /* out of memory, they are dropped */
     learner->keys = 0;
     if (snapshot && snapshot->last)
         free_waiting(learner);
@@ -394,9 +396,9 @@ static void merge_waiting(struct ikv_learner *learner)
 
 static bool has_room(struct ikv_learner *learner)
 {
-    if (learner->waiting_count == learner->waiting_most)
+    if (learner->waiting_count == learner->max_waiting)
         merge_waiting(learner);
-    return ikv_learner_learns(learner) && learner->waiting_count < learner->waiting_most;
+    return ikv_learner_learns(learner) && learner->waiting_count < learner->max_waiting;
 }
 
 static void append(struct ikv_learner *learner, const struct ikv_learned *learned)
@@ -407,7 +409,7 @@ static void append(struct ikv_learner *learner, const struct ikv_learned *learne
     for (uint32_t i = 0; i < learned->count; i++) {
         const uint64_t *entry = learned->entries + (size_t)i * words;
         assert(entry[0] < learner->pages);
-        if (entry[0] > UINT32_MAX) /* snapshots have no room for such numbers */
+        if (entry[0] > UINT32_MAX) /* does not fit into a snapshot */
             continue;
         if (!has_room(learner))
             return;
@@ -428,7 +430,7 @@ static void add(struct ikv_learner *learner, const struct ikv_learned *learned, 
     if (!ikv_learner_learns(learner))
         return;
     if (!learner->waiting)
-        learner->waiting = get_memory(learner, 2 * learner->waiting_most * entry_size(learner));
+        learner->waiting = get_memory(learner, 2 * learner->max_waiting * entry_size(learner));
     if (!learner->waiting)
         return;
     append(learner, learned);

@@ -1,44 +1,43 @@
 /*
- * Set-associative, like a processor's cache. Page p belongs to set p % sets and is told from the
- * others there by its tag, p / sets; the set has seven ways, places for a page each. Way w of set s
- * has frame w * sets + s, so if there is a frame for every page, no two pages want the same one:
- * the index becomes resident, and nothing of what follows about eviction comes into play.
+ * Set-associative, like a processor's cache. Page p belongs to set p % sets, where its tag is
+ * p / sets. A set has seven ways, each with a frame for one page. Way w of set s has the frame
+ * w * sets + s, so with a frame for every page no two pages compete for one: the index becomes
+ * resident, and nothing is ever evicted.
  *
- * All that is known of a set stands in one cache line:
+ * The state of a set is one cache line:
  *
  *     0       8                                          64
- *     | turn  | way 0 | way 1 | ...              | way 6 |      one word a way:
+ *     | turn  | way 0 | way 1 | ...              | way 6 |      one word per way:
  *
  *     63                    20      19       18        17         16 15          0
  *     | tag                 | written | held | filling | verified | ref |   pins  |
  *
- * Policy. CLOCK, also called second chance: a hit sets the way's reference bit; the hand takes the
- * first way that has none, and clears the bits that it passes. Under skewed access that comes close
- * to LRU, but a hit leaves one bit where LRU has to move the page in a list, under a lock; ARC and
- * its kind do that too, and remember pages they don't hold. Under uniform access over an index
- * much larger than the cache no policy helps, and copying pages in (some 700 ns each) is all loss.
- * So a full set takes only one of EVICT_SHARE pages that are offered. A page asked for often is
- * offered often, so this costs a busy page a few more misses before it is held; it keeps pages
- * asked for once from driving out others; and of a loop over more pages than fit some stay, where
- * LRU would hold none in time.
+ * Policy. CLOCK, also called second chance: a hit sets the way's reference bit; the hand evicts the
+ * first page whose bit is clear and clears the bits that it passes. Under skewed access that is
+ * close to LRU, but a hit only sets a bit, where LRU and ARC move the page in a list under a lock.
+ * Under uniform access to an index much larger than the cache no policy helps, and copying pages in
+ * (some 700 ns each) is wasted time. So a full set accepts only one of EVICT_SHARE pages offered. A
+ * page in frequent use is offered often, so this costs it a few more misses before it is cached; it
+ * keeps pages used once from evicting others; and of a loop over more pages than fit some stay,
+ * where LRU would never hit.
  *
- * Threads. A frame is written by who moved its way to FILLING and read by who has it pinned, and
- * these exclude each other, because they meet in one atomic word:
+ * Threads. A frame is written by the thread that changed its way to FILLING and read by threads
+ * that have it pinned. These exclude each other, since both are states of one atomic word:
  *
- *     free, held  -> filling   put; by compare-and-swap from a word without pins   acquire
- *     filling     -> held      the same put, when the page is copied               release
- *     held        -> free      drop; pins stay, and bar the way from being filled
- *     pins + 1                 get; counts if the word was held, with the right    acquire
- *                              tag, in the same atomic step; else it is taken back
+ *     free, held  -> filling   put: compare-and-swap from a word without pins      acquire
+ *     filling     -> held      the same put, after copying the page                release
+ *     held        -> free      drop: pins remain and prevent the way from being filled
+ *     pins + 1                 get: valid if the word was held with the right tag  acquire
+ *                              in the same atomic step; otherwise undone
  *     pins - 1                 release                                             release
  *
  * Every change is an atomic read-modify-write, so each acquire sees all releases before it: a
- * reader the whole page, and who fills a frame no reader in it any more. get never loops, so that
- * a page which all threads want costs a cache miss each and not a race. The bits that others may
- * set late, verified and ref, mean something in a held way only.
+ * reader sees the whole page, and a frame being filled has no readers left. get never loops, so a
+ * page that all threads want costs each of them one cache miss. The bits that may be set late,
+ * verified and ref, are meaningful in a held way only.
  *
- * Two puts of one page must not both find it missing: `turn` is a lock for choosing a way. Nobody
- * waits for it: a put that finds it taken declines.
+ * Two puts of the same page must not both find it missing, so `turn` is a lock for choosing a way.
+ * It never blocks: a put that finds it taken declines.
  */
 #include "core/index/page_cache.h"
 
@@ -54,15 +53,15 @@
 #define LINE        64
 #define WAYS        7
 #define EVICT_SHARE 8
-#define FRAME_ALIGN 4096 /* so that a page of the usual size takes one entry of the TLB */
+#define FRAME_ALIGN 4096 /* so that a page of 4096 bytes takes one TLB entry */
 
 #define PINS       UINT64_C(0xffff)
-#define PINS_MOST  UINT64_C(0x7fff) /* the other half is for gets that looked at the same time */
+#define PINS_MAX   UINT64_C(0x7fff) /* the other half absorbs concurrent gets */
 #define REFERENCED (UINT64_C(1) << 16)
 #define VERIFIED   (UINT64_C(1) << 17)
 #define FILLING    (UINT64_C(1) << 18)
 #define HELD       (UINT64_C(1) << 19)
-#define WRITTEN    (UINT64_C(1) << 20) /* the frame was used before: it takes memory */
+#define WRITTEN    (UINT64_C(1) << 20) /* the frame was ever used: the system has allocated it */
 #define TAG_SHIFT  21
 
 struct ikv_page_way {
@@ -70,14 +69,14 @@ struct ikv_page_way {
 };
 
 struct set {
-    alignas(LINE) _Atomic uint32_t turn; /* 1: somebody chooses a way; guards the next two */
+    alignas(LINE) _Atomic uint32_t turn; /* 1: a thread is choosing a way; guards the next two */
     uint16_t hand;
     uint16_t declined;
     struct ikv_page_way ways[WAYS];
 };
 
 struct ikv_page_cache {
-    void *block; /* from calloc; the cache lies in it, aligned */
+    void *block; /* from calloc; contains the cache, aligned */
     unsigned char *frames;
     uint64_t frame_size;
     uint64_t frame_count;
@@ -85,7 +84,7 @@ struct ikv_page_cache {
     uint64_t pages;
     uint64_t bookkeeping; /* bytes */
 
-    /* Changed only when a free way is filled or a page dropped, not with every eviction. */
+    /* Changed when a free way is filled or a page dropped, not by evictions. */
     alignas(LINE) _Atomic uint64_t held;
     _Atomic uint64_t written;
 
@@ -94,12 +93,12 @@ struct ikv_page_cache {
 
 _Static_assert(sizeof(struct set) == LINE, "a set is one cache line");
 
-/* ---------------------------------------------------------------- making one */
+/* ---------------------------------------------------------------- creating */
 
-/* What is needed besides sets and frames: aligning both, and what the allocator adds. */
+/* Memory besides sets and frames: alignment of both. */
 #define FIXED_BYTES (sizeof(struct ikv_page_cache) + LINE + (size_t)2 * FRAME_ALIGN)
 
-/* How many sets and frames there is room for. */
+/* Set the numbers of sets and frames that fit into the memory. */
 static void divide_memory(struct ikv_page_cache *cache, uint64_t memory)
 {
     const uint64_t all_sets = cache->pages / WAYS + (cache->pages % WAYS != 0);
@@ -131,7 +130,7 @@ int ikv_page_cache_new(uint64_t memory, uint64_t pages, uint32_t page_size,
     const size_t frames =
         (size_t)ikv_round_up(made.frame_count * made.frame_size, (uint64_t)FRAME_ALIGN);
     made.bookkeeping = FIXED_BYTES + made.set_count * sizeof(struct set);
-    /* Frames are not cleared: the system gives memory to those that are used. */
+    /* Frames are not cleared, so that the system allocates only those used. */
     made.frames = aligned_alloc(FRAME_ALIGN, frames);
     made.block = calloc(1, head);
     if (!made.frames || !made.block) {
@@ -191,7 +190,7 @@ const unsigned char *ikv_page_cache_get(struct ikv_page_cache *cache, uint64_t p
         uint64_t word = atomic_load_explicit(&way->word, memory_order_relaxed);
         if (!holds(word, tag))
             continue;
-        if ((word & PINS) >= PINS_MOST)
+        if ((word & PINS) >= PINS_MAX)
             return NULL;
         word = atomic_fetch_add_explicit(&way->word, 1, memory_order_acquire);
         if (!holds(word, tag)) { /* evicted or dropped just now */
@@ -215,14 +214,14 @@ void ikv_page_cache_release(const struct ikv_page_pin *pin)
     (void)word;
 }
 
-void ikv_page_cache_verified(const struct ikv_page_pin *pin)
+void ikv_page_cache_set_verified(const struct ikv_page_pin *pin)
 {
     atomic_fetch_or_explicit(&pin->way->word, VERIFIED, memory_order_relaxed);
 }
 
 void ikv_page_cache_drop(struct ikv_page_cache *cache, const struct ikv_page_pin *pin)
 {
-    /* Pinned by the caller, so the way holds this page or was dropped by somebody else. */
+    /* Pinned by the caller, so the way holds this page or another thread has dropped it. */
     const uint64_t word =
         atomic_fetch_and_explicit(&pin->way->word, PINS | WRITTEN, memory_order_relaxed);
 
@@ -232,7 +231,7 @@ void ikv_page_cache_drop(struct ikv_page_cache *cache, const struct ikv_page_pin
 
 /* ---------------------------------------------------------------- misses */
 
-/* Take a way for filling, unless it was pinned or changed since `word` was seen. */
+/* Take a way for filling, unless it is pinned or has changed since `word` was loaded. */
 static bool take(struct ikv_page_way *way, uint64_t word, uint64_t tag)
 {
     const uint64_t taken = tag << TAG_SHIFT | WRITTEN | FILLING;
@@ -257,7 +256,7 @@ static int take_free(struct ikv_page_cache *cache, struct set *set, unsigned way
     return -1;
 }
 
-/* Two rounds: the first may do no more than clear reference bits. */
+/* Two rounds: the first may only clear reference bits. */
 static int evict(struct set *set, unsigned ways, uint64_t tag)
 {
     for (unsigned i = 0; i < 2 * ways; i++) {
@@ -274,7 +273,7 @@ static int evict(struct set *set, unsigned ways, uint64_t tag)
     return -1;
 }
 
-/* The way to be filled with a page, which is the caller's then; -1: none. The set is locked. */
+/* Choose and take a way for a page; -1: none. The set is locked. */
 static int choose(struct ikv_page_cache *cache, uint64_t number, uint64_t tag)
 {
     struct set *set = &cache->sets[number];
@@ -307,7 +306,7 @@ bool ikv_page_cache_put(struct ikv_page_cache *cache, uint64_t page, const void 
     if (w < 0)
         return false;
     memcpy(frame_of(cache, number, (unsigned)w), bytes, size);
-    /* Others may have added pins that they take back: no plain store. */
+    /* Not a plain store: failing gets may have pinned the way for a moment. */
     atomic_fetch_xor_explicit(&set->ways[w].word, FILLING | HELD | (verified ? VERIFIED : 0),
                               memory_order_release);
     return true;

@@ -41,7 +41,7 @@ void ikv_samples_free(struct ikv_samples *samples)
     free(samples);
 }
 
-/* What the page's flags were. */
+/* Set flags of a page; returns the previous ones. */
 static unsigned set_flags(struct ikv_samples *samples, uint64_t page, unsigned flags)
 {
     const uint64_t before =

@@ -24,8 +24,8 @@ static void hit(struct ikv_search *search, uint32_t key, uint64_t position)
     search->hits[search->hit_count++] = (struct ikv_hit){position, key, 0};
 }
 
-/* Floor, ceiling: the keys of a chunk that has no pages are answered by its neighbour, whose key
- * lies in the slot of the chunk's first key. */
+/* Floor, ceiling: the keys of a chunk without pages are answered by its neighbour, whose key is in
+ * matched_at(begin). */
 static void resolve_by_neighbour(struct ikv_search *search, uint32_t begin, uint32_t end,
                                  uint64_t neighbour)
 {
@@ -55,7 +55,7 @@ static void push_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chu
     search->queue_tail = begin;
 }
 
-/* Queue a chunk that has keys, or resolve it if it has no pages. */
+/* Queue a chunk, or resolve it if it has no pages. No effect if it has no keys. */
 static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chunk chunk)
 {
     if (begin == chunk.key_end)
@@ -64,8 +64,7 @@ static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chu
         push_chunk(search, begin, chunk);
         return;
     }
-    /* A ceiling behind the chunk's pages that is not known yet: the first entry of the next page.
-     */
+    /* The ceiling is the first entry of the page after the chunk, which is not known yet. */
     if (search->match == IKV_CEILING && chunk.neighbour == 0 &&
         chunk.page_end < search->index->pages) {
         chunk.page_begin = chunk.page_end++;
@@ -75,10 +74,9 @@ static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chu
     resolve_by_neighbour(search, begin, chunk.key_end, chunk.neighbour);
 }
 
-/* Cut the batch at the fences: keys that lie between two of them are in the pages between, the
- * first fence's own included. Keys below the first fence are in the pages before it; there are none
- * if it is that of page 0. */
-static void cut_at_fences(struct ikv_search *search)
+/* Split the batch at the fences: keys between two fences are in the pages from the first fence's up
+ * to the second's. Keys below the first fence are in the pages before it, if any. */
+static void split_at_fences(struct ikv_search *search)
 {
     const struct ikv_fences *fences = search->fences;
     const uint32_t keys = search->keys.count;
@@ -87,7 +85,7 @@ static void cut_at_fences(struct ikv_search *search)
 
     while (begin < keys) {
         uint32_t end = begin + 1;
-        fence = ikv_fences_not_above(fences, key_at(search, begin), fence);
+        fence = ikv_fences_upper_bound(fences, key_at(search, begin), fence);
         while (end < keys && (fence == fences->count ||
                               ikv_words_compare(key_at(search, end), ikv_fence(fences, fence),
                                                 fences->words) < 0))
@@ -109,7 +107,7 @@ void ikv_search_begin(struct ikv_search *search)
     search->queue_head = search->queue_tail = IKV_NO_CHUNK;
     search->corrupt_pages = 0;
     if (search->fences->count && search->index->pages)
-        cut_at_fences(search);
+        split_at_fences(search);
     else
         open_chunk(search, 0, all);
 }
@@ -139,10 +137,10 @@ void ikv_search_fail(struct ikv_search *search, uint32_t chunk, ikv_status statu
 /* ---------------------------------------------------------------- inside a page */
 
 /*
- * First of the entries from `from` on whose key is >= `key`; `count`: none. What was just read is
- * not in the processor's nearest cache, so three entries are asked for at a time, which cut the
- * rest into quarters; and branches that depend on what is found would be mispredicted half of the
- * time, so there are none. If entries are not in order, the answer is some number up to `count`.
+ * The first entry from `from` on whose key is >= `key`; `count`: none. A page just read is not in
+ * the L1 cache, so each step loads three entries in parallel, which divide the rest into quarters.
+ * No branch depends on a comparison: it would be mispredicted half of the time. If entries are not
+ * in order, the result is some number up to `count`.
  */
 static inline __attribute__((always_inline)) uint32_t bisect(const struct ikv_key_info *info,
                                                              size_t stride,
@@ -163,7 +161,7 @@ static inline __attribute__((always_inline)) uint32_t bisect(const struct ikv_ke
         at += below * step;
         left = below == 3 ? left - 3 * quarter : quarter;
     }
-    for (uint32_t i = 0, most = left; i < most; i++)
+    for (uint32_t i = 0; i < left; i++)
         found += (uint32_t)ikv_key_is_above(info, key, at + i * stride);
     return found;
 }
@@ -175,7 +173,7 @@ static __attribute__((noinline)) uint32_t bisect_any(const struct ikv_geometry *
     return bisect(&index->key, index->stride, page, key, from);
 }
 
-/* First entry >= key among entries[from..count). Written once, compiled for the usual types. */
+/* First entry >= key among entries[from..count). Specialised for the common key types. */
 static inline uint32_t lower_bound(const struct ikv_search *search, const struct ikv_page *page,
                                    const uint64_t *key, uint32_t from)
 {
@@ -205,7 +203,7 @@ static inline const unsigned char *entry_at(const struct ikv_search *search,
     return page->entries + (size_t)i * search->index->stride;
 }
 
-/* First key of [begin, end) that is >= (or, with `above`, >) a stored key. */
+/* First key in [begin, end) that is >= (with `above`: >) a stored key. */
 static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint32_t end,
                           const unsigned char *stored, bool above)
 {
@@ -222,9 +220,9 @@ static uint32_t key_bound(const struct ikv_search *search, uint32_t begin, uint3
     return begin;
 }
 
-/* Without checksums, order at least can be checked. That a page begins with its fence is what
- * bounds the search of forged and changed files: a ceiling that was not found in the pages before a
- * fence is looked for in the fence's own page, and must be there. */
+/* Without checksums at least the order can be checked. That a page must start with its fence bounds
+ * the search in forged and changed files: a ceiling that is not in the pages before a fence must be
+ * in the fence's own page. */
 static bool page_is_intact(const struct ikv_search *search, struct ikv_page *page)
 {
     const uint64_t *fence = ikv_fence_of_page(search->fences, page->number);
@@ -237,7 +235,7 @@ static bool page_is_intact(const struct ikv_search *search, struct ikv_page *pag
     return page->verified;
 }
 
-/* Keys that lie between the page's first and last. Returns how many were not found exactly. */
+/* Resolve keys between the page's first and last. Returns how many are missing. */
 static uint32_t resolve_exact(struct ikv_search *search, const struct ikv_page *page,
                               uint32_t begin, uint32_t end)
 {
@@ -266,7 +264,7 @@ static void resolve_nearest(struct ikv_search *search, const struct ikv_page *pa
 
     for (uint32_t key = begin; key < end; key++) {
         from = lower_bound(search, page, key_at(search, key), from);
-        /* first <= key <= last, so both neighbours exist, if the page is in order. */
+        /* first <= key <= last, so both neighbours exist if the page is in order. */
         uint32_t at = from < page->count ? from : page->count - 1;
         if (search->match == IKV_FLOOR && at > 0 &&
             ikv_key_compare_stored(info, key_at(search, key), entry_at(search, page, at)) != 0)
@@ -276,7 +274,7 @@ static void resolve_nearest(struct ikv_search *search, const struct ikv_page *pa
     }
 }
 
-/* The position of a neighbour; 0 would say that there is none, and 1 is as impossible. */
+/* The position of a neighbour. 0 would mean none; it is replaced by 1, which is as invalid. */
 static uint64_t neighbour_position(const struct ikv_search *search, const struct ikv_page *page,
                                    const unsigned char *entry)
 {
@@ -284,8 +282,7 @@ static uint64_t neighbour_position(const struct ikv_search *search, const struct
     return position ? position : 1;
 }
 
-/* The two chunks that a probe leaves, and their neighbours. `parent` is copied: its slot is reused.
- */
+/* Open the two chunks left by a probe. `parent` is a copy, since its slot is reused. */
 static void divide(struct ikv_search *search, uint32_t begin, struct ikv_chunk parent,
                    const struct ikv_page *page, uint32_t left_end, uint32_t right_begin)
 {
@@ -313,7 +310,7 @@ static void divide(struct ikv_search *search, uint32_t begin, struct ikv_chunk p
     open_chunk(search, right_begin, right);
 }
 
-/* The usual case: one key, one page that it must be in, and there it is. */
+/* Fast path: one key, one page that may contain it, and it does. */
 static bool resolve_one(struct ikv_search *search, uint32_t key, const struct ikv_page *page)
 {
     const struct ikv_chunk *chunk = &search->chunks[key];
@@ -345,8 +342,8 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page 
     uint32_t middle_begin = key_bound(search, begin, end, entry_at(search, page, 0), false);
     uint32_t middle_end =
         key_bound(search, middle_begin, end, entry_at(search, page, page->count - 1), true);
-    bool believed =
-        middle_begin == begin && middle_end == end; /* so far nothing depends on the page */
+    /* Whether no answer depends on the page itself. */
+    bool proven = middle_begin == begin && middle_end == end;
 
     if (search->match != IKV_EXACT) {
         if (!page_is_intact(search, page)) {
@@ -360,8 +357,8 @@ void ikv_search_feed(struct ikv_search *search, uint32_t begin, struct ikv_page 
     }
     uint32_t hits_before = search->hit_count;
     if (resolve_exact(search, page, middle_begin, middle_end) > 0)
-        believed = false;
-    if (!believed && !page_is_intact(search, page)) {
+        proven = false;
+    if (!proven && !page_is_intact(search, page)) {
         search->corrupt_pages++;
         set_status(search, begin, end, IKV_CORRUPT);
         for (uint32_t i = hits_before; i < search->hit_count; i++)

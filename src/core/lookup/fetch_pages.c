@@ -107,7 +107,7 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     if (!feed_page(run, chunk, &page))
         ikv_page_cache_drop(cache, &pin);
     else if (page.verified && !pin.verified)
-        ikv_page_cache_verified(&pin);
+        ikv_page_cache_set_verified(&pin);
     ikv_page_cache_release(&pin);
     return true;
 }

@@ -104,7 +104,7 @@ static void use_pages(struct ikv_batch *batch)
     batch->page_sums_offset = store->page_sums_offset;
     batch->learner = store->learner;
     batch->cache = store->cache;
-    batch->fences = store->learner ? ikv_learner_take(store->learner) : &store->fences;
+    batch->fences = store->learner ? ikv_learner_acquire(store->learner) : &store->fences;
 }
 
 void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
@@ -153,7 +153,7 @@ void ikv_batch_end(struct ikv_result *result)
     struct ikv_batch *batch = &result->batch;
 
     if (batch->learner)
-        ikv_learner_give_back(batch->learner, batch->fences);
+        ikv_learner_release(batch->learner, batch->fences);
     batch->learner = NULL;
     batch->fences = &ikv_no_fences;
 }

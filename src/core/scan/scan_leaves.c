@@ -84,7 +84,7 @@ static int find_leaf(struct ikv_scan *scan, const uint64_t *words, uint64_t *ret
     uint64_t high = store->index.pages;
 
     if (fences->count) {
-        const uint64_t fence = ikv_fences_not_above(fences, words, 0);
+        const uint64_t fence = ikv_fences_upper_bound(fences, words, 0);
         low = fence ? ikv_fence_page(fences, fence - 1) : 0;
         high = fence < fences->count ? ikv_fence_page(fences, fence) : high;
     }

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A number for this opening of this file. Time alone would do, if every clock were fine enough. */
-static int identify(const struct stat *st, uint64_t *ret_serial)
+/* A number unique to this opening of this file. The clock may be too coarse to be enough. */
+static int make_serial(const struct stat *st, uint64_t *ret_serial)
 {
     struct timespec now;
 
@@ -36,26 +36,26 @@ static int open_file(struct ikv_store *store, ikv_error *err)
 {
     struct stat st;
 
-    /* O_NONBLOCK: a FIFO must not keep us waiting; it has no effect on regular files. */
+    /* O_NONBLOCK: opening a FIFO must not block. It has no effect on regular files. */
     store->file.fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (store->file.fd < 0 && errno == ENXIO) /* a socket, or a device without its driver */
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
+    if (store->file.fd < 0 && errno == ENXIO) /* a socket, or a device without a driver */
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "cannot open");
     if (store->file.fd < 0 || fstat(store->file.fd, &st) != 0)
-        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
+        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "cannot open");
     if (!S_ISREG(st.st_mode))
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "opening it");
-    /* From here on it would make an io_uring answer EAGAIN instead of waiting for the disk. */
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "cannot open");
+    /* With O_NONBLOCK io_uring would fail with EAGAIN instead of waiting for the disk. */
     if (fcntl(store->file.fd, F_SETFL, 0) != 0)
-        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "opening it");
+        return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "cannot open");
     store->opened = st;
     store->file_size = (uint64_t)st.st_size;
-    int code = identify(&st, &store->file.serial);
+    int code = make_serial(&st, &store->file.serial);
     if (code < 0)
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "reading the clock");
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read the clock");
     return 0;
 }
 
-/* Sizes of plain records are not known: twice the average, so that most take one read. */
+/* Sizes of plain records are unknown: with twice the average, most records take one read. */
 static void set_first_read(struct ikv_store *store)
 {
     uint64_t count = store->index.count;
@@ -68,7 +68,7 @@ static void set_first_read(struct ikv_store *store)
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
 }
 
-/* ---------------------------------------------------------------- ways of reading */
+/* ---------------------------------------------------------------- backend, mapping */
 
 static int check_backend(const ikv_open_options *options, ikv_error *err)
 {
@@ -79,11 +79,11 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
     const char *wrong = NULL;
 
     if ((unsigned)options->backend > IKV_BACKEND_MMAP)
-        wrong = "no such backend";
+        wrong = "unknown backend";
     else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_MAP_FLAGS))
         wrong = "unknown flags";
     else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
-        wrong = "backend mmap can neither read directly nor do without a mapping";
+        wrong = "backend mmap excludes direct and no-map";
     else if ((flags & IKV_MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
         wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
     else if ((flags & IKV_OPEN_LOCK) && !(flags & IKV_PRELOAD_FLAGS))
@@ -100,11 +100,10 @@ static int open_backend(struct ikv_store *store, const ikv_open_options *options
     return code;
 }
 
-/* What the trailer gave is loaded. The rest of the memory goes to what lookups will learn; if there
- * is none to be had, they learn nothing. */
-static void keep_what_is_read(struct ikv_store *store, uint64_t memory)
+/* The rest of the memory is for what lookups learn. Out of memory they learn nothing. */
+static void create_caches(struct ikv_store *store, uint64_t memory)
 {
-    /* Without its checksum at hand a page that is kept could not be verified. */
+    /* A cached page can be verified only if its checksum is in memory. */
     const bool verifiable = store->page_sums || !store->page_sums_offset;
     const uint32_t stride = store->index.stride;
     const uint32_t page_size = store->is_clustered
@@ -116,13 +115,13 @@ static void keep_what_is_read(struct ikv_store *store, uint64_t memory)
     if (!store->has_trailer)
         (void)ikv_learner_new(&store->index, memory, &store->learner);
     ikv_learner_get_info(store->learner, &learned);
-    memory -= ikv_min(memory, learned.bytes_most);
+    memory -= ikv_min(memory, learned.max_bytes);
     if (verifiable)
         (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
 }
 
-/* With all fences in memory, and memory left for their tree, keys can be looked up in memory. */
-static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
+/* Lookups in memory need a tree of all fences, if there is memory for it. */
+static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
     const struct ikv_fences *fences = &store->fences;
 
@@ -133,11 +132,11 @@ static int plant_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
     int code = ikv_fence_tree_build(&store->tree, fences);
     if (code == 0)
         ikv_map_note_pages(store->map, store->index.pages);
-    /* Lookups do without samples, if there is no memory for them. */
+    /* Samples are optional. */
     if (code == 0 &&
         ikv_store_fixed_memory(store) + ikv_samples_memory(store->index.pages) <= memory)
         (void)ikv_samples_new(store->index.pages, &store->samples);
-    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "its fences") : 0;
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot load the fences") : 0;
 }
 
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
@@ -146,7 +145,7 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     struct ikv_key_info key;
 
     if (options->key_type && !ikv_key_describe(options->key_type, &key))
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: no such key type");
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown key type");
     int code = check_backend(options, err);
     if (code == 0)
         code = open_file(store, err);
@@ -165,10 +164,10 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     store->entries = ikv_geometry_of_entries(&store->v2_index);
     code = open_backend(store, options, err);
     if (code == 0)
-        code = plant_tree(store, options->index_memory, err);
+        code = build_fence_tree(store, options->index_memory, err);
     if (code < 0)
         return code;
-    keep_what_is_read(store, options->index_memory);
+    create_caches(store, options->index_memory);
     set_first_read(store);
     return 0;
 }
@@ -185,7 +184,7 @@ int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv
     }
     if (!store || !store->path) {
         free(store);
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "opening it");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot open");
     }
     memcpy(store->path, path, strlen(path) + 1);
     int code = open_store(store, options, err);

@@ -1,4 +1,4 @@
-/* Opening a store file. */
+/* Opening and closing a store, without an engine. */
 #ifndef IKV_OPEN_H
 #define IKV_OPEN_H
 

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the kernel does not tell (before Linux 6.1, some file systems): 4096 is a multiple of every
- * logical block size in use, which is what O_DIRECT asks for. */
-#define ALIGN_USUAL 4096u
+/* For kernels (before Linux 6.1) and file systems that don't report the alignment of O_DIRECT: a
+ * multiple of every logical block size in use, which is what O_DIRECT requires. */
+#define ALIGN_DEFAULT 4096u
 
 int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
 {
@@ -18,23 +18,23 @@ int ikv_store_open_direct(struct ikv_store *store, ikv_error *err)
     struct stat now;
 
     if (!IKV_HAVE_DIRECT)
-        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "this system has no O_DIRECT");
+        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "this system does not support O_DIRECT");
     int fd = ikv_platform_open_direct(store->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return ikv_fail(err, -errno, at,
-                        errno == EINVAL ? "its file system has no O_DIRECT"
-                                        : "opening it directly");
+                        errno == EINVAL ? "the file system does not support O_DIRECT"
+                                        : "cannot open with O_DIRECT");
     const uint32_t align = ikv_platform_direct_align(fd);
     store->direct = (struct ikv_io_file){.fd = fd,
                                          .direct = true,
                                          .serial = store->file.serial,
-                                         .align = align ? align : ALIGN_USUAL};
+                                         .align = align ? align : ALIGN_DEFAULT};
     if (fstat(store->file.fd, &first) != 0 || fstat(fd, &now) != 0)
-        return ikv_fail(err, -errno, at, "opening it directly");
+        return ikv_fail(err, -errno, at, "cannot open with O_DIRECT");
     if (first.st_dev != now.st_dev || first.st_ino != now.st_ino)
-        return ikv_fail(err, -ESTALE, at, "it was replaced while it was opened");
+        return ikv_fail(err, -ESTALE, at, "replaced while it was being opened");
     if (store->direct.align > IKV_ALIGN_MAX || (store->direct.align & (store->direct.align - 1)))
-        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "direct reads would have to be aligned to %u",
+        return ikv_fail(err, IKV_E_UNSUPPORTED, at, "direct reads must be aligned to %u bytes",
                         store->direct.align);
     store->reads = &store->direct;
     return 0;

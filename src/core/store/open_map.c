@@ -14,8 +14,7 @@ static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
     int code = ikv_map_preload(store->map, start, end - start, lock);
     if (code < 0)
         return ikv_fail(err, code, IKV_AT_FILE(store->path),
-                        lock ? "reading it into memory, to be locked there (see RLIMIT_MEMLOCK)"
-                             : "reading it into memory");
+                        lock ? "cannot preload and lock (see RLIMIT_MEMLOCK)" : "cannot preload");
     store->locked = lock;
     return 0;
 }
@@ -29,7 +28,7 @@ int ikv_store_open_map(struct ikv_store *store, const ikv_open_options *options,
         return 0;
     int code = ikv_map_new(store->file.fd, &store->opened, all, &store->map);
     if (code < 0 && (all || (options->flags & IKV_MAP_FLAGS)))
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "mapping it");
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot map");
     if (code < 0)
         return 0;
     if (options->flags & IKV_PRELOAD_FLAGS) {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PROPERTIES_READ_MAX 4096 /* room for what later versions append */
+#define PROPERTIES_SIZE_MAX 4096 /* more than IKV_PROPERTIES_SIZE: later versions may append */
 
 /* ---------------------------------------------------------------- properties, metadata */
 
@@ -21,22 +21,22 @@ static int check_properties(const struct ikv_store *store, const struct ikv_sect
     if (store->is_clustered && !store->leaves.has_index) {
         if (header->pair_count != 0 || start != IKV_HEADER_SIZE ||
             properties->records_end < IKV_HEADER_SIZE || properties->records_end > section->offset)
-            wrong = "the header does not fit a store without a v2 index";
+            wrong = "the header contradicts a store without a v2 index";
     } else if (properties->pair_count != header->pair_count)
-        wrong = "its pair count is not the header's";
+        wrong = "the pair count differs from the header's";
     else if (properties->records_end < IKV_HEADER_SIZE || properties->records_end > start ||
              start != ikv_round_up(properties->records_end, IKV_PAGE_SIZE))
-        wrong = "the records do not end where the index begins";
+        wrong = "the records do not end where the index starts";
     else if (header->pair_count > (section->offset - start) / properties->stride)
-        wrong = "the index reaches into the trailer";
+        wrong = "the index extends into the trailer";
     if (wrong)
         ;
     else if (properties->pair_count > (properties->records_end - IKV_HEADER_SIZE) /
                                           (IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE))
-        wrong = "more pairs than there is room for";
+        wrong = "more pairs than fit into the file";
     else if (properties->value_size_max > IKV_VALUE_SIZE_MAX ||
              properties->value_size_p99 > properties->value_size_max)
-        wrong = "its value sizes can't be";
+        wrong = "impossible value sizes";
     return wrong ? ikv_store_section_fail(store, section, IKV_E_SECTION, wrong, err) : 0;
 }
 
@@ -49,11 +49,11 @@ static int check_options(const struct ikv_store *store, const ikv_open_options *
 
     if (options->key_type && options->key_type != properties->key_type)
         return ikv_fail(err, IKV_E_KEY_TYPE_MISMATCH, IKV_AT_FILE(store->path),
-                        "its keys are %s, not %s",
+                        "the keys are %s, not %s",
                         ikv_key_type_name(properties->key_type, has, sizeof has),
                         ikv_key_type_name(options->key_type, asked, sizeof asked));
     if (options->stride && options->stride != properties->stride)
-        return ikv_fail(err, IKV_E_STRIDE, IKV_AT_FILE(store->path), "its stride is %u, not %u",
+        return ikv_fail(err, IKV_E_STRIDE, IKV_AT_FILE(store->path), "the stride is %u, not %u",
                         properties->stride, options->stride);
     return 0;
 }
@@ -62,17 +62,17 @@ static int read_properties(struct ikv_store *store, const struct ikv_header *hea
                            const ikv_open_options *options, ikv_error *err)
 {
     const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_PROPERTIES);
-    unsigned char bytes[PROPERTIES_READ_MAX];
+    unsigned char bytes[PROPERTIES_SIZE_MAX];
     struct ikv_key_info key;
 
     if (!section)
-        return ikv_fail(err, IKV_E_SECTION, IKV_AT_FILE(store->path), "there are no properties");
+        return ikv_fail(err, IKV_E_SECTION, IKV_AT_FILE(store->path), "no properties section");
     int code = ikv_store_read_section(store, section, bytes, sizeof bytes, err);
     if (code < 0)
         return code;
     code = ikv_properties_decode(bytes, (size_t)section->length, &store->properties);
     if (code < 0)
-        return ikv_store_section_fail(store, section, code, "its content can't be used", err);
+        return ikv_store_section_fail(store, section, code, "invalid content", err);
     code = check_options(store, options, err);
     if (code == 0)
         code = check_properties(store, section, header, err);
@@ -93,10 +93,10 @@ static int read_metadata(struct ikv_store *store, ikv_error *err)
     if (!section || section->length == 0)
         return 0;
     if (section->length > IKV_METADATA_MAX)
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "it is too long", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "too long", err);
     store->metadata = malloc((size_t)section->length);
     if (!store->metadata)
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its metadata");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot read the metadata");
     store->metadata_size = (size_t)section->length;
     return ikv_store_read_section(store, section, store->metadata, store->metadata_size, err);
 }
@@ -108,11 +108,11 @@ static int check_length(const struct ikv_store *store, uint32_t type, uint64_t l
 {
     const struct ikv_section *section = ikv_store_section(store, type);
     if (section && section->length != length)
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "its length is wrong", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "wrong length", err);
     return 0;
 }
 
-/* Read the section of fences in pieces, keep every step-th, check all of it. */
+/* Read all fences in pieces to verify the section, and keep every step-th. */
 static int load_fences(struct ikv_store *store, const struct ikv_section *section, uint64_t step,
                        struct ikv_checksum_stream *sum, unsigned char *piece, ikv_error *err)
 {
@@ -132,7 +132,7 @@ static int load_fences(struct ikv_store *store, const struct ikv_section *sectio
                          fences->keys + fences->count++ * fences->words);
     }
     if (ikv_checksum_stream_value(sum) != section->checksum)
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "its checksum is wrong", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "wrong checksum", err);
     return 0;
 }
 
@@ -140,19 +140,19 @@ static int keep_fences(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
     const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_FENCES);
     const uint64_t fence_size = store->index.key.words * sizeof(uint64_t);
-    const uint64_t most = memory / fence_size;
+    const uint64_t max_fences = memory / fence_size;
     struct ikv_checksum_stream *sum = NULL;
 
-    if (!section || most == 0 || store->index.pages == 0)
+    if (!section || max_fences == 0 || store->index.pages == 0)
         return 0;
-    const uint64_t step = (store->index.pages - 1) / most + 1;
+    const uint64_t step = (store->index.pages - 1) / max_fences + 1;
     const uint64_t count = (store->index.pages - 1) / step + 1;
     unsigned char *piece = malloc(IKV_BLOCK_SIZE);
     store->fences = (struct ikv_fences){.step = step, .words = store->index.key.words};
     store->fences.keys = malloc((size_t)(count * fence_size));
     int code = piece && store->fences.keys ? ikv_checksum_stream_new(&sum) : -ENOMEM;
     if (code < 0)
-        (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "reading its fences");
+        (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read the fences");
     else
         code = load_fences(store, section, step, sum, piece, err);
     ikv_checksum_stream_free(sum);
@@ -167,12 +167,12 @@ static int keep_page_sums(struct ikv_store *store, const struct ikv_section *sec
         return 0;
     store->page_sums = malloc((size_t)section->length);
     if (!store->page_sums)
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its page checksums");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot read the page checksums");
     return ikv_store_read_section(store, section, store->page_sums, (size_t)section->length, err);
 }
 
-/* The budget goes to page checksums first, unless they would take more than half of it: a checksum
- * is smaller than a fence, and without it every probe costs one more read. */
+/* Page checksums come first, unless they take more than half of the budget: a checksum is smaller
+ * than a fence, and without it every probe costs one more read. */
 static int keep_index(struct ikv_store *store, uint64_t budget, ikv_error *err)
 {
     const struct ikv_section *sums = ikv_store_section(store, IKV_SECTION_PAGE_CHECKSUMS);

@@ -1,5 +1,4 @@
-/* Opening a native store: everything its trailer says, and the parts of its index kept in memory.
- */
+/* Opening a native store: reading its trailer, and parts of its index into memory. */
 #ifndef IKV_OPEN_NATIVE_H
 #define IKV_OPEN_NATIVE_H
 

@@ -1,20 +1,20 @@
 #include "core/store/open_plain.h"
 
-#define WINDOW     64 /* entries looked at in one place */
-#define WINDOWS    3  /* at the beginning, in the middle, at the end */
+#define WINDOW     64 /* entries sampled at one place */
+#define WINDOWS    3  /* at the start, in the middle, at the end */
 #define OLD_STRIDE 24
 
-/* What a sample of the index looks like, read with some stride. */
+/* Result of sampling the index, read with some stride. */
 struct sample {
     uint64_t entries;
     uint64_t bad_positions;
     uint64_t pairs;
-    uint64_t descents;  /* pairs of neighbours that are out of order */
+    uint64_t descents;  /* pairs of adjacent entries that are out of order */
     bool ends_reversed; /* the first key is greater than the last */
 };
 
-static void look_at_window(const struct ikv_store *store, const struct ikv_geometry *index,
-                           const unsigned char *entries, uint64_t count, struct sample *sample)
+static void sample_window(const struct ikv_store *store, const struct ikv_geometry *index,
+                          const unsigned char *entries, uint64_t count, struct sample *sample)
 {
     uint64_t words[IKV_KEY_WORDS_MAX];
 
@@ -51,7 +51,7 @@ static int take_sample(struct ikv_store *store, const struct ikv_geometry *index
             return code;
         if (i == 0)
             ikv_key_load(&index->key, entries, first);
-        look_at_window(store, index, entries, count, sample);
+        sample_window(store, index, entries, count, sample);
         if (i + 1 == windows)
             sample->ends_reversed =
                 ikv_key_compare_stored(&index->key, first, entries + (count - 1) * index->stride) >
@@ -60,8 +60,7 @@ static int take_sample(struct ikv_store *store, const struct ikv_geometry *index
     return 0;
 }
 
-/* A few damaged entries are the lookups' business; a sample that is mostly wrong is another type.
- */
+/* A few damaged entries are left to lookups to detect; a mostly wrong sample is another type. */
 static bool is_plausible(const struct sample *sample)
 {
     return !sample->ends_reversed && sample->bad_positions * 2 <= sample->entries &&
@@ -91,8 +90,8 @@ static int check_type(const struct ikv_store *store, const struct sample *sample
         ikv_key_type_name(store->index.key.type, name, sizeof name), store->index.stride);
 }
 
-/* Both strides fit into the file: which one makes sense? */
-static int settle_stride(struct ikv_store *store, const struct ikv_key_info *key,
+/* Both strides fit the file size: choose the more plausible one. */
+static int choose_stride(struct ikv_store *store, const struct ikv_key_info *key,
                          const struct ikv_header *header, ikv_error *err)
 {
     const uint32_t stride[2] = {ikv_key_stride(key), OLD_STRIDE};
@@ -117,7 +116,7 @@ static int settle_stride(struct ikv_store *store, const struct ikv_key_info *key
         chosen = size == header->pair_count * stride[1];
     else
         return ikv_fail(err, IKV_E_STRIDE, IKV_AT_FILE(store->path),
-                        "both 32 and 24 bytes an entry make sense");
+                        "strides of 32 and 24 bytes are both plausible");
     store->index = index[chosen];
     return check_type(store, &sample[chosen], err);
 }
@@ -125,12 +124,13 @@ static int settle_stride(struct ikv_store *store, const struct ikv_key_info *key
 static int check_stride_option(const struct ikv_store *store, const struct ikv_key_info *key,
                                uint32_t stride, ikv_error *err)
 {
-    const uint32_t usual = ikv_key_stride(key);
+    const uint32_t current = ikv_key_stride(key);
 
-    if (stride == 0 || stride == usual || (usual == 32 && key->width == 16 && stride == OLD_STRIDE))
+    if (stride == 0 || stride == current ||
+        (current == 32 && key->width == 16 && stride == OLD_STRIDE))
         return 0;
     return ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(store->path),
-                    "open options: keys of this type never have a stride of %u", stride);
+                    "open options: a stride of %u is invalid for this key type", stride);
 }
 
 int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *header,
@@ -140,12 +140,12 @@ int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *heade
     struct ikv_key_info key;
     struct sample sample;
 
-    if (!fits(store, header, 16)) /* the least that there is */
-        return ikv_fail(err, IKV_E_TRUNCATED, at, "the index ends beyond the file");
+    if (!fits(store, header, 16)) /* the smallest stride */
+        return ikv_fail(err, IKV_E_TRUNCATED, at, "the index extends beyond the end of the file");
     if (header->pair_count > (header->index_start - IKV_HEADER_SIZE) / IKV_RECORD_HEADER_SIZE)
-        return ikv_fail(err, IKV_E_HEADER, at, "more pairs than there is room for");
+        return ikv_fail(err, IKV_E_HEADER, at, "more pairs than fit into the file");
     if (!ikv_key_describe(options->key_type, &key))
-        return ikv_fail(err, IKV_E_KEY_TYPE_MISSING, at, "opening it");
+        return ikv_fail(err, IKV_E_KEY_TYPE_MISSING, at, "cannot open");
     int code = check_stride_option(store, &key, options->stride, err);
     if (code < 0)
         return code;
@@ -155,11 +155,11 @@ int ikv_store_open_plain(struct ikv_store *store, const struct ikv_header *heade
     uint32_t stride = options->stride ? options->stride : ikv_key_stride(&key);
     const bool either = key.width == 16 && stride == 32 && !options->stride;
     if (either && fits(store, header, 32))
-        return settle_stride(store, &key, header, err);
+        return choose_stride(store, &key, header, err);
     if (either)
         stride = OLD_STRIDE;
     if (!fits(store, header, stride))
-        return ikv_fail(err, IKV_E_TRUNCATED, at, "the index ends beyond the file");
+        return ikv_fail(err, IKV_E_TRUNCATED, at, "the index extends beyond the end of the file");
     ikv_geometry_set(&store->index, &key, stride, header->index_start, header->pair_count);
     code = take_sample(store, &store->index, &sample, err);
     return code == 0 ? check_type(store, &sample, err) : code;

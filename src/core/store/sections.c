@@ -22,16 +22,15 @@ static int check_section(const struct ikv_store *store, const struct ikv_section
                          uint64_t least, uint64_t end, ikv_error *err)
 {
     if (section->offset < least || section->offset > end || section->length > end - section->offset)
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "it lies outside the trailer",
-                                      err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "outside the trailer", err);
     if (section->type < IKV_SECTION_PROPERTIES || section->type > IKV_SECTION_LAST) {
         if (section->flags & IKV_SECTION_OPTIONAL)
             return 0;
         return ikv_store_section_fail(store, section, IKV_E_UNSUPPORTED,
-                                      "unknown here, and the store can't be read without it", err);
+                                      "unknown type, and not optional", err);
     }
     if (ikv_store_section(store, section->type))
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "it is there twice", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "duplicate section", err);
     return 0;
 }
 
@@ -46,12 +45,12 @@ int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *h
     if (footer->version != IKV_TRAILER_VERSION)
         return ikv_fail(err, IKV_E_VERSION, at, "trailer version %u", footer->version);
     if (footer->file_size != store->file_size)
-        return ikv_fail(err, IKV_E_FOOTER, at, "it speaks of a file of %llu bytes, not %llu",
+        return ikv_fail(err, IKV_E_FOOTER, at, "the footer says %llu bytes, the file has %llu",
                         (unsigned long long)footer->file_size,
                         (unsigned long long)store->file_size);
     if (footer->sections > IKV_SECTIONS_MAX || header->index_start > footer_start ||
         footer_start - header->index_start < size)
-        return ikv_fail(err, IKV_E_FOOTER, at, "%u sections", footer->sections);
+        return ikv_fail(err, IKV_E_FOOTER, at, "invalid number of sections, %u", footer->sections);
 
     const uint64_t start = footer_start - size;
     int code = ikv_store_read(store, bytes, size, start, err);
@@ -59,7 +58,7 @@ int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *h
         return code;
     if (ikv_checksum(bytes, size) != footer->directory_checksum)
         return ikv_fail(err, IKV_E_SECTION, IKV_AT_OFFSET(store->path, start),
-                        "checksum of the directory is wrong");
+                        "wrong checksum of the section directory");
     for (uint32_t i = 0; i < footer->sections && code == 0; i++) {
         struct ikv_section *section = &store->sections[i];
         ikv_section_decode(bytes + (size_t)i * IKV_SECTION_ENTRY_SIZE, section);
@@ -70,14 +69,13 @@ int ikv_store_read_directory(struct ikv_store *store, const struct ikv_header *h
     return code;
 }
 
-/* Read a whole section of at most `size` bytes and check it. */
 int ikv_store_read_section(struct ikv_store *store, const struct ikv_section *section, void *buf,
                            size_t size, ikv_error *err)
 {
     if (section->length > size)
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "it is too long", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "too long", err);
     int code = ikv_store_read(store, buf, (size_t)section->length, section->offset, err);
     if (code == 0 && ikv_checksum(buf, (size_t)section->length) != section->checksum)
-        code = ikv_store_section_fail(store, section, IKV_E_SECTION, "its checksum is wrong", err);
+        code = ikv_store_section_fail(store, section, IKV_E_SECTION, "wrong checksum", err);
     return code;
 }

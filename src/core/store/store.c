@@ -1,4 +1,3 @@
-/* An open store: counted reads, what it keeps in memory, what it reports. */
 #include "core/store/store.h"
 
 #include "core/io/file_io.h"
@@ -11,7 +10,7 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
     store->open_reads++;
     store->open_bytes += size;
     if (code < 0)
-        return ikv_fail(err, code, IKV_AT_OFFSET(store->path, offset), "reading it");
+        return ikv_fail(err, code, IKV_AT_OFFSET(store->path, offset), "cannot read");
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* An open store. What it is does not change until it is closed, so threads share it without locks;
- * what it learns from lookups (pages, fences, pace) is hints, each safe for threads by itself. */
+/* An open store. It is immutable until it is closed, so threads share it without locks. What
+ * lookups add (cached pages, learned fences, pace) are hints, each of them thread-safe. */
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 
@@ -16,19 +16,19 @@
 
 #include <stdatomic.h>
 
-/* Whether small batches are better run by the calling thread (get_many.c). Hints, set by any. */
+/* Whether the calling thread should run small batches (get_many.c). Hints, set by any thread. */
 struct ikv_pace {
     atomic_bool blind;    /* the system can't tell what is in the page cache */
-    atomic_uint pass_on;  /* so many small batches go to the workers before one is tried here */
-    atomic_uint patience; /* what that is set to when reads were slow */
+    atomic_uint pass_on;  /* small batches left to pass to the workers before trying one here */
+    atomic_uint patience; /* what `pass_on` is set to when reads were slow */
 };
 
 struct ikv_store {
     char *path;
-    struct ikv_io_file file;         /* through the page cache: opening, scans, verify */
+    struct ikv_io_file file;         /* through the page cache: for opening, scans, verify */
     struct ikv_io_file direct;       /* fd -1: not opened with O_DIRECT */
-    const struct ikv_io_file *reads; /* the one that lookups read */
-    struct ikv_own_files own_files;  /* the same, for workers but the first */
+    const struct ikv_io_file *reads; /* the one of these that lookups use */
+    struct ikv_own_files own_files;  /* the same for all workers but the first */
     uint64_t file_size;
     ikv_backend backend_wanted;
     struct ikv_attachment *attachment; /* to an engine; set by ikv_open, opaque here */
@@ -36,11 +36,11 @@ struct ikv_store {
 
     struct ikv_geometry index;    /* what lookups search: pages of the v2 index, or leaves */
     struct ikv_geometry v2_index; /* of the base format; no pages: it was left out */
-    struct ikv_geometry entries;  /* the same, in single entries */
+    struct ikv_geometry entries;  /* the v2 index, for probes of single entries */
     uint64_t records_end;
     uint32_t surplus;         /* checksum bytes at the end of a record */
-    uint32_t record_size_max; /* greatest size field that can be right */
-    uint32_t first_read;      /* bytes to read of a record whose size is not known */
+    uint32_t record_size_max; /* upper bound of valid size fields */
+    uint32_t first_read;      /* bytes to read of a record of unknown size */
 
     /* From the trailer; zero in plain v2. */
     bool has_trailer;
@@ -57,36 +57,36 @@ struct ikv_store {
     uint64_t page_sums_offset;  /* 0: none */
     uint64_t block_sums_offset; /* 0: none */
 
-    struct stat opened;  /* what fstat told of the file when it was opened */
-    struct ikv_map *map; /* of the file; NULL: there is none */
-    bool locked;         /* what was preloaded stays in memory */
+    struct stat opened;  /* the result of fstat when it was opened */
+    struct ikv_map *map; /* NULL: not mapped */
+    bool locked;         /* preloaded pages are locked in memory */
 
     struct ikv_fences fences;
-    struct ikv_fence_tree tree;   /* of all fences; no nodes: they are not all known */
-    struct ikv_samples *samples;  /* of pages that were looked into in memory; NULL: none */
-    struct ikv_learner *learner;  /* instead of fences, in plain v2; NULL: nothing is learned */
-    struct ikv_page_cache *cache; /* of index pages; NULL: no memory for it */
-    unsigned char *page_sums;     /* all of them, as in the file; NULL: read when needed */
+    struct ikv_fence_tree tree;   /* no nodes: not all fences are in memory */
+    struct ikv_samples *samples;  /* of pages searched in memory; NULL: none */
+    struct ikv_learner *learner;  /* plain v2, instead of fences; NULL: nothing is learned */
+    struct ikv_page_cache *cache; /* of index pages; NULL: none */
+    unsigned char *page_sums;     /* all checksums, as in the file; NULL: read when needed */
 
     uint64_t open_reads;
     uint64_t open_bytes;
 };
 
-/* Read for opening: counted, errors described. */
+/* Read during opening: counts the read and describes an error. */
 int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t offset,
                    ikv_error *err);
 
-/* Bytes of the index kept in memory, without what lookups add to it. */
+/* Bytes that the index takes in memory, without what lookups add to it. */
 uint64_t ikv_store_fixed_memory(const struct ikv_store *store);
 
-/* A position that an entry of the index may have. */
+/* Whether an entry can have this position. */
 static inline bool ikv_position_possible(const struct ikv_store *store, uint64_t position)
 {
     return position >= IKV_HEADER_SIZE && position <= store->records_end &&
            store->records_end - position >= IKV_RECORD_HEADER_SIZE;
 }
 
-/* A size field that the record at a possible position may have. */
+/* Whether the record at a possible position can have this size field. */
 static inline bool ikv_record_size_possible(const struct ikv_store *store, uint64_t position,
                                             uint32_t size)
 {

@@ -49,7 +49,7 @@ int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end)
         for (size_t i = 0; i < n; i++) {
             if (bytes[i] != 0)
                 return ikv_verify_problem(verifier, IKV_E_PADDING, begin + i, NULL,
-                                          "between parts");
+                                          "between two parts of the file");
         }
         begin += n;
     }
@@ -85,5 +85,5 @@ int ikv_verify_totals(struct ikv_verifier *verifier)
         return 0;
     return ikv_verify_problem(verifier, IKV_E_SECTION,
                               ikv_store_section(store, IKV_SECTION_PROPERTIES)->offset, NULL,
-                              "the properties are not those of the records");
+                              "the properties do not match the records");
 }

@@ -20,7 +20,7 @@
 
 #define MEMORY_DEFAULT   ((uint64_t)256 << 20)
 #define MEMORY_MIN       ((uint64_t)8 << 20)
-#define MEMORY_FIXED     ((uint64_t)4 << 20) /* buffers for reading */
+#define MEMORY_FIXED     ((uint64_t)4 << 20) /* read buffers */
 #define PROBLEMS_DEFAULT 1000
 
 /* ---------------------------------------------------------------- all of it */
@@ -70,7 +70,7 @@ static int check_options(const ikv_verify_options *options, struct ikv_verify_op
     return 0;
 }
 
-/* A store that can't even be opened because of damage is a result, too. */
+/* Damage that prevents opening is a result of verification, too. */
 static bool is_damage(int code)
 {
     return code == IKV_E_TRUNCATED || (code <= IKV_E_HEADER && code >= IKV_E_PADDING);
@@ -93,7 +93,7 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
             code = verifier.first.code;
         else if (code < 0) {
             verifier.report.problems = 0;
-            (void)ikv_fail(&verifier.first, code, IKV_AT_FILE(path), "checking it");
+            (void)ikv_fail(&verifier.first, code, IKV_AT_FILE(path), "cannot verify");
         }
     } else if (is_damage(code)) {
         verifier.report.problems = 1;

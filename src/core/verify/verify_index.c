@@ -7,16 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PAGES ((size_t)256) /* read at once */
+#define PAGES ((size_t)256) /* per read */
 
 struct window {
     unsigned char *pages;
-    unsigned char *sums;   /* NULL: there are none */
-    unsigned char *fences; /* NULL: there are none */
+    unsigned char *sums;   /* NULL: the store has none */
+    unsigned char *fences; /* NULL: the store has none */
     uint64_t first;        /* page */
     uint64_t count;
     bool has_last;
-    uint64_t last[IKV_KEY_WORDS_MAX]; /* last key of the page before */
+    uint64_t last[IKV_KEY_WORDS_MAX]; /* last key of the previous page */
     uint64_t last_position;
 };
 
@@ -60,7 +60,7 @@ static int verify_entry(struct ikv_verifier *verifier, struct window *window,
         int order = ikv_words_compare(window->last, words + 1, info->words);
         if (order > 0 || (order == 0 && store->has_trailer)) {
             int code = ikv_verify_problem(verifier, IKV_E_INDEX, offset, entry,
-                                          order > 0 ? "entries out of order" : "a key twice");
+                                          order > 0 ? "entries out of order" : "duplicate key");
             if (code < 0)
                 return code;
         }
@@ -73,7 +73,7 @@ static int verify_entry(struct ikv_verifier *verifier, struct window *window,
     if (!ikv_position_possible(store, position)) {
         verifier->index_damaged = true;
         return ikv_verify_problem(verifier, IKV_E_INDEX, offset, entry,
-                                  "an entry points outside the records");
+                                  "the entry points outside the record area");
     }
     return ikv_sorter_add(verifier->by_position, words);
 }
@@ -91,13 +91,12 @@ static int verify_page(struct ikv_verifier *verifier, struct window *window, uin
                             ikv_load32(window->sums + at * IKV_PAGE_CHECKSUM_SIZE)) {
         verifier->index_damaged = true;
         window->has_last = false;
-        return ikv_verify_problem(verifier, IKV_E_INDEX, offset, NULL,
-                                  "checksum of an index page is wrong");
+        return ikv_verify_problem(verifier, IKV_E_INDEX, offset, NULL, "wrong page checksum");
     }
     if (window->fences &&
         memcmp(bytes, window->fences + at * index->key.width, index->key.width) != 0) {
         int code = ikv_verify_problem(verifier, IKV_E_SECTION, offset, bytes,
-                                      "the fence of this index page is another key");
+                                      "the fence differs from the first key of its page");
         if (code < 0)
             return code;
     }

@@ -13,7 +13,7 @@ struct walk {
     uint64_t problems_before;
 };
 
-/* Take `size` bytes through the checksum, or just skip them. */
+/* Read `size` bytes, adding them to the checksum if `sum`. */
 static int take(struct walk *walk, uint64_t size, bool sum)
 {
     while (size > 0) {
@@ -46,10 +46,10 @@ static int verify_content(struct walk *walk, uint64_t position, uint32_t size,
     if (ikv_load32(field) == (uint32_t)ikv_checksum_stream_value(walk->sum))
         return 0;
     return ikv_verify_problem(walk->verifier, IKV_E_RECORD, position, stored,
-                              "its checksum is wrong");
+                              "wrong record checksum");
 }
 
-/* The record at the reader's place, which an entry points to; the next begins at `end`. */
+/* Verify the record at the reader's offset, to which an entry points; the next one is at `end`. */
 static int verify_record(struct walk *walk, const unsigned char *stored, uint64_t end)
 {
     struct ikv_verifier *verifier = walk->verifier;
@@ -67,11 +67,11 @@ static int verify_record(struct walk *walk, const unsigned char *stored, uint64_
     if (code < 0)
         return code;
     uint32_t size = ikv_load32(field);
-    /* Behind a damaged index page there may be records whose entries are not known. */
+    /* If the index is damaged, the entries of records in between may be unknown. */
     bool fits = verifier->index_damaged ? size <= room - sizeof field : size == room - sizeof field;
     if (!fits || size < store->surplus) {
         code = ikv_verify_problem(verifier, IKV_E_RECORD, position, stored,
-                                  "its size is not the room between it and the next");
+                                  "the record does not end where the next one starts");
         return code == 0 ? take(walk, room - sizeof field, false) : code;
     }
     ikv_verify_note_record(verifier, size - store->surplus);
@@ -79,7 +79,7 @@ static int verify_record(struct walk *walk, const unsigned char *stored, uint64_
     return code == 0 ? take(walk, end - walk->reader.offset, false) : code;
 }
 
-/* Between the records that entries point to there must be none. */
+/* Skip to `position`. A record that no entry points to is a problem. */
 static int skip_to(struct walk *walk, uint64_t position)
 {
     struct ikv_verifier *verifier = walk->verifier;
@@ -89,7 +89,7 @@ static int skip_to(struct walk *walk, uint64_t position)
         return 0;
     if (!verifier->index_damaged)
         code = ikv_verify_problem(verifier, IKV_E_INDEX, walk->reader.offset, NULL,
-                                  "no entry points to the record here");
+                                  "no entry points to this record");
     return code == 0 ? take(walk, position - walk->reader.offset, false) : code;
 }
 
@@ -124,21 +124,21 @@ static int walk_records(struct walk *walk)
     return code;
 }
 
-/* Padding, the blocks' checksums, and what the properties say about all records. */
+/* Verify the padding, the blocks' checksums, and the properties that summarise all records. */
 static int verify_totals(struct walk *walk)
 {
     struct ikv_verifier *verifier = walk->verifier;
     const struct ikv_store *store = verifier->store;
 
     int code = ikv_verify_zero(verifier, store->records_end, store->index.index_start);
-    /* The reader's last block ends with the padding. */
+    /* The last block includes the padding. */
     if (code == 0)
         code = take(walk, walk->reader.end - walk->reader.offset, false);
     if (code < 0 || verifier->report.problems > walk->problems_before)
         return code;
     if (walk->reader.bad_blocks)
         return ikv_verify_problem(verifier, IKV_E_SECTION, store->block_sums_offset, NULL,
-                                  "records are whole, but not their block's checksum");
+                                  "the records are intact, but a block checksum is wrong");
     return ikv_verify_totals(verifier);
 }
 

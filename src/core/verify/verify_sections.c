@@ -24,7 +24,7 @@ static int verify_section(struct ikv_verifier *verifier, const struct ikv_sectio
     if (ikv_checksum_stream_value(sum) == section->checksum)
         return 0;
     return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
-                              "its checksum is wrong");
+                              "wrong section checksum");
 }
 
 static int compare_offsets(const void *a, const void *b)
@@ -34,7 +34,7 @@ static int compare_offsets(const void *a, const void *b)
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-/* Sections in order of offset: no overlap, and nothing but zeros between them. */
+/* Check that sections do not overlap and that the bytes between them are zero. */
 static int verify_layout(struct ikv_verifier *verifier)
 {
     const struct ikv_store *store = verifier->store;
@@ -52,7 +52,7 @@ static int verify_layout(struct ikv_verifier *verifier)
     for (uint32_t i = 0; i < count && code == 0; i++) {
         if (sections[i].offset < at)
             return ikv_verify_problem(verifier, IKV_E_SECTION, sections[i].offset, NULL,
-                                      "it overlaps another part");
+                                      "the section overlaps another part of the file");
         code = ikv_verify_zero(verifier, at, sections[i].offset);
         at = sections[i].offset + sections[i].length;
     }
