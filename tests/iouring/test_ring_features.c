@@ -1,4 +1,4 @@
-/* The names of ring features: complete, those of the backend's own numbers, cut where room ends. */
+/* The names of ring features: every feature has one, and text is truncated to the buffer. */
 #include "indexkv.h"
 #include "iouring/features.h"
 
@@ -26,7 +26,7 @@ static const struct {
     {IKV_URING_FILES, "files"},
 };
 
-static void every_feature_has_its_name(void **state)
+static void every_feature_has_a_name(void **state)
 {
     uint32_t all = 0;
     char text[200];
@@ -41,7 +41,7 @@ static void every_feature_has_its_name(void **state)
     assert_int_equal(all, IKV_URING_FEATURES);
 }
 
-static void sets_are_words_with_spaces_between(void **state)
+static void sets_are_separated_by_spaces(void **state)
 {
     char text[200];
 
@@ -54,13 +54,13 @@ static void sets_are_words_with_spaces_between(void **state)
     assert_string_equal(ikv_ring_features_text(UINT32_MAX, text, sizeof(text)),
                         "defer_taskrun single_issuer coop_taskrun submit_all clamp cqsize buffers "
                         "files");
-    /* What this library does not know has no name. */
+    /* Unknown features have no name. */
     assert_string_equal(ikv_ring_features_text(UINT32_MAX - IKV_URING_FEATURES, text, sizeof(text)),
                         "");
     assert_string_equal(ikv_uring_feature_name(1u << 31), "?");
 }
 
-static void text_is_cut_where_room_ends(void **state)
+static void text_is_truncated_to_buffer(void **state)
 {
     char whole[200];
     char text[200];
@@ -82,9 +82,9 @@ static void text_is_cut_where_room_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_feature_has_its_name),
-        cmocka_unit_test(sets_are_words_with_spaces_between),
-        cmocka_unit_test(text_is_cut_where_room_ends),
+        cmocka_unit_test(every_feature_has_a_name),
+        cmocka_unit_test(sets_are_separated_by_spaces),
+        cmocka_unit_test(text_is_truncated_to_buffer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Bytes for reading ahead: hardly anything, less than a record, a little, the default. */
+/* Memory for reading ahead: 1 byte, less than a record, a few records, the default. */
 static const uint64_t MEMORIES[] = {1, 100, 5000, 0};
 
 static ikv_store *make_store(void **state, store_model *model, size_t count, model_keys keys,
@@ -40,6 +40,18 @@ static ikv_store *make_store(void **state, store_model *model, size_t count, mod
     return store;
 }
 
+/* Scan the whole store in both orders with each memory size. */
+static void assert_full_scans(ikv_store *store, const store_model *model)
+{
+    const model_pair **order = model_by_arrival(model);
+
+    for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
+        assert_key_scan(store, model, NULL, NULL, 0, MEMORIES[m]);
+        assert_storage_scan(store, order, model->sorted_count, 0, MEMORIES[m]);
+    }
+    free(order);
+}
+
 static void every_type_in_both_orders(void **state)
 {
     static const size_t counts[] = {0, 1, 2, 100, 3001};
@@ -47,19 +59,13 @@ static void every_type_in_both_orders(void **state)
     for (size_t t = 0; t < hostkey_type_count; t++)
         for (size_t c = 0; c < COUNT_OF(counts); c++) {
             uint32_t flags = (t + c) % 2 == 0 ? 0 : IKV_WRITE_PLAIN;
-            const model_pair **order;
             ikv_store *store;
             store_model model;
 
             model_init(&model, hostkey_types[t]);
             store = make_store(state, &model, test_scaled(counts[c]) * (counts[c] > 0),
                                (model_keys)(t % 4), MODEL_SIZES_MIXED, flags);
-            order = model_by_arrival(&model);
-            for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
-                assert_key_scan(store, &model, NULL, NULL, 0, MEMORIES[m]);
-                assert_storage_scan(store, order, model.sorted_count, 0, MEMORIES[m]);
-            }
-            free(order);
+            assert_full_scans(store, &model);
             ikv_close(store);
             model_free(&model);
         }
@@ -83,8 +89,8 @@ static void bounds_and_limits(void **state)
             unsigned char from[IKV_KEY_WIDTH_MAX];
             unsigned char to[IKV_KEY_WIDTH_MAX];
 
-            /* Present, next to one that is, the least, the greatest, anywhere; inverted at times.
-             */
+            /* Present keys, their neighbors, the smallest and greatest, and random ones; from > to
+             * in some of the rounds. */
             model_probe_key(&random, &model, from);
             model_probe_key(&random, &model, to);
             assert_key_scan(store, &model, i % 5 == 0 ? NULL : from, i % 7 == 0 ? NULL : to,
@@ -95,7 +101,7 @@ static void bounds_and_limits(void **state)
     }
 }
 
-/* From and to on every single key and between all of them. */
+/* `from` and `to` are every key and every number between keys. */
 static void every_pair_of_bounds(void **state)
 {
     ikv_store *store;
@@ -189,14 +195,13 @@ static void storage_order_has_no_bounds(void **state)
     model_free(&model);
 }
 
-/* Values beyond the read-ahead, between small ones. */
+/* Values larger than the read-ahead, next to small ones. */
 static void huge_values(void **state)
 {
     static const size_t sizes[] = {3, 40000000, 0, 1048576, 5, 17000000, 1};
     rng_state random = {8};
 
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
-        const model_pair **order;
         ikv_store *store;
         store_model model;
 
@@ -210,19 +215,13 @@ static void huge_values(void **state)
             free(value);
         }
         store = make_store(state, &model, 0, MODEL_KEYS_DENSE, MODEL_SIZES_SMALL, flags);
-        order = model_by_arrival(&model);
-        for (size_t m = 0; m < COUNT_OF(MEMORIES); m++) {
-            assert_key_scan(store, &model, NULL, NULL, 0, MEMORIES[m]);
-            assert_storage_scan(store, order, model.sorted_count, 0, MEMORIES[m]);
-        }
-        free(order);
+        assert_full_scans(store, &model);
         ikv_close(store);
         model_free(&model);
     }
 }
 
-/* Scans of one store at different places do not disturb each other; an unfinished one can be left.
- */
+/* Interleaved scans of one store do not affect each other, and can be closed before their end. */
 static void scans_are_independent(void **state)
 {
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
@@ -265,8 +264,8 @@ static void scans_are_independent(void **state)
     model_free(&model);
 }
 
-/* Large sequential reads: a scan of a whole store reads it about once, in few reads. */
-static void a_scan_reads_the_store_once(void **state)
+/* A scan of a whole store reads it about once, in few large reads. */
+static void scan_reads_store_once(void **state)
 {
     for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++) {
         ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
@@ -294,7 +293,7 @@ static void a_scan_reads_the_store_once(void **state)
         stats = ikv_scan_stats(scan);
         assert_true(stats->record_bytes >= 20000 * 1004 || stats->mapped >= 20000);
         assert_true(stats->record_bytes <= 2 * file_size(path));
-        /* A ring has many small reads in flight instead of a few large ones. */
+        /* With a ring, scans use many small reads in flight instead of few large ones. */
         assert_true(stats->record_reads <=
                     (store_backend() == IKV_BACKEND_PREAD ? 400 : 20000 * 1004 / 16384 + 400));
         assert_true(stats->index_reads <= 200);
@@ -305,8 +304,9 @@ static void a_scan_reads_the_store_once(void **state)
     }
 }
 
-/* More 1 MiB blocks than checksums are read at once. Half a GiB: only where that is cheap. */
-static void scans_of_very_many_blocks(void **state)
+/* More 1 MiB blocks than a scan reads checksums for at once. The store takes half a GiB, so the
+ * test runs in memory only. */
+static void scan_of_many_blocks(void **state)
 {
     enum { COUNT = 70, SIZE = 8 << 20 };
     const tmpdir *dir = *state;
@@ -363,8 +363,8 @@ int main(void)
         cmocka_unit_test(storage_order_has_no_bounds),
         cmocka_unit_test(huge_values),
         cmocka_unit_test(scans_are_independent),
-        cmocka_unit_test(a_scan_reads_the_store_once),
-        cmocka_unit_test(scans_of_very_many_blocks),
+        cmocka_unit_test(scan_reads_store_once),
+        cmocka_unit_test(scan_of_many_blocks),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,10 +1,9 @@
 /*
- * Scans in key order over a damaged index: every item that comes is the next one, with
- * its value, and the scan ends with an error just where it can't be sure any more. No key may be
- * lost silently: IKV_E_END means that all of them came.
+ * Scans in key order over a damaged index: the scan delivers all items before the damage, with
+ * their values, then fails. No key may be lost silently: IKV_E_END means that all were delivered.
  *
- * Pages are loaded 64 at a time, so damage is put into the first and the last one of such a load,
- * the first one of the next, one in its middle, and the last page of all.
+ * Scans load 64 pages at a time, so the damaged page is the first or last of the first load, the
+ * first or a middle one of the second, or the last page of the index.
  */
 #include "indexkv.h"
 
@@ -25,12 +24,12 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGES           151u
 
-/* Bytes for reading ahead: a window of one item, a few, more than one load of pages. */
+/* Memory for reading ahead: a window of one item, of a few, and of more than one load of pages. */
 static const uint64_t MEMORIES[] = {1, 5000, 0, UINT64_C(64) << 20};
 
-/* All items before entry `bad`, which is the first of its page, then the error that tells it. */
-static void assert_ends_at(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
-                           uint64_t bad)
+/* Delivers all items before entry `bad`, the first of its page, then fails with its offset. */
+static void assert_fails_at(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
+                            uint64_t bad)
 {
     ikv_error err = {0};
     int code;
@@ -41,8 +40,8 @@ static void assert_ends_at(const numbered_store *s, ikv_store *store, numbered_b
     assert_int_equal(delivered, bad);
 }
 
-static void assert_ends_well(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
-                             uint64_t count)
+static void assert_succeeds(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
+                            uint64_t count)
 {
     ikv_error err = {0};
     int code;
@@ -58,26 +57,26 @@ static void scan_around_damage(const numbered_store *s, ikv_store *store, uint64
                                uint64_t memory)
 {
     const uint64_t bad = numbered_first_entry(s, page);
-    const uint64_t behind = numbered_first_entry(s, page + 1);
+    const uint64_t after = numbered_first_entry(s, page + 1);
     numbered_bounds bounds = {NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, memory};
     ikv_error err;
     int code;
 
-    assert_ends_at(s, store, bounds, bad);
+    assert_fails_at(s, store, bounds, bad);
     bounds.to = s->count - 1;
-    assert_ends_at(s, store, bounds, bad);
-    bounds.to = behind - 1;
-    assert_ends_at(s, store, bounds, bad);
+    assert_fails_at(s, store, bounds, bad);
+    bounds.to = after - 1;
+    assert_fails_at(s, store, bounds, bad);
     if (bad >= 2) {
         bounds.to = bad - 2;
-        assert_ends_well(s, store, bounds, bad - 1);
+        assert_succeeds(s, store, bounds, bad - 1);
         bounds.to = NUMBERED_NO_BOUND;
         bounds.limit = bad;
-        assert_ends_well(s, store, bounds, bad);
+        assert_succeeds(s, store, bounds, bad);
     }
-    if (behind + 5 < s->count) {
-        /* Behind it, if the search for the first key did not need the page. */
-        bounds = (numbered_bounds){behind + 5, s->count - 1, 0, memory};
+    if (after + 5 < s->count) {
+        /* A scan that begins after the page succeeds unless the search for `from` read it. */
+        bounds = (numbered_bounds){after + 5, s->count - 1, 0, memory};
         uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
         assert_true(code == IKV_E_END || code == IKV_E_INDEX);
         assert_int_equal(delivered, code == IKV_E_END ? s->count - bounds.from : 0);
@@ -96,7 +95,8 @@ static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
     for (size_t p = 0; p < COUNT_OF(pages); p++) {
         const uint64_t middle =
             (numbered_first_entry(&s, pages[p]) + numbered_first_entry(&s, pages[p] + 1)) / 2;
-        /* The most significant bit: in a plain file order alone shows damage. */
+        /* The most significant bit of a key: plain files have no checksums, so only a wrong order
+         * of keys reveals the damage. */
         const uint64_t byte = hostkey_kind(type) == DECODER_BYTES ? 0 : hostkey_width(type) - 1;
         const uint64_t bit = 8 * (numbered_entry_offset(&s, middle) + byte) + 7;
 
@@ -114,10 +114,10 @@ static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
     free(s.path);
 }
 
-static void damaged_pages_of_ours(void **state)
+static void damaged_pages_with_checksums(void **state)
 {
     damage_pages(state, IKV_KEY_U64, 0);
-    damage_pages(state, IKV_KEY_BYTES(12), 0); /* entries lie across page boundaries */
+    damage_pages(state, IKV_KEY_BYTES(12), 0); /* entries cross page boundaries */
 }
 
 static void damaged_pages_of_plain_files(void **state)
@@ -126,7 +126,7 @@ static void damaged_pages_of_plain_files(void **state)
     damage_pages(state, IKV_KEY_BYTES(12), IKV_WRITE_PLAIN);
 }
 
-/* The first of several counts. */
+/* The scan ends at the first damaged page. */
 static void several_damaged_pages(void **state)
 {
     numbered_store s;
@@ -138,9 +138,9 @@ static void several_damaged_pages(void **state)
         file_flip_bit(s.path, 8 * numbered_entry_offset(&s, numbered_first_entry(&s, page)) + 64);
         store = store_open(s.path, s.type, 0, 0);
         for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
-            assert_ends_at(&s, store,
-                           (numbered_bounds){NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, MEMORIES[m]},
-                           numbered_first_entry(&s, page));
+            assert_fails_at(&s, store,
+                            (numbered_bounds){NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, MEMORIES[m]},
+                            numbered_first_entry(&s, page));
         ikv_close(store);
     }
     free(s.path);
@@ -149,7 +149,7 @@ static void several_damaged_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damaged_pages_of_ours),
+        cmocka_unit_test(damaged_pages_with_checksums),
         cmocka_unit_test(damaged_pages_of_plain_files),
         cmocka_unit_test(several_damaged_pages),
     };

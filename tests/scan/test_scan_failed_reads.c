@@ -1,7 +1,7 @@
 /*
- * Scans in key order whose reads of the index fail, or meet the end of a file that was cut under
- * the open store: what was loaded before is not mistaken for what the failed read left in its
- * place, and no key is lost silently.
+ * Scans in key order whose index reads fail, or reach the end of a file that was truncated while
+ * the store was open. The scan must not use what a failed read left in the buffer of an earlier
+ * load, and no key may be lost silently.
  */
 #include "indexkv.h"
 
@@ -23,18 +23,18 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGES           151u
-#define LOADED_PAGES    64u /* pages that a scan reads at once */
+#define LOADED_PAGES    64u /* pages that a scan loads at a time */
 
-/* Bytes for reading ahead: a window of one item, a few, more than one load of pages. */
+/* Memory for reading ahead: a window of one item, of a few, and of more than one load of pages. */
 static const uint64_t MEMORIES[] = {1, 5000, 0, UINT64_C(64) << 20};
 
-/* The file ends in this page after it was opened. */
-static void cut_index(void **state, numbered_store *s, uint64_t page, uint64_t memory)
+/* Truncate the file within this index page after the store was opened. */
+static void truncate_index(void **state, numbered_store *s, uint64_t page, uint64_t memory)
 {
     const uint64_t cut = numbered_first_entry(s, page);
     numbered_bounds bounds = {NUMBERED_NO_BOUND, NUMBERED_NO_BOUND, 0, memory};
-    char *path = tmpdir_file(*state, "cut");
-    char *sound = s->path;
+    char *path = tmpdir_file(*state, "truncated");
+    char *intact = s->path;
     ikv_store *store;
     ikv_error err = {0};
     int code;
@@ -51,11 +51,11 @@ static void cut_index(void **state, numbered_store *s, uint64_t page, uint64_t m
         assert_true(delivered >= numbered_first_entry(s, page / LOADED_PAGES * LOADED_PAGES));
     }
     ikv_close(store);
-    s->path = sound;
+    s->path = intact;
     free(path);
 }
 
-static void an_index_cut_under_an_open_store(void **state)
+static void index_truncated_under_open_store(void **state)
 {
     static const uint64_t pages[] = {0, 63, 64, 100, PAGES - 1};
 
@@ -65,34 +65,34 @@ static void an_index_cut_under_an_open_store(void **state)
         numbered_make(*state, IKV_KEY_U64, flags, PAGES, 0, &s);
         for (size_t p = 0; p < COUNT_OF(pages); p++)
             for (size_t m = 0; m < COUNT_OF(MEMORIES); m++)
-                cut_index(state, &s, pages[p], MEMORIES[m]);
+                truncate_index(state, &s, pages[p], MEMORIES[m]);
         free(s.path);
     }
 }
 
-/* A window of more entries than are loaded at once, whose first values do not fit into the memory:
- * it is tried again with less, from entries that lie before those of the failed read. */
+/* The window spans more entries than one load, but its first values do not fit into the memory. The
+ * scan retries with a smaller window, which begins before the entries of the failed read. */
 static const uint64_t OVER_BUDGET[] = {1000000, 1450000, 2000000, 3000000, 4500000, 6000000};
 #define MANY_PAGES 300u
 #define LARGE      300u
 
-static void an_index_cut_while_the_window_is_too_large(void **state)
+static void index_truncated_while_window_shrinks(void **state)
 {
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         numbered_store s;
 
         numbered_make(*state, IKV_KEY_U64, flags, MANY_PAGES, LARGE, &s);
         for (size_t m = 0; m < COUNT_OF(OVER_BUDGET); m++) {
-            cut_index(state, &s, 94, OVER_BUDGET[m]);
-            cut_index(state, &s, 64, OVER_BUDGET[m]);
-            cut_index(state, &s, 127, OVER_BUDGET[m]);
+            truncate_index(state, &s, 94, OVER_BUDGET[m]);
+            truncate_index(state, &s, 64, OVER_BUDGET[m]);
+            truncate_index(state, &s, 127, OVER_BUDGET[m]);
         }
         free(s.path);
     }
 }
 
-/* A read that fails may have written over part of its buffer. */
-static void spoil_failed(void *user, const fault_event *event)
+/* A failed read may have overwritten part of its buffer. */
+static void fill_failed_buffer(void *user, const fault_event *event)
 {
     (void)user;
     if (event->call == FAULT_READ && event->result < 0)
@@ -101,9 +101,9 @@ static void spoil_failed(void *user, const fault_event *event)
 
 typedef struct read_list {
     uint64_t index_start;
-    uint64_t seen;
+    uint64_t reads; /* of any part of the file */
     size_t count;
-    uint64_t calls[1024]; /* numbers of the reads that are of the index */
+    uint64_t calls[1024]; /* numbers of the index reads */
 } read_list;
 
 static void note_index_read(void *user, const fault_event *event)
@@ -113,8 +113,8 @@ static void note_index_read(void *user, const fault_event *event)
     if (event->call != FAULT_READ)
         return;
     if (event->offset >= list->index_start && list->count < COUNT_OF(list->calls))
-        list->calls[list->count++] = list->seen;
-    list->seen++;
+        list->calls[list->count++] = list->reads;
+    list->reads++;
 }
 
 static void list_index_reads(const numbered_store *s, ikv_store *store, numbered_bounds bounds,
@@ -147,10 +147,10 @@ static void fail_index_reads(const numbered_store *s, uint64_t index_memory, uin
                            .action = FAULT_FAIL,
                            .error = EIO};
         bounds.to = i % 2 ? s->count - 1 : NUMBERED_NO_BOUND;
-        fault_start(&plan, spoil_failed, NULL);
+        fault_start(&plan, fill_failed_buffer, NULL);
         uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
         assert_int_equal(fault_stop().faults, 1);
-        /* It fails once only, and a window that was cut short there asks again. */
+        /* Only this read fails, so the scan succeeds if it reads the same pages again. */
         if (code == IKV_E_END)
             assert_int_equal(delivered, s->count);
         else
@@ -180,8 +180,8 @@ static void failing_reads_of_the_index(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_index_cut_under_an_open_store),
-        cmocka_unit_test(an_index_cut_while_the_window_is_too_large),
+        cmocka_unit_test(index_truncated_under_open_store),
+        cmocka_unit_test(index_truncated_while_window_shrinks),
         cmocka_unit_test_teardown(failing_reads_of_the_index, stop_faults),
     };
 

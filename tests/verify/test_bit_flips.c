@@ -1,10 +1,10 @@
 /*
- * Every bit of a store of 64 KiB inverted, one at a time: ikv_verify must find each and name the
- * place. With some of them all keys are looked up and scanned as well: none may get a wrong value,
- * none may be missing.
+ * Flips every bit of a 64 KiB store, one at a time: ikv_verify must find each and report its place.
+ * For some of the bits all keys are looked up and scanned as well: no key may be missing or get a
+ * wrong value.
  *
- * usage: test_bit_flips [PART]. The work is cut into PARTS parts, so that ctest runs them at once;
- * without an argument all are done.
+ * usage: test_bit_flips [PART]. ctest runs the PARTS parts of the work in parallel; without an
+ * argument the program does all of them.
  */
 #include "indexkv.h"
 
@@ -29,7 +29,7 @@
 
 #define PARTS        4
 #define STORE_SIZE   65536
-#define LOOKUP_EVERY 101 /* bits, prime to 8: all bits of a byte get their turn */
+#define LOOKUP_EVERY 101 /* bits; odd, so that every bit of a byte is flipped at times */
 
 typedef struct flipped_store {
     tmpdir dir;
@@ -37,14 +37,14 @@ typedef struct flipped_store {
     int fd;
     store_model model;
     decoded_store decoded;
-    unsigned part; /* PARTS: all of them */
+    unsigned part; /* PARTS: all parts */
 } flipped_store;
 
-/* Where the bytes of something are, and whether a problem was told there. */
+/* The bytes in which a problem must be, and whether one was reported there. */
 typedef struct expected_place {
     uint64_t begin;
     uint64_t end;
-    int is_named;
+    int is_reported;
 } expected_place;
 
 /* ---------------------------------------------------------------- the store */
@@ -61,7 +61,7 @@ static void write_store(const char *path, const store_model *model, size_t metad
     free(metadata);
 }
 
-/* Three index pages, values of many sizes; metadata fills up to just the size that is wanted. */
+/* Three index pages and values of many sizes, padded to STORE_SIZE with metadata. */
 static void make_store(flipped_store *flipped)
 {
     decoder_layout layout = hostkey_layout(IKV_KEY_I64, 0);
@@ -111,7 +111,7 @@ static int tear_down(void **state)
 
 /* ---------------------------------------------------------------- places */
 
-/* The record that has this byte. */
+/* The record that contains the byte. */
 static expected_place record_at(const decoded_store *decoded, uint64_t offset)
 {
     for (size_t i = 0; i < decoded->pair_count; i++) {
@@ -120,7 +120,7 @@ static expected_place record_at(const decoded_store *decoded, uint64_t offset)
         if (offset >= entry->position && offset < entry->position + 4 + entry->size)
             return (expected_place){entry->position, entry->position + 1, 0};
     }
-    fail_msg("no record has byte %llu", (unsigned long long)offset);
+    fail_msg("no record contains byte %llu", (unsigned long long)offset);
     return (expected_place){0, 0, 0};
 }
 
@@ -141,12 +141,12 @@ static expected_place place_of(const decoded_store *decoded, uint64_t offset)
                             decoded->index_start + (page + 1) * 4096, 0};
 }
 
-static void take_problem(void *user, const ikv_error *problem)
+static void note_problem(void *user, const ikv_error *problem)
 {
     expected_place *place = user;
 
     if (problem->offset >= place->begin && problem->offset < place->end)
-        place->is_named = 1;
+        place->is_reported = 1;
 }
 
 /* ---------------------------------------------------------------- flips */
@@ -163,23 +163,23 @@ static void check_verify(const flipped_store *flipped, uint64_t bit)
     ikv_error err;
     int code;
 
-    options.on_problem = take_problem;
+    options.on_problem = note_problem;
     options.user = &place;
     code = ikv_verify(flipped->path, NULL, &options, NULL, &err);
     if (code == 0)
-        fail_msg("verify does not find bit %llu inverted", (unsigned long long)bit);
+        fail_msg("verify does not find flipped bit %llu", (unsigned long long)bit);
     if (code > IKV_E_NOT_STORE || code < IKV_E_PADDING)
-        fail_msg("bit %llu: verify gives %d: %s", (unsigned long long)bit, code, err.message);
+        fail_msg("bit %llu: verify returned %d: %s", (unsigned long long)bit, code, err.message);
     assert_failed(code, code, &err, flipped->path);
-    take_problem(&place, &err);
-    /* Header and footer are places by themselves. */
-    if (!place.is_named && bit / 8 >= DECODER_HEADER_SIZE && code != IKV_E_FOOTER)
-        fail_msg("bit %llu: no problem between %llu and %llu; the first: %s",
+    note_problem(&place, &err);
+    /* For the header and the footer, the code says enough. */
+    if (!place.is_reported && bit / 8 >= DECODER_HEADER_SIZE && code != IKV_E_FOOTER)
+        fail_msg("bit %llu: no problem between %llu and %llu; the first is: %s",
                  (unsigned long long)bit, (unsigned long long)place.begin,
                  (unsigned long long)place.end, err.message);
 }
 
-static void every_flip_is_found(void **state)
+static void verify_finds_every_flip(void **state)
 {
     const flipped_store *flipped = *state;
     size_t step = test_is_sanitized() ? 37 : 1;
@@ -205,7 +205,7 @@ static void every_flip_is_found(void **state)
     assert_int_equal(ikv_verify(flipped->path, NULL, NULL, NULL, NULL), 0);
 }
 
-static void no_flip_gives_a_wrong_value(void **state)
+static void lookups_are_never_wrong(void **state)
 {
     const flipped_store *flipped = *state;
     size_t step = LOOKUP_EVERY * (test_is_sanitized() ? 17 : 1);
@@ -220,7 +220,7 @@ static void no_flip_gives_a_wrong_value(void **state)
             continue;
         write_byte(flipped, bit / 8, (unsigned char)(byte ^ 1u << bit % 8));
         assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_NONE);
-        /* The key type is no way around the checks. */
+        /* Opening with the key type must not skip checks. */
         assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_I64);
         write_byte(flipped, bit / 8, byte);
     }
@@ -230,8 +230,8 @@ int main(int argc, char **argv)
 {
     static flipped_store flipped;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(every_flip_is_found, &flipped),
-        cmocka_unit_test_prestate(no_flip_gives_a_wrong_value, &flipped),
+        cmocka_unit_test_prestate(verify_finds_every_flip, &flipped),
+        cmocka_unit_test_prestate(lookups_are_never_wrong, &flipped),
     };
     void *state = &flipped;
     int failed;

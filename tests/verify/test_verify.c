@@ -1,4 +1,4 @@
-/* ikv_verify: what it counts in sound stores, and how it tells problems. */
+/* ikv_verify: the counts it reports for intact stores, and how it reports problems. */
 #include "indexkv.h"
 
 #include "decoder.h"
@@ -24,10 +24,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static void sound_stores_have_no_problems(void **state)
+static void intact_stores_have_no_problems(void **state)
 {
     static const size_t counts[] = {0, 1, 2, 255, 3000};
-    char *path = tmpdir_file(*state, "sound");
+    char *path = tmpdir_file(*state, "intact");
 
     for (size_t t = 0; t < hostkey_type_count; t++)
         for (size_t c = 0; c < COUNT_OF(counts); c++)
@@ -60,7 +60,7 @@ static void sound_stores_have_no_problems(void **state)
     free(path);
 }
 
-static void both_strides_are_sound(void **state)
+static void both_strides_are_accepted(void **state)
 {
     char *path = tmpdir_file(*state, "strides");
 
@@ -85,12 +85,12 @@ typedef struct problem_list {
     size_t count;
     ikv_error problems[PROBLEMS_MAX];
     size_t progress_calls;
-    size_t index_calls;   /* of those, with the phase "index" */
-    size_t records_calls; /* ... "records" */
-    size_t cancel_after;  /* 0: never */
+    size_t index_calls;   /* of these, in the phase "index" */
+    size_t records_calls; /* of these, in the phase "records" */
+    size_t cancel_after;  /* progress calls; 0: never */
 } problem_list;
 
-static void take_problem(void *user, const ikv_error *problem)
+static void add_problem(void *user, const ikv_error *problem)
 {
     problem_list *list = user;
 
@@ -99,7 +99,7 @@ static void take_problem(void *user, const ikv_error *problem)
     list->count++;
 }
 
-static int take_progress(void *user, const ikv_progress *progress)
+static int count_progress(void *user, const ikv_progress *progress)
 {
     problem_list *list = user;
 
@@ -120,18 +120,19 @@ static int has_problem(const problem_list *list, int code, uint64_t offset)
     return 0;
 }
 
+/* Empties the list and returns options that fill it. */
 static ikv_verify_options listing_options(problem_list *list)
 {
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
 
     memset(list, 0, sizeof(*list));
-    options.on_problem = take_problem;
-    options.on_progress = take_progress;
+    options.on_problem = add_problem;
+    options.on_progress = count_progress;
     options.user = list;
     return options;
 }
 
-static void every_problem_is_told_with_its_place(void **state)
+static void every_problem_is_reported_with_its_offset(void **state)
 {
     char *path = tmpdir_file(*state, "damaged");
     decoder_layout layout = hostkey_layout(IKV_KEY_U64, 0);
@@ -143,8 +144,8 @@ static void every_problem_is_told_with_its_place(void **state)
 
     write_ours(path, IKV_KEY_U64, 1000, NULL);
     assert_int_equal(decoder_read(path, &layout, &decoded), 0);
-    /* In the checksums, which are there even in empty values; all in the first half of the index.
-     */
+    /* Flip bits in checksums, which even empty values have. All keys are in the first half of the
+     * index. */
     for (size_t i = 0; i < 5; i++) {
         const decoder_entry *entry = &decoded.entries[100 * i];
 
@@ -153,7 +154,7 @@ static void every_problem_is_told_with_its_place(void **state)
     assert_failed(ikv_verify(path, NULL, &options, &report, &err), IKV_E_RECORD, &err, path);
     for (size_t i = 0; i < 5; i++)
         if (!has_problem(list, IKV_E_RECORD, decoded.entries[100 * i].position))
-            fail_msg("record %zu is not told", 100 * i);
+            fail_msg("record %zu is not reported", 100 * i);
     assert_int_equal(report.problems, list->count);
     assert_int_equal(list->problems[0].code, err.code);
     assert_int_equal(list->problems[0].offset, err.offset);
@@ -162,13 +163,13 @@ static void every_problem_is_told_with_its_place(void **state)
         assert_non_null(strstr(list->problems[i].message, path));
     }
 
-    /* Another one in the last page of the index (records behind a damaged page are not known), and
-     * a limit. */
+    /* One more in the last index page, so that the records of the other pages are still checked. */
     file_flip_bit(path, 8 * (decoded.index_start + 3 * 4096 + 100));
     listing_options(list);
     assert_true(ikv_verify(path, NULL, &options, &report, &err) < 0);
     assert_true(report.problems >= 6);
     assert_int_equal(report.problems, list->count);
+    /* max_problems. */
     listing_options(list);
     options.max_problems = 2;
     assert_true(ikv_verify(path, NULL, &options, &report, &err) < 0);
@@ -179,7 +180,7 @@ static void every_problem_is_told_with_its_place(void **state)
     free(path);
 }
 
-static void the_report_comes_without_callbacks(void **state)
+static void report_without_callbacks(void **state)
 {
     char *path = tmpdir_file(*state, "quiet");
     ikv_verify_report report;
@@ -194,9 +195,9 @@ static void the_report_comes_without_callbacks(void **state)
     free(path);
 }
 
-/* A store too damaged to be opened is a result; a file that is no store at all, or not there, is an
- * error that kept verify from checking. */
-static void what_can_not_be_opened_is_told_apart(void **state)
+/* A store that is too damaged to open has a problem, which is reported. A missing file, or one that
+ * is no store, is an error: nothing was verified and the report is not written. */
+static void damaged_stores_and_other_files(void **state)
 {
     char *path = tmpdir_file(*state, "unopened");
     problem_list *list = must_malloc(sizeof(*list));
@@ -225,7 +226,7 @@ static void what_can_not_be_opened_is_told_apart(void **state)
     free(path);
 }
 
-static void progress_is_told_and_can_cancel(void **state)
+static void progress_can_cancel(void **state)
 {
     char *path = tmpdir_file(*state, "progress");
     problem_list *list = must_malloc(sizeof(*list));
@@ -249,7 +250,7 @@ static void progress_is_told_and_can_cancel(void **state)
     free(path);
 }
 
-static void invalid_options_are_refused(void **state)
+static void invalid_options_fail(void **state)
 {
     char *path = tmpdir_file(*state, "options");
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
@@ -265,7 +266,7 @@ static void invalid_options_are_refused(void **state)
 
 /* ---------------------------------------------------------------- bounded memory */
 
-/* Pairs handed out one by one: numbers shuffled by a multiplication, empty values. */
+/* Source of `count` pairs with empty values, whose keys are in random order. */
 typedef struct many_pairs {
     uint64_t next;
     uint64_t count;
@@ -283,9 +284,9 @@ static int next_pair(void *user, ikv_pair *pair)
     return 1;
 }
 
-/* More positions than fit into the least memory: they are sorted outside of it, and nothing stays
- * behind. A record that two entries share is found all the same. */
-static void positions_beyond_memory_are_sorted_on_disk(void **state)
+/* With the smallest memory, positions are sorted in temporary files, which must be gone afterwards.
+ * A record that two entries share is still found. */
+static void positions_are_sorted_on_disk(void **state)
 {
     tmpdir dir;
     many_pairs pairs = {0, test_scaled(2500000), 0};
@@ -293,8 +294,8 @@ static void positions_beyond_memory_are_sorted_on_disk(void **state)
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
     ikv_verify_report report;
-    const unsigned char *shared;
-    const unsigned char *lost;
+    const unsigned char *shared; /* position in an entry, copied to another entry */
+    const unsigned char *lost;   /* position that is overwritten */
     uint64_t index_start;
     int expected;
     unsigned char *bytes;
@@ -316,8 +317,8 @@ static void positions_beyond_memory_are_sorted_on_disk(void **state)
     index_start = 24 + 4 * pairs.count;
     bytes = file_read(path, &size);
     assert_int_equal(size, index_start + 16 * pairs.count);
-    /* An entry points to another one's record, its own record has none: found in order of position.
-     */
+    /* Two problems, a record with two entries and one without: the one at the lower position is
+     * found first. */
     shared = bytes + index_start + 16 * 1000 + 8;
     lost = bytes + index_start + 16 * (pairs.count - 1000) + 8;
     expected = edit_load(shared, 8) < edit_load(lost, 8) ? IKV_E_INDEX : IKV_E_RECORD;
@@ -333,14 +334,14 @@ static void positions_beyond_memory_are_sorted_on_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sound_stores_have_no_problems),
-        cmocka_unit_test(both_strides_are_sound),
-        cmocka_unit_test(every_problem_is_told_with_its_place),
-        cmocka_unit_test(the_report_comes_without_callbacks),
-        cmocka_unit_test(what_can_not_be_opened_is_told_apart),
-        cmocka_unit_test(progress_is_told_and_can_cancel),
-        cmocka_unit_test(invalid_options_are_refused),
-        cmocka_unit_test(positions_beyond_memory_are_sorted_on_disk),
+        cmocka_unit_test(intact_stores_have_no_problems),
+        cmocka_unit_test(both_strides_are_accepted),
+        cmocka_unit_test(every_problem_is_reported_with_its_offset),
+        cmocka_unit_test(report_without_callbacks),
+        cmocka_unit_test(damaged_stores_and_other_files),
+        cmocka_unit_test(progress_can_cancel),
+        cmocka_unit_test(invalid_options_fail),
+        cmocka_unit_test(positions_are_sorted_on_disk),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
