@@ -1,6 +1,6 @@
 /*
- * What calls say they did: bytes and reads against those that were seen, items and results that
- * could not be had, and a verify that was stopped.
+ * What calls report: statistics of reads and bytes compared with the system calls, errors of
+ * damaged items and invalid arguments, and reports of unfinished verifications.
  */
 #include "indexkv.h"
 
@@ -23,40 +23,41 @@
 
 /* ---------------------------------------------------------------- reads and bytes */
 
-typedef struct reads_seen {
+/* Totals of the observed system calls. */
+typedef struct observed_reads {
     uint64_t reads;
     uint64_t bytes;
-} reads_seen;
+} observed_reads;
 
 static void count_read(void *user, const fault_event *event)
 {
-    reads_seen *seen = user;
+    observed_reads *observed = user;
 
     if (event->call != FAULT_READ)
         return;
-    seen->reads++;
-    seen->bytes += event->result > 0 ? (uint64_t)event->result : 0;
+    observed->reads++;
+    observed->bytes += event->result > 0 ? (uint64_t)event->result : 0;
 }
 
-static void assert_account(const ikv_stats *stats, const reads_seen *seen)
+static void assert_stats_match(const ikv_stats *stats, const observed_reads *observed)
 {
-    assert_int_equal(stats->index_bytes + stats->record_bytes, seen->bytes);
-    assert_int_equal(stats->index_reads + stats->record_reads, seen->reads);
+    assert_int_equal(stats->index_bytes + stats->record_bytes, observed->bytes);
+    assert_int_equal(stats->index_reads + stats->record_reads, observed->reads);
     assert_int_equal(stats->retries, 0);
 }
 
-/* Also of windows that did not fit into the memory and were fetched again. */
-static void account_of_a_scan(const numbered_store *s, uint64_t index_memory,
-                              const ikv_scan_options *options)
+/* Includes reads for windows that did not fit into the memory and were fetched again. */
+static void check_scan_stats(const numbered_store *s, uint64_t index_memory,
+                             const ikv_scan_options *options)
 {
     ikv_store *store = store_open(s->path, s->type, 0, index_memory);
     ikv_scan *scan = NULL;
-    reads_seen seen = {0};
+    observed_reads observed = {0};
     uint64_t items = 0;
     ikv_item item;
     int code;
 
-    fault_start(NULL, count_read, &seen);
+    fault_start(NULL, count_read, &observed);
     code = ikv_scan_open(store, options, &scan, NULL);
     while (code == 0) {
         code = ikv_scan_next(scan, &item, NULL);
@@ -65,13 +66,13 @@ static void account_of_a_scan(const numbered_store *s, uint64_t index_memory,
     fault_stop();
     assert_int_equal(code, IKV_E_END);
     assert_int_equal(items, options->from != NULL ? s->count - s->count / 3 : s->count);
-    assert_account(ikv_scan_stats(scan), &seen);
+    assert_stats_match(ikv_scan_stats(scan), &observed);
     assert_true(ikv_scan_stats(scan)->records >= items);
     ikv_scan_close(scan);
     ikv_close(store);
 }
 
-static void a_key_scan_counts_all_that_it_reads(void **state)
+static void key_scan_counts_all_reads(void **state)
 {
     static const uint64_t memories[] = {1, 20000, 1450000, 4500000, 0};
 
@@ -84,17 +85,17 @@ static void a_key_scan_counts_all_that_it_reads(void **state)
         for (size_t m = 0; m < COUNT_OF(memories); m++) {
             options.memory = memories[m];
             options.from = NULL;
-            account_of_a_scan(&s, 0, &options);
-            account_of_a_scan(&s, 1, &options);
+            check_scan_stats(&s, 0, &options);
+            check_scan_stats(&s, 1, &options);
             options.from = &from;
-            account_of_a_scan(&s, 0, &options);
-            account_of_a_scan(&s, 1, &options);
+            check_scan_stats(&s, 0, &options);
+            check_scan_stats(&s, 1, &options);
         }
         free(s.path);
     }
 }
 
-static void a_batch_counts_all_that_it_reads(void **state)
+static void batch_counts_all_reads(void **state)
 {
     static const uint64_t index_memories[] = {0, 1, 3000};
 
@@ -112,14 +113,14 @@ static void a_batch_counts_all_that_it_reads(void **state)
             for (size_t k = 0; k < COUNT_OF(keys); k++)
                 keys[k] = k * 7919 % (s.count + 10);
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
-                reads_seen seen = {0};
+                observed_reads observed = {0};
 
                 options.match = (ikv_match)match;
-                fault_start(NULL, count_read, &seen);
+                fault_start(NULL, count_read, &observed);
                 int code = ikv_get_many(store, keys, COUNT_OF(keys), &options, result, NULL);
                 fault_stop();
                 assert_int_equal(code, 0);
-                assert_account(ikv_result_stats(result), &seen);
+                assert_stats_match(ikv_result_stats(result), &observed);
             }
             ikv_result_free(result);
             ikv_close(store);
@@ -127,13 +128,13 @@ static void a_batch_counts_all_that_it_reads(void **state)
         }
 }
 
-/* ---------------------------------------------------------------- what could not be had */
+/* ---------------------------------------------------------------- errors */
 
-/* An entry that points out of the record area: index damage, as ikv_get says it. */
-static void a_scan_tells_a_wild_entry_from_a_damaged_record(void **state)
+/* An entry whose position is outside of the record area is index damage, not record damage. */
+static void position_outside_of_records(void **state)
 {
     static const uint64_t positions[] = {UINT64_C(1) << 40, 0, 23, UINT64_MAX, UINT64_MAX - 3};
-    const uint64_t wild = 4;
+    const uint64_t damaged = 4;
 
     for (size_t p = 0; p < COUNT_OF(positions); p++) {
         unsigned char position[8];
@@ -147,31 +148,31 @@ static void a_scan_tells_a_wild_entry_from_a_damaged_record(void **state)
         numbered_make(*state, IKV_KEY_U64, IKV_WRITE_PLAIN, 2, 0, &s);
         for (size_t i = 0; i < 8; i++)
             position[i] = (unsigned char)(positions[p] >> (8 * i) & 0xff);
-        file_patch(s.path, numbered_entry_offset(&s, wild) + 8, position, sizeof(position));
+        file_patch(s.path, numbered_entry_offset(&s, damaged) + 8, position, sizeof(position));
         store = store_open(s.path, s.type, 0, 0);
         assert_ok(ikv_scan_open(store, NULL, &scan, &err), &err);
         for (uint64_t number = 0; number < s.count; number++) {
             memset(&err, 0, sizeof(err));
             assert_ok(ikv_scan_next(scan, &item, &err), &err);
             assert_memory_equal(item.key, &number, sizeof(number));
-            assert_int_equal(item.status, number == wild ? IKV_CORRUPT : IKV_FOUND);
-            if (number == wild) {
+            assert_int_equal(item.status, number == damaged ? IKV_CORRUPT : IKV_FOUND);
+            if (number == damaged) {
                 assert_failed(err.code, IKV_E_INDEX, &err, s.path);
-                assert_memory_equal(err.key, &wild, sizeof(wild));
+                assert_memory_equal(err.key, &damaged, sizeof(damaged));
             }
         }
         assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
         ikv_scan_close(scan);
         assert_ok(ikv_result_new(&result), NULL);
-        assert_failed(ikv_get(store, &wild, NULL, result, &err), IKV_E_INDEX, &err, s.path);
+        assert_failed(ikv_get(store, &damaged, NULL, result, &err), IKV_E_INDEX, &err, s.path);
         ikv_result_free(result);
         ikv_close(store);
         free(s.path);
     }
 }
 
-/* The error of a bad item says where it lies. */
-static void a_scan_tells_where_a_damaged_record_lies(void **state)
+/* The error of a corrupt item contains the position of its record. */
+static void scan_reports_position_of_damaged_record(void **state)
 {
     ikv_scan *scan = NULL;
     ikv_store *store;
@@ -209,8 +210,8 @@ static void assert_empty(const ikv_result *result)
     assert_int_equal(stats->levels, 0);
 }
 
-/* After a call that was given bad arguments nothing is left of the one before. */
-static void bad_arguments_leave_an_empty_result(void **state)
+/* A call with invalid arguments clears what an earlier call left in the result. */
+static void invalid_arguments_clear_the_result(void **state)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     const uint64_t damaged = 10;
@@ -223,23 +224,23 @@ static void bad_arguments_leave_an_empty_result(void **state)
     file_flip_bit(s.path, 8 * (24 + 10 * 16 + 4));
     store = store_open(s.path, 0, 0, 0);
     assert_ok(ikv_result_new(&result), NULL);
-    for (int way = 0; way < 6; way++) {
+    for (int mistake = 0; mistake < 6; mistake++) {
         int code;
 
         assert_failed(ikv_get(store, &damaged, NULL, result, &err), IKV_E_RECORD, &err, s.path);
         assert_non_null(ikv_result_problem(result));
         options = (ikv_get_options)IKV_GET_OPTIONS_INIT;
-        if (way == 0 || way == 1)
-            options.match = (ikv_match)(way == 0 ? 3 : -1);
-        if (way == 2)
+        if (mistake == 0 || mistake == 1)
+            options.match = (ikv_match)(mistake == 0 ? 3 : -1);
+        if (mistake == 2)
             options.size = 0;
-        const void *keys = way == 3 ? NULL : &damaged;
-        ikv_store *asked = way == 4 ? NULL : store;
-        if (way == 5) {
+        const void *keys = mistake == 3 ? NULL : &damaged;
+        ikv_store *used = mistake == 4 ? NULL : store;
+        if (mistake == 5) {
             options.size = SIZE_MAX;
-            code = ikv_get(asked, keys, &options, result, &err);
+            code = ikv_get(used, keys, &options, result, &err);
         } else {
-            code = ikv_get_many(asked, keys, 1, &options, result, &err);
+            code = ikv_get_many(used, keys, 1, &options, result, &err);
         }
         assert_failed(code, IKV_E_INVALID, &err, NULL);
         assert_empty(result);
@@ -263,15 +264,15 @@ static void count_problem(void *user, const ikv_error *problem)
     ++*(uint64_t *)user;
 }
 
-/* A store with a damaged page, which is found before the records are looked at. */
+/* A store with a damaged index page, which verify finds before it checks records. */
 static void make_damaged(void **state, numbered_store *ret)
 {
     numbered_make(*state, IKV_KEY_U64, 0, 100, 0, ret);
     file_flip_bit(ret->path, 8 * numbered_entry_offset(ret, 3));
 }
 
-/* The caller's wish comes before what was found, and an unfinished check has no report. */
-static void a_cancelled_verify_has_no_report(void **state)
+/* IKV_E_CANCELED takes precedence over the problems found, and no report is written. */
+static void canceled_verify_has_no_report(void **state)
 {
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
     uint64_t problems = 0;
@@ -291,7 +292,7 @@ static void a_cancelled_verify_has_no_report(void **state)
     assert_memory_equal(&report, &untouched, sizeof(report));
     assert_int_equal(ikv_verify(s.path, NULL, &options, NULL, NULL), IKV_E_CANCELED);
 
-    /* Enough problems end it as well, but that is an answer. */
+    /* max_problems stops early as well, but writes a report. */
     options.max_problems = 1;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);
     assert_int_equal(report.problems, 1);
@@ -303,8 +304,8 @@ static void a_cancelled_verify_has_no_report(void **state)
     free(s.path);
 }
 
-/* Neither has one that could not read all of the file, whatever it had found. */
-static void a_verify_that_can_not_read_has_no_report(void **state)
+/* No report either if a read failed, whatever was found before. */
+static void failed_verify_has_no_report(void **state)
 {
     fault_plan plan = {.calls = FAULT_BIT(FAULT_READ), .action = FAULT_NOTHING};
     ikv_verify_report untouched;
@@ -333,13 +334,13 @@ static void a_verify_that_can_not_read_has_no_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_key_scan_counts_all_that_it_reads, stop_faults),
-        cmocka_unit_test_teardown(a_batch_counts_all_that_it_reads, stop_faults),
-        cmocka_unit_test(a_scan_tells_a_wild_entry_from_a_damaged_record),
-        cmocka_unit_test(a_scan_tells_where_a_damaged_record_lies),
-        cmocka_unit_test(bad_arguments_leave_an_empty_result),
-        cmocka_unit_test(a_cancelled_verify_has_no_report),
-        cmocka_unit_test_teardown(a_verify_that_can_not_read_has_no_report, stop_faults),
+        cmocka_unit_test_teardown(key_scan_counts_all_reads, stop_faults),
+        cmocka_unit_test_teardown(batch_counts_all_reads, stop_faults),
+        cmocka_unit_test(position_outside_of_records),
+        cmocka_unit_test(scan_reports_position_of_damaged_record),
+        cmocka_unit_test(invalid_arguments_clear_the_result),
+        cmocka_unit_test(canceled_verify_has_no_report),
+        cmocka_unit_test_teardown(failed_verify_has_no_report, stop_faults),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

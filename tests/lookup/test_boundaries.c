@@ -1,6 +1,6 @@
 /*
- * Stores whose size stands at an edge: numbers of pairs around powers of two and around full index
- * pages, and the extreme keys of every type.
+ * Boundary cases: pair counts around powers of two and around full index pages, and the smallest
+ * and greatest keys of every type.
  */
 #include "indexkv.h"
 
@@ -22,15 +22,15 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Every key, its neighbours and random ones, without fences and with all, in a store of `count`
- * pairs. Keys are two apart where the type has room for it, so that there is something between. */
+/* Look up every key, neighbors and random keys in a store of `count` pairs, with all fences and
+ * without. Keys are two apart if the type is wide enough, so that absent keys lie between them. */
 static void check_count(const char *path, ikv_key_type type, size_t count, uint32_t flags,
                         uint32_t stride)
 {
     ikv_writer_options options = store_options(type);
     size_t width = hostkey_width(type);
     uint64_t apart = width == 1 ? 1 : 2;
-    uint64_t step = count % 3 == 0 ? 1 : 3; /* 3: arrival is not the order of keys */
+    uint64_t step = count % 3 == 0 ? 1 : 3; /* 3: pairs are not added in key order */
     unsigned char *keys = must_malloc((3 * count + 20) * width);
     ikv_result *result = NULL;
     rng_state random = {count};
@@ -79,7 +79,7 @@ static void counts_around_powers_of_two(void **state)
     free(path);
 }
 
-static void all_keys_of_a_narrow_type(void **state)
+static void all_keys_of_narrow_types(void **state)
 {
     char *path = tmpdir_file(*state, "store");
 
@@ -92,11 +92,9 @@ static void all_keys_of_a_narrow_type(void **state)
     free(path);
 }
 
-/*
- * Around the end of the first pages. Where the stride does not divide 4096, an entry reaches over
- * the boundary, and the pages' first entries are at different offsets in the page.
- */
 #define PAGE_EDGE_CASES (12u * 26) /* 12 for each of the calls below */
+/* Pair counts around the end of the first pages. If the stride does not divide 4096, entries cross
+ * page boundaries and the first entry of each page has another offset. */
 static void check_page_edges(const char *path, ikv_key_type type, uint32_t flags, uint32_t stride,
                              size_t *number)
 {
@@ -139,7 +137,8 @@ static void every_width_of_byte_strings(void **state)
     free(path);
 }
 
-/* Least, greatest, and the two at the middle (-1 and 0 of signed keys), in all combinations. */
+/* The smallest and greatest key and the two in the middle (-1 and 0 if signed), in all
+ * combinations. */
 static void extreme_keys(void **state)
 {
     char *path = tmpdir_file(*state, "store");
@@ -176,7 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_around_powers_of_two),
-        cmocka_unit_test(all_keys_of_a_narrow_type),
+        cmocka_unit_test(all_keys_of_narrow_types),
         cmocka_unit_test(counts_around_full_pages),
         cmocka_unit_test(every_width_of_byte_strings),
         cmocka_unit_test(extreme_keys),

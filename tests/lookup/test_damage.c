@@ -1,8 +1,8 @@
 /*
- * Random damage, wider than single bits: stretches overwritten, parts of the file exchanged,
- * sectors lost. No key may get a wrong value or be missing, and ikv_verify must notice. And
- * forgeries: random changes with all checksums made right again. Those may deny keys, but must not
- * crash, nor give a value that no key ever had.
+ * Random damage of more than single bits: ranges overwritten, copied to the wrong place, or zeroed.
+ * No key may be missing or get a wrong value, and ikv_verify must find the damage. Then forgeries,
+ * random changes with all checksums corrected: they may hide keys, but must not cause a crash or
+ * return a value that belongs to no key.
  */
 #include "indexkv.h"
 
@@ -31,7 +31,7 @@ static const ikv_key_type TYPES[] = {IKV_KEY_U64, IKV_KEY_I8, IKV_KEY_U128, IKV_
 typedef struct damaged_store {
     char *path;
     store_model model;
-    store_image sound;
+    store_image intact;
 } damaged_store;
 
 static void set_up(void **state, ikv_key_type type, damaged_store *ret)
@@ -45,19 +45,19 @@ static void set_up(void **state, ikv_key_type type, damaged_store *ret)
     model_init(&ret->model, type);
     model_fill(&ret->model, &random, 600, MODEL_KEYS_UNIFORM, MODEL_SIZES_MIXED);
     store_write(ret->path, &ret->model, &options);
-    image_load(ret->path, &ret->sound);
+    image_load(ret->path, &ret->intact);
 }
 
 static void tear_down(damaged_store *damaged)
 {
-    image_free(&damaged->sound);
+    image_free(&damaged->intact);
     model_free(&damaged->model);
     free(damaged->path);
 }
 
 /* ---------------------------------------------------------------- damage */
 
-/* A place, at times one where something begins. */
+/* A random offset, half of the time one where a part of the file begins. */
 static size_t random_place(rng_state *rng, const store_image *image)
 {
     size_t places[] = {0,
@@ -71,11 +71,11 @@ static size_t random_place(rng_state *rng, const store_image *image)
     return chosen < 6 ? places[chosen] : (size_t)rng_below(rng, image->size);
 }
 
-static size_t random_length(rng_state *rng, size_t most)
+static size_t random_length(rng_state *rng, size_t max)
 {
     size_t length = 1 + (size_t)rng_below(rng, UINT64_C(1) << rng_below(rng, 14));
 
-    return length < most ? length : most;
+    return length < max ? length : max;
 }
 
 static void damage(rng_state *rng, store_image *image)
@@ -92,7 +92,7 @@ static void damage(rng_state *rng, store_image *image)
     case 1:
         memset(at, 0xff, length);
         break;
-    case 2: /* written to the wrong place */
+    case 2: /* a write to the wrong place */
         if (length > image->size - other)
             length = image->size - other;
         memmove(at, image->bytes + other, length);
@@ -107,7 +107,7 @@ static void damage(rng_state *rng, store_image *image)
     }
 }
 
-static void damage_is_never_taken_for_data(void **state)
+static void damage_is_always_detected(void **state)
 {
     for (size_t t = 0; t < TYPE_COUNT; t++) {
         damaged_store damaged;
@@ -115,16 +115,16 @@ static void damage_is_never_taken_for_data(void **state)
 
         set_up(state, TYPES[t], &damaged);
         for (size_t round = 0; round < test_scaled(600); round++) {
-            store_image image = image_copy(&damaged.sound);
+            store_image image = image_copy(&damaged.intact);
             int is_changed;
             int code;
 
             damage(&random, &image);
-            is_changed = memcmp(image.bytes, damaged.sound.bytes, image.size) != 0;
+            is_changed = memcmp(image.bytes, damaged.intact.bytes, image.size) != 0;
             image_save(&image, damaged.path);
             code = ikv_verify(damaged.path, NULL, NULL, NULL, NULL);
             if ((code < 0) != is_changed)
-                fail_msg("round %zu: verify gives %d", round, code);
+                fail_msg("round %zu: verify returned %d", round, code);
             assert_never_wrong(damaged.path, &damaged.model, IKV_KEY_NONE);
             image_free(&image);
         }
@@ -134,11 +134,11 @@ static void damage_is_never_taken_for_data(void **state)
 
 /* ---------------------------------------------------------------- forgeries */
 
-/* One field or some bytes anywhere, most often where structure is. */
-static void forge(rng_state *rng, const store_image *sound, store_image *image)
+/* Change one field or bit, mostly in the index, trailer or header. */
+static void forge(rng_state *rng, const store_image *intact, store_image *image)
 {
-    size_t trailer = image_index_end(sound);
-    size_t start = image_index_start(sound);
+    size_t trailer = image_index_end(intact);
+    size_t start = image_index_start(intact);
     size_t place;
 
     switch (rng_below(rng, 4)) {
@@ -171,32 +171,31 @@ static void forge(rng_state *rng, const store_image *sound, store_image *image)
     }
 }
 
-/* The repairs themselves go by the fields: only where these still lie inside the image. */
-static int can_repair(const store_image *image, const store_image *sound)
+/* Repairs rely on these fields, so all of them must be intact. */
+static int can_repair(const store_image *image, const store_image *intact)
 {
-    size_t footer = image_footer(sound);
+    size_t footer = image_footer(intact);
 
-    return memcmp(image->bytes + footer + 12, sound->bytes + footer + 12, 4) == 0 &&
-           memcmp(image->bytes + 3, sound->bytes + 3, 16) == 0 &&
-           memcmp(image->bytes + image_directory(sound), sound->bytes + image_directory(sound),
-                  footer - image_directory(sound)) == 0;
+    return memcmp(image->bytes + footer + 12, intact->bytes + footer + 12, 4) == 0 &&
+           memcmp(image->bytes + 3, intact->bytes + 3, 16) == 0 &&
+           memcmp(image->bytes + image_directory(intact), intact->bytes + image_directory(intact),
+                  footer - image_directory(intact)) == 0;
 }
 
-static void repair(store_image *image, const store_image *sound)
+static void repair(store_image *image, const store_image *intact)
 {
-    if (can_repair(image, sound)) {
+    if (can_repair(image, intact)) {
         image_repair(image);
         return;
     }
-    if (memcmp(image->bytes + image_footer(sound) + 12, sound->bytes + image_footer(sound) + 12,
+    if (memcmp(image->bytes + image_footer(intact) + 12, intact->bytes + image_footer(intact) + 12,
                4) == 0)
         image_repair_directory(image);
     image_repair_header(image);
     image_repair_footer(image);
 }
 
-/* Any answer will do, but a value that is found is that of its key: the record's own checksum has
- * not been forged. */
+/* Lookups may fail, but a value that is found must belong to its key. */
 static void read_forged(const char *path, const store_model *model, ikv_key_type type)
 {
     ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
@@ -237,7 +236,7 @@ static void read_forged(const char *path, const store_model *model, ikv_key_type
     ikv_close(store);
 }
 
-static void forgeries_are_survived(void **state)
+static void forgeries_never_crash(void **state)
 {
     for (size_t t = 0; t < TYPE_COUNT; t++) {
         damaged_store damaged;
@@ -245,11 +244,11 @@ static void forgeries_are_survived(void **state)
 
         set_up(state, TYPES[t], &damaged);
         for (size_t round = 0; round < test_scaled(2000); round++) {
-            store_image image = image_copy(&damaged.sound);
+            store_image image = image_copy(&damaged.intact);
 
             for (uint64_t i = rng_below(&random, 3) + 1; i > 0; i--)
-                forge(&random, &damaged.sound, &image);
-            repair(&image, &damaged.sound);
+                forge(&random, &damaged.intact, &image);
+            repair(&image, &damaged.intact);
             image_save(&image, damaged.path);
             read_forged(damaged.path, &damaged.model, IKV_KEY_NONE);
             (void)!ikv_verify(damaged.path, NULL, NULL, NULL, NULL);
@@ -262,8 +261,8 @@ static void forgeries_are_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damage_is_never_taken_for_data),
-        cmocka_unit_test(forgeries_are_survived),
+        cmocka_unit_test(damage_is_always_detected),
+        cmocka_unit_test(forgeries_never_crash),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,6 +1,6 @@
 /*
- * ikv_get and ikv_get_many on random stores: every key type, every shape of batch, every match
- * mode, with all, some and none of the index's fences in memory, against the model.
+ * ikv_get and ikv_get_many on random stores, compared with the model: every key type, batch shape
+ * and match mode, with all, some or no fences in memory.
  */
 #include "indexkv.h"
 
@@ -23,7 +23,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* None of the fences, few of them, and all. */
+/* Memory for no fences, few, most, and all. */
 static const uint64_t INDEX_MEMORIES[] = {1, 200, 2000, 0};
 
 typedef enum batch_shape {
@@ -34,8 +34,8 @@ typedef enum batch_shape {
     BATCH_ALL_SHUFFLED,
     BATCH_ALL_THE_SAME,
     BATCH_ABSENT,
-    BATCH_DENSE,  /* neighbours: one stretch of the index */
-    BATCH_SPARSE, /* far apart: most pages are skipped */
+    BATCH_DENSE,  /* consecutive keys of one part of the index */
+    BATCH_SPARSE, /* keys that skip most pages */
     BATCH_RANDOM,
     BATCH_SHAPES
 } batch_shape;
@@ -67,7 +67,7 @@ static size_t fill_from_model(batch_shape shape, rng_state *rng, const store_mod
     return count;
 }
 
-/* Keys that are not there, each next to one that is. None if all keys of the type are there. */
+/* Absent keys, each next to a present one. None if the store has all keys of the type. */
 static size_t fill_absent(rng_state *rng, const store_model *model, unsigned char *keys)
 {
     size_t width = hostkey_width(model->type);
@@ -141,7 +141,7 @@ static void check_all_batches(const char *path, const store_model *model, rng_st
     ikv_result_free(result);
 }
 
-/* Small stores with keys of every distribution; large ones with two of them, drawn by lot. */
+/* Small stores with every distribution of keys; large ones with two of them, chosen at random. */
 static void check_type(const char *path, ikv_key_type type, size_t count, uint32_t flags,
                        rng_state *rng)
 {
@@ -174,7 +174,7 @@ static void small_stores_of_every_type(void **state)
     free(path);
 }
 
-/* Indexes of many pages: without fences the search takes 6 levels and more. */
+/* Indexes of many pages: a search without fences takes 6 or more levels. */
 static void large_stores_of_integers(void **state)
 {
     char *path = tmpdir_file(*state, "store");
@@ -240,7 +240,7 @@ static void values_of_all_sizes(void **state)
     free(path);
 }
 
-/* Of a batch with repeated keys every record is fetched once, and its answers share it. */
+/* In a batch with repeated keys each record is fetched once, and its items share the value. */
 static void repeated_keys_share_one_value(void **state)
 {
     char *path = tmpdir_file(*state, "store");
@@ -268,7 +268,7 @@ static void repeated_keys_share_one_value(void **state)
     items = ikv_result_items(result);
     for (size_t i = 0; i < 1000; i++) {
         assert_item(&model, &keys[i], IKV_EXACT, &items[i]);
-        /* What is taken from the mapping alone is not folded. */
+        /* Repeated keys that are looked up in memory are not merged. */
         if (store_backend() == IKV_BACKEND_PREAD || store_backend() == IKV_BACKEND_URING)
             assert_ptr_equal(items[i].value, items[i % 100].value);
     }

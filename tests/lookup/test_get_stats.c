@@ -1,6 +1,6 @@
 /*
- * The rest of the contract of ikv_get_many: what it costs (probes against their documented bounds),
- * options, results and their reuse, adding up of statistics.
+ * ikv_get_many: numbers of probes compared with the documented limits, options, reuse of results,
+ * and sums of statistics.
  */
 #include "indexkv.h"
 
@@ -23,7 +23,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A store of u64 keys with an index of many pages, open with `index_memory`. */
+/* An open store of u64 keys whose index has many pages. */
 typedef struct many_pages {
     store_model model;
     ikv_store *store;
@@ -57,7 +57,7 @@ static void close_many_pages(many_pages *pages)
     free(pages->path);
 }
 
-/* ceil(log2(pages + 1)): so many probes tell a page among `pages` by binary search. */
+/* ceil(log2(pages + 1)), the number of probes of a binary search among `pages`. */
 static uint64_t probes_among(uint64_t pages)
 {
     uint64_t probes = 0;
@@ -67,8 +67,8 @@ static uint64_t probes_among(uint64_t pages)
     return probes;
 }
 
-/* Each of many single keys takes at most `exact` probes; floor and ceiling may need the
- * neighbouring page as well. */
+/* Each lookup of a single key takes at most `exact` probes. Floor and ceiling may also probe the
+ * next page. */
 static void assert_probes_of_single_keys(many_pages *pages, uint64_t exact)
 {
     rng_state random = {exact};
@@ -76,20 +76,20 @@ static void assert_probes_of_single_keys(many_pages *pages, uint64_t exact)
     for (size_t i = 0; i < test_scaled(2000); i++) {
         ikv_match match = (ikv_match)(i % 3);
         uint64_t key;
-        uint64_t most = exact + (match != IKV_EXACT);
+        uint64_t max = exact + (match != IKV_EXACT);
         uint64_t probes;
 
         model_probe_key(&random, &pages->model, &key);
         assert_get(pages->store, &pages->model, &key, match, pages->result);
         probes = ikv_result_stats(pages->result)->probes;
-        if (probes > most)
-            fail_msg("%llu probes for a key in %llu pages, match %d; at most %llu are due",
+        if (probes > max)
+            fail_msg("%llu probes for a key in %llu pages, match %d; expected %llu at most",
                      (unsigned long long)probes, (unsigned long long)pages->info.index_pages,
-                     (int)match, (unsigned long long)most);
+                     (int)match, (unsigned long long)max);
     }
 }
 
-static void without_fences_probes_are_logarithmic(void **state)
+static void logarithmic_probes_without_fences(void **state)
 {
     static const size_t counts[] = {1, 256, 257, 512, 1000, 1793, 20000};
 
@@ -105,7 +105,7 @@ static void without_fences_probes_are_logarithmic(void **state)
         }
 }
 
-static void with_all_fences_a_key_takes_one_probe(void **state)
+static void one_probe_with_all_fences(void **state)
 {
     many_pages pages;
 
@@ -116,7 +116,7 @@ static void with_all_fences_a_key_takes_one_probe(void **state)
     close_many_pages(&pages);
 }
 
-static void with_some_fences_the_search_starts_higher(void **state)
+static void fewer_probes_with_some_fences(void **state)
 {
     static const uint64_t memories[] = {100, 200, 400, 600};
 
@@ -130,14 +130,13 @@ static void with_some_fences_the_search_starts_higher(void **state)
         apart = pages.info.fences == 0
                     ? pages.info.index_pages
                     : (pages.info.index_pages + pages.info.fences - 1) / pages.info.fences;
-        /* Every n-th fence is kept; n is a whole number, so gaps may be twice as wide at worst. */
+        /* Every n-th fence is kept. As n is an integer, gaps may be almost twice as wide. */
         assert_probes_of_single_keys(&pages, probes_among(2 * apart));
         close_many_pages(&pages);
     }
 }
 
-/* A batch asks for every page once, whatever it holds. */
-static void a_batch_of_all_keys_reads_every_page_once(void **state)
+static void batch_of_all_keys_reads_every_page_once(void **state)
 {
     static const uint64_t memories[] = {1, 200, 0};
 
@@ -155,7 +154,7 @@ static void a_batch_of_all_keys_reads_every_page_once(void **state)
                   &err);
         stats = ikv_result_stats(pages.result);
         assert_int_equal(stats->found, pages.model.count);
-        assert_int_equal(stats->shards, 1); /* two would both ask for some pages */
+        assert_int_equal(stats->shards, 1); /* two would both read some pages */
         assert_int_equal(stats->probes - stats->cached, pages.info.index_pages);
         assert_int_equal(stats->records, pages.model.count);
         assert_true(stats->record_bytes >= pages.model.count * 8);
@@ -172,11 +171,11 @@ static void open_small(void **state, many_pages *ret)
     open_many_pages(state, 50, 0, 0, ret);
 }
 
-static void larger_options_are_taken_if_the_rest_is_zero(void **state)
+static void larger_options_need_zero_extensions(void **state)
 {
     struct {
         ikv_get_options known;
-        uint64_t later[2];
+        uint64_t extensions[2];
     } options = {IKV_GET_OPTIONS_INIT, {0, 0}};
     many_pages pages;
     uint64_t key = 1;
@@ -185,14 +184,14 @@ static void larger_options_are_taken_if_the_rest_is_zero(void **state)
     open_small(state, &pages);
     options.known.size = sizeof(options);
     assert_ok(ikv_get_many(pages.store, &key, 1, &options.known, pages.result, &err), &err);
-    options.later[1] = 1;
+    options.extensions[1] = 1;
     assert_failed(ikv_get_many(pages.store, &key, 1, &options.known, pages.result, &err),
                   IKV_E_INVALID, &err, NULL);
     assert_int_equal(ikv_result_count(pages.result), 0);
     close_many_pages(&pages);
 }
 
-static void an_unknown_match_is_invalid(void **state)
+static void unknown_match_is_invalid(void **state)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     many_pages pages;
@@ -209,7 +208,7 @@ static void an_unknown_match_is_invalid(void **state)
     close_many_pages(&pages);
 }
 
-static void arguments_must_be_there(void **state)
+static void null_arguments_are_invalid(void **state)
 {
     many_pages pages;
     uint64_t key = 1;
@@ -249,7 +248,7 @@ static void keys_need_no_alignment(void **state)
     close_many_pages(&pages);
 }
 
-static void an_empty_batch_has_an_empty_result(void **state)
+static void empty_batch_has_empty_result(void **state)
 {
     many_pages pages;
     ikv_error err;
@@ -264,7 +263,7 @@ static void an_empty_batch_has_an_empty_result(void **state)
     close_many_pages(&pages);
 }
 
-static void results_outlive_stores_and_are_used_again(void **state)
+static void results_outlive_stores_and_can_be_reused(void **state)
 {
     many_pages pages;
     many_pages other;
@@ -281,7 +280,7 @@ static void results_outlive_stores_and_are_used_again(void **state)
     for (size_t i = 0; i < 50; i++)
         assert_item(&pages.model, &keys[i], IKV_EXACT, &items[i]);
 
-    /* With another store, and after clear. */
+    /* Reused with another store, and after ikv_result_clear. */
     open_many_pages(state, 3000, 0, 0, &other);
     for (int round = 0; round < 3; round++) {
         assert_batch(other.store, &other.model, keys, 50, IKV_FLOOR, pages.result);
@@ -294,7 +293,7 @@ static void results_outlive_stores_and_are_used_again(void **state)
     ikv_close(NULL);
 }
 
-static void a_missing_key_is_said_by_name(void **state)
+static void error_of_missing_key_contains_it(void **state)
 {
     many_pages pages;
     uint64_t key = UINT64_C(12345678901234567);
@@ -307,13 +306,12 @@ static void a_missing_key_is_said_by_name(void **state)
     assert_int_equal(err.key_type, IKV_KEY_U64);
     assert_memory_equal(err.key, &key, sizeof(key));
     assert_non_null(strstr(err.message, "12345678901234567"));
-    /* err may be NULL everywhere. */
+    /* err may be NULL. */
     assert_int_equal(ikv_get(pages.store, &key, NULL, pages.result, NULL), IKV_E_NOT_FOUND);
     close_many_pages(&pages);
 }
 
-/* `err` is written on failure, and only then. */
-static void errors_are_left_alone_on_success(void **state)
+static void err_is_not_written_on_success(void **state)
 {
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
     ikv_scan *scan = NULL;
@@ -381,18 +379,18 @@ static void statistics_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_fences_probes_are_logarithmic),
-        cmocka_unit_test(with_all_fences_a_key_takes_one_probe),
-        cmocka_unit_test(with_some_fences_the_search_starts_higher),
-        cmocka_unit_test(a_batch_of_all_keys_reads_every_page_once),
-        cmocka_unit_test(larger_options_are_taken_if_the_rest_is_zero),
-        cmocka_unit_test(an_unknown_match_is_invalid),
-        cmocka_unit_test(arguments_must_be_there),
+        cmocka_unit_test(logarithmic_probes_without_fences),
+        cmocka_unit_test(one_probe_with_all_fences),
+        cmocka_unit_test(fewer_probes_with_some_fences),
+        cmocka_unit_test(batch_of_all_keys_reads_every_page_once),
+        cmocka_unit_test(larger_options_need_zero_extensions),
+        cmocka_unit_test(unknown_match_is_invalid),
+        cmocka_unit_test(null_arguments_are_invalid),
         cmocka_unit_test(keys_need_no_alignment),
-        cmocka_unit_test(an_empty_batch_has_an_empty_result),
-        cmocka_unit_test(results_outlive_stores_and_are_used_again),
-        cmocka_unit_test(a_missing_key_is_said_by_name),
-        cmocka_unit_test(errors_are_left_alone_on_success),
+        cmocka_unit_test(empty_batch_has_empty_result),
+        cmocka_unit_test(results_outlive_stores_and_can_be_reused),
+        cmocka_unit_test(error_of_missing_key_contains_it),
+        cmocka_unit_test(err_is_not_written_on_success),
         cmocka_unit_test(statistics_add_up),
     };
 

@@ -1,10 +1,11 @@
 /*
- * Records that overlap, in a forged plain file: each fits into the file, all of them together are
- * many times as large. What one call takes is bounded by a small multiple of the file all the same;
- * and the bound is never in the way of a sound store.
+ * Overlapping records in a forged plain file: each fits into the file, but together they are many
+ * times larger. A call must not use more memory than a small multiple of the file size. The limit
+ * must not affect intact stores.
  */
 #include "indexkv.h"
 
+#include "engines.h"
 #include "model.h"
 #include "rng.h"
 #include "stores.h"
@@ -17,7 +18,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,14 +25,14 @@
 
 #define HEADER_SIZE 24u
 #define AREA        (1u << 20) /* of records */
-#define RECORD      (1u << 19) /* each says it is so large */
+#define RECORD      (1u << 19) /* size of each record, by its size field */
 #define PAIRS       20000u
 #define KEYS        3000u
 #define STRIDE      16u
-#define ROUNDS_MAX  16u /* of the search, each of which may fetch all records once */
+#define ROUNDS_MAX  16u /* rounds of the search, each of which may fetch all records once */
 #define MEMORY_MAX  (UINT64_C(48) << 20) /* the records alone would be KEYS * RECORD = 1.5 GiB */
 
-/* The record area is size fields and nothing else; a record begins at each of them. */
+/* The record area consists of size fields only. A record begins at each of them. */
 static void write_forged(const char *path)
 {
     const size_t size = HEADER_SIZE + AREA + PAIRS * STRIDE;
@@ -55,14 +55,7 @@ static void write_forged(const char *path)
     free(bytes);
 }
 
-static uint64_t peak_memory(void)
-{
-    struct rusage usage;
-
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
-}
-
-/* What the call's values take, and whether every item says what it is. */
+/* Whether the values take bounded memory, and every other item is corrupt. */
 static int is_bounded(const ikv_result *result)
 {
     const ikv_item *items = ikv_result_items(result);
@@ -116,7 +109,7 @@ static int call_scan(ikv_store *store)
     return code == IKV_E_END;
 }
 
-/* In a child, whose peak is not one of an earlier test. */
+/* Runs the call in a child process, whose peak memory does not include earlier tests. */
 static void assert_memory_is_bounded(const char *path, bounded_call call)
 {
     pid_t child = fork();
@@ -131,9 +124,9 @@ static void assert_memory_is_bounded(const char *path, bounded_call call)
         options.key_type = IKV_KEY_U64;
         if (ikv_open(path, &options, &store, NULL) != 0)
             _exit(3);
-        const uint64_t before = peak_memory();
+        const uint64_t before = process_peak_memory();
         good = call(store);
-        const uint64_t after = peak_memory();
+        const uint64_t after = process_peak_memory();
         ikv_close(store);
         if (!good)
             _exit(1);
@@ -146,7 +139,7 @@ static void assert_memory_is_bounded(const char *path, bounded_call call)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void a_batch_is_bounded_by_the_file(void **state)
+static void memory_of_batch_is_bounded(void **state)
 {
     char *path = tmpdir_file(*state, "overlapping");
 
@@ -155,7 +148,7 @@ static void a_batch_is_bounded_by_the_file(void **state)
     free(path);
 }
 
-static void a_scan_takes_no_more_than_its_memory(void **state)
+static void memory_of_scan_is_bounded(void **state)
 {
     char *path = tmpdir_file(*state, "overlapping");
 
@@ -164,12 +157,12 @@ static void a_scan_takes_no_more_than_its_memory(void **state)
     free(path);
 }
 
-/* ---------------------------------------------------------------- sound stores */
+/* ---------------------------------------------------------------- intact stores */
 
-/* Very many keys of a batch match a few records, which are large: each is counted once. */
-static void records_that_many_keys_match(void **state)
+/* Thousands of keys match a few large records: each record is counted once. */
+static void many_keys_match_few_records(void **state)
 {
-    char *path = tmpdir_file(*state, "sound");
+    char *path = tmpdir_file(*state, "intact");
     const size_t size = RECORD;
     unsigned char *value = must_malloc(size);
     uint64_t *keys = must_malloc(5 * KEYS * sizeof(*keys));
@@ -199,7 +192,7 @@ static void records_that_many_keys_match(void **state)
             for (size_t i = 0; i < 5; i++)
                 keys[i] = 1000 + 1000000 * i;
             assert_batch(store, &model, keys, 5 * KEYS, (ikv_match)match, result);
-            /* At most one of them is matched by keys on both sides of a cut. */
+            /* Keys on both sides of a shard boundary may match the same record. */
             assert_in_range(ikv_result_stats(result)->records, 5,
                             5 + ikv_result_stats(result)->shards - 1);
         }
@@ -215,9 +208,9 @@ static void records_that_many_keys_match(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_is_bounded_by_the_file),
-        cmocka_unit_test(a_scan_takes_no_more_than_its_memory),
-        cmocka_unit_test(records_that_many_keys_match),
+        cmocka_unit_test(memory_of_batch_is_bounded),
+        cmocka_unit_test(memory_of_scan_is_bounded),
+        cmocka_unit_test(many_keys_match_few_records),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

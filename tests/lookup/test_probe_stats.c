@@ -1,6 +1,6 @@
 /*
- * Entry probes of real stores: ikv_stats counts, level by level, exactly the probes that the naive
- * model of the search says, whatever backend reads and in whatever order reads complete.
+ * Entry probes in real stores: ikv_stats counts exactly as many probes on each level as the naive
+ * model of the search, for every backend and order of completions.
  */
 #include "indexkv.h"
 
@@ -23,7 +23,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A store in which the value of each key is its number among the keys. */
+/* A store in which the value of each key is its rank. */
 struct probed_store {
     probe_keys keys;
     probe_model model;
@@ -52,7 +52,7 @@ static void build(struct probed_store *s, uint32_t flags)
     assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
 }
 
-/* The keys go over to the store. */
+/* Takes ownership of the keys. */
 static void probed_open(void **state, probe_keys keys, uint32_t flags, ikv_backend backend,
                         struct probed_store *ret)
 {
@@ -109,14 +109,14 @@ static void assert_stats(const struct probed_store *s, const probe_counts *count
     const ikv_stats *stats = ikv_result_stats(s->result);
     uint64_t reads = 0;
 
-    /* A batch that was cut into shards would begin at the top once for each. */
+    /* Each shard would begin at the top level again. */
     assert_true(stats->shards <= 1);
     for (uint32_t level = 0; level < IKV_LEVELS_MAX; level++) {
         if (stats->level[level].probes != counts->level[level])
-            fail_msg("%zu keys, level %u: %llu probes, %llu by the model", s->keys.count, level,
+            fail_msg("%zu keys, level %u: %llu probes, %llu in the model", s->keys.count, level,
                      (unsigned long long)stats->level[level].probes,
                      (unsigned long long)counts->level[level]);
-        /* Each entry by itself. */
+        /* One read for each entry. */
         assert_int_equal(stats->level[level].reads, stats->level[level].probes);
         assert_int_equal(stats->level[level].bytes, stats->level[level].probes * s->info.stride);
         reads += stats->level[level].reads;
@@ -139,8 +139,8 @@ static void get(const struct probed_store *s, const probe_keys *batch, const uns
     assert_ok(ikv_get_many(s->store, host, batch->count, &options, s->result, &err), &err);
 }
 
-/* In every match mode, with and without a barrier between levels: the same counts. Then in pages,
- * with the same result: what entry probes left in it must not be taken for pages. */
+/* In every match mode, the same counts with and without a barrier between levels. Then with page
+ * probes and the same result: entries left in its buffers must not be used as pages. */
 static void assert_batch_of(const struct probed_store *s, const probe_keys *batch)
 {
     static const uint32_t flags[] = {0, IKV_GET_BARRIER | IKV_GET_LATENCY};
@@ -184,7 +184,7 @@ static void assert_batches(rng_state *random, struct probed_store *s)
 
 /* ---------------------------------------------------------------- tests */
 
-/* uring where it can be had, pread otherwise. */
+/* io_uring if available, otherwise pread. */
 static ikv_backend other_backend(void **state)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -241,7 +241,7 @@ static void stores_of_all_key_types(void **state)
     }
 }
 
-static void an_unknown_probe_is_invalid(void **state)
+static void unknown_probe_is_invalid(void **state)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     rng_state random = {1};
@@ -263,7 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_of_all_sizes),
         cmocka_unit_test(stores_of_all_key_types),
-        cmocka_unit_test(an_unknown_probe_is_invalid),
+        cmocka_unit_test(unknown_probe_is_invalid),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

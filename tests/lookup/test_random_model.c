@@ -1,7 +1,7 @@
 /*
- * Random programs: stores of random type, contents and options, and on each a random sequence of
- * gets, batches and scans, every answer held against the model. A failing round is named by its
- * seed; INDEXKV_TEST_SEED runs just that one.
+ * Random programs: stores of random type, contents and options, each with a random sequence of
+ * gets, batches and scans compared with the model. The seed of a failing round is printed;
+ * INDEXKV_TEST_SEED runs only that round.
  */
 #include "indexkv.h"
 
@@ -117,7 +117,7 @@ static void random_programs(void **state)
             char line[64];
             int length = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)seed);
 
-            /* An assertion leaves by longjmp, so the teardown reads from here what ran. */
+            /* A failed assertion leaves by longjmp, so the teardown reads the seed from a file. */
             file_write(seed_path, line, (size_t)length);
             random_round(path, seed);
         }
@@ -128,8 +128,8 @@ static void random_programs(void **state)
     free(seed_path);
 }
 
-/* Tell the seed of a round that did not come to its end. */
-static int tell_seed(void **state)
+/* Print the seed of an unfinished round. */
+static int print_seed(void **state)
 {
     char *seed_path = tmpdir_file(*state, "seed");
 
@@ -147,7 +147,7 @@ static int tell_seed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(random_programs, tell_seed),
+        cmocka_unit_test_teardown(random_programs, print_seed),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

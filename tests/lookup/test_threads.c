@@ -1,4 +1,4 @@
-/* One open store, many threads, each with its own results and scans, against one model. */
+/* Many threads use one open store, each with its own results and scans. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -22,15 +22,14 @@
 #define THREADS    16
 #define BATCH_KEYS 300
 
-/* What a thread works on and what it has to say. cmocka's assertions leave by longjmp and so may
- * not be used outside of the test's own thread. */
+/* Threads other than the test's own cannot use assertions, which leave by longjmp. */
 typedef struct reader_thread {
     pthread_t thread;
     ikv_store *store;
     const store_model *model;
     uint64_t seed;
     size_t rounds;
-    char failure[128]; /* "": none */
+    char failure[128]; /* description of the first failure, or "" */
 } reader_thread;
 
 static int failed(reader_thread *worker, const char *what, int code)

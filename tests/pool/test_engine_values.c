@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -319,13 +318,6 @@ static void no_call_after_refusal(void **state)
 #define LONG_SIZE   ((size_t)3 << 20)
 #define LONG_MEMORY ((uint64_t)64 << 20) /* all of them at once would take 90 MiB */
 
-static uint64_t peak_memory(void)
-{
-    struct rusage usage;
-
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : UINT64_MAX;
-}
-
 static int count_long(void *user, size_t index, const ikv_item *item)
 {
     (void)index;
@@ -344,7 +336,7 @@ static int stream_long_values(const char *path, const engine_way *way)
     ikv_store *store = NULL;
     uint64_t keys[LONG_VALUES];
     atomic_uint calls = 0;
-    const uint64_t before = peak_memory();
+    const uint64_t before = process_peak_memory();
 
     for (uint64_t i = 0; i < LONG_VALUES; i++)
         keys[i] = i;
@@ -355,7 +347,7 @@ static int stream_long_values(const char *path, const engine_way *way)
     if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&child_result) != 0)
         return 1;
     int code = ikv_get_many(store, keys, LONG_VALUES, &options, child_result, NULL);
-    const uint64_t after = peak_memory();
+    const uint64_t after = process_peak_memory();
     ikv_result_free(child_result);
     ikv_close(store);
     if (code != 0 || atomic_load(&calls) != LONG_VALUES)

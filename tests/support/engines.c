@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -156,6 +157,15 @@ static size_t count_entries(const char *path)
         count++;
     (void)closedir(directory);
     return count;
+}
+
+uint64_t process_peak_memory(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        test_die("getrusage: %s", strerror(errno));
+    return (uint64_t)usage.ru_maxrss * 1024;
 }
 
 size_t process_descriptors(void)

@@ -54,6 +54,8 @@ typedef enum batch_shape {
 unsigned char *batch_keys(const store_model *model, rng_state *rng, batch_shape shape, size_t count,
                           size_t *ret_count);
 
+/* Peak memory of this process in bytes. */
+uint64_t process_peak_memory(void);
 /* Descriptors and threads of this process. */
 size_t process_descriptors(void);
 size_t process_threads(void);
