@@ -21,7 +21,7 @@ static int write_store(const char *path, ikv_error *err)
             return -1;
         }
     }
-    return ikv_writer_finish(writer, NULL, err); /* 0: the store is at `path`, durably */
+    return ikv_writer_finish(writer, NULL, err); /* 0: the store is complete and synced */
 }
 
 static int look_up(ikv_store *store, ikv_result *result, ikv_error *err)

@@ -1,9 +1,9 @@
 /*
- * Look up many batches from one thread that waits for nothing but poll, as an event loop does.
+ * Look up many batches from one thread that only waits in poll, like an event loop.
  *
- *     submit    as many batches as are to be under way
- *     poll      for batches that are done (and whatever else a program waits for)
- *     take      each that is done: use its answers, then give its result the next batch
+ *     submit    start IN_FLIGHT batches
+ *     poll      wait for completed batches (and other events of the program)
+ *     take      for each completed batch: use its answers, then submit the next batch
  */
 #include <indexkv.h>
 
@@ -14,11 +14,11 @@
 
 #define BATCHES    20
 #define BATCH_KEYS 8
-#define UNDER_WAY  4
+#define IN_FLIGHT  4
 #define PAIRS      5000
 
-/* A batch under way. Its keys stay in place until its answers were used. */
-struct place {
+/* A batch in flight. Its keys must stay valid until it has completed. */
+struct slot {
     ikv_result *result;
     uint64_t keys[BATCH_KEYS];
 };
@@ -26,7 +26,7 @@ struct place {
 struct loop {
     ikv_store *store;
     ikv_completions *completions;
-    struct place places[UNDER_WAY];
+    struct slot slots[IN_FLIGHT];
     unsigned submitted;
     unsigned done;
     unsigned found;
@@ -53,25 +53,25 @@ static int write_store(const char *path, ikv_error *err)
     return ikv_writer_finish(writer, NULL, err);
 }
 
-/* The next batch, if there is one left. The call returns at once. */
-static int submit(struct loop *loop, struct place *place, ikv_error *err)
+/* Submits the next batch, if there is one left. ikv_submit does not block. */
+static int submit(struct loop *loop, struct slot *slot, ikv_error *err)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
 
     if (loop->submitted == BATCHES)
         return 0;
     for (unsigned i = 0; i < BATCH_KEYS; i++)
-        place->keys[i] = 500u * loop->submitted + 61u * i;
+        slot->keys[i] = 500u * loop->submitted + 61u * i;
     options.completions = loop->completions;
-    if (ikv_submit(loop->store, place->keys, BATCH_KEYS, NULL, &options, place->result, err) < 0)
+    if (ikv_submit(loop->store, slot->keys, BATCH_KEYS, NULL, &options, slot->result, err) < 0)
         return -1;
     loop->submitted++;
     return 0;
 }
 
-static void use_answers(struct loop *loop, const struct place *place)
+static void use_answers(struct loop *loop, const struct slot *slot)
 {
-    const ikv_item *items = ikv_result_items(place->result);
+    const ikv_item *items = ikv_result_items(slot->result);
 
     for (unsigned i = 0; i < BATCH_KEYS; i++) {
         if (items[i].status == IKV_FOUND)
@@ -81,23 +81,23 @@ static void use_answers(struct loop *loop, const struct place *place)
     }
 }
 
-/* All batches that are done by now. */
+/* Takes all completed batches. */
 static int take(struct loop *loop, ikv_error *err)
 {
     ikv_result *result;
 
     while ((result = ikv_completions_next(loop->completions)) != NULL) {
-        struct place *place = loop->places;
-        while (place->result != result)
-            place++;
+        struct slot *slot = loop->slots;
+        while (slot->result != result)
+            slot++;
         loop->done++;
         if (ikv_result_code(result) < 0) {
             snprintf(err->message, sizeof err->message, "%s",
                      ikv_strerror(ikv_result_code(result)));
             return -1;
         }
-        use_answers(loop, place);
-        if (submit(loop, place, err) < 0)
+        use_answers(loop, slot);
+        if (submit(loop, slot, err) < 0)
             return -1;
     }
     return 0;
@@ -107,13 +107,13 @@ static int run(struct loop *loop, ikv_error *err)
 {
     struct pollfd wanted = {.fd = ikv_completions_fd(loop->completions), .events = POLLIN};
 
-    for (unsigned i = 0; i < UNDER_WAY; i++) {
-        if (ikv_result_new(&loop->places[i].result) < 0 || submit(loop, &loop->places[i], err) < 0)
+    for (unsigned i = 0; i < IN_FLIGHT; i++) {
+        if (ikv_result_new(&loop->slots[i].result) < 0 || submit(loop, &loop->slots[i], err) < 0)
             return -1;
     }
     while (loop->done < BATCHES) {
-        if (poll(&wanted, 1, -1) < 0) /* other descriptors would be in here, too */
-            continue;                 /* a signal */
+        if (poll(&wanted, 1, -1) < 0) /* a real program would poll other descriptors, too */
+            continue;                 /* EINTR */
         if (take(loop, err) < 0)
             return -1;
     }
@@ -132,9 +132,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.message);
     else
         printf("%u batches: %u squares, %u missing\n", loop.done, loop.found, loop.missing);
-    ikv_close(loop.store); /* waits for batches that are under way, if it came to that */
-    for (unsigned i = 0; i < UNDER_WAY; i++)
-        ikv_result_free(loop.places[i].result);
+    ikv_close(loop.store); /* after an error: waits for batches in flight */
+    for (unsigned i = 0; i < IN_FLIGHT; i++)
+        ikv_result_free(loop.slots[i].result);
     ikv_completions_free(loop.completions);
     return failed;
 }

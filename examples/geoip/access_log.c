@@ -1,13 +1,13 @@
 /*
- * Write the access log of one day of an imaginary web site, in the common log format. The same
+ * Writes an access log of one day of an imaginary web site, in the common log format. The same
  * arguments give the same log.
  *
  *   access_log LINES SEED IPV4_RANGES IPV6_RANGES > LOG
  *
- * Clients: one for about 20 lines. The one of rank r makes requests in proportion to 1 / r, as the
- * visitors of real sites do (Zipf). 7 of 10 speak IPv4. IPv4 clients are spread over the ranges by
- * the number of addresses, IPv6 clients evenly by range. A few of each family come from addresses
- * that are in no range (private ones), or just behind the end of a range.
+ * There is about one client per 20 lines. The client of rank r makes requests in proportion to
+ * 1 / r (Zipf), like the visitors of real sites. 7 of 10 clients use IPv4. Ranges are chosen by
+ * their number of addresses for IPv4, and uniformly for IPv6. A few clients of each family have
+ * addresses outside of the ranges: private ones, or the first one after the end of a range.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "ranges.h"
@@ -21,9 +21,9 @@
 
 #define LINES_PER_CLIENT 20
 #define PAGES            5000
-#define SECONDS_A_DAY    86400u
+#define SECONDS_PER_DAY  86400u
 
-/* splitmix64: small, and the same on every machine. */
+/* splitmix64: the same on every machine. */
 struct random {
     uint64_t state;
 };
@@ -37,15 +37,15 @@ static uint64_t random_next(struct random *random)
     return mixed ^ (mixed >> 31);
 }
 
-/* A number below `limit`. The bias of the remainder is far too small to matter here. */
+/* A number below `limit`. The bias of the remainder is negligible here. */
 static uint64_t random_below(struct random *random, uint64_t limit)
 {
     return random_next(random) % limit;
 }
 
 /*
- * Picks an index with a given weight: cumulative[i] is the sum of the weights 0..i. In integers, so
- * that no rounding of a floating-point unit shows in the log.
+ * Picks an index with given weights: cumulative[i] is the sum of the weights 0..i. Integers avoid
+ * differences in floating-point rounding between machines.
  */
 struct weighted {
     uint64_t *cumulative;
@@ -86,7 +86,7 @@ static int weighted_init_zipf(struct weighted *weighted, size_t count)
     return 0;
 }
 
-/* Half an address: 64 bits from 8 bytes in network order. */
+/* Half of an IPv6 address: 64 bits in network order. */
 static uint64_t half_get(const unsigned char *bytes)
 {
     uint64_t half = 0;
@@ -123,7 +123,7 @@ struct site {
     char (*clients)[INET6_ADDRSTRLEN];
 };
 
-/* Evenly from low to high, both inclusive. */
+/* Uniform in low..high, both inclusive. */
 static uint64_t random_between(struct random *random, uint64_t low, uint64_t high)
 {
     uint64_t span = high - low;
@@ -143,7 +143,7 @@ static void address_in_range(struct random *random, const struct range *range,
     half_put(ret_address + 8, low);
 }
 
-/* The address after `end`; after the last address of IPv6 the first. */
+/* The address after `end`; wraps around after the last one. */
 static void address_after(const unsigned char end[ADDRESS_SIZE],
                           unsigned char ret_address[ADDRESS_SIZE])
 {
@@ -230,7 +230,7 @@ static void write_line(struct site *site, unsigned second)
     unsigned status = pick_status(random);
     uint64_t size = 0;
 
-    if (status == 200) /* 256 B to 1 MiB, the small ones more often */
+    if (status == 200) /* 256 B to 1 MiB, small sizes are more frequent */
         size = random_between(random, 256, (uint64_t)256 << random_below(random, 13));
     else if (status != 304)
         size = 162;
@@ -259,7 +259,7 @@ int main(int argc, char **argv)
     }
     if (site_init(&site, lines, seed, argv + 3) == 0) {
         for (uint64_t i = 0; i < lines; i++)
-            write_line(&site, (unsigned)(i * SECONDS_A_DAY / lines));
+            write_line(&site, (unsigned)(i * SECONDS_PER_DAY / lines));
         status = EXIT_SUCCESS;
     }
     site_release(&site);

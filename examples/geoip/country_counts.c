@@ -1,14 +1,14 @@
 /*
- * Count the requests of an access log by country.
+ * Counts the requests of an access log by country.
  *
  *   country_counts IPV4_STORE IPV6_STORE < LOG
  *
- * The stores hold ranges of addresses: the key is the first address of a range, the value its last
- * address and the country, "16777471,AU". So one floor lookup finds the range that an address can
- * lie in, and the last address tells whether it does. Addresses are gathered into batches, one for
- * each family, and each batch is looked up with one call.
+ * The stores hold address ranges: the key is the first address of a range, the value its last
+ * address and the country, as in "16777471,AU". A floor lookup finds the only range that can
+ * contain an address, and the last address tells whether it does. Addresses are collected into a
+ * batch per family, and each batch is looked up with one call.
  *
- * The counts go to standard output, an account of the lookups to standard error.
+ * The counts go to standard output, a summary of the lookups to standard error.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "counts.h"
@@ -23,7 +23,7 @@
 
 #define BATCH_KEYS 65536
 
-/* A store of one address family, and the batch that is gathered for it. */
+/* The store of an address family, and a batch of addresses. */
 struct family {
     const char *name;
     ikv_key_type key_type;
@@ -75,7 +75,8 @@ static void family_close(struct family *family)
     free(family->keys);
 }
 
-/* The country of `address`, given the range that starts at it or before it; NULL: a bad value. */
+/* The country of `address`, given the last range that starts at or before it; NULL: invalid value.
+ */
 static const char *country_of(const struct family *family, const void *address,
                               const ikv_item *range)
 {
@@ -89,7 +90,7 @@ static const char *country_of(const struct family *family, const void *address,
     return ikv_key_compare(family->key_type, address, last) <= 0 ? comma + 1 : COUNTRY_UNKNOWN;
 }
 
-/* Look up the batch gathered so far and count its countries. */
+/* Looks up the batch and counts its countries. */
 static int family_flush(struct family *family, struct country_counts *counts)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
@@ -114,7 +115,7 @@ static int family_flush(struct family *family, struct country_counts *counts)
         if (items[i].status == IKV_FOUND)
             country = country_of(family, family->keys + i * width, &items[i]);
         if (!country) {
-            fprintf(stderr, "country_counts: a value is not LAST_ADDRESS,COUNTRY\n");
+            fprintf(stderr, "country_counts: expected a value LAST_ADDRESS,COUNTRY\n");
             return -1;
         }
         country_counts_add(counts, country);
@@ -123,7 +124,7 @@ static int family_flush(struct family *family, struct country_counts *counts)
     return 0;
 }
 
-/* The address is what a line of the log begins with. */
+/* Each line of the log starts with the address. */
 static int count_log(FILE *log, struct family *ipv4, struct family *ipv6,
                      struct country_counts *counts)
 {
@@ -150,7 +151,7 @@ static int count_log(FILE *log, struct family *ipv4, struct family *ipv6,
     return result;
 }
 
-static void print_account(const struct family *family)
+static void print_summary(const struct family *family)
 {
     const ikv_stats *stats = &family->stats;
     double keys = stats->keys > 0 ? (double)stats->keys : 1;
@@ -158,7 +159,7 @@ static void print_account(const struct family *family)
 
     fprintf(stderr,
             "%s: %" PRIu64
-            " lookups in %.2f s, %.0f a second; %.3f reads a key, %.0f bytes a key; backend %s\n",
+            " lookups in %.2f s, %.0f per second; %.3f reads and %.0f bytes per key; backend %s\n",
             family->name, stats->keys, family->seconds,
             family->seconds > 0 ? (double)stats->keys / family->seconds : 0, (double)reads / keys,
             (double)(stats->index_bytes + stats->record_bytes) / keys,
@@ -177,8 +178,8 @@ int main(int argc, char **argv)
                family_open(&ipv6, "ipv6", IKV_KEY_U128, argv[2]) == 0 &&
                count_log(stdin, &ipv4, &ipv6, counts) == 0) {
         country_counts_print(counts);
-        print_account(&ipv4);
-        print_account(&ipv6);
+        print_summary(&ipv4);
+        print_summary(&ipv6);
         status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     family_close(&ipv4);

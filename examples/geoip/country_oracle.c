@@ -1,7 +1,6 @@
 /*
- * Count the requests of an access log by country, slowly and without indexkv: every address is
- * compared with the ranges one after the other. What country_counts and the command answer is
- * checked against this.
+ * Counts the requests of an access log by country, slowly and without indexkv: every address is
+ * compared with all ranges. The results of country_counts and the command are checked against it.
  *
  *   country_oracle IPV4_RANGES IPV6_RANGES < LOG
  */

@@ -1,15 +1,14 @@
-# Count by country what `indexkv get --match floor` answered for addresses.
+# Count the results of `indexkv get --match floor` for addresses by country.
 #
 #   indexkv get ipv4.ikv --match floor --keys FILE --missing empty | awk -f join.awk
 #
-# A line holds the address that was asked for, the first address of the range at or before it, and
-# the value of that range: its last address, a comma, its country. An address behind the last
-# address of that range, or before every range, is in no range: it is counted as "--".
-# Prints country, tab, count.
+# A line has the address, the first address of the last range that starts at or before it, and the
+# value of that range: its last address, a comma, its country. An address after that last address, or
+# before all ranges, is counted as "--". Prints country, tab, count.
 
 BEGIN { FS = "\t" }
 
-# Many lines ask for one address: each is looked at once.
+# Each address is parsed once, since many lines have the same.
 !($1 in country) {
     country[$1] = "--"
     comma = index($3, ",")
@@ -21,8 +20,8 @@ BEGIN { FS = "\t" }
 
 END { for (name in count) print name "\t" count[name] }
 
-# An address as text that is ordered as the addresses are: IPv6 as 8 groups of 4 digits, IPv4 (in
-# decimal, or dotted) as 10 digits. The letter in front keeps awk from comparing numbers.
+# A text that compares like the address: IPv6 as 8 groups of 4 digits, IPv4 (decimal or dotted) as 10
+# digits. The leading letter keeps awk from comparing numbers.
 function ordered(text,    part, parts, front, i, result) {
     if (index(text, ":") == 0) {
         parts = split(text, part, ".")
@@ -37,7 +36,7 @@ function ordered(text,    part, parts, front, i, result) {
         text = substr(text, 1, RSTART - 1) \
             sprintf("%x:%x", part[1] * 256 + part[2], part[3] * 256 + part[4])
     }
-    # "::" stands for as many groups of zeros as are missing.
+    # "::" stands for the missing groups, which are zero.
     front = index(text, "::")
     if (front > 0) {
         parts = split(front > 1 ? substr(text, 1, front - 1) : "", part, ":")

@@ -35,7 +35,7 @@ int address_parse(const char *text, size_t len, unsigned char ret_address[ADDRES
     return 0;
 }
 
-/* An address as the tables write it: IPv4 as one decimal number, IPv6 as text. */
+/* An address in the format of the tables: IPv4 as a decimal number, IPv6 as text. */
 static int table_address_parse(const char *text, size_t len,
                                unsigned char ret_address[ADDRESS_SIZE])
 {
@@ -105,7 +105,7 @@ static int table_read_lines(FILE *file, const char *path, struct range_table *ta
         return -1;
     }
     if (table->count == 0) {
-        fprintf(stderr, "%s: holds no ranges\n", path);
+        fprintf(stderr, "%s: contains no ranges\n", path);
         return -1;
     }
     return 0;

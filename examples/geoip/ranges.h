@@ -1,4 +1,4 @@
-/* Tables of address ranges as Tor's geoip files write them. */
+/* Tables of address ranges in the format of Tor's geoip files. */
 #ifndef GEOIP_RANGES_H
 #define GEOIP_RANGES_H
 
@@ -19,17 +19,17 @@ struct range {
 };
 
 struct range_table {
-    struct range *ranges; /* ordered, not overlapping */
+    struct range *ranges; /* sorted, not overlapping */
     size_t count;
 };
 
-/* "192.0.2.1" or "2001:db8::1" as text of `len` bytes. Returns 0, or -1 if it is not an address. */
+/* Parses an address such as "192.0.2.1" or "2001:db8::1". Returns 0, or -1 if it is invalid. */
 int address_parse(const char *text, size_t len, unsigned char ret_address[ADDRESS_SIZE]);
 
 /*
- * Read a table: lines of start,end,country, addresses in decimal (IPv4) or as IPv6 text, comments
- * starting with '#'. On failure says why on standard error and returns -1. The table is the
- * caller's, to be released with range_table_free.
+ * Reads a table: lines of start,end,country with addresses in decimal (IPv4) or as text (IPv6), and
+ * comments starting with '#'. Returns 0, or -1 after reporting an error. The caller must release
+ * the table with range_table_free.
  */
 int range_table_read(const char *path, struct range_table *ret_table);
 void range_table_free(struct range_table *table);
