@@ -1,8 +1,8 @@
 /* Opening and closing a store: the file and what is kept of it (core/store), and the engine that
  * runs its batches (pool). */
-#include "backends.h"
-#include "core/base/dispatch.h"
 #include "core/store/open.h"
+#include "backends.h"
+#include "pool/attachment.h"
 
 #define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
 

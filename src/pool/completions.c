@@ -1,16 +1,14 @@
-/* A queue of done batches, and a descriptor that is readable while there are some. */
-#include "pool/engine.h"
+#include "pool/completions.h"
 
 #include "core/base/platform.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 struct ikv_completions {
     struct ikv_notifier notifier;
     pthread_mutex_t lock;
-    struct ikv_result *first;
-    struct ikv_result *last;
+    struct ikv_job *first;
+    struct ikv_job *last;
 };
 
 int ikv_completions_new(ikv_completions **ret_completions, ikv_error *err)
@@ -26,7 +24,7 @@ int ikv_completions_new(ikv_completions **ret_completions, ikv_error *err)
     }
     if (code < 0) {
         free(completions);
-        return ikv_fail(err, code, IKV_NOWHERE, "making a queue of completions");
+        return ikv_fail(err, code, IKV_NOWHERE, "creating a completion queue");
     }
     *ret_completions = completions;
     return 0;
@@ -37,16 +35,16 @@ int ikv_completions_fd(const ikv_completions *completions)
     return completions->notifier.fds[0];
 }
 
-void ikv_completions_push(ikv_completions *completions, struct ikv_result *result)
+void ikv_completions_push(ikv_completions *completions, struct ikv_job *job)
 {
     (void)pthread_mutex_lock(&completions->lock);
-    result->job.next_completed = NULL;
+    job->next_completed = NULL;
     if (completions->last)
-        completions->last->job.next_completed = result;
+        completions->last->next_completed = job;
     else
-        completions->first = result;
-    completions->last = result;
-    if (completions->first == result)
+        completions->first = job;
+    completions->last = job;
+    if (completions->first == job)
         ikv_notifier_raise(&completions->notifier);
     (void)pthread_mutex_unlock(&completions->lock);
 }
@@ -54,16 +52,16 @@ void ikv_completions_push(ikv_completions *completions, struct ikv_result *resul
 ikv_result *ikv_completions_next(ikv_completions *completions)
 {
     (void)pthread_mutex_lock(&completions->lock);
-    struct ikv_result *result = completions->first;
-    if (result) {
-        completions->first = result->job.next_completed;
+    const struct ikv_job *job = completions->first;
+    if (job) {
+        completions->first = job->next_completed;
         if (!completions->first) {
             completions->last = NULL;
             ikv_notifier_clear(&completions->notifier);
         }
     }
     (void)pthread_mutex_unlock(&completions->lock);
-    return result;
+    return job ? job->result : NULL;
 }
 
 void ikv_completions_free(ikv_completions *completions)

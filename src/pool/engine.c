@@ -1,21 +1,18 @@
-/* Engines: starting, attaching stores, closing. */
 #include "pool/engine.h"
 
-#include "backends.h"
 #include "core/base/platform.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#define THREADS_MAX 1024
-#define DEPTH_USUAL 256
-#define DEPTH_MAX   4096
-#define QUEUE_USUAL 1024
+#define THREADS_MAX         1024
+#define DEPTH_DEFAULT       256
+#define DEPTH_MAX           4096
+#define MAX_BATCHES_DEFAULT 1024
 
-/* ---------------------------------------------------------------- making */
+/* ---------------------------------------------------------------- creating */
 
-static int check_options(ikv_engine_options *options, ikv_error *err)
+static int check_options(const ikv_engine_options *options, ikv_error *err)
 {
     const char *wrong = NULL;
 
@@ -25,120 +22,149 @@ static int check_options(ikv_engine_options *options, ikv_error *err)
         wrong = "depth: at most 4096";
     else if (options->reserved)
         wrong = "reserved must be 0";
-    if (wrong)
-        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "engine options: %s", wrong);
+    return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "engine options: %s", wrong) : 0;
+}
+
+static void set_defaults(ikv_engine_options *options)
+{
     if (options->threads == 0)
         options->threads = ikv_platform_cores();
     if (options->depth == 0)
-        options->depth = DEPTH_USUAL;
+        options->depth = DEPTH_DEFAULT;
     if (options->max_batches == 0)
-        options->max_batches = QUEUE_USUAL;
-    return 0;
+        options->max_batches = MAX_BATCHES_DEFAULT;
 }
 
-static int init_locks(struct ikv_engine *engine)
-{
-    if (pthread_mutex_init(&engine->lock, NULL) != 0)
-        return -ENOMEM;
-    if (pthread_cond_init(&engine->work, NULL) != 0)
-        goto no_work;
-    if (pthread_cond_init(&engine->room, NULL) != 0)
-        goto no_room;
-    if (pthread_cond_init(&engine->quiet, NULL) != 0)
-        goto no_quiet;
-    return 0;
-
-no_quiet:
-    (void)pthread_cond_destroy(&engine->room);
-no_room:
-    (void)pthread_cond_destroy(&engine->work);
-no_work:
-    (void)pthread_mutex_destroy(&engine->lock);
-    return -ENOMEM;
-}
-
-static int make(const ikv_engine_options *options, struct ikv_engine **ret)
+int ikv_engine_create(const ikv_engine_options *options, struct ikv_engine **ret)
 {
     struct ikv_engine *engine = calloc(1, sizeof *engine);
 
     if (!engine)
         return -ENOMEM;
-    engine->options = *options;
+    engine->shared.options = *options;
+    set_defaults(&engine->shared.options);
+    options = &engine->shared.options;
     atomic_init(&engine->references, 1);
     engine->workers = calloc(options->threads, sizeof *engine->workers);
-    int code = engine->workers ? init_locks(engine) : -ENOMEM;
+    int code = engine->workers ? ikv_queue_init(&engine->queue, options->max_batches) : -ENOMEM;
     if (code < 0) {
         free(engine->workers);
         free(engine);
         return code;
     }
     ikv_process_mark(&engine->process);
-    for (uint32_t i = 0; i < options->threads; i++)
-        engine->workers[i].engine = engine;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        engine->workers[i].queue = &engine->queue;
+        engine->workers[i].number = i;
+        engine->workers[i].windows.shared = &engine->shared;
+    }
     *ret = engine;
     return 0;
 }
 
+int ikv_engine_create_private(struct ikv_engine **ret)
+{
+    const ikv_engine_options defaults = IKV_ENGINE_OPTIONS_INIT;
+    int code = ikv_engine_create(&defaults, ret);
+
+    if (code == 0)
+        (*ret)->is_private = true;
+    return code;
+}
+
 static void destroy(struct ikv_engine *engine)
 {
-    ikv_engine_close(atomic_load(&engine->heir));
-    if (!ikv_process_is_forked(&engine->process)) {
-        (void)pthread_cond_destroy(&engine->work);
-        (void)pthread_cond_destroy(&engine->room);
-        (void)pthread_cond_destroy(&engine->quiet);
-        (void)pthread_mutex_destroy(&engine->lock);
-    }
+    ikv_engine_close(atomic_load(&engine->successor));
+    if (!ikv_engine_is_inherited(engine))
+        ikv_queue_destroy(&engine->queue);
     ikv_process_unmark(&engine->process);
     free(engine->workers);
     free(engine);
 }
 
-static void release(struct ikv_engine *engine)
+int ikv_engine_reference(struct ikv_engine *engine)
+{
+    int code = 0;
+
+    (void)pthread_mutex_lock(&engine->queue.lock);
+    if (engine->queue.state == IKV_QUEUE_CLOSED)
+        code = IKV_E_CANCELED;
+    else
+        atomic_fetch_add(&engine->references, 1);
+    (void)pthread_mutex_unlock(&engine->queue.lock);
+    return code;
+}
+
+void ikv_engine_release(struct ikv_engine *engine)
 {
     if (atomic_fetch_sub(&engine->references, 1) == 1)
         destroy(engine);
 }
 
-/* Signals are for the program's own threads: workers, which inherit the mask, block all but those
- * that a thread brings upon itself. */
+/* ---------------------------------------------------------------- threads */
+
+/* Signals are for the program's own threads: workers, which inherit the mask, block all signals but
+ * those that a thread raises itself. The lock is held. */
 static void create_threads(struct ikv_engine *engine)
 {
-    static const int own[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    static const int raised[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    unsigned *started = &engine->queue.workers;
     sigset_t all;
     sigset_t before;
 
     (void)sigfillset(&all);
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        (void)sigdelset(&all, own[i]);
+    for (size_t i = 0; i < sizeof raised / sizeof raised[0]; i++)
+        (void)sigdelset(&all, raised[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (engine->started < engine->options.threads) {
-        struct ikv_worker *worker = &engine->workers[engine->started];
+    while (*started < engine->shared.options.threads) {
+        struct ikv_worker *worker = &engine->workers[*started];
         if (pthread_create(&worker->thread, NULL, ikv_worker_main, worker) != 0)
             break;
-        engine->started++;
+        ++*started;
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 unsigned ikv_engine_start(struct ikv_engine *engine)
 {
-    if (engine->state != IKV_ENGINE_NEW)
-        return engine->started;
-    create_threads(engine);
-    if (engine->started > 0)
-        engine->state = IKV_ENGINE_RUNNING;
-    return engine->started;
+    struct ikv_queue *queue = &engine->queue;
+
+    (void)pthread_mutex_lock(&queue->lock);
+    if (queue->state == IKV_QUEUE_NEW) {
+        create_threads(engine);
+        if (queue->workers > 0)
+            queue->state = IKV_QUEUE_RUNNING;
+    }
+    unsigned workers = queue->workers;
+    if (queue->state == IKV_QUEUE_CLOSED)
+        workers = 1; /* a job that is queued now will fail with IKV_E_CANCELED */
+    (void)pthread_mutex_unlock(&queue->lock);
+    return workers;
+}
+
+void ikv_engine_stop(struct ikv_engine *engine)
+{
+    struct ikv_queue *queue = &engine->queue;
+
+    ikv_queue_close(queue);
+    for (unsigned i = 0; i < queue->workers; i++)
+        (void)pthread_join(engine->workers[i].thread, NULL);
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->workers = 0;
+    (void)pthread_mutex_unlock(&queue->lock);
 }
 
 bool ikv_engine_is_worker(struct ikv_engine *engine)
 {
     const uint64_t number = ikv_thread_number();
 
-    for (uint32_t i = 0; i < engine->options.threads; i++)
-        if (atomic_load_explicit(&engine->workers[i].number, memory_order_relaxed) == number)
+    for (uint32_t i = 0; i < engine->shared.options.threads; i++)
+        if (atomic_load_explicit(&engine->workers[i].thread_number, memory_order_relaxed) == number)
             return true;
     return false;
 }
+
+/* ---------------------------------------------------------------- calls */
 
 int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine, ikv_error *err)
 {
@@ -152,231 +178,61 @@ int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine, i
         code = check_options(&known, err);
     if (code < 0)
         return code;
-    code = make(&known, &engine);
+    code = ikv_engine_create(&known, &engine);
     if (code < 0)
-        return ikv_fail(err, code, IKV_NOWHERE, "making an engine");
-    (void)pthread_mutex_lock(&engine->lock);
-    const unsigned started = ikv_engine_start(engine);
-    (void)pthread_mutex_unlock(&engine->lock);
-    if (started < known.threads) {
+        return ikv_fail(err, code, IKV_NOWHERE, "creating an engine");
+    const unsigned threads = engine->shared.options.threads;
+    if (ikv_engine_start(engine) < threads) {
         ikv_engine_close(engine);
-        return ikv_fail(err, -EAGAIN, IKV_NOWHERE, "starting %u threads for an engine",
-                        known.threads);
+        return ikv_fail(err, -EAGAIN, IKV_NOWHERE, "starting %u threads for an engine", threads);
     }
     *ret_engine = engine;
     return 0;
-}
-
-/* ---------------------------------------------------------------- closing */
-
-/* The lock is held when it is called, and when it returns. */
-static void stop(struct ikv_engine *engine)
-{
-    engine->state = IKV_ENGINE_CLOSED;
-    ikv_jobs_cancel(engine, NULL);
-    (void)pthread_cond_broadcast(&engine->work);
-    (void)pthread_cond_broadcast(&engine->room);
-    while (engine->waiters > 0)
-        (void)pthread_cond_wait(&engine->quiet, &engine->lock);
-    (void)pthread_mutex_unlock(&engine->lock);
-    for (unsigned i = 0; i < engine->started; i++)
-        (void)pthread_join(engine->workers[i].thread, NULL);
-    (void)pthread_mutex_lock(&engine->lock);
-    engine->started = 0;
 }
 
 void ikv_engine_close(ikv_engine *engine)
 {
     if (!engine)
         return;
-    struct ikv_engine *here = engine;
-    while (here && ikv_process_is_forked(&here->process))
-        here = atomic_load(&here->heir);
-    if (here) {
-        (void)pthread_mutex_lock(&here->lock);
-        stop(here);
-        (void)pthread_mutex_unlock(&here->lock);
-    }
-    release(engine);
+    struct ikv_engine *current = engine;
+    while (current && ikv_engine_is_inherited(current))
+        current = atomic_load(&current->successor);
+    if (current)
+        ikv_engine_stop(current);
+    ikv_engine_release(engine);
 }
 
 void ikv_engine_get_info(ikv_engine *engine, ikv_engine_info *ret_info)
 {
-    const ikv_engine_options *options = &engine->options;
+    const ikv_engine_options *options = &engine->shared.options;
 
     *ret_info = (ikv_engine_info){.threads = options->threads,
                                   .depth = options->depth,
                                   .max_batches = options->max_batches,
                                   .max_bytes_in_flight = options->max_bytes_in_flight};
-    if (ikv_process_is_forked(&engine->process))
-        return; /* what it does is its parent's business */
-    (void)pthread_mutex_lock(&engine->lock);
-    ret_info->batches = engine->batches;
-    (void)pthread_mutex_unlock(&engine->lock);
+    if (ikv_engine_is_inherited(engine))
+        return; /* its jobs are the parent's */
+    (void)pthread_mutex_lock(&engine->queue.lock);
+    ret_info->batches = engine->queue.job_count;
+    (void)pthread_mutex_unlock(&engine->queue.lock);
 }
 
-/* ---------------------------------------------------------------- stores */
+/* ---------------------------------------------------------------- fork */
 
-/* Refer to an engine that is not closed. */
-static int refer(struct ikv_engine *engine)
+struct ikv_engine *ikv_engine_current(struct ikv_engine *engine)
 {
-    int code = 0;
-
-    (void)pthread_mutex_lock(&engine->lock);
-    if (engine->state == IKV_ENGINE_CLOSED)
-        code = IKV_E_CANCELED;
-    else
-        atomic_fetch_add(&engine->references, 1);
-    (void)pthread_mutex_unlock(&engine->lock);
-    return code;
-}
-
-/* The engine that this process may use in place of one that it may have inherited. */
-static struct ikv_engine *engine_here(struct ikv_engine *engine)
-{
-    while (ikv_process_is_forked(&engine->process)) {
-        struct ikv_engine *heir = atomic_load(&engine->heir);
-        if (!heir) {
-            struct ikv_engine *made = NULL;
-            if (make(&engine->options, &made) < 0)
+    while (ikv_engine_is_inherited(engine)) {
+        struct ikv_engine *successor = atomic_load(&engine->successor);
+        if (!successor) {
+            struct ikv_engine *created = NULL;
+            if (ikv_engine_create(&engine->shared.options, &created) < 0)
                 return NULL;
-            if (atomic_compare_exchange_strong(&engine->heir, &heir, made))
-                heir = made;
+            if (atomic_compare_exchange_strong(&engine->successor, &successor, created))
+                successor = created;
             else
-                destroy(made); /* another thread was faster */
+                destroy(created); /* another thread was faster */
         }
-        engine = heir;
+        engine = successor;
     }
     return engine;
-}
-
-static int attach_to(struct ikv_engine *engine, ikv_store *store, struct ikv_attachment **ret)
-{
-    struct ikv_attachment *attachment = calloc(1, sizeof *attachment);
-
-    if (!attachment)
-        return -ENOMEM;
-    int code = refer(engine);
-    if (code < 0) {
-        free(attachment);
-        return code;
-    }
-    attachment->engine = engine;
-    attachment->store = store;
-    *ret = attachment;
-    return 0;
-}
-
-int ikv_attach(ikv_engine *engine, ikv_store *store, struct ikv_attachment **ret)
-{
-    ikv_engine_options usual = IKV_ENGINE_OPTIONS_INIT;
-    struct ikv_engine *own = NULL;
-
-    if (engine) {
-        engine = engine_here(engine);
-        return engine ? attach_to(engine, store, ret) : -ENOMEM;
-    }
-    int code = check_options(&usual, NULL);
-    if (code == 0)
-        code = make(&usual, &own);
-    if (code < 0)
-        return code;
-    own->is_own = true;
-    code = attach_to(own, store, ret);
-    release(own); /* the attachment refers to it now */
-    return code;
-}
-
-struct ikv_attachment *ikv_attachment_here(struct ikv_attachment *attachment)
-{
-    while (ikv_process_is_forked(&attachment->engine->process)) {
-        struct ikv_attachment *heir = atomic_load(&attachment->heir);
-        if (!heir) {
-            struct ikv_engine *engine = engine_here(attachment->engine);
-            struct ikv_attachment *made = NULL;
-            if (!engine || attach_to(engine, attachment->store, &made) < 0)
-                return NULL;
-            if (atomic_compare_exchange_strong(&attachment->heir, &heir, made))
-                heir = made;
-            else
-                ikv_detach(made);
-        }
-        attachment = heir;
-    }
-    return attachment;
-}
-
-/* Rings keep files open: have every worker let go of this store's. The lock is held. */
-static void forget_files(struct ikv_engine *engine, const struct ikv_attachment *attachment)
-{
-    if (!atomic_load_explicit(&attachment->used_ring, memory_order_relaxed))
-        return;
-    while (engine->forget && engine->state == IKV_ENGINE_RUNNING)
-        (void)pthread_cond_wait(&engine->quiet, &engine->lock);
-    if (engine->state != IKV_ENGINE_RUNNING)
-        return; /* the rings are gone, or will be */
-    engine->forget = attachment->store;
-    engine->forget_left = engine->started;
-    atomic_fetch_add(&engine->forget_number, 1);
-    (void)pthread_cond_broadcast(&engine->work);
-    while (engine->forget_left > 0)
-        (void)pthread_cond_wait(&engine->quiet, &engine->lock);
-    engine->forget = NULL;
-    (void)pthread_cond_broadcast(&engine->quiet);
-}
-
-void ikv_detach(struct ikv_attachment *attachment)
-{
-    if (!attachment)
-        return;
-    struct ikv_engine *engine = attachment->engine;
-    ikv_detach(atomic_load(&attachment->heir));
-    if (!ikv_process_is_forked(&engine->process)) {
-        (void)pthread_mutex_lock(&engine->lock);
-        attachment->is_closing = true; /* callbacks may submit more */
-        ikv_jobs_cancel(engine, attachment);
-        while (attachment->batches > 0)
-            (void)pthread_cond_wait(&engine->quiet, &engine->lock);
-        if (engine->is_own)
-            stop(engine);
-        else
-            forget_files(engine, attachment);
-        (void)pthread_mutex_unlock(&engine->lock);
-    }
-    free(attachment);
-    release(engine);
-}
-
-unsigned ikv_attachment_workers(struct ikv_attachment *attachment)
-{
-    unsigned workers;
-
-    attachment = ikv_attachment_here(attachment);
-    if (!attachment)
-        return 0;
-    struct ikv_engine *engine = attachment->engine;
-    (void)pthread_mutex_lock(&engine->lock);
-    workers = ikv_engine_start(engine);
-    if (engine->state == IKV_ENGINE_CLOSED)
-        workers = 1; /* which will say so */
-    (void)pthread_mutex_unlock(&engine->lock);
-    return workers;
-}
-
-int ikv_attachment_ring_code(struct ikv_attachment *attachment)
-{
-    struct ikv_attachment *heir = attachment;
-
-    if (!ikv_io_ring())
-        return IKV_E_UNSUPPORTED;
-    for (; heir && ikv_process_is_forked(&heir->engine->process); heir = atomic_load(&heir->heir))
-        ;
-    return heir ? atomic_load_explicit(&heir->engine->ring_code, memory_order_relaxed) : 0;
-}
-
-ikv_engine *ikv_store_engine(const ikv_store *store)
-{
-    const struct ikv_attachment *attachment = ikv_attachment_here(store->attachment);
-
-    return attachment ? attachment->engine : NULL;
 }

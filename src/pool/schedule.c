@@ -29,7 +29,7 @@ static void enter_ring(struct ikv_schedule *schedule, struct ikv_lane *lane)
         schedule->turn = lane;
         return;
     }
-    lane->next = schedule->turn; /* its turn is the last */
+    lane->next = schedule->turn; /* it is served last */
     lane->prev = schedule->turn->prev;
     lane->prev->next = lane;
     lane->next->prev = lane;
@@ -53,11 +53,10 @@ void ikv_schedule_push(struct ikv_schedule *schedule, struct ikv_lane *lane, str
     append(&lane->fresh, job);
     enter_ring(schedule, lane);
     atomic_fetch_add_explicit(&schedule->fresh, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&schedule->shards, job->result->run_count - job->result->run_first,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&schedule->runs, job->run_count, memory_order_relaxed);
 }
 
-/* The lane whose turn it is, or the next that has a fresh batch. */
+/* The lane whose turn it is; if `fresh_only`, the next one that has a fresh job. */
 static struct ikv_lane *choose_lane(const struct ikv_schedule *schedule, bool fresh_only)
 {
     struct ikv_lane *lane = schedule->turn;
@@ -92,9 +91,9 @@ struct ikv_run *ikv_schedule_take(struct ikv_schedule *schedule, bool fresh_only
     if (!lane)
         return NULL;
     struct ikv_job *job = choose_job(schedule, lane, fresh_only);
-    struct ikv_run *run = job->result->runs[job->next_run++];
-    atomic_fetch_sub_explicit(&schedule->shards, 1, memory_order_relaxed);
-    if (job->next_run < job->result->run_count)
+    struct ikv_run *run = job->runs[job->next_run++];
+    atomic_fetch_sub_explicit(&schedule->runs, 1, memory_order_relaxed);
+    if (job->next_run < job->run_count)
         append(&lane->begun, job);
     if (!fresh_only)
         schedule->turn = lane->next;

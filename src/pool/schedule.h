@@ -1,19 +1,19 @@
 /*
- * Which shard is run next. Every store has a lane; workers take shards from the lanes in turn, and
- * within a lane from the batches in turn. A batch that nobody has begun may be taken out of turn:
- * so that a worker that is busy with large batches can begin a small one beside them.
+ * Which run is executed next. Every store has a lane. Workers take runs from the lanes in turn and,
+ * within a lane, from its jobs in turn. A fresh job, of which no run was taken yet, may be taken
+ * out of turn: so a worker that is busy with large batches can start a small one beside them.
  *
  *     lanes (a ring)     store A            store B
  *                          |                  |
- *     fresh              b4 b5              b3        nobody has begun them
- *     begun              b1 b2                        more of their shards are to be taken
+ *     fresh              j4 j5              j3        no run was taken
+ *     begun              j1 j2                        some runs were taken, not all
  *
- * Nothing here locks: the engine's lock is held.
+ * The caller holds the queue's lock.
  */
 #ifndef IKV_POOL_SCHEDULE_H
 #define IKV_POOL_SCHEDULE_H
 
-#include "core/query/result.h"
+#include "pool/job.h"
 
 struct ikv_job_list {
     struct ikv_job *first;
@@ -21,7 +21,7 @@ struct ikv_job_list {
 };
 
 struct ikv_lane {
-    struct ikv_lane *prev; /* in the ring; NULL: not in it, since there is nothing to be taken */
+    struct ikv_lane *prev; /* in the ring; NULL: not in it, because the lane is empty */
     struct ikv_lane *next;
     struct ikv_job_list fresh;
     struct ikv_job_list begun;
@@ -29,14 +29,14 @@ struct ikv_lane {
 };
 
 struct ikv_schedule {
-    struct ikv_lane *turn; /* the lane to be served next */
-    atomic_uint shards;    /* to be taken; read without the lock as a hint, as is: */
-    atomic_uint fresh;     /* batches that nobody has begun */
+    struct ikv_lane *turn; /* the lane to be served next; NULL: all are empty */
+    atomic_uint runs;      /* to be taken; also read without the lock, as a hint */
+    atomic_uint fresh;     /* fresh jobs; the same */
 };
 
-/* A batch with job->result->run_count shards. */
+/* Add a job to its store's lane, as a fresh one. */
 void ikv_schedule_push(struct ikv_schedule *schedule, struct ikv_lane *lane, struct ikv_job *job);
-/* The next shard; only of a batch that nobody has begun, if `fresh_only`. NULL: there is none. */
+/* Take the next run; if `fresh_only`, of a fresh job. NULL: there is none. */
 struct ikv_run *ikv_schedule_take(struct ikv_schedule *schedule, bool fresh_only);
 
 #endif

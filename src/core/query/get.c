@@ -1,24 +1,26 @@
 /* Looking up a single key. */
-#include "core/query/result.h"
+#include "core/lookup/stats.h"
+#include "core/query/prepare.h"
+#include "core/query/query.h"
 #include "core/resident/resident.h"
 
 /*
- * A key in memory takes less time than a batch takes to be set up and put together. So it is looked
- * up here with as little of that as its lane needs. False: not answered; it is to go the way of all
- * batches, which sets everything anew, and also says what is wrong with the arguments.
+ * Setting up a batch takes longer than looking up a key in memory, so this does only what that
+ * needs. Returns false if the key was not answered: it must be looked up as a batch, which starts
+ * over, and also reports wrong arguments.
  */
 static bool get_resident(ikv_store *store, const void *key, const ikv_get_options *options,
                          ikv_result *result)
 {
-    static const ikv_get_options usual = IKV_GET_OPTIONS_INIT;
+    static const ikv_get_options defaults = IKV_GET_OPTIONS_INIT;
 
     if (!store || !key || !result || !store->tree.nodes || ikv_job_is_busy(&result->job) ||
         result->runs_made == 0)
         return false;
     if (!options)
-        options = &usual;
+        options = &defaults;
     if (options->size != sizeof *options || options->on_value || options->match != IKV_EXACT ||
-        options->probe != IKV_PROBE_PAGE || ikv_get_options_check(options, 1, NULL) < 0 ||
+        options->probe != IKV_PROBE_PAGE || ikv_query_check_options(options, 1, NULL) < 0 ||
         ikv_result_begin(result, 1) < 0)
         return false;
 
@@ -30,7 +32,7 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
     batch->items = result->items.bytes;
     batch->options = *options;
     atomic_store_explicit(&batch->canceled, false, memory_order_relaxed);
-    ikv_batch_look_at_map(result, 1);
+    ikv_prepare_map(result, 1);
     if (!ikv_resident_suits(batch))
         return false;
     run->begin = 0;
@@ -54,7 +56,8 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
         if (code < 0)
             return code;
     }
-    result->ended = ikv_platform_ticks();
+    result->get_ended = ikv_platform_ticks();
+    const struct ikv_where at_key = {store->path, IKV_NO_OFFSET, store->index.key.type, key};
     switch (ikv_result_items(result)[0].status) {
     case IKV_FOUND:
         return 0;
@@ -63,12 +66,8 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
             *err = result->problem.first;
         return result->problem.first.code;
     case IKV_OTHER_SIZE:
-        return ikv_fail(err, IKV_E_VALUE_SIZE,
-                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
-                        "looking up");
+        return ikv_fail(err, IKV_E_VALUE_SIZE, at_key, "lookup");
     default:
-        return ikv_fail(err, IKV_E_NOT_FOUND,
-                        (struct ikv_where){store->path, IKV_NO_OFFSET, store->index.key.type, key},
-                        "looking up");
+        return ikv_fail(err, IKV_E_NOT_FOUND, at_key, "lookup");
     }
 }

@@ -1,13 +1,10 @@
-/* From the caller's array of keys to distinct keys in order, cut into shards. */
-#include "core/query/result.h"
-#include "core/sort/sort.h"
+#include "core/query/prepare.h"
 
 #include "core/resident/resident.h"
+#include "core/sort/sort.h"
 
-#include <errno.h>
-
-/* Fill the sort entries with the keys that are still to be answered. Returns whether they came in
- * order. */
+/* Fill the sort entries with all keys, or with those that are IKV_PENDING. Returns whether they
+ * were in order. */
 static bool load_keys(const struct ikv_batch *batch, const struct ikv_key_info *info,
                       uint32_t count, bool pending_only, uint64_t *entries)
 {
@@ -30,8 +27,8 @@ static bool load_keys(const struct ikv_batch *batch, const struct ikv_key_info *
     return sorted;
 }
 
-/* Fold repeats: entries keeps one of each key, places all places. Returns the number of keys left.
- */
+/* Fold repeats: leave one entry for each distinct key, and fill places and starts (ikv_result).
+ * Returns the number of distinct keys. */
 static uint32_t fold(uint64_t *entries, uint32_t count, uint32_t words, uint32_t *places,
                      uint32_t *starts)
 {
@@ -51,15 +48,15 @@ static uint32_t fold(uint64_t *entries, uint32_t count, uint32_t words, uint32_t
     return distinct;
 }
 
-static int get_scratch(struct ikv_result *result, const struct ikv_key_info *info, size_t count,
-                       ikv_match match)
+static int get_memory(struct ikv_result *result, const struct ikv_key_info *info, size_t count,
+                      ikv_match match)
 {
     const size_t entry_size = (info->words + 1) * sizeof(uint64_t);
-    const size_t sorting =
+    const size_t sort_buffer =
         count * (entry_size > sizeof(struct ikv_hit) ? entry_size : sizeof(struct ikv_hit));
 
     if (!ikv_scratch_get(&result->entries, count * entry_size) ||
-        (count > 1 && !ikv_scratch_get(&result->sorting, sorting)) ||
+        (count > 1 && !ikv_scratch_get(&result->sort_buffer, sort_buffer)) ||
         !ikv_scratch_get(&result->places, count * sizeof(uint32_t)) ||
         !ikv_scratch_get(&result->starts, (count + 1) * sizeof(uint32_t)) ||
         !ikv_scratch_get(&result->chunks, count * sizeof(struct ikv_chunk)) ||
@@ -72,29 +69,29 @@ static int get_scratch(struct ikv_result *result, const struct ikv_key_info *inf
 }
 
 /*
- * A single key may take less than to see how long the file is. That is left out in a loop of such
- * keys that does nothing else: if the last one ended so shortly before that this thread can't have
- * made a system call since, and the last look is not long ago either.
+ * Looking up a single key may take less time than fstat. So the check is skipped if this thread
+ * looks up single keys and nothing else: if the last lookup ended so recently that the thread can't
+ * have made a system call since, and the last check is recent, too.
  */
-void ikv_batch_look_at_map(struct ikv_result *result, size_t count)
+void ikv_prepare_map(struct ikv_result *result, size_t count)
 {
     struct ikv_batch *batch = &result->batch;
     struct ikv_map *map = batch->store->map;
     const uint64_t now = count == 1 ? ikv_platform_ticks() : 0;
 
     /* cppcheck-suppress knownConditionTrueFalse ; on other processors */
-    if (now > 0 && result->looked_at == map && now - result->ended < IKV_TICKS_SHORT &&
-        now - result->looked < IKV_TICKS_LONG) {
+    if (now > 0 && result->checked_map == map && now - result->get_ended < IKV_TICKS_SHORT &&
+        now - result->checked_at < IKV_TICKS_LONG) {
         batch->map = map;
         batch->usable_size = map->size;
         return;
     }
     ikv_batch_check_map(batch);
-    result->looked_at = batch->usable_size == map->size ? map : NULL;
-    result->looked = now;
+    result->checked_map = batch->usable_size == map->size ? map : NULL;
+    result->checked_at = now;
 }
 
-/* What is kept of the index in memory is for probes of whole pages. */
+/* Use what is held of the index in memory; it is for probes of whole pages. */
 static void use_pages(struct ikv_batch *batch)
 {
     const struct ikv_store *store = batch->store;
@@ -107,8 +104,8 @@ static void use_pages(struct ikv_batch *batch)
     batch->fences = store->learner ? ikv_learner_acquire(store->learner) : &store->fences;
 }
 
-void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
-                     size_t count, const ikv_get_options *options)
+void ikv_prepare_begin(struct ikv_result *result, struct ikv_store *store, const void *keys,
+                       size_t count, const ikv_get_options *options)
 {
     result->count = count;
     result->distinct = 0;
@@ -122,23 +119,23 @@ void ikv_batch_begin(struct ikv_result *result, struct ikv_store *store, const v
         .items = result->items.bytes,
         .options = *options,
     };
-    /* Single entries are probed to find out what reads cost. */
+    /* Entry probes are for measuring reads. */
     if (store->map && (options->probe == IKV_PROBE_PAGE || store->map->believes_all))
-        ikv_batch_look_at_map(result, count);
+        ikv_prepare_map(result, count);
 }
 
-int ikv_batch_prepare(struct ikv_result *result, size_t pending)
+int ikv_prepare_sorted(struct ikv_result *result, size_t pending)
 {
     struct ikv_batch *batch = &result->batch;
     const struct ikv_key_info *info = &batch->store->index.key;
     const bool pending_only = pending < result->count || result->run_count > 0;
 
-    int code = get_scratch(result, info, pending, batch->options.match);
+    int code = get_memory(result, info, pending, batch->options.match);
     if (code < 0)
         return code;
     uint64_t *entries = result->entries.bytes;
     if (!load_keys(batch, info, (uint32_t)result->count, pending_only, entries))
-        ikv_sort_entries(entries, result->sorting.bytes, pending, info->words + 1);
+        ikv_sort_entries(entries, result->sort_buffer.bytes, pending, info->words + 1);
     result->distinct =
         fold(entries, (uint32_t)pending, info->words, result->places.bytes, result->starts.bytes);
     result->stats.distinct = result->count - pending + result->distinct;
@@ -148,7 +145,7 @@ int ikv_batch_prepare(struct ikv_result *result, size_t pending)
     return 0;
 }
 
-void ikv_batch_end(struct ikv_result *result)
+void ikv_prepare_end(struct ikv_result *result)
 {
     struct ikv_batch *batch = &result->batch;
 
@@ -158,7 +155,7 @@ void ikv_batch_end(struct ikv_result *result)
     batch->fences = &ikv_no_fences;
 }
 
-/* The shard of the keys [begin, end). */
+/* Set up a run for the sorted keys [begin, end). */
 static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t begin, uint32_t end)
 {
     const struct ikv_batch *batch = &result->batch;
@@ -166,7 +163,7 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
     unsigned char *matched = result->matched.bytes;
 
     run->starts = (uint32_t *)result->starts.bytes + begin;
-    run->sort_buffer = (uint64_t *)result->sorting.bytes;
+    run->sort_buffer = (uint64_t *)result->sort_buffer.bytes;
     if (run->sort_buffer)
         run->sort_buffer += (size_t)begin * (sizeof(struct ikv_hit) / sizeof(uint64_t));
     run->stats.shards = 1;
@@ -185,10 +182,10 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
 }
 
 /*
- * Records do not overlap, so the distinct ones are no larger than the area they lie in. With EXACT
- * every key has a record of its own. Otherwise a record may be matched by many keys, but these are
- * resolved in two lots at most, those that lie in the record's page and those behind it (or before
- * it), and in as many more as there are cuts between them.
+ * An upper bound of the bytes of records that a batch reads. Distinct records do not overlap, so
+ * together they are no larger than the record area. With EXACT every key has its own record.
+ * Otherwise many keys may match one record, but it is read at most twice: for the keys in its page,
+ * and for those after it (or before it); and once more for each cut between shards.
  */
 static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
 {
@@ -200,15 +197,15 @@ static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
     return 2 * store->records_end + (shards - 1) * largest;
 }
 
-/* Repeated keys are not folded, so their records are copied as often as they are asked for; but in
- * sum no more than this beyond what the file holds. */
+/* Runs in memory do not fold repeated keys and copy a record for each; but in total no more than
+ * this beyond the size of the record area. */
 #define REPEATS_MAX ((uint64_t)64 << 20)
 
-int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards)
+int ikv_prepare_resident_runs(struct ikv_result *result, unsigned shards)
 {
     const uint64_t copies = result->batch.store->records_end + REPEATS_MAX;
     const uint64_t n = result->count;
-    int code = ikv_result_runs(result, shards);
+    int code = ikv_result_add_runs(result, shards);
 
     if (code < 0)
         return code;
@@ -226,9 +223,9 @@ int ikv_batch_cut_resident(struct ikv_result *result, unsigned shards)
     return 0;
 }
 
-int ikv_batch_cut(struct ikv_result *result, unsigned shards)
+int ikv_prepare_runs(struct ikv_result *result, unsigned shards)
 {
-    int code = ikv_result_runs(result, shards);
+    int code = ikv_result_add_runs(result, shards);
 
     if (code < 0)
         return code;

@@ -1,7 +1,7 @@
-/* The result object: its memory and its accessors. */
 #include "core/query/result.h"
 
-#include <errno.h>
+#include "core/lookup/stats.h"
+
 #include <stdlib.h>
 
 int ikv_result_new(ikv_result **ret_result)
@@ -23,9 +23,10 @@ int ikv_result_new(ikv_result **ret_result)
 
 void ikv_result_clear(ikv_result *result)
 {
-    struct ikv_scratch *all[] = {
-        &result->items,  &result->latency, &result->entries, &result->sorting, &result->places,
-        &result->starts, &result->chunks,  &result->hits,    &result->status,  &result->matched};
+    struct ikv_scratch *all[] = {&result->items,       &result->latency, &result->entries,
+                                 &result->sort_buffer, &result->places,  &result->starts,
+                                 &result->chunks,      &result->hits,    &result->status,
+                                 &result->matched};
 
     if (ikv_job_is_busy(&result->job))
         return;
@@ -70,7 +71,7 @@ int ikv_result_begin(struct ikv_result *result, size_t count)
     return 0;
 }
 
-int ikv_result_runs(struct ikv_result *result, unsigned count)
+int ikv_result_add_runs(struct ikv_result *result, unsigned count)
 {
     count += result->run_first;
     if (count > result->runs_made) {
@@ -91,7 +92,7 @@ int ikv_result_runs(struct ikv_result *result, unsigned count)
     return 0;
 }
 
-/* ---------------------------------------------------------------- what came of the shards */
+/* ---------------------------------------------------------------- outcomes */
 
 static int merge_latency(struct ikv_result *result, const struct ikv_run *run)
 {
@@ -114,17 +115,16 @@ static int merge_latency(struct ikv_result *result, const struct ikv_run *run)
 
 int ikv_result_collect(struct ikv_result *result)
 {
-    struct ikv_stats *stats = &result->stats;
     int code = 0;
 
     for (unsigned i = 0; i < result->run_count; i++) {
         const struct ikv_run *run = result->runs[i];
-        ikv_stats_add(stats, &run->stats);
+        ikv_stats_add(&result->stats, &run->stats);
         ikv_problem_merge(&result->problem, &run->problem);
         int own = run->fatal;
         if (own == 0)
             own = merge_latency(result, run);
-        /* One shard's failure cancels the others: it comes first. */
+        /* A run that fails cancels the others: report its code, not theirs. */
         if (code == 0 || (code == IKV_E_CANCELED && own != 0))
             code = own;
     }

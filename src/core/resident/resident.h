@@ -1,26 +1,25 @@
 /*
- * Looking keys up in memory: the way of a batch's keys before any is read for. Implemented in
- * src/mmap. The keys are taken as the caller gave them, neither sorted nor folded, and looked up
- * through the mapping of the file, as far as its pages are believed to be resident. What can't be
- * answered in this way, for whatever reason (a page that is not resident, a damaged one, a record
- * that is too large, ...), is left for the search and the reads that all other batches take, which
- * decide about it. So nothing here reports damage, and nothing waits.
+ * Lookups in memory: what is done with a batch's keys before anything is read for them. Keys are
+ * taken as the caller gave them, neither sorted nor folded, and looked up in the mapping of the
+ * file where its pages are assumed to be resident. Keys that can't be answered this way (a page
+ * that is not resident or is damaged, a record that is large, ...) are left to the search and the
+ * reads, which decide about them. So nothing here waits or reports damage.
  */
 #ifndef IKV_RESIDENT_H
 #define IKV_RESIDENT_H
 
 #include "core/lookup/run.h"
 
-/* Status inside the library: not answered yet. */
+/* Internal status: not answered yet. */
 #define IKV_PENDING 101
 
-/* Whether it is worth trying for a batch whose fields are set. */
+/* Whether a batch, whose fields are set, can be looked up in memory. */
 bool ikv_resident_suits(const struct ikv_batch *batch);
 
-/* Look up the keys run->begin to run->end. Each gets its item, with its status: found, missing, of
- * another size, or IKV_PENDING, which run->pending counts. May make run->fatal. */
+/* Look up the caller's keys [run->begin, run->end). Each gets its item: found, missing, of another
+ * size, or IKV_PENDING, of which run->pending is the number. May set run->fatal. */
 void ikv_resident_run(struct ikv_run *run);
-/* What it counted, of a batch of one key that it answered; `stats` are those of no lookup yet. */
+/* Count a run of a single key that was answered in `stats`, which are cleared. */
 void ikv_resident_account(const struct ikv_run *run, struct ikv_stats *stats);
 
 #endif

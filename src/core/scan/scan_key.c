@@ -3,6 +3,8 @@
  * lie anywhere, so they are fetched a window at a time, in order of position and merged where they
  * are neighbours: for a store whose records are in key order that makes large sequential reads.
  */
+#include "core/query/execute.h"
+#include "core/query/prepare.h"
 #include "core/scan/scan.h"
 
 #include <errno.h>
@@ -63,7 +65,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
     const size_t width = scan->store->index.key.width;
 
     if (ikv_result_begin(window, count) < 0 ||
-        !ikv_scratch_get(&window->sorting, count * sizeof(struct ikv_hit)) ||
+        !ikv_scratch_get(&window->sort_buffer, count * sizeof(struct ikv_hit)) ||
         !ikv_scratch_get(&window->places, count * sizeof(uint32_t)) ||
         !ikv_scratch_get(&window->starts, (count + 1) * sizeof(uint32_t)) ||
         !ikv_scratch_get(&window->hits, count * sizeof(struct ikv_hit)) ||
@@ -83,7 +85,7 @@ static int make_room(struct ikv_scan *scan, size_t count)
         .value_budget = (size_t)ikv_min(scan->memory, SIZE_MAX),
     };
     ikv_batch_check_map(&window->batch);
-    if (ikv_batch_cut(window, 1) < 0)
+    if (ikv_prepare_runs(window, 1) < 0)
         return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
     return 0;
 }
@@ -156,7 +158,7 @@ static int fetch_window(struct ikv_scan *scan)
         scan->code = 0; /* entries before a damaged page are still good */
         if (count == 0)
             return IKV_E_END;
-        ikv_lookup_run(window);
+        ikv_execute(window);
         if (window->fatal < 0)
             return ikv_scan_fail(scan, window->fatal, IKV_NO_OFFSET, "reading records");
         scan->stats.backend = window->stats.backend;
