@@ -1,9 +1,9 @@
 /* Scanning: the public calls. */
-#include "core/scan/scan.h"
-
 #include "core/io/io_pread.h"
+#include "core/scan/scan_key.h"
+#include "core/scan/scan_leaves.h"
+#include "core/scan/scan_storage.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #define MEMORY_DEFAULT ((uint64_t)16 << 20)
@@ -14,9 +14,9 @@ static int check(const struct ikv_store *store, const struct ikv_scan_options *o
     const char *wrong = NULL;
 
     if ((unsigned)options->order > IKV_ORDER_STORAGE)
-        wrong = "no such order";
+        wrong = "unknown order";
     else if (options->order == IKV_ORDER_STORAGE && (options->from || options->to))
-        wrong = "from and to need the order of keys";
+        wrong = "from and to need key order";
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(store->path), "scan options: %s", wrong)
                  : 0;
 }
@@ -48,7 +48,7 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
     else
         code = ikv_scan_key_open(scan, known.from, known.to);
     if (code < 0) {
-        if (scan->code < 0) { /* described already */
+        if (scan->code < 0) { /* scan->error describes it */
             if (err)
                 *err = scan->error;
         } else {
@@ -61,32 +61,25 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
     return 0;
 }
 
-int ikv_scan_fail(struct ikv_scan *scan, int code, uint64_t offset, const char *what)
-{
-    scan->code = ikv_fail(&scan->error, code, IKV_AT_OFFSET(scan->store->path, offset), "%s", what);
-    return code;
-}
-
-/* Only in key order: the scan goes on behind a record that is damaged or can't be read. */
+/* Count and describe an item without a value. Only in key order, where the scan goes on. */
 static void describe_bad_item(struct ikv_scan *scan, const ikv_item *item, ikv_error *err)
 {
     const struct ikv_store *store = scan->store;
     const uint64_t offset = store->is_clustered ? scan->item_position : IKV_NO_OFFSET;
     const struct ikv_where where = {store->path, offset, store->index.key.type, item->key};
-    const struct ikv_result *window = scan->window;
+    const struct ikv_problem *problem = scan->fetched ? &scan->fetched->problem : NULL;
 
     if (item->status == IKV_CORRUPT) {
         scan->stats.corrupt++;
-        /* The window keeps its first problem whole; of the others it knows that they are. */
-        if (err && window && window->problem.any &&
-            window->problem.first.key_type == where.key_type &&
-            memcmp(window->problem.first.key, item->key, ikv_key_width(where.key_type)) == 0)
-            *err = window->problem.first;
+        /* Only the first problem of each fetch was kept as a whole. */
+        if (err && problem && problem->any && problem->first.key_type == where.key_type &&
+            memcmp(problem->first.key, item->key, ikv_key_width(where.key_type)) == 0)
+            *err = problem->first;
         else
             (void)ikv_fail(err, IKV_E_RECORD, where, "scanning");
     } else {
         scan->stats.unreadable++;
-        (void)ikv_fail(err, window ? window->problem.read_code : scan->item_code, where,
+        (void)ikv_fail(err, problem ? problem->read_code : scan->item_code, where,
                        "reading a record");
     }
 }
@@ -133,7 +126,7 @@ void ikv_scan_close(ikv_scan *scan)
         return;
     ikv_reader_free(&scan->reader);
     ikv_scratch_free(&scan->value);
-    ikv_result_free(scan->window);
+    ikv_result_free(scan->fetched);
     free(scan->pages);
     free(scan->leaves);
     free(scan->page_sums);

@@ -1,17 +1,12 @@
-/*
- * Scanning a clustered store, in either order, which is the same: leaves from front to back, many
- * at a time, with the values handed out from where they were read. Records outside leaves are read
- * one by one; they are in the file in the same order.
- */
+#include "core/scan/scan_leaves.h"
+
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
-#include "core/scan/scan.h"
 #include "core/store/record_room.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-/* The kernel is told of what comes next: the descriptor is set up for random reads. */
+/* Bytes announced to the kernel before they are read: the file is advised to be read at random. */
 #define AHEAD ((uint64_t)4 << 20)
 
 static int read_range(struct ikv_scan *scan, void *buf, size_t size, uint64_t offset)
@@ -21,7 +16,7 @@ static int read_range(struct ikv_scan *scan, void *buf, size_t size, uint64_t of
 
 /* ---------------------------------------------------------------- leaves */
 
-/* Load the leaf and those after it in the same extent. */
+/* Load a leaf and those after it in the same extent. */
 static int load_leaves(struct ikv_scan *scan, uint64_t leaf)
 {
     const struct ikv_geometry *index = &scan->store->index;
@@ -57,11 +52,11 @@ static int open_leaf(struct ikv_scan *scan, uint64_t leaf)
     scan->next_in_leaf = 0;
     if (!ikv_leaf_decode(bytes, index->leaf_size, &index->key, &scan->leaf) ||
         !ikv_leaf_is_intact(&scan->leaf, index->seed, leaf))
-        return ikv_scan_fail(scan, IKV_E_INDEX, scan->leaf_offset, "checksum of a leaf is wrong");
+        return ikv_scan_fail(scan, IKV_E_INDEX, scan->leaf_offset, "leaf checksum mismatch");
     return 0;
 }
 
-/* ---------------------------------------------------------------- where it begins */
+/* ---------------------------------------------------------------- seeking */
 
 /* Whether the leaf's first key is above `words`. */
 static int is_above(struct ikv_scan *scan, uint64_t leaf, const uint64_t *words, bool *ret)
@@ -75,7 +70,7 @@ static int is_above(struct ikv_scan *scan, uint64_t leaf, const uint64_t *words,
     return code;
 }
 
-/* The last leaf whose first key is not above `words`: by its fence, as far as these are held. */
+/* Find the last leaf whose first key is not above `words`, by fences as far as they are held. */
 static int find_leaf(struct ikv_scan *scan, const uint64_t *words, uint64_t *ret_leaf)
 {
     const struct ikv_store *store = scan->store;
@@ -141,9 +136,9 @@ int ikv_scan_leaves_open(struct ikv_scan *scan, const void *from, const void *to
 
 /* ---------------------------------------------------------------- records */
 
-/* Values are aligned to 8 where they are handed out. */
-static int hand_out(struct ikv_scan *scan, const unsigned char *value, uint32_t size,
-                    ikv_item *item)
+/* Values are returned where they were read if they are aligned to 8 there, or else copied. */
+static int set_value(struct ikv_scan *scan, const unsigned char *value, uint32_t size,
+                     ikv_item *item)
 {
     item->size = size;
     item->value = value;
@@ -164,12 +159,12 @@ static int set_item(struct ikv_scan *scan, const unsigned char *key, const unsig
 
     if (ikv_load32(record + value_size) ==
         ikv_record_checksum(store->record_seed, key, store->index.key.width, record, value_size))
-        return hand_out(scan, record, value_size, item);
+        return set_value(scan, record, value_size, item);
     item->status = IKV_CORRUPT;
     return 0;
 }
 
-/* A record outside its leaf: the size field, then all of it. */
+/* A record outside its leaf: first its size, then its content. */
 static int read_outside(struct ikv_scan *scan, const unsigned char *key, uint64_t position,
                         ikv_item *item)
 {
@@ -217,7 +212,7 @@ static int read_record(struct ikv_scan *scan, const unsigned char *key, ikv_item
     return 0;
 }
 
-/* Stored keys are the caller's where the byte order is the file's. */
+/* A stored key in host byte order. */
 static const void *host_key(struct ikv_scan *scan, const unsigned char *key)
 {
     if (!IKV_BIG_ENDIAN)

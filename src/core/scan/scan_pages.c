@@ -1,9 +1,8 @@
-/* Pages of the index for a scan: read in order, verified; and where a key begins. */
+#include "core/scan/scan_pages.h"
+
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
-#include "core/scan/scan.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 const unsigned char *ikv_scan_entry(const struct ikv_scan *scan, uint64_t entry)
@@ -11,7 +10,7 @@ const unsigned char *ikv_scan_entry(const struct ikv_scan *scan, uint64_t entry)
     return scan->pages + (entry - scan->pages_begin) * scan->store->index.stride;
 }
 
-/* Whether the entries from `begin` to `end`, which are loaded, are in order. */
+/* Whether the loaded entries [begin, end) are in order. */
 static bool in_order(const struct ikv_scan *scan, uint64_t begin, uint64_t end)
 {
     const struct ikv_key_info *info = &scan->store->index.key;
@@ -25,8 +24,7 @@ static bool in_order(const struct ikv_scan *scan, uint64_t begin, uint64_t end)
     return true;
 }
 
-/* What was read counts as loaded up to the first damaged page; if that is the first, it is an
- * error. */
+/* Set pages_end after the last intact page. */
 static int verify_pages(struct ikv_scan *scan, uint64_t page, uint64_t count,
                         const unsigned char *sums)
 {
@@ -43,7 +41,7 @@ static int verify_pages(struct ikv_scan *scan, uint64_t page, uint64_t count,
         else
             intact = in_order(scan, begin, end);
         if (!intact && i == 0)
-            return ikv_scan_fail(scan, IKV_E_INDEX, ikv_page_offset(index, page), "an index page");
+            return ikv_scan_fail(scan, IKV_E_INDEX, ikv_page_offset(index, page), "index page");
         if (!intact)
             break;
         scan->pages_end = end;
@@ -63,12 +61,11 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
         if (!scan->pages || !scan->page_sums)
             return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading the index");
     }
-    /* From here on what was loaded before is gone. */
     scan->pages_begin = scan->pages_end = ikv_page_first_entry(index, page);
     count = ikv_min(ikv_min(count, IKV_SCAN_PAGES), index->pages - page);
     const uint64_t offset = ikv_page_offset(index, page);
     const size_t size = (size_t)(ikv_page_offset(index, page + count) - offset);
-    if (count > 1) /* the descriptor is set up for random reads: say what is wanted next */
+    if (count > 1) /* the file is advised to be read at random: announce the next read */
         IKV_ADVISE_WILLNEED(store->file.fd, (off_t)(offset + size), (off_t)size);
     int code = ikv_pread_all(store->file.fd, scan->pages, size, offset, &scan->stats.retries);
     scan->stats.probes += count;
@@ -90,7 +87,7 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     return verify_pages(scan, page, count, sums);
 }
 
-/* How many fences are below the key. */
+/* Number of fences below the key. */
 static uint64_t fences_below(const struct ikv_fences *fences, const uint64_t *words)
 {
     uint64_t low = 0;
@@ -106,7 +103,7 @@ static uint64_t fences_below(const struct ikv_fences *fences, const uint64_t *wo
     return low;
 }
 
-/* Inside of the page that is loaded. */
+/* The first loaded entry that is not below the key, or pages_end. */
 static uint64_t bound_in_page(const struct ikv_scan *scan, const uint64_t *words)
 {
     uint64_t low = scan->pages_begin;
@@ -127,7 +124,7 @@ int ikv_scan_lower_bound(struct ikv_scan *scan, const uint64_t *words, uint64_t 
 {
     const struct ikv_geometry *index = &scan->store->index;
     const struct ikv_fences *fences = &scan->store->fences;
-    uint64_t low = 0; /* the bound is in pages [low, high), or the first entry of page `high` */
+    uint64_t low = 0; /* the result is in pages [low, high), or the first entry of page `high` */
     uint64_t high = index->pages;
 
     if (fences->count) {

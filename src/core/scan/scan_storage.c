@@ -1,14 +1,10 @@
-/* Values in the order of writing: the record area from front to back. */
-#include "core/scan/scan.h"
-
-#include <errno.h>
+#include "core/scan/scan_storage.h"
 
 int ikv_scan_storage_open(struct ikv_scan *scan)
 {
     const struct ikv_store *store = scan->store;
 
-    /* With checksums the blocks are whole only if the padding behind the records is read as well.
-     */
+    /* Checksums of blocks include the padding after the records. */
     uint64_t end = store->block_sums_offset ? store->index.index_start : store->records_end;
     return ikv_reader_init(&scan->reader, store->file.fd, IKV_HEADER_SIZE, end,
                            store->block_sums_offset);
@@ -26,15 +22,14 @@ static int end_of_records(struct ikv_scan *scan)
 {
     if (scan->store->has_trailer && scan->seen != scan->store->index.count)
         return ikv_scan_fail(scan, IKV_E_RECORD, scan->reader.offset,
-                             "there are not as many records as entries");
+                             "the numbers of records and entries differ");
     return IKV_E_END;
 }
 
 static int read_failed(struct ikv_scan *scan, int code, uint64_t position)
 {
     return ikv_scan_fail(scan, code, position,
-                         code == IKV_E_RECORD ? "checksum of its block is wrong"
-                                              : "reading records");
+                         code == IKV_E_RECORD ? "block checksum mismatch" : "reading records");
 }
 
 int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item)
@@ -46,13 +41,13 @@ int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item)
     if (position == store->records_end)
         return end_of_records(scan);
     if (!ikv_position_possible(store, position))
-        return ikv_scan_fail(scan, IKV_E_RECORD, position, "the records end in a broken one");
+        return ikv_scan_fail(scan, IKV_E_RECORD, position, "incomplete last record");
     int code = ikv_reader_copy(&scan->reader, field, sizeof field);
     if (code < 0)
         return read_failed(scan, code, position);
     uint32_t size = ikv_load32(field);
     if (!ikv_record_size_possible(store, position, size))
-        return ikv_scan_fail(scan, IKV_E_RECORD, position, "its size is impossible");
+        return ikv_scan_fail(scan, IKV_E_RECORD, position, "impossible size");
     unsigned char *value = ikv_scratch_get(&scan->value, size);
     if (!value)
         return ikv_scan_fail(scan, -ENOMEM, position, "reading records");
