@@ -346,7 +346,8 @@ IKV_API int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void 
  *     return ikv_writer_finish(writer, NULL, &err);
  */
 
-/* Largest value: the 32-bit size of a record includes a checksum of 4 bytes. */
+/* Largest value: the 32-bit size of a record includes a checksum of 4 bytes, and in clustered
+ * stores may include the rest of a leaf. */
 #define IKV_VALUE_SIZE_MAX           (UINT32_MAX - 4u)
 #define IKV_VALUE_SIZE_MAX_CLUSTERED (UINT32_MAX - ((uint32_t)4 << 20))
 
@@ -358,8 +359,7 @@ typedef enum ikv_duplicates {
 
 /* Progress of a long call. */
 typedef struct ikv_progress {
-    const char
-        *phase; /* "sort", "merge", "compact", "index", "sync", "verify", ...; static storage */
+    const char *phase; /* "sort", "merge", "index", "sync", "verify", ...; static storage */
     uint64_t done;
     uint64_t total;   /* 0: not known */
     const char *unit; /* of done and total: "pairs", "bytes", ...; static storage */
@@ -552,9 +552,9 @@ IKV_API void ikv_scan_close(ikv_scan *scan); /* NULL is allowed */
  */
 typedef enum ikv_backend {
     /* Pages in the page cache are accessed through a mapping of the file. All others are read with
-     * io_uring, or with pread if io_uring is not available (ikv_stats.fallback has the reason). A
-     * process gets SIGBUS if another one truncates the file during a lookup: see IKV_OPEN_NO_MAP.
-     */
+     * io_uring, or with pread if io_uring is not available (ikv_stats.fallback has the reason). If
+     * another process truncates the file during a lookup, this one may get SIGBUS: see
+     * IKV_OPEN_NO_MAP. */
     IKV_BACKEND_AUTO = 0,
     /* One read after another. */
     IKV_BACKEND_PREAD = 1,
@@ -573,15 +573,13 @@ typedef enum ikv_backend {
 #define IKV_OPEN_DIRECT 1u
 /* AUTO: do not map the file. */
 #define IKV_OPEN_NO_MAP 2u
-/* AUTO: query the residency of all pages now (50 ns per page) instead of when lookups visit them.
- */
+/* AUTO: query the residency of all pages now, at 50 ns each, not when lookups visit them. */
 #define IKV_OPEN_PRIME 4u
 /* AUTO, MMAP: read the index, or the whole file, into memory now, in huge pages if the file system
  * has them. Pages that are in the page cache already stay as they are. */
 #define IKV_OPEN_PRELOAD_INDEX 8u
 #define IKV_OPEN_PRELOAD       16u
-/* With a PRELOAD flag: also lock it in memory (mlock). ikv_open fails if RLIMIT_MEMLOCK is too low.
- */
+/* With a PRELOAD flag: also lock it with mlock. ikv_open fails if RLIMIT_MEMLOCK is too low. */
 #define IKV_OPEN_LOCK 32u
 
 typedef struct ikv_engine ikv_engine; /* section 9 */
@@ -775,8 +773,7 @@ IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
  * files". Writes at most `size` bytes, always terminated if size > 0, and returns `buf`. */
 IKV_API const char *ikv_ring_features_text(uint32_t features, char *buf, size_t size);
 
-/* Histogram of read latencies, from submission until the data is processed; a bucket is 12 % wide.
- */
+/* Histogram of read latencies, from submission to processing; buckets are 12 % wide. */
 #define IKV_LATENCY_BUCKETS 320
 
 typedef struct ikv_latency {
@@ -956,8 +953,7 @@ typedef struct ikv_verify_report {
     uint64_t pages;    /* index pages checked */
     uint64_t sections; /* trailer sections checked */
     uint64_t bytes;    /* bytes read */
-    int has_trailer;   /* 0: a plain v2 file, which has no checksums; only its structure was checked
-                        */
+    int has_trailer;   /* 0: a plain v2 file: no checksums, only its structure was checked */
 } ikv_verify_report;
 
 /*
