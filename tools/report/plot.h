@@ -2,9 +2,9 @@
  * Plots, drawn by gnuplot as SVG or PNG.
  *
  *     struct plots plots = {0};
- *     struct plot *plot = plot_add(&plots, "depth", "Random reads of 4 KiB against depth");
+ *     struct plot *plot = plot_add(&plots, "depth", "Random reads of 4 KiB by depth");
  *     plot_axis(plot, PLOT_X, "reads in flight", PLOT_LOG2);
- *     plot_axis(plot, PLOT_Y, "reads a second", PLOT_LINEAR);
+ *     plot_axis(plot, PLOT_Y, "reads/s", PLOT_LINEAR);
  *     struct plot_line *line = plot_line(plot, "io_uring, 1 thread");
  *     plot_point(line, 1, 15700); ...
  *     plot_level(plot, "the device's ceiling", 80200);
