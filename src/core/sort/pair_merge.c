@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A buffer holds the largest pair. */
+/* A buffer must hold the largest pair. */
 #define WAY_BUFFER_MIN ((uint64_t)IKV_PAIR_VALUE_MAX + IKV_KEY_WIDTH_MAX + 8)
 #define WAY_BUFFER     ((uint64_t)1 << 18)
 #define WAY_BUFFER_MAX ((uint64_t)1 << 22)
@@ -14,10 +14,10 @@
 
 struct way {
     unsigned char *buffer;
-    size_t at; /* buffer[at..filled) is what was read and not passed yet */
+    size_t at; /* buffer[at..filled) was read and is not consumed yet */
     size_t filled;
     size_t size;     /* of the pair at `at` */
-    uint64_t offset; /* of what is not read yet */
+    uint64_t offset; /* of the next read */
     uint64_t end;
 };
 
@@ -32,28 +32,6 @@ struct ikv_pair_merge {
     uint64_t *words;
     unsigned char *buffers;
 };
-
-size_t ikv_pair_decode(const struct ikv_key_info *key, const unsigned char *bytes, uint64_t *words,
-                       struct ikv_sorted_pair *ret)
-{
-    const uint32_t size = ikv_load32(bytes + key->width);
-    const unsigned char *value = bytes + ikv_pair_head_size(key);
-
-    ikv_key_load(key, bytes, words);
-    *ret = (struct ikv_sorted_pair){.key = bytes, .words = words, .size = size};
-    if (size > IKV_PAIR_VALUE_MAX)
-        ret->spool_offset = ikv_load64(value);
-    else
-        ret->value = value;
-    return ikv_pair_size(key, size);
-}
-
-void ikv_pair_encode_head(const struct ikv_key_info *key, const unsigned char *stored_key,
-                          uint32_t size, unsigned char *out)
-{
-    memcpy(out, stored_key, key->width);
-    ikv_store32(out + key->width, size);
-}
 
 size_t ikv_pair_merge_ways(uint64_t memory)
 {
@@ -103,7 +81,7 @@ void ikv_pair_merge_free(struct ikv_pair_merge *merge)
     free(merge);
 }
 
-/* Read on behind what is left in the buffer. */
+/* Append to what is left in the buffer. */
 static int refill(struct ikv_pair_merge *merge, struct way *way)
 {
     const size_t left = way->filled - way->at;
@@ -141,7 +119,7 @@ static int load_head(struct ikv_pair_merge *merge, size_t number)
     if (code < 0 || way->at == way->filled)
         return code;
     if (!is_whole(merge, way))
-        return -EIO; /* the temporary file is not as it was written */
+        return -EIO; /* the temporary file was changed */
     way->size = ikv_pair_decode(&merge->key, way->buffer + way->at, words, &merge->pairs[number]);
     merge->tree.head[number] = words;
     return 0;

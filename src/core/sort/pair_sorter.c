@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FIRST_SIZE     ((size_t)1 << 20)
+#define BLOCK_SIZE_MIN ((size_t)1 << 20)
 #define WRITE_SIZE     ((size_t)1 << 20)
 #define PROGRESS_EVERY ((uint64_t)1 << 18)
 
 /*
- * Memory is one block: pairs, as they are in a run, from its beginning on, and an entry (the key's
- * words, the pair's offset) for each from its end downwards. Between them stays room to sort the
- * entries.
+ * Pairs are collected in one block: encoded pairs from its start, and an entry (the key's words,
+ * the pair's offset) for each from its end downwards. The space between them is scratch for sorting
+ * the entries.
  *
- *     [ pair pair pair ->        room        <- entry entry entry ]
+ *     [ pair pair pair ->      scratch       <- entry entry entry ]
  */
 struct ikv_pair_sorter {
     struct ikv_key_info key;
@@ -29,9 +29,9 @@ struct ikv_pair_sorter {
     size_t block_size;
     size_t used;                       /* bytes of pairs */
     size_t count;                      /* pairs in memory */
-    size_t next;                       /* the next to be handed out */
-    uint64_t words[IKV_KEY_WORDS_MAX]; /* of the pair that was handed out */
-    const uint64_t *sorted;            /* entries in order, once they were sorted */
+    size_t next;                       /* the next pair to return */
+    uint64_t words[IKV_KEY_WORDS_MAX]; /* of the pair returned last */
+    const uint64_t *sorted;            /* entries in order, after sorting */
 
     int fd; /* of the runs; -1: none */
     uint64_t file_end;
@@ -40,7 +40,7 @@ struct ikv_pair_sorter {
     size_t run_capacity;
     struct ikv_pair_merge *merge;
 
-    int spool; /* values that are not carried along; -1: none */
+    int spool; /* file of the long values; -1: none */
     uint64_t spool_end;
     struct ikv_pair_sorter_stats stats;
 };
@@ -65,7 +65,7 @@ int ikv_pair_sorter_new(const struct ikv_pair_sorter_options *options, struct ik
     sorter->latest_first = options->latest_first;
     sorter->memory = options->memory;
     sorter->fd = sorter->spool = -1;
-    sorter->block_size = FIRST_SIZE;
+    sorter->block_size = BLOCK_SIZE_MIN;
     sorter->block = malloc(sorter->block_size);
     sorter->dir = malloc(strlen(options->dir) + 1);
     if (!sorter->block || !sorter->dir) {
@@ -111,7 +111,7 @@ static int append(struct ikv_pair_sorter *sorter, int *fd, uint64_t *end, const 
     return 0;
 }
 
-/* Writes pairs one after another, many at a time. */
+/* Buffered writing of pairs. */
 struct run_writer {
     struct ikv_pair_sorter *sorter;
     int *fd;
@@ -160,8 +160,8 @@ static uint64_t *entries_of(const struct ikv_pair_sorter *sorter, size_t count)
     return (uint64_t *)(void *)(sorter->block + sorter->block_size - entries_size(sorter, count));
 }
 
-/* Entries differ in their last word, so the order is unique: pairs with equal keys stay in the
- * order of arrival, or in the reverse one if the offsets are complements. */
+/* The last word of an entry. It is unique, so pairs with equal keys are sorted in order of arrival,
+ * or, with the complement of the offset, in reverse order. */
 static uint64_t offset_word(const struct ikv_pair_sorter *sorter, uint64_t offset)
 {
     return sorter->latest_first ? ~offset : offset;
@@ -170,10 +170,10 @@ static uint64_t offset_word(const struct ikv_pair_sorter *sorter, uint64_t offse
 static void sort_in_memory(struct ikv_pair_sorter *sorter)
 {
     uint64_t *entries = entries_of(sorter, sorter->count);
-    uint64_t *room = (uint64_t *)(void *)(sorter->block + ikv_round_up(sorter->used, 8));
+    uint64_t *scratch = (uint64_t *)(void *)(sorter->block + ikv_round_up(sorter->used, 8));
 
-    /* Also where they arrived in order: entries lie in the reverse order of arrival. */
-    ikv_sort_entries(entries, room, sorter->count, (uint32_t)entry_words(sorter));
+    /* Required also if they arrived in order: the entries are in reverse order. */
+    ikv_sort_entries(entries, scratch, sorter->count, (uint32_t)entry_words(sorter));
     sorter->sorted = entries;
 }
 
@@ -211,18 +211,18 @@ static int spill(struct ikv_pair_sorter *sorter)
     return code;
 }
 
-/* Whether one more pair of `size` bytes leaves room to sort. */
+/* Whether there is room for one more pair of `size` bytes, with scratch for sorting. */
 static bool has_room(const struct ikv_pair_sorter *sorter, size_t size)
 {
     return ikv_round_up(sorter->used + size, 8) + 2 * entries_size(sorter, sorter->count + 1) <=
            sorter->block_size;
 }
 
-/* While the block is smaller than it may be it grows, with the entries at its end. */
+/* Enlarge the block, keeping the entries at its end; or spill if it has its maximum size. */
 static int grow(struct ikv_pair_sorter *sorter)
 {
-    const uint64_t most = (sorter->memory - ikv_min(sorter->memory / 2, WRITE_SIZE)) / 8 * 8;
-    const size_t size = (size_t)ikv_min(2 * (uint64_t)sorter->block_size, most);
+    const uint64_t max_size = (sorter->memory - ikv_min(sorter->memory / 2, WRITE_SIZE)) / 8 * 8;
+    const size_t size = (size_t)ikv_min(2 * (uint64_t)sorter->block_size, max_size);
     const size_t entries = entries_size(sorter, sorter->count);
     const size_t before = sorter->block_size;
 
@@ -237,7 +237,7 @@ static int grow(struct ikv_pair_sorter *sorter)
     return 0;
 }
 
-/* Room for a pair of `size` bytes; its bytes are to be written to what is returned. NULL: *code. */
+/* Add an entry for a pair of `size` bytes, and return memory for the pair. NULL: error in *code. */
 static unsigned char *add(struct ikv_pair_sorter *sorter, const unsigned char *stored_key,
                           size_t size, int *code)
 {
@@ -325,7 +325,7 @@ static int merge_group(struct ikv_pair_sorter *sorter, size_t begin, size_t coun
     return code == 0 ? writer_flush(&pass->out) : code;
 }
 
-/* One pass: groups of `ways` neighbouring runs become one run each, in a new file. */
+/* One pass: merge each group of `ways` consecutive runs into one run of a new file. */
 static int merge_pass(struct ikv_pair_sorter *sorter, size_t ways, ikv_progress_fn progress,
                       void *user)
 {
@@ -365,7 +365,7 @@ int ikv_pair_sorter_finish(struct ikv_pair_sorter *sorter, ikv_progress_fn progr
         return 0;
     }
     int code = sorter->count ? spill(sorter) : 0;
-    free(sorter->block); /* the memory is for the merge now */
+    free(sorter->block); /* the merge uses the memory */
     sorter->block = NULL;
     const size_t ways = ikv_pair_merge_ways(sorter->memory / 2);
     while (code == 0 && sorter->run_count > ways)
@@ -373,7 +373,7 @@ int ikv_pair_sorter_finish(struct ikv_pair_sorter *sorter, ikv_progress_fn progr
     if (code < 0)
         return code;
     sorter->stats.passes++;
-    /* A quarter is left to what consumes the pairs. */
+    /* A quarter is left for what consumes the pairs. */
     return ikv_pair_merge_new(sorter->fd, sorter->runs, sorter->run_count, &sorter->key,
                               sorter->memory / 4 * 3, sorter->latest_first, &sorter->merge);
 }
