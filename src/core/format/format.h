@@ -52,10 +52,10 @@ struct ikv_geometry {
     uint64_t count; /* entries */
     uint64_t pages;
 
-    /* Pages that are leaves (leaf.h); `stride` and `slice` are a leaf's. */
-    uint32_t leaf_size;      /* 0: they are not */
+    /* Pages may be leaves (leaf.h); then `stride` and `slice` are those of a leaf. */
+    uint32_t leaf_size;      /* 0: pages are not leaves */
     uint32_t extent_shift;   /* an extent has 1 << extent_shift leaves */
-    const uint64_t *extents; /* where each begins; NULL: leaf p is at p * leaf_size */
+    const uint64_t *extents; /* file offsets; NULL: leaf p is at p * leaf_size */
     uint64_t extent_count;
     uint64_t seed; /* of the leaves' checksums */
 };
@@ -97,7 +97,7 @@ static inline uint64_t ikv_leaf_offset(const struct ikv_geometry *geometry, uint
     return geometry->extents[leaf >> geometry->extent_shift] + (leaf & mask) * geometry->leaf_size;
 }
 
-/* File offset of page p; for p == pages, unless they are leaves: of the end of the index. */
+/* File offset of page p; for p == pages, if pages are not leaves: of the end of the index. */
 static inline uint64_t ikv_page_offset(const struct ikv_geometry *geometry, uint64_t page)
 {
     if (geometry->leaf_size)
@@ -105,7 +105,7 @@ static inline uint64_t ikv_page_offset(const struct ikv_geometry *geometry, uint
     return ikv_entry_offset(geometry, ikv_page_first_entry(geometry, page));
 }
 
-/* Bytes of `count` pages that are next to each other in the file. */
+/* Size of `count` pages that are adjacent in the file. */
 static inline uint64_t ikv_pages_size(const struct ikv_geometry *geometry, uint64_t first,
                                       uint64_t count)
 {
@@ -114,7 +114,7 @@ static inline uint64_t ikv_pages_size(const struct ikv_geometry *geometry, uint6
     return ikv_page_offset(geometry, first + count) - ikv_page_offset(geometry, first);
 }
 
-/* Whether a page begins where the one before it ends. */
+/* Whether a page starts where the previous one ends. */
 static inline bool ikv_page_adjoins(const struct ikv_geometry *geometry, uint64_t page)
 {
     return !geometry->extents || (page & (((uint64_t)1 << geometry->extent_shift) - 1)) != 0;

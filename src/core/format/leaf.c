@@ -11,8 +11,8 @@
 /* Footer, from the end of the leaf: 16 u16 entries, 14 u16 outside, 12 u16 records end, 10 u16
  * zero, 8 u64 checksum. */
 
-/* The checksum of everything from the directory's first byte to the checksum itself. Its seed tells
- * leaves of another number or another store apart. */
+/* Checksum of the bytes from the start of the directory up to the checksum itself. The seed makes
+ * it differ for other leaves and stores. */
 static uint64_t checksum(const unsigned char *directory, size_t size, uint64_t seed,
                          uint64_t number)
 {

@@ -86,7 +86,7 @@ void ikv_properties_encode(const struct ikv_properties *properties,
  * section is accepted, since later versions may append fields. */
 int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_properties *ret);
 
-/* What a clustered store says about its leaves. */
+/* The leaves of a clustered store. */
 #define IKV_LEAVES_SIZE 64
 
 struct ikv_leaves {

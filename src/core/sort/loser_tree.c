@@ -36,7 +36,7 @@ static inline bool precedes(const struct ikv_loser_tree *tree, size_t a, size_t 
     return tree->later_first ? a > b : a < b;
 }
 
-/* Winner below inner node `node`; fills the losers. Depth is log2(ways). */
+/* Winner of the subtree at `node`; sets the losers in it. The recursion depth is log2(ways). */
 static size_t play(struct ikv_loser_tree *tree, size_t node)
 {
     if (node >= tree->ways)

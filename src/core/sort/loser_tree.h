@@ -1,7 +1,7 @@
 /*
  * A tree of losers over the heads of several sorted sequences (Knuth, The Art of Computer
- * Programming, vol. 3, section 5.4.1). It compares heads as 64-bit words; who owns the sequences
- * moves them on.
+ * Programming, vol. 3, section 5.4.1). It compares heads as 64-bit words; the owner of the
+ * sequences advances them.
  */
 #ifndef IKV_LOSER_TREE_H
 #define IKV_LOSER_TREE_H
@@ -12,16 +12,16 @@
 
 struct ikv_loser_tree {
     size_t ways;
-    uint32_t words;        /* compared of each head */
-    bool later_first;      /* of equal heads that of the later way wins, not of the earlier */
-    const uint64_t **head; /* one a way, set by the owner; NULL: the sequence is at its end */
-    size_t *loser;         /* loser[1..ways-1]: inner nodes of the tree; the leaves are the ways */
-    size_t winner;         /* way with the least head */
+    uint32_t words;        /* of each head */
+    bool later_first;      /* of equal heads the later way wins, otherwise the earlier one */
+    const uint64_t **head; /* one per way, set by the owner; NULL: end of the sequence */
+    size_t *loser;         /* loser[1..ways-1]: inner nodes of the tree; its leaves are the ways */
+    size_t winner;         /* the way whose head comes first */
 };
 
 /* For `ways` >= 1 sequences. -ENOMEM. */
 int ikv_loser_tree_init(struct ikv_loser_tree *tree, size_t ways, uint32_t words, bool later_first);
-void ikv_loser_tree_free(struct ikv_loser_tree *tree); /* one that is all zero is allowed */
+void ikv_loser_tree_free(struct ikv_loser_tree *tree); /* an all-zero tree is allowed */
 
 /* All heads are set: find the first winner. */
 void ikv_loser_tree_play(struct ikv_loser_tree *tree);

@@ -7,19 +7,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SECTION_MAX 4096 /* room for what later versions append */
+#define SECTION_SIZE_MAX 4096 /* more than IKV_LEAVES_SIZE: later versions may append */
 
 static int read_leaves(struct ikv_store *store, const struct ikv_section *section,
                        struct ikv_leaves *ret, ikv_error *err)
 {
-    unsigned char bytes[SECTION_MAX];
+    unsigned char bytes[SECTION_SIZE_MAX];
 
     int code = ikv_store_read_section(store, section, bytes, sizeof bytes, err);
     if (code < 0)
         return code;
     code = ikv_leaves_decode(bytes, (size_t)section->length, ret);
     if (code < 0)
-        return ikv_store_section_fail(store, section, code, "its content can't be used", err);
+        return ikv_store_section_fail(store, section, code, "invalid content", err);
     return 0;
 }
 
@@ -36,13 +36,13 @@ int ikv_store_is_head_unchanged(struct ikv_store *store, const struct ikv_sectio
 {
     unsigned char head[IKV_PAGE_SIZE];
     const size_t size = sizeof head - IKV_HEADER_SIZE;
-    struct ikv_leaves about;
+    struct ikv_leaves info;
 
-    int code = read_leaves(store, leaves, &about, NULL);
+    int code = read_leaves(store, leaves, &info, NULL);
     if (code == 0)
         code = ikv_store_read(store, head, size, IKV_HEADER_SIZE, NULL);
     if (code == 0)
-        *ret = ikv_checksum(head, size) == about.head_checksum;
+        *ret = ikv_checksum(head, size) == info.head_checksum;
     return code;
 }
 
@@ -57,20 +57,20 @@ static uint32_t shift_of(uint32_t power)
     return shift;
 }
 
-/* Extents ascend, are aligned, do not overlap, and the last ends with the records. */
-static bool extents_make_sense(const struct ikv_store *store, const uint64_t *extents,
-                               uint64_t count)
+/* Whether extents ascend, are aligned and disjoint, and the last one ends with the records. */
+static bool extents_are_valid(const struct ikv_store *store, const uint64_t *extents,
+                              uint64_t count)
 {
     const struct ikv_leaves *leaves = &store->leaves;
     uint64_t end = 0;
 
     for (uint64_t i = 0; i < count; i++) {
-        const uint64_t in_it =
+        const uint64_t extent_leaves =
             i + 1 < count ? leaves->extent_leaves : leaves->count - i * leaves->extent_leaves;
         if (extents[i] % leaves->leaf_size != 0 || extents[i] < end ||
             extents[i] > store->records_end)
             return false;
-        end = extents[i] + in_it * leaves->leaf_size;
+        end = extents[i] + extent_leaves * leaves->leaf_size;
     }
     return end == store->records_end;
 }
@@ -79,17 +79,17 @@ static int read_extents(struct ikv_store *store, const struct ikv_section *secti
                         ikv_error *err)
 {
     if (section->length != count * sizeof(uint64_t))
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "its length is wrong", err);
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "wrong length", err);
     store->extents = malloc((size_t)section->length);
     if (!store->extents)
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "reading its extents");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot read the extents");
     int code = ikv_store_read_section(store, section, store->extents, (size_t)section->length, err);
     if (code < 0)
         return code;
     for (uint64_t i = 0; i < count; i++)
         store->extents[i] = ikv_le64(store->extents[i]);
-    if (!extents_make_sense(store, store->extents, count))
-        return ikv_store_section_fail(store, section, IKV_E_SECTION, "the extents can't be", err);
+    if (!extents_are_valid(store, store->extents, count))
+        return ikv_store_section_fail(store, section, IKV_E_SECTION, "invalid extents", err);
     return 0;
 }
 
@@ -106,7 +106,7 @@ int ikv_store_open_leaves(struct ikv_store *store, ikv_error *err)
         leaves->count > store->records_end / leaves->leaf_size ||
         (!extents && leaves->count && leaves->count * leaves->leaf_size != store->records_end))
         return ikv_store_section_fail(store, section, IKV_E_SECTION,
-                                      "its leaves are not those of the records", err);
+                                      "the leaves do not match the records", err);
     if (extents && leaves->count) {
         int code = read_extents(store, extents, extent_count, err);
         if (code < 0)

@@ -1,17 +1,17 @@
-/* The leaves of a clustered store: where they are. */
+/* Opening a clustered store: reading the size and places of its leaves. */
 #ifndef IKV_OPEN_LEAVES_H
 #define IKV_OPEN_LEAVES_H
 
 #include "core/store/store.h"
 
-/* Read the section that says that the store is clustered, if there is one. */
+/* Read the section of leaves into store->leaves. The store is clustered if it has one. */
 int ikv_store_read_leaves(struct ikv_store *store, ikv_error *err);
 
-/* Make the leaves what lookups search. The properties are read. */
+/* Set up store->index, so that lookups search the leaves. The properties must have been read. */
 int ikv_store_open_leaves(struct ikv_store *store, ikv_error *err);
 
-/* Whether the beginning of the file is what the section of leaves says. Only the directory is
- * read. */
+/* Whether the start of the file has the checksum in the section of leaves. Requires the directory
+ * only. */
 int ikv_store_is_head_unchanged(struct ikv_store *store, const struct ikv_section *leaves,
                                 bool *ret);
 

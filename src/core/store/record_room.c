@@ -1,7 +1,7 @@
 #include "core/store/record_room.h"
 
-/* Extents that begin at a position or before it. */
-static uint64_t extents_not_above(const struct ikv_geometry *leaves, uint64_t position)
+/* How many extents start at or before a position. */
+static uint64_t extents_upper_bound(const struct ikv_geometry *leaves, uint64_t position)
 {
     uint64_t low = 0;
     uint64_t high = leaves->extent_count;
@@ -32,7 +32,7 @@ struct ikv_record_room ikv_record_room(const struct ikv_store *store, uint64_t p
         return (struct ikv_record_room){store->records_end, false};
     if (!leaves->extents)
         return inside(leaves, 0, position);
-    const uint64_t extent = extents_not_above(leaves, position);
+    const uint64_t extent = extents_upper_bound(leaves, position);
     if (extent > 0) {
         const uint64_t first = (extent - 1) << leaves->extent_shift;
         const uint64_t count = ikv_min((uint64_t)1 << leaves->extent_shift, leaves->pages - first);

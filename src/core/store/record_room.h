@@ -1,4 +1,4 @@
-/* How far a record may reach, and how much of it is content: depends on the layout. */
+/* How far a record extends, and how much of it is content. That depends on the layout. */
 #ifndef IKV_RECORD_ROOM_H
 #define IKV_RECORD_ROOM_H
 
@@ -7,30 +7,30 @@
 
 struct ikv_record_room {
     uint64_t end;   /* file offset; the record ends there or before */
-    bool is_inside; /* a leaf, which ends there */
+    bool is_inside; /* in a leaf, which ends there */
 };
 
-/* The room of a record at a possible position. */
+/* The room of a record at a possible position, see ikv_position_possible. */
 struct ikv_record_room ikv_record_room(const struct ikv_store *store, uint64_t position);
 
-/* What is to be read of a record to have its content. */
+/* What to read of a record to get its content. */
 struct ikv_record_extent {
     uint64_t size; /* bytes after the size field */
-    /* The last record before leaves: its size field reaches over what is between, and says nothing.
-     * The content's size is in the last bytes of what is to be read. */
+    /* The last record before an extent: its size field includes the padding. The size of the
+     * content is in the last IKV_OUTSIDE_TAIL_SIZE bytes of what is read. */
     bool is_padded;
 };
 
 /*
- * Sizes of a record at a possible position. `bytes` are the file's from there on, `have` of them:
- * the size field, and of a record in a leaf all bytes to the end of the leaf. False: they are
- * impossible. For a record in a leaf *ret is exact.
+ * Sizes of a record at a possible position, given `have` bytes of the file from there on: at least
+ * the size field, and for a record in a leaf all bytes up to the end of the leaf. False: impossible
+ * sizes. For a record in a leaf, *ret is exact.
  */
 bool ikv_record_extent(const struct ikv_store *store, uint64_t position,
                        struct ikv_record_room room, const unsigned char *bytes, size_t have,
                        struct ikv_record_extent *ret);
 
-/* Size of the content (value and checksum), given all that was to be read. False: impossible. */
+/* Size of the content (value and checksum), given all bytes to read. False: impossible. */
 bool ikv_record_content(const struct ikv_store *store, const struct ikv_record_extent *extent,
                         const unsigned char *record, uint32_t *ret_size);
 

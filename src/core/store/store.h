@@ -35,7 +35,7 @@ struct ikv_store {
     struct ikv_pace pace;
 
     struct ikv_geometry index;    /* what lookups search: pages of the v2 index, or leaves */
-    struct ikv_geometry v2_index; /* of the base format; no pages: it was left out */
+    struct ikv_geometry v2_index; /* the base format's; no pages: it was omitted */
     struct ikv_geometry entries;  /* the v2 index, for probes of single entries */
     uint64_t records_end;
     uint32_t surplus;         /* checksum bytes at the end of a record */
@@ -47,7 +47,7 @@ struct ikv_store {
     unsigned char store_id[16];
     uint64_t record_seed;
     struct ikv_properties properties;
-    bool is_clustered; /* the records are in leaves: */
+    bool is_clustered; /* the records are in `leaves` */
     struct ikv_leaves leaves;
     uint64_t *extents; /* as in the geometry; NULL: leaves are contiguous */
     unsigned char *metadata;

@@ -5,9 +5,9 @@
  *   records    entries sorted by position, then the record area from front to back: each record
  *              must be where the next entry points, with the right size and checksum
  *                                                                             (verify_records.c)
- * of a clustered store instead of the last two:
- *   leaves     directories, the records in and outside leaves, and beside them the v2 index, which
- *              follows from the leaves                                        (verify_leaves.c)
+ * For a clustered store, instead of the last two:
+ *   leaves     directories of leaves, records in and outside them, the v2 index
+ *                                                                             (verify_leaves.c)
  */
 #include "core/io/file_io.h"
 #include "core/verify/verify_index.h"

@@ -10,24 +10,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A walk over the file, extent by extent. */
+/* Walks the file extent by extent. */
 struct walk {
     struct ikv_verifier *verifier;
     struct ikv_v2_walk v2;
     struct ikv_checksum_stream *sum;
-    uint64_t end; /* of what was verified */
+    uint64_t end; /* file offset up to which everything was verified */
 
-    /* The extent at hand */
+    /* The current extent. */
     unsigned char *bytes;
-    unsigned char *fences; /* NULL: there are none */
+    unsigned char *fences; /* NULL: the store has none */
     uint64_t start;
     uint64_t first; /* leaf */
     uint32_t count;
-    bool is_damaged;          /* some entries are not known */
+    bool is_damaged;          /* some entries are unknown */
     struct ikv_reader reader; /* of the records before it */
 
     bool has_last;
-    uint64_t last[IKV_KEY_WORDS_MAX]; /* key before */
+    uint64_t last[IKV_KEY_WORDS_MAX]; /* previous key */
 };
 
 static int problem(struct walk *walk, int code, uint64_t offset, const unsigned char *key,
@@ -38,8 +38,8 @@ static int problem(struct walk *walk, int code, uint64_t offset, const unsigned 
 
 /* ---------------------------------------------------------------- records outside leaves */
 
-/* Size of the content of the record at the reader's offset, given its size field. The last one
- * before the extent reaches over the padding, and `reach` to where the next record begins. */
+/* Size of the content of the record at the reader's offset, given its size field. That of the last
+ * record before the extent must extend to `reach`, where the next record starts. */
 static int outside_size(struct walk *walk, const unsigned char *key, uint32_t field, uint64_t reach,
                         uint64_t *ret_size)
 {
@@ -57,10 +57,10 @@ static int outside_size(struct walk *walk, const unsigned char *key, uint32_t fi
     *ret_size = ikv_load32(tail);
     if (field != reach - content)
         code = problem(walk, IKV_E_RECORD, position, key,
-                       "its size does not reach to the next record");
+                       "the record does not end where the next one starts");
     if (code == 0 && (*ret_size > walk->start - sizeof tail - content || ikv_load32(tail + 4) != 0))
         code = problem(walk, IKV_E_RECORD, walk->start - sizeof tail, key,
-                       "the size of the last record before a leaf is impossible");
+                       "impossible size of the last record before an extent");
     return code;
 }
 
@@ -88,10 +88,10 @@ static int verify_content(struct walk *walk, const unsigned char *key, uint64_t 
     ikv_verify_note_record(walk->verifier, (uint32_t)(size - sizeof field));
     if (ikv_load32(field) == (uint32_t)ikv_checksum_stream_value(walk->sum))
         return 0;
-    return problem(walk, IKV_E_RECORD, position, key, "checksum mismatch");
+    return problem(walk, IKV_E_RECORD, position, key, "wrong record checksum");
 }
 
-/* Where the first record in the extent is. */
+/* File offset of the first record in the extent. */
 static uint64_t first_record(const struct walk *walk)
 {
     const struct ikv_store *store = walk->verifier->store;
@@ -107,7 +107,7 @@ static uint64_t first_record(const struct walk *walk)
     return walk->start + (uint64_t)walk->count * store->leaves.leaf_size;
 }
 
-/* Records outside leaves are in the order of their keys, without gaps. */
+/* Records outside leaves must be in key order, without gaps. */
 static int verify_outside(struct walk *walk, const unsigned char *key, uint64_t position)
 {
     unsigned char field[IKV_RECORD_HEADER_SIZE];
@@ -117,7 +117,7 @@ static int verify_outside(struct walk *walk, const unsigned char *key, uint64_t 
         position > walk->start - sizeof field) {
         walk->is_damaged = true;
         return problem(walk, IKV_E_INDEX, position, key,
-                       "the record does not follow the one before it");
+                       "the record does not start where the previous one ends");
     }
     int code = ikv_reader_copy(&walk->reader, field, sizeof field);
     if (code == 0)
@@ -131,7 +131,7 @@ static int verify_outside(struct walk *walk, const unsigned char *key, uint64_t 
     return verify_content(walk, key, size);
 }
 
-/* What is between the last record outside and the extent. */
+/* Verify the bytes between the last record outside and the extent. */
 static int verify_gap(struct walk *walk)
 {
     const uint64_t tail = walk->start - IKV_OUTSIDE_TAIL_SIZE;
@@ -139,14 +139,14 @@ static int verify_gap(struct walk *walk)
     if (walk->is_damaged || walk->end == walk->start || walk->start == 0)
         return 0;
     if (walk->reader.offset == walk->end)
-        return problem(walk, IKV_E_INDEX, walk->end, NULL, "no leaf points to the record here");
+        return problem(walk, IKV_E_INDEX, walk->end, NULL, "no leaf points to this record");
     return walk->reader.offset <= tail ? ikv_verify_zero(walk->verifier, walk->reader.offset, tail)
                                        : 0;
 }
 
 /* ---------------------------------------------------------------- leaves */
 
-/* Leaves after leaf i of the extent that have no record of their own. */
+/* Number of leaves after leaf i of the extent that hold no records. */
 static uint32_t empty_after(const struct walk *walk, uint32_t i)
 {
     const struct ikv_store *store = walk->verifier->store;
@@ -162,7 +162,7 @@ static uint32_t empty_after(const struct walk *walk, uint32_t i)
     return empty;
 }
 
-/* Place of the next record in the leaf after entry i; where the records end, if it is the last. */
+/* Place of the record after that of entry i; the end of the records if it is the last. */
 static uint32_t next_place(const struct ikv_leaf *leaf, const struct ikv_key_info *key, uint32_t i,
                            bool *ret_is_last)
 {
@@ -189,7 +189,7 @@ static int verify_inside(struct walk *walk, const struct ikv_leaf *leaf, uint32_
 
     if (next > leaf->records_end || place > next ||
         next - place < IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE)
-        return problem(walk, IKV_E_INDEX, offset, key, "the records of a leaf are out of order");
+        return problem(walk, IKV_E_INDEX, offset, key, "records out of order in a leaf");
     const unsigned char *record = leaf->bytes + place;
     const uint32_t size = next - place - IKV_RECORD_HEADER_SIZE;
     const uint32_t value_size = size - IKV_RECORD_CHECKSUM_SIZE;
@@ -200,13 +200,13 @@ static int verify_inside(struct walk *walk, const struct ikv_leaf *leaf, uint32_
 
     ikv_verify_note_record(walk->verifier, value_size);
     if (ikv_load32(record) != field)
-        code =
-            problem(walk, IKV_E_RECORD, offset, key, "its size does not reach to the next record");
+        code = problem(walk, IKV_E_RECORD, offset, key,
+                       "the record does not end where the next one starts");
     record += IKV_RECORD_HEADER_SIZE;
     if (code == 0 &&
         ikv_load32(record + value_size) !=
             ikv_record_checksum(store->record_seed, key, info->width, record, value_size))
-        code = problem(walk, IKV_E_RECORD, offset, key, "checksum mismatch");
+        code = problem(walk, IKV_E_RECORD, offset, key, "wrong record checksum");
     return code;
 }
 
@@ -218,7 +218,7 @@ static int verify_order(struct walk *walk, const unsigned char *key, uint64_t of
 
     ikv_key_load(info, key, words);
     if (walk->has_last && ikv_words_compare(walk->last, words, info->words) >= 0)
-        code = problem(walk, IKV_E_INDEX, offset, key, "keys are out of order");
+        code = problem(walk, IKV_E_INDEX, offset, key, "entries out of order");
     memcpy(walk->last, words, info->words * sizeof words[0]);
     walk->has_last = true;
     return code;
@@ -243,7 +243,7 @@ static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32
         if (code < 0)
             return code;
         if (place != (place & IKV_PLACE_OUTSIDE ? IKV_PLACE_OUTSIDE | outside : expected))
-            return problem(walk, IKV_E_INDEX, offset, key, "the places of a leaf are out of order");
+            return problem(walk, IKV_E_INDEX, offset, key, "places out of order in a leaf");
         if (place & IKV_PLACE_OUTSIDE) {
             outside++;
             code = walk->is_damaged ? 0 : verify_outside(walk, key, position);
@@ -253,11 +253,11 @@ static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32
         }
     }
     if (code == 0 && (outside != leaf->outside_count || expected != leaf->records_end))
-        code = problem(walk, IKV_E_INDEX, offset, NULL, "the counts of a leaf are wrong");
+        code = problem(walk, IKV_E_INDEX, offset, NULL, "wrong counts in the footer of a leaf");
     return code;
 }
 
-/* Zeros between the records and the directory, and in the footer. */
+/* Check that padding in the leaf and its footer is zero. */
 static int verify_padding(struct walk *walk, const struct ikv_leaf *leaf, uint64_t offset)
 {
     const unsigned char *footer = leaf->bytes + leaf->size - IKV_LEAF_FOOTER_SIZE;
@@ -273,7 +273,7 @@ static int verify_padding(struct walk *walk, const struct ikv_leaf *leaf, uint64
     return 0;
 }
 
-/* The first leaf leaves room for the header: zeros, where it is not the beginning of the file. */
+/* The first leaf leaves room for the header, which is zero if the leaf does not start the file. */
 static int verify_room(struct walk *walk)
 {
     for (uint32_t i = 0; walk->first == 0 && walk->start > 0 && i < IKV_HEADER_SIZE; i++) {
@@ -297,13 +297,13 @@ static int verify_leaf(struct walk *walk, uint32_t number)
         walk->is_damaged = true;
         walk->has_last = false;
         ikv_v2_walk_stop(&walk->v2);
-        return problem(walk, IKV_E_INDEX, offset, NULL, "checksum of a leaf is wrong");
+        return problem(walk, IKV_E_INDEX, offset, NULL, "wrong leaf checksum");
     }
     int code = verify_padding(walk, &leaf, offset);
     if (code == 0 && walk->fences &&
         memcmp(leaf.entries, walk->fences + (size_t)number * width, width) != 0)
         code = problem(walk, IKV_E_SECTION, offset, leaf.entries,
-                       "the fence of this leaf is another key");
+                       "the fence differs from the first key of its leaf");
     return code == 0 ? verify_entries(walk, &leaf, number) : code;
 }
 

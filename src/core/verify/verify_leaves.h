@@ -1,5 +1,4 @@
-/* Verifying a clustered store: leaves, the records in and outside them, and the v2 index, which
- * follows from them. */
+/* Verifying a clustered store: leaves, the records in and outside them, and the v2 index. */
 #ifndef IKV_VERIFY_LEAVES_H
 #define IKV_VERIFY_LEAVES_H
 

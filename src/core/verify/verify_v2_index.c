@@ -30,7 +30,7 @@ int ikv_v2_walk_compare(struct ikv_v2_walk *walk, const unsigned char *key, uint
     if (walk->reader.end - offset < index->stride) {
         walk->is_stopped = true;
         return ikv_verify_problem(walk->verifier, IKV_E_INDEX, offset, key,
-                                  "leaves have more pairs than the v2 index");
+                                  "the leaves have more pairs than the v2 index");
     }
     int code = ikv_reader_copy(&walk->reader, entry, index->stride);
     if (code < 0)
@@ -39,7 +39,7 @@ int ikv_v2_walk_compare(struct ikv_v2_walk *walk, const unsigned char *key, uint
     if (memcmp(entry, expected, index->stride) == 0)
         return 0;
     return ikv_verify_problem(walk->verifier, IKV_E_INDEX, offset, key,
-                              "an entry of the v2 index is not that of the leaf");
+                              "the entry of the v2 index differs from the leaf's");
 }
 
 int ikv_v2_walk_end(struct ikv_v2_walk *walk)

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* In order so far: enough to see the sizes of values, and not worth the memory to see more. */
+/* Bytes of pairs in key order before streaming: enough to choose the leaf size. */
 #define PREFIX ((uint64_t)2 << 20)
 
-/* A value that is not in memory is passed on in pieces. */
+/* Long values are copied in pieces. */
 #define PIECE ((size_t)1 << 16)
 
 #define REPORT_EVERY ((uint64_t)1 << 16)
@@ -96,7 +96,7 @@ static int place_long(struct ikv_clustered *clustered, const struct ikv_sorted_p
     return code == 0 ? ikv_leaf_writer_close(&clustered->leaves) : code;
 }
 
-/* A pair whose key is there already: it is left out. */
+/* Count a pair that is dropped because its key is a duplicate. */
 static void drop(struct ikv_clustered *clustered, const uint64_t *words)
 {
     const uint32_t count = clustered->options.key.words;
@@ -117,7 +117,7 @@ static int report(const struct ikv_clustered *clustered, uint64_t done, ikv_prog
     return progress && progress(user, &now) != 0 ? IKV_E_CANCELED : 0;
 }
 
-/* Pairs come in order; of equal keys the one that stays comes first. */
+/* Write the sorted pairs. Of equal keys, the first is kept. */
 static int drain(struct ikv_clustered *clustered, ikv_progress_fn progress, void *user)
 {
     const uint32_t words = clustered->options.key.words;
@@ -181,8 +181,8 @@ static int hold(struct ikv_clustered *clustered, const unsigned char *stored_key
     return code;
 }
 
-/* One value that was read back. */
-static int take_back_long(struct ikv_clustered *clustered, struct ikv_leaf_reader *reader,
+/* Return a long value to the sorter. */
+static int read_back_long(struct ikv_clustered *clustered, struct ikv_leaf_reader *reader,
                           const struct ikv_leaf_pair *pair)
 {
     unsigned char *piece = malloc(PIECE);
@@ -199,7 +199,7 @@ static int take_back_long(struct ikv_clustered *clustered, struct ikv_leaf_reade
     return code;
 }
 
-static int take_back(struct ikv_clustered *clustered)
+static int read_back(struct ikv_clustered *clustered)
 {
     struct ikv_leaf_reader reader;
     struct ikv_leaf_pair pair;
@@ -207,14 +207,14 @@ static int take_back(struct ikv_clustered *clustered)
     int code = ikv_leaf_reader_begin(&reader, &clustered->leaves);
     while (code == 0 && (code = ikv_leaf_reader_next(&reader, &pair)) == 1)
         code = pair.size > IKV_PAIR_VALUE_MAX
-                   ? take_back_long(clustered, &reader, &pair)
+                   ? read_back_long(clustered, &reader, &pair)
                    : ikv_pair_sorter_add(clustered->sorter, pair.key, pair.value, pair.size);
     ikv_leaf_reader_free(&reader);
     return code;
 }
 
-/* The order of the keys is at an end: leaves are no good. */
-static int sort_after_all(struct ikv_clustered *clustered)
+/* A pair is out of order: read the leaves back into a sorter. */
+static int stop_streaming(struct ikv_clustered *clustered)
 {
     struct ikv_output *output = clustered->options.output;
 
@@ -227,12 +227,12 @@ static int sort_after_all(struct ikv_clustered *clustered)
     if (code == 0)
         code = new_sorter(clustered);
     if (code == 0)
-        code = take_back(clustered);
+        code = read_back(clustered);
     ikv_leaf_writer_free(&clustered->leaves);
     return code == 0 ? ikv_output_restart(output, IKV_HEADER_SIZE) : code;
 }
 
-/* A key again, while streaming. *ret_done: nothing is left to be done with the pair. */
+/* A duplicate key while streaming. *ret_done: the pair needs no further handling. */
 static int stream_duplicate(struct ikv_clustered *clustered, const uint64_t *words,
                             const void *value, uint32_t size, bool *ret_done)
 {
@@ -248,8 +248,8 @@ static int stream_duplicate(struct ikv_clustered *clustered, const uint64_t *wor
         clustered->held_size = size;
         return 0;
     }
-    *ret_done = false; /* a long value: the one before is in the file already, or will be */
-    return sort_after_all(clustered);
+    *ret_done = false; /* a long value: the previous one may be in the file already */
+    return stop_streaming(clustered);
 }
 
 static int stream(struct ikv_clustered *clustered, const unsigned char *stored_key,
@@ -262,8 +262,7 @@ static int stream(struct ikv_clustered *clustered, const unsigned char *stored_k
 
 /* ---------------------------------------------------------------- adding */
 
-/* What a pair that comes next changes: -1, 0, 1 as its key is below, equal to, or above the last
- * one. */
+/* Compare a key with the last one: negative, 0 or positive. Notes it if it is in order. */
 static int order_of(struct ikv_clustered *clustered, const uint64_t *words)
 {
     const uint32_t count = clustered->options.key.words;
@@ -290,7 +289,7 @@ int ikv_clustered_add(struct ikv_clustered *clustered, const unsigned char *stor
             bool done = false;
             if (order > 0)
                 return stream(clustered, stored_key, value, size);
-            code = order < 0 ? sort_after_all(clustered)
+            code = order < 0 ? stop_streaming(clustered)
                              : stream_duplicate(clustered, words, value, size, &done);
             if (code < 0 || done)
                 return code;

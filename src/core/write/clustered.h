@@ -1,12 +1,12 @@
 /*
- * From pairs in any order to leaves.
+ * Writing a clustered store: pairs are added in any order and written as leaves. States:
  *
  *     collecting   pairs go to a sorter
- *     streaming    the first 2 MiB arrived in the order of their keys: pairs go straight to leaves
- *     sorting      a pair was out of order: what is in leaves is read back, all goes to the sorter
+ *     streaming    the first 2 MiB arrived in key order: pairs are written to leaves directly
+ *     sorting      a pair was out of order: pairs already in leaves are read back, all are sorted
  *
- * The leaf size depends on the sizes of the values: of all of them, or while streaming of the first
- * 2 MiB. None of this depends on how much memory there is, so neither does the file.
+ * The leaf size is chosen from the sizes of all values, or, when streaming, of the first 2 MiB.
+ * None of this depends on the memory limit, so neither does the file.
  */
 #ifndef IKV_CLUSTERED_H
 #define IKV_CLUSTERED_H
@@ -17,12 +17,12 @@
 
 struct ikv_clustered_options {
     struct ikv_key_info key;
-    struct ikv_output *output; /* outlives the object, as the next */
-    const char *dir;           /* for temporary files */
+    struct ikv_output *output; /* must outlive the object */
+    const char *dir;           /* for temporary files; must outlive the object */
     uint64_t seed;             /* ikv_record_seed */
     uint64_t memory;           /* for the sorter */
-    uint32_t leaf_size;        /* 0: to be chosen */
-    uint32_t stride;           /* of the base format's index; 0: none is wanted */
+    uint32_t leaf_size;        /* 0: chosen from the sizes of the values */
+    uint32_t stride;           /* of the base format's index; 0: no index */
     ikv_duplicates on_duplicate;
 };
 
@@ -33,23 +33,24 @@ struct ikv_clustered {
     enum ikv_clustered_state state;
     struct ikv_pair_sorter *sorter;
     struct ikv_leaf_writer leaves;
-    struct ikv_size_stats offered; /* sizes of all values */
-    struct ikv_size_stats sizes;   /* of those that are in leaves */
+    struct ikv_size_stats offered; /* sizes of all values added */
+    struct ikv_size_stats sizes;   /* of those written */
     struct ikv_pair_sorter_stats sorted;
     uint64_t added;
     uint64_t dropped;
-    uint64_t collected; /* bytes of pairs */
+    uint64_t collected; /* bytes of pairs in the sorter */
 
     bool has_last;
-    uint64_t last[IKV_KEY_WORDS_MAX]; /* key of the last pair that was added in order */
+    uint64_t last[IKV_KEY_WORDS_MAX]; /* key of the last pair added in order */
 
-    /* Streaming, latest of equal keys: the last pair waits, since the next may replace it. */
+    /* Streaming with IKV_DUPLICATES_LAST: the last pair is held back, since the next one may
+     * replace it. */
     bool is_held;
     unsigned char held_key[IKV_KEY_WIDTH_MAX];
     unsigned char *held; /* IKV_PAIR_VALUE_MAX bytes */
     uint32_t held_size;
 
-    bool has_duplicate; /* with IKV_DUPLICATES_ERROR: the least key that was there twice */
+    bool has_duplicate; /* with IKV_DUPLICATES_ERROR; `duplicate` is the smallest such key */
     uint64_t duplicate[IKV_KEY_WORDS_MAX];
 };
 
@@ -58,7 +59,7 @@ void ikv_clustered_free(struct ikv_clustered *clustered); /* NULL is allowed */
 
 int ikv_clustered_add(struct ikv_clustered *clustered, const unsigned char *stored_key,
                       const void *value, uint32_t size);
-/* All pairs are added: write the leaves. IKV_E_DUPLICATE: see `duplicate`. */
+/* Write the remaining leaves. IKV_E_DUPLICATE: see `duplicate`. */
 int ikv_clustered_finish(struct ikv_clustered *clustered, ikv_progress_fn progress, void *user);
 
 #endif

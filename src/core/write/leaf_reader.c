@@ -39,7 +39,7 @@ static int load_extent(struct ikv_leaf_reader *reader)
                          (size_t)reader->loaded * writer->leaf_size, reader->start, NULL);
 }
 
-/* 1: there is a leaf with entries left. */
+/* Ensure that reader->at has entries left. 1; 0: the end; or a negative code. */
 static int load_leaf(struct ikv_leaf_reader *reader)
 {
     const struct ikv_leaf_writer *writer = reader->writer;
@@ -65,7 +65,7 @@ int ikv_leaf_reader_read(struct ikv_leaf_reader *reader, const struct ikv_leaf_p
                          pair->position + IKV_RECORD_HEADER_SIZE + offset, NULL);
 }
 
-/* A record outside: its size is in its field, but for the last one before the extent. */
+/* A record outside: its size field is right, except for the last record before the extent. */
 static int load_outside(struct ikv_leaf_reader *reader, struct ikv_leaf_pair *pair)
 {
     const int fd = reader->writer->output->fd;

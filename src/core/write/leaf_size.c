@@ -1,8 +1,8 @@
 /*
- * Leaves of each size are filled with values drawn from the distribution of sizes, and what a
- * lookup costs in them is compared. A read costs as much as one more read for every 64 KiB of it
- * (a device that does 20,000 reads and 1.3 GB a second). Padding above an eighth of a leaf counts
- * against a size, too.
+ * For each leaf size, leaves are filled with values drawn from the distribution of sizes, and the
+ * cost of a lookup is estimated. The cost model of a read is 1 plus its size / 64 KiB (a device
+ * that does 20,000 reads and 1.3 GB per second). Padding above an eighth of a leaf adds to the
+ * cost.
  */
 #include "core/write/leaf_size.h"
 
@@ -15,7 +15,7 @@
 #define RECORD_EXTRA  (IKV_RECORD_HEADER_SIZE + 4u) /* size field and checksum */
 #define POSITION_SIZE 8u
 
-/* Values in order of size, one for each of some evenly spaced ranks. */
+/* Sizes of values at evenly spaced ranks, ascending. */
 struct sample {
     uint32_t size[256];
     uint32_t count;
@@ -23,15 +23,15 @@ struct sample {
 
 static void take_sample(const struct ikv_size_stats *sizes, struct sample *sample)
 {
-    const uint32_t most = (uint32_t)(sizeof sample->size / sizeof sample->size[0]);
+    const uint32_t max = (uint32_t)(sizeof sample->size / sizeof sample->size[0]);
     uint64_t below = 0;
 
     sample->count = 0;
-    for (unsigned bucket = 0; bucket < IKV_SIZE_BUCKETS && sample->count < most; bucket++) {
+    for (unsigned bucket = 0; bucket < IKV_SIZE_BUCKETS && sample->count < max; bucket++) {
         below += sizes->bucket[bucket];
-        /* Rank i stands for the values up to (i + 1/2) of most. */
-        while (sample->count < most &&
-               below * 2 * most > sizes->count * (2 * (uint64_t)sample->count + 1)) {
+        /* Sample i is the value of rank (i + 1/2) / max. */
+        while (sample->count < max &&
+               below * 2 * max > sizes->count * (2 * (uint64_t)sample->count + 1)) {
             const uint32_t size = ikv_size_stats_bucket_last(bucket);
             sample->size[sample->count++] = size < sizes->max ? size : sizes->max;
         }

@@ -60,7 +60,7 @@ static unsigned char *leaf_at(const struct ikv_leaf_writer *writer, uint32_t i)
     return writer->extent + (size_t)i * writer->leaf_size;
 }
 
-/* What the trailer and the base format's index say about a leaf that will be at `offset`. */
+/* Collect the fence and the base format's index entries of a leaf that will be at `offset`. */
 static int note_leaf(struct ikv_leaf_writer *writer, const struct ikv_leaf *leaf, uint64_t offset)
 {
     const uint32_t stride = ikv_leaf_stride(&writer->key);
@@ -84,13 +84,13 @@ static int note_leaves(struct ikv_leaf_writer *writer, uint64_t start)
     for (uint32_t i = 0; i < writer->in_extent && code == 0; i++) {
         struct ikv_leaf leaf;
         if (!ikv_leaf_decode(leaf_at(writer, i), writer->leaf_size, &writer->key, &leaf))
-            return -EINVAL; /* not as it was built */
+            return -EINVAL; /* can't happen: it was just built */
         code = note_leaf(writer, &leaf, start + (uint64_t)i * writer->leaf_size);
     }
     return code;
 }
 
-/* Leaves at the extent's beginning that have no record of their own. */
+/* Number of leaves at the start of the extent that hold no records. */
 static uint32_t leading_empty_leaves(const struct ikv_leaf_writer *writer)
 {
     struct ikv_leaf leaf;
@@ -103,8 +103,8 @@ static uint32_t leading_empty_leaves(const struct ikv_leaf_writer *writer)
     return writer->in_extent;
 }
 
-/* The records outside end here: their last one is to reach to where the extent begins, or to its
- * first record. Its true size is in the 8 bytes before the extent. */
+/* End the records outside: extend the last one up to the first record in the extent. Its true size
+ * is stored in the 8 bytes before the extent. */
 static int end_outside(struct ikv_leaf_writer *writer, uint64_t *ret_start)
 {
     struct ikv_output *output = writer->output;
@@ -146,7 +146,7 @@ static int write_extent(struct ikv_leaf_writer *writer)
         code = ikv_tape_append(&writer->extents, bytes, sizeof bytes);
     if (code == 0)
         code = note_leaves(writer, start);
-    /* The file's header is where the first leaf leaves room for it. */
+    /* The first leaf leaves room for the file's header. */
     const size_t skip = start == 0 ? IKV_HEADER_SIZE : 0;
     if (code == 0)
         code = ikv_output_append(writer->output, writer->extent + skip, size - skip);
@@ -169,7 +169,7 @@ static int end_leaf(struct ikv_leaf_writer *writer)
     if (builder->last_record != IKV_NO_RECORD) {
         writer->last_record = number * writer->leaf_size + builder->last_record;
     } else if (writer->last_record != IKV_NO_RECORD) {
-        /* The last record before it reaches over this leaf, too. */
+        /* The last record before it extends over this leaf, too. */
         unsigned char *field = writer->extent + writer->last_record;
         ikv_store32(field, ikv_load32(field) + writer->leaf_size);
     }
@@ -179,8 +179,8 @@ static int end_leaf(struct ikv_leaf_writer *writer)
     return writer->in_extent == writer->extent_leaves ? write_extent(writer) : 0;
 }
 
-/* A leaf with room for one more pair. An extent that is full is written before a record outside
- * the next one is: what is outside comes before the leaf that names it. */
+/* Ensure that a leaf with room for one more pair is open. A full extent is written before a record
+ * outside the next one: such records precede the extent whose leaves refer to them. */
 static int make_room(struct ikv_leaf_writer *writer, uint32_t size, bool is_outside)
 {
     int code = 0;

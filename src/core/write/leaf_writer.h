@@ -1,13 +1,13 @@
 /*
- * Writes pairs that come in the order of their keys as leaves. Leaves are collected in extents of
- * 1 MiB. A record that is too long for a leaf goes to the file at once, so the records outside the
- * leaves of an extent are before it in the file:
+ * Writes pairs, added in key order, as leaves. Leaves are collected in extents of 1 MiB. A record
+ * that is too long for a leaf is written to the file at once, so the records outside the leaves of
+ * an extent are before it in the file:
  *
  *     | header, leaf 0, leaf 1, ... |  record record ... pad | leaf n, ... |  leaf 2n, ... |
  *       extent 0                       outside                 extent 1       extent 2
  *
- * To readers of the base format all of it is records without gaps: the last record before a leaf
- * that begins with none reaches over what is between.
+ * To readers of the base format all of this is records without gaps: the last record before a leaf
+ * without records extends to the next record.
  */
 #ifndef IKV_LEAF_WRITER_H
 #define IKV_LEAF_WRITER_H
@@ -20,42 +20,42 @@ struct ikv_leaf_writer {
     struct ikv_output *output;
     struct ikv_key_info key;
     uint32_t leaf_size;
-    uint32_t stride; /* of entries of the base format's index; 0: none are wanted */
+    uint32_t stride; /* of the base format's index; 0: no index */
     uint64_t seed;   /* ikv_record_seed */
     struct ikv_leaf_builder builder;
-    struct ikv_checksum_stream *sum; /* of the value that comes in pieces */
+    struct ikv_checksum_stream *sum; /* of a value added in pieces */
 
     unsigned char *extent;
     uint32_t extent_leaves;
-    uint32_t in_extent;  /* leaves that are whole */
-    bool is_open;        /* one more is being filled */
-    uint64_t leaves;     /* whole, in all */
-    uint64_t pairs;      /* in them, and in the one that is open */
-    uint64_t end;        /* of the last extent in the file; the header's end at first */
-    bool is_contiguous;  /* leaf p is at p * leaf_size so far */
+    uint32_t in_extent;  /* complete leaves in it */
+    bool is_open;        /* one more leaf is being filled */
+    uint64_t leaves;     /* complete leaves in total */
+    uint64_t pairs;      /* in total */
+    uint64_t end;        /* of the last extent in the file; at first of the header */
+    bool is_contiguous;  /* so far leaf p is at p * leaf_size */
     bool any_outside;    /* records were written since the last extent */
-    uint64_t outside_at; /* the last of them */
+    uint64_t outside_at; /* position of the last of them */
     uint32_t outside_size;
     uint32_t last_record; /* offset in the extent of its last record; IKV_NO_RECORD: none */
 
-    /* Belong to the writer; read them after ikv_leaf_writer_end. */
+    /* Complete after ikv_leaf_writer_end. */
     struct ikv_tape fences;  /* first key of each leaf, as stored */
-    struct ikv_tape extents; /* u64: where each extent begins */
+    struct ikv_tape extents; /* u64: file offset of each extent */
     struct ikv_tape index;   /* entries of the base format's index, `stride` bytes each */
 };
 
-/* One that holds nothing, as _free leaves it. */
+/* An empty writer, which may be freed. */
 void ikv_leaf_writer_init(struct ikv_leaf_writer *writer);
-/* `dir` is for tapes; it belongs to the caller. -ENOMEM. The output is at its header's end. */
+/* The output is at the end of its header. `dir`, for tapes, must outlive the writer. -ENOMEM. */
 int ikv_leaf_writer_begin(struct ikv_leaf_writer *writer, struct ikv_output *output,
                           const struct ikv_key_info *key, uint32_t leaf_size, uint32_t stride,
                           uint64_t seed, const char *dir);
 void ikv_leaf_writer_free(struct ikv_leaf_writer *writer);
 
-/* Add a pair whose key (stored form) is above all others. */
+/* Add a pair. Its key, in stored form, must be greater than all others. */
 int ikv_leaf_writer_add(struct ikv_leaf_writer *writer, const unsigned char *key, const void *value,
                         uint32_t size);
-/* Add a pair whose record is outside the leaf: its value comes in pieces, by _append, and then
+/* Add a pair whose record is outside the leaf: pass its value in pieces to _append, then call
  * _close. */
 int ikv_leaf_writer_open(struct ikv_leaf_writer *writer, const unsigned char *key, uint32_t size);
 int ikv_leaf_writer_append(struct ikv_leaf_writer *writer, const void *bytes, size_t size);
@@ -66,7 +66,7 @@ static inline bool ikv_leaf_writer_holds(const struct ikv_leaf_writer *writer, u
     return ikv_leaf_holds(&writer->key, writer->leaf_size, size);
 }
 
-/* No more pairs: write what is left. */
+/* All pairs are added: write the last leaves. */
 int ikv_leaf_writer_end(struct ikv_leaf_writer *writer);
 
 #endif

@@ -102,8 +102,8 @@ static int put_directory_and_footer(struct ikv_writer *writer, const struct trai
     return code == 0 ? ikv_output_append(&writer->output, footer_bytes, sizeof footer_bytes) : code;
 }
 
-/* What is at the beginning of the file tells a store whose header is damaged from one that was
- * rewritten in place. */
+/* A checksum of the start of the file distinguishes a damaged header from a file that was rewritten
+ * in place. */
 static int checksum_head(struct ikv_writer *writer, uint64_t *ret)
 {
     unsigned char head[IKV_PAGE_SIZE];
@@ -120,7 +120,7 @@ static int checksum_head(struct ikv_writer *writer, uint64_t *ret)
 static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
 {
     const struct ikv_leaf_writer *leaves = &writer->clustered->leaves;
-    struct ikv_leaves about = {
+    struct ikv_leaves info = {
         .leaf_size = leaves->leaf_size,
         .extent_leaves = leaves->extent_leaves,
         .count = leaves->leaves,
@@ -128,8 +128,8 @@ static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
     };
     unsigned char bytes[IKV_LEAVES_SIZE];
 
-    int code = checksum_head(writer, &about.head_checksum);
-    ikv_leaves_encode(&about, bytes);
+    int code = checksum_head(writer, &info.head_checksum);
+    ikv_leaves_encode(&info, bytes);
     if (code == 0)
         code = put_bytes(writer, trailer, IKV_SECTION_LEAVES, 0, bytes, sizeof bytes);
     if (code == 0 && !leaves->is_contiguous)
