@@ -1,7 +1,8 @@
 #include "core/sort/merge.h"
 
+#include "core/base/bytes.h"
 #include "core/io/file_io.h"
-#include "core/key/key.h"
+#include "core/sort/loser_tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 #define WAYS_MAX       1024
 
 struct way {
-    const uint64_t *head; /* NULL: end of the run */
     uint64_t *buffer;
     const uint64_t *end; /* of the entries in the buffer */
     uint64_t offset;     /* of the next read */
@@ -22,11 +22,9 @@ struct ikv_merge {
     int fd;
     int code;
     uint32_t words;
-    size_t ways;
     size_t buffer_entries;
-    size_t winner;
     bool started;
-    size_t *loser; /* loser[1..ways-1]: inner nodes of the tree; its leaves are the ways */
+    struct ikv_loser_tree tree;
     struct way *way;
     uint64_t *buffers;
 };
@@ -37,12 +35,14 @@ size_t ikv_merge_ways(uint64_t memory)
     return (size_t)(ways < 2 ? 2 : ikv_min(ways, WAYS_MAX));
 }
 
-static void refill(struct ikv_merge *merge, struct way *way)
+/* Fill a way's buffer and set its head; NULL: end of the run, or an error in merge->code. */
+static void refill(struct ikv_merge *merge, size_t number)
 {
+    struct way *way = &merge->way[number];
     size_t entries = (size_t)ikv_min(way->left, merge->buffer_entries);
     size_t size = entries * merge->words * sizeof(uint64_t);
 
-    way->head = NULL;
+    merge->tree.head[number] = NULL;
     if (entries == 0)
         return;
     int code = ikv_pread_all(merge->fd, way->buffer, size, way->offset, NULL);
@@ -50,56 +50,17 @@ static void refill(struct ikv_merge *merge, struct way *way)
         merge->code = code;
         return;
     }
-    way->head = way->buffer;
+    merge->tree.head[number] = way->buffer;
     way->end = way->buffer + entries * merge->words;
     way->offset += size;
     way->left -= entries;
 }
 
-static void advance(struct ikv_merge *merge, struct way *way)
+static void advance(struct ikv_merge *merge, size_t number)
 {
-    way->head += merge->words;
-    if (way->head == way->end)
-        refill(merge, way);
-}
-
-/* Whether way a comes before way b. Of equal entries, the earlier run's comes first. */
-static bool precedes(const struct ikv_merge *merge, size_t a, size_t b)
-{
-    const uint64_t *head_a = merge->way[a].head;
-    const uint64_t *head_b = merge->way[b].head;
-
-    if (!head_a || !head_b)
-        return head_a != NULL || (!head_b && a < b);
-    int order = ikv_words_compare(head_a, head_b, merge->words);
-    return order < 0 || (order == 0 && a < b);
-}
-
-/* Winner of the subtree at `node`; sets the losers in it. The recursion depth is log2(ways). */
-static size_t play(struct ikv_merge *merge, size_t node)
-{
-    if (node >= merge->ways)
-        return node - merge->ways;
-    size_t left = play(merge, 2 * node);
-    size_t right = play(merge, 2 * node + 1);
-    bool left_wins = precedes(merge, left, right);
-    merge->loser[node] = left_wins ? right : left;
-    return left_wins ? left : right;
-}
-
-/* The winner's way has a new head: replay its matches up to the root. */
-static void replay(struct ikv_merge *merge)
-{
-    size_t winner = merge->winner;
-
-    for (size_t node = (winner + merge->ways) / 2; node > 0; node /= 2) {
-        size_t other = merge->loser[node];
-        if (precedes(merge, other, winner)) {
-            merge->loser[node] = winner;
-            winner = other;
-        }
-    }
-    merge->winner = winner;
+    merge->tree.head[number] += merge->words;
+    if (merge->tree.head[number] == merge->way[number].end)
+        refill(merge, number);
 }
 
 int ikv_merge_new(int fd, const struct ikv_sorted_run *runs, size_t count, uint32_t words,
@@ -112,12 +73,11 @@ int ikv_merge_new(int fd, const struct ikv_sorted_run *runs, size_t count, uint3
         return -ENOMEM;
     merge->fd = fd;
     merge->words = words;
-    merge->ways = count;
     merge->buffer_entries = (size_t)(share / (words * sizeof(uint64_t)));
-    merge->loser = calloc(count, sizeof *merge->loser);
     merge->way = calloc(count, sizeof *merge->way);
     merge->buffers = malloc(count * merge->buffer_entries * words * sizeof(uint64_t));
-    if (!merge->loser || !merge->way || !merge->buffers) {
+    int code = ikv_loser_tree_init(&merge->tree, count, words, false);
+    if (code < 0 || !merge->way || !merge->buffers) {
         ikv_merge_free(merge);
         return -ENOMEM;
     }
@@ -134,7 +94,7 @@ void ikv_merge_free(struct ikv_merge *merge)
 {
     if (!merge)
         return;
-    free(merge->loser);
+    ikv_loser_tree_free(&merge->tree);
     free(merge->way);
     free(merge->buffers);
     free(merge);
@@ -142,18 +102,19 @@ void ikv_merge_free(struct ikv_merge *merge)
 
 const uint64_t *ikv_merge_next(struct ikv_merge *merge, int *ret_code)
 {
+    struct ikv_loser_tree *tree = &merge->tree;
+
     if (IKV_LIKELY(merge->started)) {
-        struct way *way = &merge->way[merge->winner];
-        if (way->head) {
-            advance(merge, way);
-            replay(merge);
+        if (tree->head[tree->winner]) {
+            advance(merge, tree->winner);
+            ikv_loser_tree_replay(tree);
         }
     } else {
         merge->started = true;
-        for (size_t i = 0; i < merge->ways; i++)
-            refill(merge, &merge->way[i]);
-        merge->winner = merge->ways == 1 ? 0 : play(merge, 1);
+        for (size_t i = 0; i < tree->ways; i++)
+            refill(merge, i);
+        ikv_loser_tree_play(tree);
     }
     *ret_code = merge->code;
-    return merge->code < 0 ? NULL : merge->way[merge->winner].head;
+    return merge->code < 0 ? NULL : tree->head[tree->winner];
 }
