@@ -184,5 +184,7 @@ int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lo
     int code = read_in(map, offset, size);
     if (code == 0 && lock && mlock(map->bytes + offset, (size_t)size) != 0)
         code = -errno;
+    if (code == 0 && !IKV_HAVE_MINCORE && !IKV_HAVE_NOWAIT)
+        ikv_map_assume(map, offset, size);
     return code;
 }

@@ -125,6 +125,8 @@ void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches);
 
 /* Ask about every page of the file. */
 void ikv_map_prime(struct ikv_map *map);
+/* Take a range that was just read in for resident, on systems that report nothing. */
+void ikv_map_assume(struct ikv_map *map, uint64_t offset, uint64_t size);
 /* Read a range of the file into memory, in huge pages where the system has them for files; with
  * `lock` it stays there until the map is freed. -errno. */
 int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock);

@@ -215,6 +215,15 @@ void ikv_map_prime(struct ikv_map *map)
     }
 }
 
+void ikv_map_assume(struct ikv_map *map, uint64_t offset, uint64_t size)
+{
+    const uint64_t last = (offset + size - 1) >> map->shift;
+
+    for (uint64_t page = offset >> map->shift; page <= last; page++)
+        believe(map, page / WORD, (uint64_t)1 << (page % WORD));
+    note_full(map);
+}
+
 uint64_t ikv_map_count(const struct ikv_map *map)
 {
     uint64_t count = 0;

@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include "platform.h"
 #include "tmpdir.h"
 
 #include <dirent.h>
@@ -40,11 +41,11 @@ void in_child(void (*run)(void *user), void *user)
 
 size_t count_descriptors(void)
 {
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(TEST_DESCRIPTORS);
     size_t count = 0;
 
     if (!directory)
-        test_die("/proc/self/fd: %s", strerror(errno));
+        test_die(TEST_DESCRIPTORS ": %s", strerror(errno));
     while (readdir(directory))
         count++;
     (void)closedir(directory);

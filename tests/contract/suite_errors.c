@@ -1,6 +1,7 @@
 /* What can't be read, what is not taken, and what destroy leaves behind: nothing. */
 #include "suite.h"
 
+#include "platform.h"
 #include "scale.h"
 
 #include <errno.h>
@@ -152,7 +153,7 @@ void destroy_with_reads_under_way(void **state)
         unsigned reaped = (unsigned)rng_below(&rng, DEPTH);
         window_open(&window, &tested.backend, DEPTH, room);
         if (!tested.direct)
-            (void)posix_fadvise(content.file.fd, 0, 0, POSIX_FADV_DONTNEED);
+            (void)test_drop_cache(content.file.fd, 0, 0);
         for (unsigned i = 0; i < DEPTH; i++) {
             read_begin_random(&window.requests[i], &content, &window.rooms[i], &rng);
             window_submit(&window, i);

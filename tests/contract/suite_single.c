@@ -1,6 +1,7 @@
 /* One read at a time: offsets, lengths, the end of the file. */
 #include "suite.h"
 
+#include "platform.h"
 #include "scale.h"
 
 #include <errno.h>
@@ -176,16 +177,19 @@ void more_than_one_call_can(void **state)
     const size_t piece = (size_t)4 << 20;
     const size_t length = (size_t)3 << 30; /* more than 0x7ffff000 */
     char path[TMPDIR_PATH_MAX + 32];
+    char path_of_pieces[TMPDIR_PATH_MAX + 32];
     struct ikv_io_file file = {.direct = true, .align = CONTENT_ALIGNMENT, .serial = 1000000};
 
     (void)state;
     if (!tested.direct || sizeof(void *) < 8 || test_is_sanitized())
         skip();
     (void)snprintf(path, sizeof path, "%s/holes", group_dir.path);
-    file.fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+    (void)snprintf(path_of_pieces, sizeof path_of_pieces, "%s/pieces", group_dir.path);
+    file.fd = test_open_direct(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(file.fd >= 0);
     assert_int_equal(ftruncate(file.fd, (off_t)length), 0);
-    int pieces = memfd_create("pieces", MFD_CLOEXEC);
+    int pieces = open(path_of_pieces, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(unlink(path_of_pieces), 0);
     assert_int_equal(ftruncate(pieces, (off_t)piece), 0);
     unsigned char *memory =
         mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

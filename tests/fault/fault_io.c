@@ -1,5 +1,6 @@
 #include "fault_io.h"
 #include "fault_wrap.h"
+#include "platform.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,8 +137,7 @@ static int64_t strike(fault_event *event, fault_real_call real)
 
 static bool lacks_tmpfile(const fault_event *event)
 {
-    return layer.plan.no_tmpfile && event->call == FAULT_OPEN &&
-           (event->flags & O_TMPFILE) == O_TMPFILE;
+    return layer.plan.no_tmpfile && event->call == FAULT_OPEN && test_is_unnamed(event->flags);
 }
 
 static int64_t carry_out(fault_event *event, fault_real_call real)

@@ -1,4 +1,5 @@
 #include "fault_wrap.h"
+#include "platform.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 
 static bool takes_mode(int flags)
 {
-    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    return (flags & O_CREAT) != 0 || test_is_unnamed(flags);
 }
 
 /* The fortified calls know the size of the buffer as well. */

@@ -1,4 +1,5 @@
 #include "power_log.h"
+#include "platform.h"
 #include "tmpdir.h"
 
 #include <fcntl.h>
@@ -139,7 +140,7 @@ static void record_open(power_log *log, const fault_event *event)
     log->fds[fd] = POWER_FD_OTHER;
     if (S_ISDIR(st.st_mode)) {
         log->fds[fd] = POWER_FD_DIRECTORY;
-    } else if ((event->flags & O_TMPFILE) == O_TMPFILE) {
+    } else if (test_is_unnamed(event->flags)) {
         log->fds[fd] = (int)new_file(log);
     } else if (file != POWER_NO_FILE) {
         log->fds[fd] = (int)file;

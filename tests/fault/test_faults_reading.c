@@ -2,6 +2,7 @@
  * other: what can be continued is, what can't is reported, and no answer is ever wrong. */
 #include "fault_io.h"
 #include "hostkey.h"
+#include "platform.h"
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
@@ -201,6 +202,8 @@ static bool is_expected(const read_fault *fault, fault_call call, int code, bool
         return code == 0;
     if (code == SOME_UNREADABLE)
         return reads;
+    if (fault->action == FAULT_ZERO && TEST_RANDOM_IS_READ && code == -EIO)
+        return true; /* a device without bytes */
     if (fault->action == FAULT_ZERO)
         return code == (call == FAULT_WRITE ? -EIO : IKV_E_TRUNCATED);
     return code == -fault->error;
@@ -329,7 +332,8 @@ static void verify_that_spills(void **state)
     make_readable(&context, &setup, 0);
     context.verify_memory = 8u << 20;
     strike_all("verify of many", &context, call_verify);
-    assert_int_equal(tmpdir_count(&context.self.dir), 1);
+    if (!TEST_TEMP_FILES_ARE_NAMED) /* if they are, those whose unlink fails are left */
+        assert_int_equal(tmpdir_count(&context.self.dir), 1);
     free_readable(&context);
 }
 

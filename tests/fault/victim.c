@@ -1,6 +1,7 @@
 #include "victim.h"
 
 #include "hostkey.h"
+#include "platform.h"
 #include "stores.h"
 
 #include <dirent.h>
@@ -191,7 +192,7 @@ void victim_reset(const victim *self)
 size_t open_descriptors(void)
 {
     size_t count = 0;
-    DIR *stream = opendir("/proc/self/fd");
+    DIR *stream = opendir(TEST_DESCRIPTORS);
     if (stream == NULL)
         return 0;
     while (readdir(stream) != NULL)

@@ -5,6 +5,7 @@
  */
 #include "core/index/page_cache.h"
 
+#include "platform.h"
 #include "rng.h"
 #include "scale.h"
 
@@ -321,7 +322,7 @@ static void pages_that_come_and_go(void **state)
 #define SLOW_PAGE_SIZE 65536u
 
 struct same_pages {
-    pthread_barrier_t barrier;
+    struct test_barrier barrier;
     struct ikv_page_cache *cache;
     size_t rounds;
     atomic_size_t kept;
@@ -333,10 +334,10 @@ static void *put_same_pages(void *argument)
     struct same_pages *same = argument;
 
     for (size_t round = 0; round < same->rounds; round++) {
-        (void)pthread_barrier_wait(&same->barrier);
+        test_barrier_wait(&same->barrier);
         for (uint64_t page = 0; page < 4; page++)
             same->kept += ikv_page_cache_put(same->cache, page, zero, sizeof zero, false);
-        (void)pthread_barrier_wait(&same->barrier);
+        test_barrier_wait(&same->barrier);
     }
     return NULL;
 }
@@ -349,15 +350,15 @@ static void pages_put_by_all_at_once(void **state)
     size_t wrong = 0;
 
     (void)state;
-    assert_int_equal(pthread_barrier_init(&same.barrier, NULL, 3), 0);
+    assert_int_equal(test_barrier_init(&same.barrier, 3), 0);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, put_same_pages, &same), 0);
     for (size_t round = 0; round < same.rounds; round++) {
         struct ikv_page_cache_info info;
         uint64_t twice;
         same.kept = 0;
-        (void)pthread_barrier_wait(&same.barrier);
-        (void)pthread_barrier_wait(&same.barrier);
+        test_barrier_wait(&same.barrier);
+        test_barrier_wait(&same.barrier);
         ikv_page_cache_info(same.cache, &info);
         const uint64_t there = drop_all(same.cache, 7, &twice);
         wrong += twice > 0 || there != info.pages || there != same.kept;
@@ -366,7 +367,7 @@ static void pages_put_by_all_at_once(void **state)
     }
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_int_equal(pthread_barrier_destroy(&same.barrier), 0);
+    test_barrier_destroy(&same.barrier);
     assert_int_equal(wrong, 0);
     ikv_page_cache_free(same.cache);
 }

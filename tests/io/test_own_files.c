@@ -2,6 +2,7 @@
 #include "core/io/own_files.h"
 
 #include "engines.h"
+#include "platform.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -127,7 +128,7 @@ static bool is_let_go(const char *path)
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     assert_true(fd >= 0);
-    const bool let_go = fcntl(fd, F_SETLEASE, F_WRLCK) == 0 || errno == EINVAL || errno == EACCES;
+    const bool let_go = test_lease(fd) || errno == EINVAL || errno == EACCES;
     (void)close(fd);
     return let_go;
 }

@@ -1,5 +1,8 @@
 #include "map_fixture.h"
 
+#include "core/base/platform.h"
+#include "platform.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +31,17 @@ size_t map_count_resident(const ikv_store *store, uint64_t offset, uint64_t size
     unsigned char *vector = must_malloc(pages);
     size_t count = 0;
 
-    if (mincore(page_at(store, offset), pages * page, vector) != 0)
+    if (test_in_core(page_at(store, offset), pages * page, vector) != 0)
         test_die("mincore");
     for (size_t i = 0; i < pages; i++)
         count += vector[i] & 1;
     free(vector);
     return count;
+}
+
+bool map_reports_residency(void)
+{
+    return IKV_HAVE_MINCORE;
 }
 
 void map_try_to_drop(const ikv_store *store, uint64_t offset, uint64_t size)
@@ -44,8 +52,7 @@ void map_try_to_drop(const ikv_store *store, uint64_t offset, uint64_t size)
 
     /* The kernel keeps pages that a process has mapped. */
     (void)madvise(start, length, MADV_DONTNEED);
-    (void)posix_fadvise(store->file.fd, (off_t)(start - store->map->bytes), (off_t)length,
-                        POSIX_FADV_DONTNEED);
+    (void)test_drop_cache(store->file.fd, (off_t)(start - store->map->bytes), (off_t)length);
 }
 
 void map_drop(const ikv_store *store, uint64_t offset, uint64_t size)

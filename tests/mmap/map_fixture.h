@@ -13,6 +13,8 @@
 /* Pages of a range of the store's file: those in memory now, and all. */
 size_t map_count_resident(const ikv_store *store, uint64_t offset, uint64_t size);
 size_t map_count_pages(const ikv_store *store, uint64_t offset, uint64_t size);
+/* Whether the system reports which pages are in memory. If not, lookups set no hints. */
+bool map_reports_residency(void);
 /* Drop the pages of a range from memory. Exits with 77 if the file system keeps them. */
 void map_drop(const ikv_store *store, uint64_t offset, uint64_t size);
 /* Drop the pages that can be dropped. Any thread may call this. */

@@ -361,8 +361,7 @@ static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags
 
         options.backend = backend;
         options.flags = flags;
-        if (setrlimit((__rlimit_resource_t)limit, &new_limit) != 0 ||
-            (geteuid() == 0 && setuid(65534) != 0))
+        if (setrlimit(limit, &new_limit) != 0 || (geteuid() == 0 && setuid(65534) != 0))
             _exit(2);
         report.code = ikv_open(path, &options, &store, &err);
         if (report.code != 0)

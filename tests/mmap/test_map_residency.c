@@ -87,6 +87,8 @@ static const ikv_stats *look_up_warm(struct fixture *fixture, ikv_match match)
 
 static void hints_set_but_pages_absent(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     for (size_t i = 0; i < SEARCHES; i++) {
         struct fixture fixture;
 
@@ -110,6 +112,8 @@ static void hints_set_but_pages_absent(void **state)
 
 static void hints_clear_but_pages_present(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     for (size_t i = 0; i < SEARCHES; i++) {
         struct fixture fixture;
 
@@ -129,6 +133,8 @@ static void hints_clear_but_pages_present(void **state)
 
 static void single_gets_with_wrong_hints(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     struct fixture fixture;
 
     set_up(state, 0, VALUE, &fixture);
@@ -219,6 +225,8 @@ static bool recovers_when_warmed(struct fixture *fixture, ikv_match match, bool 
  * dropped, so two rounds may fail. */
 static void hints_recover_within_two_batches(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     for (size_t i = 0; i < SEARCHES; i++) {
         const ikv_match match = searches[i].match;
         struct fixture fixture;
@@ -240,6 +248,8 @@ static void hints_recover_within_two_batches(void **state)
  * has the index pages, too, they must still get hints. */
 static void cached_index_gets_hints(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     enum { MANY = 60000 };
     const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
     char *path = tmpdir_file(*state, "held");
@@ -289,6 +299,8 @@ static bool keep_half_warm(const struct fixture *fixture, uint64_t half)
  * half. Neither the caller nor a worker may wait for a page fault. */
 static void half_of_the_records_present(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     enum { STEP = 50 };
     struct fixture fixture;
     unsigned batches = 0; /* since pages were dropped */
@@ -325,6 +337,8 @@ static void half_of_the_records_present(void **state)
 /* IKV_OPEN_PRIME sets hints for all resident pages, and for no others. */
 static void priming_sets_hints(void **state)
 {
+    if (!map_reports_residency())
+        skip();
     const engine_way way = {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME};
     struct fixture fixture;
     ikv_info info;

@@ -8,6 +8,7 @@
 #include "engines.h"
 #include "fixtures.h"
 #include "gate.h"
+#include "platform.h"
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
@@ -75,8 +76,8 @@ typedef struct team_thread {
 typedef void (*team_action)(team_thread *self);
 
 struct team {
-    pthread_barrier_t begin;
-    pthread_barrier_t end;
+    struct test_barrier begin;
+    struct test_barrier end;
     team_action action; /* NULL tells the threads to end */
     team_thread threads[THREADS];
 };
@@ -86,11 +87,11 @@ static void *team_thread_main(void *argument)
     team_thread *self = argument;
 
     for (;;) {
-        (void)pthread_barrier_wait(&self->team->begin);
+        test_barrier_wait(&self->team->begin);
         if (self->team->action == NULL)
             return NULL;
         self->team->action(self);
-        (void)pthread_barrier_wait(&self->team->end);
+        test_barrier_wait(&self->team->end);
     }
 }
 
@@ -98,8 +99,8 @@ static void team_start(struct team *team, team_action action)
 {
     memset(team, 0, sizeof(*team));
     team->action = action;
-    (void)pthread_barrier_init(&team->begin, NULL, THREADS + 1);
-    (void)pthread_barrier_init(&team->end, NULL, THREADS + 1);
+    (void)test_barrier_init(&team->begin, THREADS + 1);
+    (void)test_barrier_init(&team->end, THREADS + 1);
     for (size_t i = 0; i < THREADS; i++) {
         team_thread *thread = &team->threads[i];
 
@@ -114,14 +115,14 @@ static void team_start(struct team *team, team_action action)
 static void team_stop(struct team *team)
 {
     team->action = NULL;
-    (void)pthread_barrier_wait(&team->begin);
+    test_barrier_wait(&team->begin);
     for (size_t i = 0; i < THREADS; i++) {
         (void)pthread_join(team->threads[i].thread, NULL);
         for (size_t b = 0; b < BATCHES; b++)
             ikv_result_free(team->threads[i].results[b]);
     }
-    (void)pthread_barrier_destroy(&team->begin);
-    (void)pthread_barrier_destroy(&team->end);
+    test_barrier_destroy(&team->begin);
+    test_barrier_destroy(&team->end);
 }
 
 /* Look up until the engine is closed. Lookups answered from memory succeed without it. */
@@ -224,13 +225,13 @@ static void run_rounds(team_action action, enum ending ending, uint32_t queue)
         memset(&current, 0, sizeof(current));
         current.engine = engine_make(1 + (uint32_t)(i % 2), 8, queue, 0);
         current.store = engine_open(fixture.path, IKV_KEY_U64, way, current.engine);
-        (void)pthread_barrier_wait(&team.begin);
+        test_barrier_wait(&team.begin);
         if (ending == CLOSE_ENGINE_AT_ONCE) {
             delay(&rng);
             ikv_engine_close(current.engine);
             atomic_store(&current.engine_closed, true);
         }
-        (void)pthread_barrier_wait(&team.end);
+        test_barrier_wait(&team.end);
         ikv_close(current.store);
         if (action == submit_with_callbacks)
             check_callbacks(&team, atomic_load(&current.submitted));
@@ -315,10 +316,10 @@ static void every_waiting_caller_gets_a_place(void **state)
                                  holders[i], NULL),
                       NULL);
         gate_wait_held(&gate, 1);
-        (void)pthread_barrier_wait(&team.begin);
+        test_barrier_wait(&team.begin);
         (void)sched_yield();
         gate_set(&gate, 1);
-        (void)pthread_barrier_wait(&team.end);
+        test_barrier_wait(&team.end);
         for (size_t i = 0; i < 2; i++)
             assert_int_equal(ikv_wait(holders[i], NULL), 0);
         gate_destroy(&gate);

@@ -1,6 +1,7 @@
 #include "engines.h"
 
 #include "hostkey.h"
+#include "platform.h"
 #include "stores.h"
 #include "tmpdir.h"
 
@@ -170,7 +171,7 @@ uint64_t process_peak_memory(void)
 
 size_t process_descriptors(void)
 {
-    return count_entries("/proc/self/fd");
+    return count_entries(TEST_DESCRIPTORS);
 }
 
 size_t process_threads(void)

@@ -1,5 +1,6 @@
 #include "open_checks.h"
 
+#include "platform.h"
 #include "rng.h"
 #include "stores.h"
 
@@ -35,7 +36,7 @@ void assert_opens(const char *path, ikv_key_type type, uint32_t stride)
 /* Descriptors of this process; 0 where the system does not list them. */
 static size_t count_descriptors(void)
 {
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(TEST_DESCRIPTORS);
     size_t count = 0;
 
     if (directory == NULL)

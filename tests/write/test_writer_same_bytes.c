@@ -150,6 +150,8 @@ static void build_for_parent(const char *path)
     model_free(&model);
 }
 
+static const char *program_name;
+
 static void build_in_child(const char *path, const char *perturb)
 {
     pid_t child = fork();
@@ -159,7 +161,7 @@ static void build_in_child(const char *path, const char *perturb)
             setenv("MALLOC_PERTURB_", perturb, 1);
         else
             unsetenv("MALLOC_PERTURB_");
-        execlp(program_invocation_name, program_invocation_name, (char *)NULL);
+        execlp(program_name, program_name, (char *)NULL);
         _exit(127);
     }
     int status;
@@ -356,8 +358,11 @@ static int clean_up(void **state)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argc;
+    program_name = argv[0];
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(twice_and_by_callback, clean_up),
         cmocka_unit_test_teardown(any_hint_and_any_memory, clean_up),

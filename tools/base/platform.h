@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,8 +70,10 @@ static inline int platform_open_direct(const char *path, int flags)
         (void)fcntl(fd, F_NOCACHE, 1);
     return fd;
 #else
-    (void)path;
-    (void)flags;
+    const int fd = open(path, flags); /* a missing file is the error to report first */
+    if (fd < 0)
+        return fd;
+    (void)close(fd);
     return platform_lacks();
 #endif
 }
@@ -165,15 +168,18 @@ static inline int platform_sync_data(int fd)
 #endif
 }
 
-/* Allocate disk space for a file. */
+/* Allocate disk space for a file, or check that there is enough. */
 static inline int platform_allocate(int fd, off_t size)
 {
 #if PLATFORM_LINUX
     return fallocate(fd, 0, 0, size);
 #else
-    (void)fd;
-    (void)size;
-    return platform_lacks();
+    struct statvfs st;
+    if (fstatvfs(fd, &st) == 0 && (uint64_t)size > (uint64_t)st.f_bavail * st.f_frsize) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return 0;
 #endif
 }
 

@@ -109,6 +109,7 @@ static inline unsigned ikv_platform_direct_align(int fd)
 /* A read that fails with EAGAIN instead of waiting for the disk; with EOPNOTSUPP where the system
  * or the file system has no such reads. */
 #if IKV_ON_LINUX && defined(RWF_NOWAIT)
+#define IKV_HAVE_NOWAIT 1
 static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, off_t offset)
 {
     const struct iovec vector = {buf, size};
@@ -119,6 +120,7 @@ static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, 
     return n;
 }
 #else
+#define IKV_HAVE_NOWAIT 0
 static inline ssize_t ikv_platform_pread_nowait(int fd, void *buf, size_t size, off_t offset)
 {
     (void)fd;
@@ -223,16 +225,23 @@ static inline int ikv_platform_random(void *buf, size_t size)
 static inline int ikv_platform_random(void *buf, size_t size)
 {
     const int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    unsigned char *at = buf;
+    int code = 0;
+
     if (fd < 0)
         return -1;
-    ssize_t n;
-    do
-        n = read(fd, buf, size);
-    while (n < 0 && errno == EINTR);
-    const int code = n < 0 ? errno : EIO; /* a device never gives less */
+    while (size > 0 && code == 0) {
+        const ssize_t n = read(fd, at, size);
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            code = n == 0 ? EIO : errno;
+        }
+    }
     (void)close(fd);
     errno = code;
-    return n >= 0 && (size_t)n == size ? 0 : -1;
+    return code == 0 ? 0 : -1;
 }
 #endif
 
