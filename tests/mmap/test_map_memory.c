@@ -72,7 +72,7 @@ static void mapping_fails(void **state)
                     mmap_error = 0;
                     if (backend || flags[f]) {
                         assert_failed(code, -codes[c], &err, path);
-                        assert_non_null(strstr(err.message, "mapping"));
+                        assert_non_null(strstr(err.message, "cannot map"));
                         assert_null(store);
                         assert_int_equal(process_descriptors(), before);
                         continue;
