@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-void imagined_index(struct ikv_geometry *ret, uint32_t words, uint64_t pages)
+void dummy_index(struct ikv_geometry *ret, uint32_t words, uint64_t pages)
 {
     struct ikv_key_info key;
 
@@ -23,7 +23,7 @@ void imagined_index(struct ikv_geometry *ret, uint32_t words, uint64_t pages)
     ret->pages = pages;
 }
 
-void imagined_key(uint32_t words, uint64_t page, uint64_t *ret_key)
+void dummy_key(uint32_t words, uint64_t page, uint64_t *ret_key)
 {
     for (uint32_t i = 0; i < words; i++)
         ret_key[i] = 7;
@@ -35,7 +35,7 @@ void list_make(struct ikv_learned *ret, uint32_t words, uint32_t room)
     struct ikv_geometry index;
     const size_t size = (size_t)room * (1 + words) * sizeof(uint64_t);
 
-    imagined_index(&index, words, 1);
+    dummy_index(&index, words, 1);
     ikv_learned_begin(ret, &index.key, must_malloc(size), size);
     assert_int_equal(ret->room, room);
 }
@@ -60,7 +60,7 @@ static uint64_t *next_entry(struct ikv_learned *list, uint64_t page)
     return entry + 1;
 }
 
-void list_tell_key(struct ikv_learned *list, uint64_t page, uint64_t key)
+void list_add_key(struct ikv_learned *list, uint64_t page, uint64_t key)
 {
     uint64_t *words = next_entry(list, page);
 
@@ -68,9 +68,9 @@ void list_tell_key(struct ikv_learned *list, uint64_t page, uint64_t key)
     words[0] = key;
 }
 
-void list_tell(struct ikv_learned *list, uint64_t page)
+void list_add(struct ikv_learned *list, uint64_t page)
 {
-    imagined_key(list->words - 1, page, next_entry(list, page));
+    dummy_key(list->words - 1, page, next_entry(list, page));
 }
 
 void assert_snapshot(const struct ikv_fences *fences, uint32_t words, uint64_t pages)
@@ -83,7 +83,7 @@ void assert_snapshot(const struct ikv_fences *fences, uint32_t words, uint64_t p
 
         assert_true(page >= next_page && page < pages);
         next_page = page + 1;
-        imagined_key(words, page, key);
+        dummy_key(words, page, key);
         assert_memory_equal(fences->keys + i * words, key, words * sizeof(uint64_t));
     }
     if (fences->count > 0 && fences->pages == NULL) {

@@ -167,7 +167,7 @@ typedef struct in_flight {
     uint64_t page;
 } in_flight;
 
-/* The page's bytes are copied to a place of just their size, for the sanitizers to watch over. */
+/* Passes a copy of the page of exactly its size, so that sanitizers notice reads beyond it. */
 static void feed(struct ikv_search *search, const memory_index *index, in_flight probe,
                  struct ikv_learned *learned)
 {
@@ -205,7 +205,7 @@ static void collect_hits(search_answers *answers, const struct ikv_search *searc
 }
 
 void search_run(search_answers *ret, const memory_index *index, const struct ikv_fences *fences,
-                const key_batch *batch, ikv_match match, rng_state *rng, uint64_t most_probes,
+                const key_batch *batch, ikv_match match, rng_state *rng, uint64_t max_probes,
                 struct ikv_learned *learned)
 {
     const uint32_t words = index->geometry.key.words;
@@ -240,7 +240,7 @@ void search_run(search_answers *ret, const memory_index *index, const struct ikv
                 const uint32_t depth = search.chunks[probe->chunk].level + 1;
 
                 assert_true(probe->page < index->geometry.pages);
-                assert_true(++ret->probes <= most_probes);
+                assert_true(++ret->probes <= max_probes);
                 ret->depth = depth > ret->depth ? depth : ret->depth;
                 flying++;
                 continue;

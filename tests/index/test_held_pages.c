@@ -1,7 +1,7 @@
 /*
- * Index pages that are held from the call before. They may answer for the file they came from
- * alone: descriptors are given out again as soon as they are closed, and clocks may be coarse, or
- * fail, so neither makes a file known again.
+ * Index pages that were cached by an earlier call must only be used for the file that they were
+ * read from. Neither a descriptor nor a time identifies a file: descriptors are reused once closed,
+ * and clocks may be coarse or fail.
  */
 #include "indexkv.h"
 
@@ -28,37 +28,37 @@
 #define STORES 4u
 #define PAIRS  3u
 
-/* The linker gives a wrapper no context to carry. */
-static enum { CLOCK_RUNS, CLOCK_STANDS, CLOCK_FAILS } the_clock;
+/* Global, as --wrap functions take no context. */
+static enum { CLOCK_RUNS, CLOCK_STOPPED, CLOCK_FAILS } clock_mode;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
-    if (the_clock == CLOCK_FAILS) {
+    if (clock_mode == CLOCK_FAILS) {
         errno = EINVAL;
         return -1;
     }
-    if (the_clock == CLOCK_STANDS) {
+    if (clock_mode == CLOCK_STOPPED) {
         *ret_time = (struct timespec){1000, 0};
         return 0;
     }
     return __real_clock_gettime(clock, ret_time);
 }
 
-static int let_clock_run(void **state)
+static int restart_clock(void **state)
 {
     (void)state;
-    the_clock = CLOCK_RUNS;
+    clock_mode = CLOCK_RUNS;
     return 0;
 }
 
-/* ---------------------------------------------------------------- stores that look alike */
+/* ---------------------------------------------------------------- similar stores */
 
-/* Files of one size and one layout, each with keys of its own. */
-static void make_alike(const tmpdir *dir, unsigned number, uint32_t flags, char **ret_path,
-                       store_model *ret_model)
+/* Files of equal size and layout, each with different keys. */
+static void make_similar(const tmpdir *dir, unsigned number, uint32_t flags, char **ret_path,
+                         store_model *ret_model)
 {
     ikv_writer_options options = store_options(IKV_KEY_U64);
     char name[32];
@@ -77,7 +77,7 @@ static void make_alike(const tmpdir *dir, unsigned number, uint32_t flags, char 
     store_write(*ret_path, ret_model, &options);
 }
 
-/* The number that the next file to be opened gets. */
+/* The descriptor that the next open will return. */
 static int next_descriptor(void)
 {
     int fd = dup(STDIN_FILENO);
@@ -87,8 +87,8 @@ static int next_descriptor(void)
     return fd;
 }
 
-/* Keys of all the stores, one by one and all at once; any match. */
-static void ask_all(ikv_store *store, const store_model *model, ikv_result *result)
+/* Look up keys of all the stores, one by one and in one batch, in every match mode. */
+static void look_up_all(ikv_store *store, const store_model *model, ikv_result *result)
 {
     uint64_t keys[8];
 
@@ -104,8 +104,8 @@ static void ask_all(ikv_store *store, const store_model *model, ikv_result *resu
     }
 }
 
-/* index_memory[round % 2] as in ikv_open_options. */
-static void open_one_after_another(void **state, uint32_t flags, const uint64_t index_memory[2])
+/* Open stores in random order, with index_memory[round % 2] as in ikv_open_options. */
+static void open_in_turn(void **state, uint32_t flags, const uint64_t index_memory[2])
 {
     store_model models[STORES];
     char *paths[STORES];
@@ -114,19 +114,19 @@ static void open_one_after_another(void **state, uint32_t flags, const uint64_t 
     rng_state random = {7};
 
     for (unsigned i = 0; i < STORES; i++)
-        make_alike(*state, i, flags, &paths[i], &models[i]);
+        make_similar(*state, i, flags, &paths[i], &models[i]);
     const int fd = next_descriptor();
     assert_ok(ikv_result_new(&result), NULL);
     for (size_t round = 0; round < 100; round++) {
         const size_t i = (size_t)rng_below(&random, STORES);
         ikv_store *store = store_open(paths[i], IKV_KEY_U64, 0, index_memory[round % 2]);
 
-        ask_all(store, &models[i], result);
+        look_up_all(store, &models[i], result);
         cached += ikv_result_stats(result)->cached;
         ikv_close(store);
         assert_int_equal(next_descriptor(), fd);
     }
-    /* Pages are held at all, if they may be. */
+    /* Pages were cached unless there was no memory for them. */
     assert_int_equal(cached > 0, index_memory[0] != 1 || index_memory[1] != 1);
     ikv_result_free(result);
     for (unsigned i = 0; i < STORES; i++) {
@@ -137,35 +137,35 @@ static void open_one_after_another(void **state, uint32_t flags, const uint64_t 
 
 static const uint64_t ALL_IN_MEMORY[2] = {0, 0};
 static const uint64_t NONE_IN_MEMORY[2] = {1, 1};
-static const uint64_t MORE_OR_LESS_IN_MEMORY[2] = {0, 1};
+static const uint64_t ALTERNATELY_IN_MEMORY[2] = {0, 1};
 
-static void another_file_with_the_same_descriptor(void **state)
+static void other_file_with_same_descriptor(void **state)
 {
-    open_one_after_another(state, 0, MORE_OR_LESS_IN_MEMORY);
-    open_one_after_another(state, IKV_WRITE_PLAIN, ALL_IN_MEMORY);
+    open_in_turn(state, 0, ALTERNATELY_IN_MEMORY);
+    open_in_turn(state, IKV_WRITE_PLAIN, ALL_IN_MEMORY);
 }
 
-static void another_file_at_the_same_time(void **state)
+static void other_file_at_same_time(void **state)
 {
-    the_clock = CLOCK_STANDS;
-    open_one_after_another(state, 0, ALL_IN_MEMORY);
-    open_one_after_another(state, 0, NONE_IN_MEMORY);
-    open_one_after_another(state, IKV_WRITE_PLAIN, ALL_IN_MEMORY);
+    clock_mode = CLOCK_STOPPED;
+    open_in_turn(state, 0, ALL_IN_MEMORY);
+    open_in_turn(state, 0, NONE_IN_MEMORY);
+    open_in_turn(state, IKV_WRITE_PLAIN, ALL_IN_MEMORY);
 }
 
-/* A page that was held by a store with all checksums in memory has none beside it. */
-static void the_same_file_with_less_of_it_in_memory(void **state)
+/* A page cached by a store that keeps all checksums in memory is stored without its checksum. */
+static void same_file_with_less_memory(void **state)
 {
-    the_clock = CLOCK_STANDS;
-    open_one_after_another(state, 0, MORE_OR_LESS_IN_MEMORY);
+    clock_mode = CLOCK_STOPPED;
+    open_in_turn(state, 0, ALTERNATELY_IN_MEMORY);
 }
 
-/* A new file at the path, which may well get the number of the old one's inode. */
-static void another_file_at_the_same_path(void **state)
+/* A new file at the same path, which may get the inode number of the old one. */
+static void other_file_at_same_path(void **state)
 {
     ikv_result *result = NULL;
 
-    the_clock = CLOCK_STANDS;
+    clock_mode = CLOCK_STOPPED;
     assert_ok(ikv_result_new(&result), NULL);
     for (unsigned round = 0; round < 50; round++) {
         store_model model;
@@ -174,10 +174,10 @@ static void another_file_at_the_same_path(void **state)
         char *path = tmpdir_file(*state, "replaced");
 
         (void)unlink(path);
-        make_alike(*state, round % STORES, round % 3 ? IKV_WRITE_PLAIN : 0, &made, &model);
+        make_similar(*state, round % STORES, round % 3 ? IKV_WRITE_PLAIN : 0, &made, &model);
         assert_int_equal(rename(made, path), 0);
         store = store_open(path, IKV_KEY_U64, 0, 0);
-        ask_all(store, &model, result);
+        look_up_all(store, &model, result);
         ikv_close(store);
         model_free(&model);
         free(made);
@@ -186,17 +186,17 @@ static void another_file_at_the_same_path(void **state)
     ikv_result_free(result);
 }
 
-/* Without a clock a store may be refused; what opens answers right. */
-static void a_clock_that_fails(void **state)
+/* Without a clock, opening may fail; a store that opens must give right answers. */
+static void clock_fails(void **state)
 {
     store_model models[2];
     char *paths[2];
     ikv_result *result = NULL;
 
     for (unsigned i = 0; i < 2; i++)
-        make_alike(*state, i, IKV_WRITE_PLAIN, &paths[i], &models[i]);
+        make_similar(*state, i, IKV_WRITE_PLAIN, &paths[i], &models[i]);
     assert_ok(ikv_result_new(&result), NULL);
-    the_clock = CLOCK_FAILS;
+    clock_mode = CLOCK_FAILS;
     for (unsigned i = 0; i < 2; i++) {
         ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
         ikv_store *store = NULL;
@@ -205,7 +205,7 @@ static void a_clock_that_fails(void **state)
         options.key_type = IKV_KEY_U64;
         int code = ikv_open(paths[i], &options, &store, &err);
         if (code == 0)
-            ask_all(store, &models[i], result);
+            look_up_all(store, &models[i], result);
         else
             assert_failed(code, -EINVAL, &err, paths[i]);
         ikv_close(store);
@@ -220,11 +220,11 @@ static void a_clock_that_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_file_with_the_same_descriptor),
-        cmocka_unit_test_teardown(another_file_at_the_same_time, let_clock_run),
-        cmocka_unit_test_teardown(the_same_file_with_less_of_it_in_memory, let_clock_run),
-        cmocka_unit_test_teardown(another_file_at_the_same_path, let_clock_run),
-        cmocka_unit_test_teardown(a_clock_that_fails, let_clock_run),
+        cmocka_unit_test(other_file_with_same_descriptor),
+        cmocka_unit_test_teardown(other_file_at_same_time, restart_clock),
+        cmocka_unit_test_teardown(same_file_with_less_memory, restart_clock),
+        cmocka_unit_test_teardown(other_file_at_same_path, restart_clock),
+        cmocka_unit_test_teardown(clock_fails, restart_clock),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,5 +1,4 @@
-/* The learner by itself: told of pages of an index that does not exist, held against a naive map of
- * what it was told. */
+/* The learner alone, fed with pages of a dummy index and compared with a naive map of them. */
 #include "learn_lists.h"
 
 #include "scale.h"
@@ -21,26 +20,26 @@ static struct ikv_learner *make_learner(uint32_t words, uint64_t pages, uint64_t
     struct ikv_learner *learner = NULL;
     struct ikv_geometry index;
 
-    imagined_index(&index, words, pages);
+    dummy_index(&index, words, pages);
     assert_int_equal(ikv_learner_new(&index, memory, &learner), 0);
     return learner;
 }
 
-/* ---------------------------------------------------------------- what it knows */
+/* ---------------------------------------------------------------- known pages */
 
-/* With memory for all, and no one who holds an old snapshot, all that it was told is known at once
- * if the index is small. */
+/* In a small index, with enough memory and no old snapshot in use, added pages are known at once.
+ */
 static void learn_all(rng_state *rng, uint32_t words, uint64_t pages)
 {
     struct ikv_learner *learner = make_learner(words, pages, PLENTY);
-    unsigned char *told = must_malloc((size_t)pages);
-    uint64_t told_count = 0;
+    unsigned char *added = must_malloc((size_t)pages);
+    uint64_t added_count = 0;
     struct ikv_learner_info info;
     struct ikv_learned list;
 
-    memset(told, 0, (size_t)pages);
+    memset(added, 0, (size_t)pages);
     list_make(&list, words, 2000);
-    while (told_count < pages) {
+    while (added_count < pages) {
         const uint64_t count = rng_below(rng, 1 + rng_below(rng, 300));
         const struct ikv_fences *fences;
 
@@ -48,31 +47,31 @@ static void learn_all(rng_state *rng, uint32_t words, uint64_t pages)
         for (uint64_t i = 0; i < count; i++) {
             const uint64_t page = rng_below(rng, pages);
 
-            list_tell(&list, page);
-            told_count += !told[page];
-            told[page] = 1;
+            list_add(&list, page);
+            added_count += !added[page];
+            added[page] = 1;
         }
         assert_true(ikv_learner_learns(learner));
         ikv_learner_add(learner, &list, 1);
-        assert_int_equal(known_pages(learner, words, pages), told_count);
+        assert_int_equal(known_pages(learner, words, pages), added_count);
         fences = ikv_learner_acquire(learner);
         for (uint64_t i = 0; i < fences->count; i++)
-            assert_true(told[ikv_fence_page(fences, i)]);
-        assert_true(fences->count == 0 || (fences->pages == NULL) == (told_count == pages));
+            assert_true(added[ikv_fence_page(fences, i)]);
+        assert_true(fences->count == 0 || (fences->pages == NULL) == (added_count == pages));
         ikv_learner_release(learner, fences);
     }
     assert_false(ikv_learner_learns(learner));
     ikv_learner_add(learner, &list, 1);
     assert_int_equal(known_pages(learner, words, pages), pages);
-    /* What is left is the keys of all pages. */
+    /* Only the keys of all pages are kept. */
     ikv_learner_get_info(learner, &info);
     assert_in_range(info.bytes, pages * words * 8, pages * words * 8 + 1000);
     ikv_learner_free(learner);
     list_free(&list);
-    free(told);
+    free(added);
 }
 
-static void it_knows_what_it_was_told(void **state)
+static void added_pages_are_known(void **state)
 {
     rng_state rng = {1};
 
@@ -81,9 +80,9 @@ static void it_knows_what_it_was_told(void **state)
         learn_all(&rng, widths[round % 3], 1 + rng_below(&rng, 600));
 }
 
-/* A large index: news wait until enough keys were looked up, or enough pages learned, to pay for
- * the copy. */
-static void news_of_a_large_index_wait_until_paid_for(void **state)
+/* In a large index, new pages wait until enough keys were looked up, or enough pages learned, to
+ * make a copy of the snapshot worthwhile. */
+static void new_pages_of_large_index_wait(void **state)
 {
     enum { PAGES = 20000, KNOWN = 8000 };
     struct ikv_learner *learner = make_learner(1, PAGES, PLENTY);
@@ -92,12 +91,12 @@ static void news_of_a_large_index_wait_until_paid_for(void **state)
     (void)state;
     list_make(&list, 1, KNOWN);
     for (uint64_t i = 0; i < KNOWN; i++)
-        list_tell(&list, 2 * i);
+        list_add(&list, 2 * i);
     ikv_learner_add(learner, &list, 1);
     assert_int_equal(known_pages(learner, 1, PAGES), KNOWN);
 
     list_clear(&list);
-    list_tell(&list, 1);
+    list_add(&list, 1);
     ikv_learner_add(learner, &list, 1000);
     assert_int_equal(known_pages(learner, 1, PAGES), KNOWN);
     list_clear(&list);
@@ -107,7 +106,7 @@ static void news_of_a_large_index_wait_until_paid_for(void **state)
     assert_int_equal(known_pages(learner, 1, PAGES), KNOWN + 1);
 
     for (uint64_t i = 0; i < KNOWN / 4; i++)
-        list_tell(&list, 2 * i + 3);
+        list_add(&list, 2 * i + 3);
     ikv_learner_add(learner, &list, 1);
     assert_int_equal(known_pages(learner, 1, PAGES), KNOWN + 1 + KNOWN / 4);
     ikv_learner_free(learner);
@@ -116,7 +115,7 @@ static void news_of_a_large_index_wait_until_paid_for(void **state)
 
 /* ---------------------------------------------------------------- snapshots in use */
 
-static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
+static void snapshot_in_use_does_not_change(void **state)
 {
     enum { PAGES = 500, USERS = 8 };
     struct ikv_learner *learner = make_learner(2, PAGES, PLENTY);
@@ -142,7 +141,7 @@ static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
             held[user] = NULL;
         }
         list_clear(&list);
-        list_tell(&list, rng_below(&rng, PAGES));
+        list_add(&list, rng_below(&rng, PAGES));
         ikv_learner_add(learner, &list, 1);
     }
     assert_true(changes > test_scaled(4000) / 100);
@@ -153,8 +152,8 @@ static void a_snapshot_stays_as_it_is_until_it_is_given_back(void **state)
     list_free(&list);
 }
 
-/* The first snapshot is held: there can be a second, but no third until it is given back. */
-static void there_are_two_snapshots_at_most(void **state)
+/* While the first snapshot is in use there can be a second, but no third. */
+static void two_snapshots_at_most(void **state)
 {
     struct ikv_learner *learner = make_learner(1, 1000, PLENTY);
     const struct ikv_fences *first;
@@ -163,13 +162,13 @@ static void there_are_two_snapshots_at_most(void **state)
 
     (void)state;
     list_make(&list, 1, 10);
-    list_tell(&list, 100);
+    list_add(&list, 100);
     ikv_learner_add(learner, &list, 1);
     first = ikv_learner_acquire(learner);
     assert_int_equal(first->count, 1);
     for (uint64_t page = 200; page < 250; page++) {
         list_clear(&list);
-        list_tell(&list, page);
+        list_add(&list, page);
         ikv_learner_add(learner, &list, 1);
         assert_int_equal(known_pages(learner, 1, 1000), 2);
     }
@@ -185,10 +184,11 @@ static void there_are_two_snapshots_at_most(void **state)
     list_free(&list);
 }
 
-/* ---------------------------------------------------------------- bounds */
+/* ---------------------------------------------------------------- limits */
 
-/* Any memory: it learns as much as fits, stops, and what it says it holds is never more. */
-static void it_stays_within_its_memory(void **state)
+/* With any amount of memory the learner learns as much as fits, then stops, and never reports more
+ * memory than it was given. */
+static void learner_respects_memory_limit(void **state)
 {
     rng_state rng = {3};
 
@@ -207,7 +207,7 @@ static void it_stays_within_its_memory(void **state)
 
             list_clear(&list);
             while (list.count < list.room)
-                list_tell(&list, rng_below(&rng, pages));
+                list_add(&list, rng_below(&rng, pages));
             ikv_learner_add(learner, &list, 1000);
             ikv_learner_get_info(learner, &info);
             assert_true(info.bytes <= info.max_bytes && info.max_bytes <= memory);
@@ -219,7 +219,7 @@ static void it_stays_within_its_memory(void **state)
         assert_int_equal(known_pages(learner, words, pages), info.known);
         if (learner != NULL) {
             assert_true(info.known > 0);
-            /* Half of the memory can be used, less what waits and the fixed part. */
+            /* Half of the memory is usable, minus waiting pages and a fixed part. */
             if (info.known < pages)
                 assert_true(info.known * (8 * words + 4) * 5 / 2 + 2000 > memory * 3 / 4);
         }
@@ -228,44 +228,44 @@ static void it_stays_within_its_memory(void **state)
     }
 }
 
-/* Of news that are more than there is room for, an even selection is known. */
-static void the_last_room_is_shared_evenly(void **state)
+/* If more pages are added than there is room for, the learner selects evenly spread ones. */
+static void last_room_is_used_evenly(void **state)
 {
-    enum { PAGES = 100000, LEFT = 10, NEWS = 200 };
+    enum { PAGES = 100000, LEFT = 10, ADDED = 200 };
     const uint64_t memory = 60000;
     struct ikv_learner *learner = make_learner(1, PAGES, memory);
     struct ikv_learned list;
     const struct ikv_fences *fences;
     uint64_t before = 49999;
-    uint64_t most;
+    uint64_t max;
     uint64_t taken = 0;
 
     (void)state;
     list_make(&list, 1, PAGES);
     for (uint64_t page = 0; page < PAGES; page++)
-        list_tell(&list, page);
+        list_add(&list, page);
     ikv_learner_add(learner, &list, 1);
-    most = known_pages(learner, 1, PAGES);
-    assert_in_range(most, 10 * LEFT, PAGES / 2);
+    max = known_pages(learner, 1, PAGES);
+    assert_in_range(max, 10 * LEFT, PAGES / 2);
     assert_false(ikv_learner_learns(learner));
     ikv_learner_free(learner);
 
     learner = make_learner(1, PAGES, memory);
     list_clear(&list);
-    for (uint64_t page = 0; page < most - LEFT; page++)
-        list_tell(&list, page);
+    for (uint64_t page = 0; page < max - LEFT; page++)
+        list_add(&list, page);
     ikv_learner_add(learner, &list, PAGES);
     list_clear(&list);
-    assert_int_equal(known_pages(learner, 1, PAGES), most - LEFT);
-    for (uint64_t page = 50000; page < 50000 + NEWS; page++)
-        list_tell(&list, page);
+    assert_int_equal(known_pages(learner, 1, PAGES), max - LEFT);
+    for (uint64_t page = 50000; page < 50000 + ADDED; page++)
+        list_add(&list, page);
     ikv_learner_add(learner, &list, PAGES);
-    assert_int_equal(known_pages(learner, 1, PAGES), most);
+    assert_int_equal(known_pages(learner, 1, PAGES), max);
     fences = ikv_learner_acquire(learner);
-    for (uint64_t i = most - LEFT; i < most; i++) {
+    for (uint64_t i = max - LEFT; i < max; i++) {
         const uint64_t page = ikv_fence_page(fences, i);
 
-        assert_in_range(page - before, NEWS / LEFT - 1, NEWS / LEFT + 1);
+        assert_in_range(page - before, ADDED / LEFT - 1, ADDED / LEFT + 1);
         before = page;
         taken++;
     }
@@ -275,8 +275,8 @@ static void the_last_room_is_shared_evenly(void **state)
     list_free(&list);
 }
 
-/* Snapshots number pages in 32 bits; an index may have more. */
-static void pages_with_great_numbers_are_left_out(void **state)
+/* Snapshots have 32-bit page numbers, but an index may have more pages. */
+static void pages_beyond_32_bits_are_skipped(void **state)
 {
     const uint64_t pages = UINT64_C(1) << 33;
     struct ikv_learner *learner = make_learner(1, pages, PLENTY);
@@ -284,24 +284,24 @@ static void pages_with_great_numbers_are_left_out(void **state)
 
     (void)state;
     list_make(&list, 1, 4);
-    list_tell(&list, 5);
-    list_tell(&list, UINT32_MAX);
-    list_tell(&list, UINT64_C(1) << 32);
-    list_tell(&list, (UINT64_C(1) << 32) + 5);
+    list_add(&list, 5);
+    list_add(&list, UINT32_MAX);
+    list_add(&list, UINT64_C(1) << 32);
+    list_add(&list, (UINT64_C(1) << 32) + 5);
     ikv_learner_add(learner, &list, 1);
     assert_int_equal(known_pages(learner, 1, pages), 2);
     ikv_learner_free(learner);
     list_free(&list);
 }
 
-static void without_memory_or_pages_there_is_no_learner(void **state)
+static void no_learner_without_memory_or_pages(void **state)
 {
     struct ikv_learner_info info;
     struct ikv_learned list;
 
     (void)state;
     list_make(&list, 1, 1);
-    list_tell(&list, 0);
+    list_add(&list, 0);
     for (uint64_t memory = 0; memory < 2000; memory++) {
         const uint64_t pages = memory > 1000 ? 0 : 1000;
         struct ikv_learner *learner = make_learner(1, pages, memory);
@@ -317,7 +317,7 @@ static void without_memory_or_pages_there_is_no_learner(void **state)
             ikv_learner_get_info(learner, &info);
             assert_int_equal(info.bytes, 0);
             ikv_learner_release(learner, fences);
-        } else { /* enough for a fence at least */
+        } else { /* enough memory for at least one fence */
             ikv_learner_add(learner, &list, 1);
             assert_int_equal(known_pages(learner, 1, 1000), 1);
         }
@@ -328,8 +328,8 @@ static void without_memory_or_pages_there_is_no_learner(void **state)
 
 /* ---------------------------------------------------------------- contradictions */
 
-/* Pages 10, 20, 30 begin with the keys 100, 200, 300; then comes another. */
-static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
+/* Add a page after pages 10, 20 and 30, which begin with the keys 100, 200 and 300. */
+static void add_fourth_page(uint64_t page, uint64_t key, bool fits)
 {
     for (int at_once = 0; at_once <= 1; at_once++) {
         struct ikv_learner *learner = make_learner(1, 1000, PLENTY);
@@ -340,13 +340,13 @@ static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
 
         list_make(&list, 1, 4);
         for (uint64_t i = 10; i <= 30; i += 10)
-            list_tell_key(&list, i, 10 * i);
+            list_add_key(&list, i, 10 * i);
         if (!at_once) {
             ikv_learner_add(learner, &list, 1);
             list_clear(&list);
             held = ikv_learner_acquire(learner);
         }
-        list_tell_key(&list, page, key);
+        list_add_key(&list, page, key);
         ikv_learner_add(learner, &list, 1);
         fences = ikv_learner_acquire(learner);
         assert_int_equal(fences->count, !fits ? 0 : page % 10 == 0 ? 3 : 4);
@@ -355,7 +355,7 @@ static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
             assert_true(fences->keys[i - 1] <= fences->keys[i] &&
                         fences->pages[i - 1] < fences->pages[i]);
         ikv_learner_release(learner, fences);
-        if (held != NULL) { /* a batch that goes on with the old ones */
+        if (held != NULL) { /* a batch still uses the old snapshot */
             assert_int_equal(held->count, 3);
             assert_int_equal(held->keys[2], 300);
             ikv_learner_release(learner, held);
@@ -364,44 +364,44 @@ static void tell_a_fourth(uint64_t page, uint64_t key, bool fits)
             ikv_learner_add(learner, &list, 1000000);
             ikv_learner_get_info(learner, &info);
             assert_int_equal(info.known, 0);
-            assert_true(info.bytes < 2000); /* the snapshot is gone, and what waited */
+            assert_true(info.bytes < 2000); /* the snapshot and waiting pages were freed */
         }
         ikv_learner_free(learner);
         list_free(&list);
     }
 }
 
-static void a_contradiction_makes_it_forget(void **state)
+static void contradiction_discards_everything(void **state)
 {
     (void)state;
-    tell_a_fourth(15, 150, true);
-    tell_a_fourth(15, 100, true); /* keys may be there many times */
-    tell_a_fourth(15, 200, true);
-    tell_a_fourth(20, 200, true);
-    tell_a_fourth(9, 0, true);
-    tell_a_fourth(31, UINT64_MAX, true);
-    tell_a_fourth(15, 99, false);
-    tell_a_fourth(15, 201, false);
-    tell_a_fourth(20, 201, false);
-    tell_a_fourth(20, 199, false);
-    tell_a_fourth(9, 101, false);
-    tell_a_fourth(0, UINT64_MAX, false);
-    tell_a_fourth(31, 299, false);
-    tell_a_fourth(999, 0, false);
+    add_fourth_page(15, 150, true);
+    add_fourth_page(15, 100, true); /* keys may be repeated */
+    add_fourth_page(15, 200, true);
+    add_fourth_page(20, 200, true);
+    add_fourth_page(9, 0, true);
+    add_fourth_page(31, UINT64_MAX, true);
+    add_fourth_page(15, 99, false);
+    add_fourth_page(15, 201, false);
+    add_fourth_page(20, 201, false);
+    add_fourth_page(20, 199, false);
+    add_fourth_page(9, 101, false);
+    add_fourth_page(0, UINT64_MAX, false);
+    add_fourth_page(31, 299, false);
+    add_fourth_page(999, 0, false);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_knows_what_it_was_told),
-        cmocka_unit_test(news_of_a_large_index_wait_until_paid_for),
-        cmocka_unit_test(a_snapshot_stays_as_it_is_until_it_is_given_back),
-        cmocka_unit_test(there_are_two_snapshots_at_most),
-        cmocka_unit_test(it_stays_within_its_memory),
-        cmocka_unit_test(the_last_room_is_shared_evenly),
-        cmocka_unit_test(pages_with_great_numbers_are_left_out),
-        cmocka_unit_test(without_memory_or_pages_there_is_no_learner),
-        cmocka_unit_test(a_contradiction_makes_it_forget),
+        cmocka_unit_test(added_pages_are_known),
+        cmocka_unit_test(new_pages_of_large_index_wait),
+        cmocka_unit_test(snapshot_in_use_does_not_change),
+        cmocka_unit_test(two_snapshots_at_most),
+        cmocka_unit_test(learner_respects_memory_limit),
+        cmocka_unit_test(last_room_is_used_evenly),
+        cmocka_unit_test(pages_beyond_32_bits_are_skipped),
+        cmocka_unit_test(no_learner_without_memory_or_pages),
+        cmocka_unit_test(contradiction_discards_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* What a learner really allocates: never more than it was given, whoever holds its snapshots; and
- * what becomes of it when there is no memory. */
+/* Allocations of a learner: never more than its limit, even while snapshots are in use; and
+ * learners whose allocations fail. */
 #include "fault_alloc.h"
 #include "learn_lists.h"
 
@@ -15,7 +15,7 @@
 
 enum { USERS = 4, ROOM = 1000 };
 
-/* Random pages, while snapshots are held now and then. Returns how many are known in the end. */
+/* Add random pages while some snapshots are in use. Returns the number of known pages. */
 static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_t pages,
                             struct ikv_learned *list, uint64_t seed)
 {
@@ -35,7 +35,7 @@ static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_
         }
         list_clear(list);
         for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
-            list_tell(list, rng_below(&rng, pages));
+            list_add(list, rng_below(&rng, pages));
         ikv_learner_add(learner, list, rng_below(&rng, 3000));
     }
     for (size_t user = 0; user < USERS; user++)
@@ -46,7 +46,7 @@ static uint64_t use_learner(struct ikv_learner *learner, uint32_t words, uint64_
     return count;
 }
 
-static void it_allocates_no_more_than_its_memory(void **state)
+static void learner_respects_memory_limit(void **state)
 {
     static const uint32_t widths[] = {1, 2, 16};
 
@@ -63,7 +63,7 @@ static void it_allocates_no_more_than_its_memory(void **state)
         fault_alloc_report report;
         struct ikv_learner_info info;
 
-        imagined_index(&index, words, pages);
+        dummy_index(&index, words, pages);
         list_make(&list, words, ROOM);
         fault_alloc_start(FAULT_ALLOC_NONE, false);
         assert_int_equal(ikv_learner_new(&index, memory, &learner), 0);
@@ -77,8 +77,8 @@ static void it_allocates_no_more_than_its_memory(void **state)
     }
 }
 
-/* Every allocation fails once, and from some time on for good. */
-static void without_memory_it_learns_what_it_can(void **state)
+/* Each allocation fails, alone or with all later ones. */
+static void any_allocation_may_fail(void **state)
 {
     struct ikv_learner *learner = NULL;
     struct ikv_learned list;
@@ -86,7 +86,7 @@ static void without_memory_it_learns_what_it_can(void **state)
     size_t live;
 
     (void)state;
-    imagined_index(&index, 2, 3000);
+    dummy_index(&index, 2, 3000);
     list_make(&list, 2, ROOM);
     live = fault_alloc_live();
     fault_alloc_start(0, false);
@@ -103,9 +103,9 @@ static void without_memory_it_learns_what_it_can(void **state)
             fault_alloc_start(number, for_good);
             count = use_learner(learner, 2, 3000, &list, 1);
             failed = fault_alloc_stop().failed;
-            /* The first is the buffer, the second the first snapshot. */
+            /* The first allocation is the buffer, the second the first snapshot. */
             assert_int_equal(count == 0, for_good && number < 2);
-            if (!for_good) /* about 30,000 pages were told, the last of them still wait */
+            if (!for_good) /* of about 30,000 added pages the last are still waiting */
                 assert_in_range(count, 2900, 3000);
             assert_int_equal(fault_alloc_live(), live);
             assert_in_range(number, 0, 100);
@@ -117,8 +117,8 @@ static void without_memory_it_learns_what_it_can(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_allocates_no_more_than_its_memory),
-        cmocka_unit_test(without_memory_it_learns_what_it_can),
+        cmocka_unit_test(learner_respects_memory_limit),
+        cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

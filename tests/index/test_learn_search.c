@@ -1,4 +1,4 @@
-/* Batches that go by: the search over indexes in memory, and a learner that is told what it read.
+/* Sequences of batches: searches of indexes in memory, and a learner that gets the pages they read.
  */
 #include "learn_lists.h"
 #include "search_driver.h"
@@ -19,13 +19,13 @@
 
 /* ---------------------------------------------------------------- runs */
 
-typedef struct run_pages {
+typedef struct run_state {
     memory_index index;
     struct ikv_search search;
     struct ikv_fences fences;
-} run_pages;
+} run_state;
 
-static void note(run_pages *pages, struct ikv_learned *learned, uint64_t number)
+static void note_page(run_state *pages, struct ikv_learned *learned, uint64_t number)
 {
     const struct ikv_geometry *geometry = &pages->index.geometry;
     struct ikv_page page = {
@@ -38,12 +38,12 @@ static void note(run_pages *pages, struct ikv_learned *learned, uint64_t number)
     ikv_learn_note(learned, geometry, pages->search.fences, &page);
 }
 
-static void a_run_notes_pages_that_are_new_and_in_order(void **state)
+static void run_notes_new_sorted_pages(void **state)
 {
     const uint32_t known[] = {2, 5};
     uint64_t memory[2 * 8];
     struct ikv_learned learned;
-    run_pages pages;
+    run_state pages;
 
     (void)state;
     index_of_numbers(&pages.index, 10 * 256 - 100);
@@ -54,7 +54,7 @@ static void a_run_notes_pages_that_are_new_and_in_order(void **state)
     ikv_learned_begin(&learned, &pages.index.geometry.key, memory, sizeof(memory));
     assert_int_equal(learned.room, 8);
     for (uint64_t page = 0; page < 10; page++)
-        note(&pages, &learned, page);
+        note_page(&pages, &learned, page);
     assert_int_equal(learned.count, 6);
     for (uint64_t i = 0; i < 6; i++) {
         static const uint64_t expected[] = {0, 1, 4, 6, 7, 8};
@@ -63,21 +63,21 @@ static void a_run_notes_pages_that_are_new_and_in_order(void **state)
         assert_int_equal(memory[2 * i + 1], 10 * 256 * expected[i] + 5);
     }
     ikv_learned_begin(&learned, &pages.index.geometry.key, NULL, 0);
-    note(&pages, &learned, 0);
+    note_page(&pages, &learned, 0);
     assert_int_equal(learned.count, 0);
     fences_free(&pages.fences);
     index_free(&pages.index);
 }
 
-/* Tens of thousands of pages and room for 512: each tenth of them has its share, the last ones as
- * well as the first. */
-static void a_long_run_notes_a_fair_sample(void **state)
+/* A run with room for 512 of 20,000 pages notes a random sample: about as many of the last pages as
+ * of the first. */
+static void long_run_notes_random_sample(void **state)
 {
     enum { PAGES = 20000, ROOM = 512, TENTHS = 10 };
     const size_t size = ROOM * 2 * sizeof(uint64_t);
     unsigned shares[TENTHS] = {0};
     struct ikv_learned learned;
-    run_pages pages;
+    run_state pages;
 
     (void)state;
     index_of_numbers(&pages.index, PAGES * 256);
@@ -85,7 +85,7 @@ static void a_long_run_notes_a_fair_sample(void **state)
     pages.search = (struct ikv_search){.index = &pages.index.geometry, .fences = &pages.fences};
     ikv_learned_begin(&learned, &pages.index.geometry.key, must_malloc(size), size);
     for (uint64_t page = 0; page < PAGES; page++)
-        note(&pages, &learned, page);
+        note_page(&pages, &learned, page);
     assert_int_equal(learned.count, ROOM);
     for (size_t i = 0; i < ROOM; i++) {
         const uint64_t page = learned.entries[2 * i];
@@ -103,7 +103,7 @@ static void a_long_run_notes_a_fair_sample(void **state)
     index_free(&pages.index);
 }
 
-static void a_run_needs_little_memory(void **state)
+static void run_needs_little_memory(void **state)
 {
     static const uint32_t widths[] = {1, 2, 16};
     struct ikv_geometry index;
@@ -112,7 +112,7 @@ static void a_run_needs_little_memory(void **state)
     for (size_t i = 0; i < 3; i++) {
         const size_t entry = 8 * (1 + widths[i]);
 
-        imagined_index(&index, widths[i], 1);
+        dummy_index(&index, widths[i], 1);
         assert_int_equal(ikv_learned_size(&index.key, 0), 0);
         assert_in_range(ikv_learned_size(&index.key, 1), 30 * entry, 40 * entry);
         assert_int_equal(ikv_learned_size(&index.key, 1000), 4096 * entry);
@@ -122,7 +122,7 @@ static void a_run_needs_little_memory(void **state)
 
 /* ---------------------------------------------------------------- batches */
 
-/* A batch the way the driver runs one. Returns its probes. */
+/* Run a batch as the driver does. Returns the number of probes. */
 static uint64_t run_batch(const memory_index *index, struct ikv_learner *learner,
                           const key_batch *batch, ikv_match match, rng_state *rng,
                           search_answers *ret_answers)
@@ -140,7 +140,7 @@ static uint64_t run_batch(const memory_index *index, struct ikv_learner *learner
     return ret_answers->probes;
 }
 
-/* Keys of random entries, all of which are found. Returns probes. */
+/* Look up random keys of the index. Returns the number of probes. */
 static uint64_t run_random_batch(const memory_index *index, struct ikv_learner *learner,
                                  size_t count, rng_state *rng, uint32_t *ret_keys)
 {
@@ -183,12 +183,11 @@ static uint64_t known(struct ikv_learner *learner)
     return info.known;
 }
 
-/* ---------------------------------------------------------------- towards one probe a key */
+/* ---------------------------------------------------------------- down to one probe per key */
 
 enum { PAGES = 5000 };
 
-/* A random key's page is one of 5,000, and 1,000 keys a batch. */
-static void batches_come_to_one_probe_a_key(void **state)
+static void batches_get_down_to_one_probe_per_key(void **state)
 {
     struct ikv_learner *learner;
     memory_index index;
@@ -204,7 +203,7 @@ static void batches_come_to_one_probe_a_key(void **state)
         const uint64_t probes = run_random_batch(&index, learner, 1000, &rng, &keys);
         assert_true(batches > 0 || probes > 2 * keys);
         assert_true(batches < 3 || probes < keys * 12 / 10);
-        if (batches < 4) { /* later ones differ by chance */
+        if (batches < 4) { /* later ones vary randomly */
             assert_true(probes < before);
             before = probes;
         }
@@ -217,8 +216,7 @@ static void batches_come_to_one_probe_a_key(void **state)
     index_free(&index);
 }
 
-/* The same with single keys. */
-static void single_keys_come_to_one_probe(void **state)
+static void single_gets_get_down_to_one_probe(void **state)
 {
     struct ikv_learner *learner;
     memory_index index;
@@ -242,9 +240,9 @@ static void single_keys_come_to_one_probe(void **state)
     index_free(&index);
 }
 
-/* With room for half of the pages, most keys need one probe or two: what is known is evenly
- * spread. */
-static void half_of_the_fences_are_worth_most_of_it(void **state)
+/* With room for half of the fences, keys take two probes or fewer on average, as the known pages
+ * are evenly spread. */
+static void half_of_the_fences_save_most_probes(void **state)
 {
     struct ikv_learner *learner;
     memory_index index;
@@ -269,8 +267,8 @@ static void half_of_the_fences_are_worth_most_of_it(void **state)
     index_free(&index);
 }
 
-/* One key range is asked for, again and again: its pages are learned, others are not needed. */
-static void what_is_asked_for_is_learned(void **state)
+/* With little memory and lookups in one key range only, the pages of this range are learned. */
+static void used_range_is_learned(void **state)
 {
     struct ikv_learner *learner;
     memory_index index;
@@ -301,8 +299,8 @@ static void what_is_asked_for_is_learned(void **state)
 
 /* ---------------------------------------------------------------- answers */
 
-/* Small random stores, all matches: learned fences never change an answer. */
-static void answers_stay_right_while_it_learns(void **state)
+/* Learned fences never change an answer, in random stores and in all match modes. */
+static void answers_stay_right_while_learning(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U64, IKV_KEY_I32, IKV_KEY_I128, IKV_KEY_BYTES(20),
                                          IKV_KEY_BYTES(128)};
@@ -319,7 +317,7 @@ static void answers_stay_right_while_it_learns(void **state)
         model_init(&model, type);
         model_fill(&model, &rng, (size_t)(1 + rng_below(&rng, 30 * 4096 / stride)),
                    (model_keys)rng_below(&rng, 4), MODEL_SIZES_SMALL);
-        for (size_t i = model.count / 3; i > 0; i--) /* some keys again, one of them often */
+        for (size_t i = model.count / 3; i > 0; i--) /* repeat some keys, one of them often */
             model_add(&model, model.pairs[i % 2 ? i : 0].key, NULL, 0);
         model_sort(&model, MODEL_KEEP_ALL);
         index_from_model(&index, &model, 0);
@@ -344,9 +342,9 @@ static void answers_stay_right_while_it_learns(void **state)
     }
 }
 
-/* Pages each of which is in order, but not among each other: sooner or later that is noticed, and
- * all is forgotten. Until then snapshots ascend. */
-static void an_index_out_of_order_is_found_out(void **state)
+/* Each page is sorted, but the pages are in the wrong order. The learner notices at some time and
+ * discards everything; until then its snapshots ascend. */
+static void unsorted_pages_are_noticed(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= test_scaled(100); seed++) {
@@ -357,7 +355,7 @@ static void an_index_out_of_order_is_found_out(void **state)
         size_t batches = 0;
 
         index_of_numbers(&index, pages * 256);
-        for (uint64_t i = rng_below(&rng, 10) + 1; i > 0; i--) { /* exchange two pages */
+        for (uint64_t i = rng_below(&rng, 10) + 1; i > 0; i--) { /* swap two pages */
             unsigned char *a = index_page_bytes(&index, rng_below(&rng, pages / 2));
             unsigned char *b = index_page_bytes(&index, pages / 2 + rng_below(&rng, pages / 2));
             unsigned char page[4096];
@@ -395,15 +393,15 @@ static void an_index_out_of_order_is_found_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_notes_pages_that_are_new_and_in_order),
-        cmocka_unit_test(a_long_run_notes_a_fair_sample),
-        cmocka_unit_test(a_run_needs_little_memory),
-        cmocka_unit_test(batches_come_to_one_probe_a_key),
-        cmocka_unit_test(single_keys_come_to_one_probe),
-        cmocka_unit_test(half_of_the_fences_are_worth_most_of_it),
-        cmocka_unit_test(what_is_asked_for_is_learned),
-        cmocka_unit_test(answers_stay_right_while_it_learns),
-        cmocka_unit_test(an_index_out_of_order_is_found_out),
+        cmocka_unit_test(run_notes_new_sorted_pages),
+        cmocka_unit_test(long_run_notes_random_sample),
+        cmocka_unit_test(run_needs_little_memory),
+        cmocka_unit_test(batches_get_down_to_one_probe_per_key),
+        cmocka_unit_test(single_gets_get_down_to_one_probe),
+        cmocka_unit_test(half_of_the_fences_save_most_probes),
+        cmocka_unit_test(used_range_is_learned),
+        cmocka_unit_test(answers_stay_right_while_learning),
+        cmocka_unit_test(unsorted_pages_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* One learner, many threads: each takes snapshots, holds them for a while, adds, gives back. And a
- * child that is forked amid all that. */
+/* Several threads use one learner: each takes snapshots, adds pages and gives snapshots back. Also
+ * in a child process that is forked meanwhile. */
 #include "learn_lists.h"
 
 #include "scale.h"
@@ -21,21 +21,21 @@ enum { THREADS = 4, PAGES = 3000, WORDS = 2, ROOM = 50 };
 typedef struct shared {
     struct ikv_learner *learner;
     uint64_t memory;
-    size_t rounds; /* 0: until told to stop */
-    bool lies;     /* pages with wrong keys are told, too */
+    size_t rounds;   /* 0: until `stop` */
+    bool wrong_keys; /* add pages with wrong keys, too */
     atomic_bool stop;
     atomic_uint next_seed;
-    atomic_uint wrong; /* cmocka's assertions are for the main thread only */
+    atomic_uint wrong; /* only the main thread can use cmocka's assertions */
 } shared;
 
-/* A lie may fit for a while, but then too the snapshot ascends. */
-static bool snapshot_is_right(const struct ikv_fences *fences, bool lies)
+/* A snapshot with wrong keys may stay unnoticed for a while, but it ascends. */
+static bool snapshot_is_right(const struct ikv_fences *fences, bool wrong_keys)
 {
     uint64_t key[WORDS];
 
     for (uint64_t i = 0; i < fences->count; i++) {
-        imagined_key(WORDS, ikv_fence_page(fences, i), key);
-        if (!lies && memcmp(key, ikv_fence(fences, i), sizeof(key)) != 0)
+        dummy_key(WORDS, ikv_fence_page(fences, i), key);
+        if (!wrong_keys && memcmp(key, ikv_fence(fences, i), sizeof(key)) != 0)
             return false;
         if (i > 0 && (ikv_fence_page(fences, i - 1) >= ikv_fence_page(fences, i) ||
                       ikv_words_compare(ikv_fence(fences, i - 1), ikv_fence(fences, i), WORDS) > 0))
@@ -44,16 +44,16 @@ static bool snapshot_is_right(const struct ikv_fences *fences, bool lies)
     return true;
 }
 
-/* As list_tell does, without assertions. */
-static void tell(struct ikv_learned *list, uint64_t page)
+/* list_add without assertions. */
+static void add_page(struct ikv_learned *list, uint64_t page)
 {
     uint64_t *entry = list->entries + (size_t)list->count++ * list->words;
 
     entry[0] = page;
-    imagined_key(WORDS, page, entry + 1);
+    dummy_key(WORDS, page, entry + 1);
 }
 
-static void *use(void *argument)
+static void *use_learner(void *argument)
 {
     shared *all = argument;
     uint64_t memory[ROOM * (1 + WORDS)];
@@ -65,15 +65,15 @@ static void *use(void *argument)
         const struct ikv_fences *fences = ikv_learner_acquire(all->learner);
         const struct ikv_fences *other = ikv_learner_acquire(all->learner);
 
-        if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences, all->lies))
+        if (rng_below(&rng, 20) == 0 && !snapshot_is_right(fences, all->wrong_keys))
             atomic_fetch_add(&all->wrong, 1);
         if (other->count < fences->count && other->count > 0)
             atomic_fetch_add(&all->wrong, 1);
         ikv_learner_release(all->learner, other);
         list.count = 0;
         for (uint64_t i = rng_below(&rng, ROOM); i > 0; i--)
-            tell(&list, rng_below(&rng, PAGES));
-        if (all->lies && list.count > 0 && rng_below(&rng, 40) == 0)
+            add_page(&list, rng_below(&rng, PAGES));
+        if (all->wrong_keys && list.count > 0 && rng_below(&rng, 40) == 0)
             memory[1] = UINT64_MAX;
         ikv_learner_add(all->learner, &list, 100);
         ikv_learner_get_info(all->learner, &info);
@@ -91,7 +91,7 @@ static void make(shared *ret, uint64_t memory, size_t rounds)
     memset(ret, 0, sizeof(*ret));
     ret->memory = memory;
     ret->rounds = rounds;
-    imagined_index(&index, WORDS, PAGES);
+    dummy_index(&index, WORDS, PAGES);
     assert_int_equal(ikv_learner_new(&index, memory, &ret->learner), 0);
     assert_non_null(ret->learner);
 }
@@ -101,20 +101,20 @@ static void run_threads(shared *all)
     pthread_t threads[THREADS];
 
     for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, use, all), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, use_learner, all), 0);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(atomic_load(&all->wrong), 0);
 }
 
-/* Tell one thread's list of all pages; everything is given back, so that nothing has to wait. */
-static void tell_all(struct ikv_learner *learner)
+/* Add all pages. No snapshot is in use, so they need not wait. */
+static void add_all(struct ikv_learner *learner)
 {
     struct ikv_learned list;
 
     list_make(&list, WORDS, PAGES);
     for (uint64_t page = 0; page < PAGES; page++)
-        list_tell(&list, page);
+        list_add(&list, page);
     ikv_learner_add(learner, &list, PAGES);
     list_free(&list);
 }
@@ -128,14 +128,14 @@ static void threads_learn_together(void **state)
         make(&all, 1 << 20, 1 + 50 * (round % 8));
         atomic_store(&all.next_seed, (unsigned)(100 * round));
         run_threads(&all);
-        tell_all(all.learner);
+        add_all(all.learner);
         assert_int_equal(known_pages(all.learner, WORDS, PAGES), PAGES);
         assert_false(ikv_learner_learns(all.learner));
         ikv_learner_free(all.learner);
     }
 }
 
-static void threads_fill_its_memory_together(void **state)
+static void threads_reach_memory_limit(void **state)
 {
     (void)state;
     for (size_t round = 0; round < test_scaled(40); round++) {
@@ -143,7 +143,7 @@ static void threads_fill_its_memory_together(void **state)
 
         make(&all, 20000, 500);
         run_threads(&all);
-        tell_all(all.learner);
+        add_all(all.learner);
         assert_in_range(known_pages(all.learner, WORDS, PAGES), 200, PAGES / 2);
         assert_false(ikv_learner_learns(all.learner));
         ikv_learner_free(all.learner);
@@ -152,35 +152,36 @@ static void threads_fill_its_memory_together(void **state)
 
 static void threads_find_contradictions(void **state)
 {
-    size_t forgotten = 0;
+    size_t discarded = 0;
 
     (void)state;
     for (size_t round = 0; round < test_scaled(40); round++) {
         shared all;
 
         make(&all, 1 << 20, 200);
-        all.lies = true;
+        all.wrong_keys = true;
         atomic_store(&all.next_seed, (unsigned)(100 * round));
         run_threads(&all);
-        forgotten +=
+        discarded +=
             known_pages(all.learner, WORDS, PAGES) == 0 && !ikv_learner_learns(all.learner);
         ikv_learner_free(all.learner);
     }
-    assert_true(forgotten > 0);
+    assert_true(discarded > 0);
 }
 
-/* The child has one thread; the others' may have been anywhere. It uses the learner and ends. */
-static void a_forked_child_never_waits(void **state)
+/* The child has only one thread, though other threads of the parent may have been inside the
+ * learner. It must not block. */
+static void forked_child_never_blocks(void **state)
 {
     pthread_t threads[2];
     shared all;
 
     (void)state;
-    if (test_is_sanitized()) /* the thread sanitizer's own locks do not live through this */
+    if (test_is_sanitized()) /* the locks of the thread sanitizer do not survive a fork */
         skip();
     make(&all, 1 << 20, 0);
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, use, &all), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, use_learner, &all), 0);
     for (size_t i = 0; i < test_scaled(60); i++) {
         const pid_t child = fork();
         int status = 0;
@@ -189,21 +190,21 @@ static void a_forked_child_never_waits(void **state)
         if (child == 0) {
             (void)alarm(20);
             all.rounds = 50;
-            (void)use(&all);
+            (void)use_learner(&all);
             ikv_learner_free(all.learner);
             _exit(atomic_load(&all.wrong) == 0 ? 0 : 1);
         }
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
-        if (!ikv_learner_learns(all.learner)) { /* all is known: nothing happens any more */
+        if (!ikv_learner_learns(all.learner)) { /* all pages are known: start again */
             atomic_store(&all.stop, true);
             for (size_t t = 0; t < 2; t++)
                 assert_int_equal(pthread_join(threads[t], NULL), 0);
             ikv_learner_free(all.learner);
             make(&all, 1 << 20, 0);
             for (size_t t = 0; t < 2; t++)
-                assert_int_equal(pthread_create(&threads[t], NULL, use, &all), 0);
+                assert_int_equal(pthread_create(&threads[t], NULL, use_learner, &all), 0);
         }
     }
     atomic_store(&all.stop, true);
@@ -217,9 +218,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_learn_together),
-        cmocka_unit_test(threads_fill_its_memory_together),
+        cmocka_unit_test(threads_reach_memory_limit),
         cmocka_unit_test(threads_find_contradictions),
-        cmocka_unit_test(a_forked_child_never_waits),
+        cmocka_unit_test(forked_child_never_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

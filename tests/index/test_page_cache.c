@@ -1,6 +1,6 @@
-/* The cache of index pages in one thread, against a naive model: what was put in for a page, and
- * nothing else, is what comes out, in bounded memory. test_page_cache_policy has what is
- * kept, test_page_cache_threads the threads. */
+/* The cache of index pages in one thread, compared with a naive model: a get returns exactly the
+ * bytes that were put, and memory is bounded. test_page_cache_policy tests which pages are kept,
+ * test_page_cache_threads several threads. */
 #include "page_cache_pages.h"
 
 #include "fault_alloc.h"
@@ -35,8 +35,7 @@ static void too_little_memory_for_a_cache(void **state)
     assert_null(page_cache_new((uint64_t)1 << 20, 100, 0));
     assert_null(page_cache_new((uint64_t)1 << 20, 100, UINT32_MAX));
     assert_null(page_cache_new(UINT64_MAX, 0, UINT32_MAX));
-    assert_null(
-        page_cache_new((uint64_t)1 << 16, UINT64_MAX, 4096)); /* page numbers too great to tell */
+    assert_null(page_cache_new((uint64_t)1 << 16, UINT64_MAX, 4096)); /* too many pages to number */
 
     assert_null(ikv_page_cache_get(NULL, 0, &pin));
     assert_false(ikv_page_cache_put(NULL, 0, scratch, 1, true));
@@ -45,11 +44,11 @@ static void too_little_memory_for_a_cache(void **state)
     ikv_page_cache_free(NULL);
 }
 
-/* What is said about memory is held against what was asked of the allocator. */
+/* Compares the reported memory with what was allocated. */
 static void check_memory(uint64_t memory, uint64_t pages, uint32_t page_size)
 {
     const uint64_t frame_size = ((uint64_t)page_size + 63) / 64 * 64;
-    const uint64_t overhead = 16384; /* whatever the number of pages, besides 16 bytes a page */
+    const uint64_t overhead = 16384; /* fixed, in addition to 16 bytes for each page */
     struct ikv_page_cache *cache;
     struct ikv_page_cache_info info;
 
@@ -65,7 +64,7 @@ static void check_memory(uint64_t memory, uint64_t pages, uint32_t page_size)
     assert_true(report.calls <= 2);
     assert_true(info.pages_max <= pages);
     assert_int_equal(info.pages, 0);
-    if (memory > overhead) { /* the memory is used, too */
+    if (memory > overhead) { /* most of the memory is used */
         uint64_t room = (memory - overhead) / (frame_size + 16);
         if (room >= pages)
             assert_int_equal(info.pages_max, pages);
@@ -112,7 +111,7 @@ static void random_memory_is_bounded(void **state)
     }
 }
 
-static void out_of_memory(void **state)
+static void allocation_fails(void **state)
 {
     const size_t live = fault_alloc_live();
     struct ikv_page_cache *cache = NULL;
@@ -138,7 +137,7 @@ static void out_of_memory(void **state)
     ikv_page_cache_free(cache);
     assert_int_equal(fault_alloc_live(), live);
 
-    if (!test_is_sanitized()) { /* they end the program when asked for so much */
+    if (!test_is_sanitized()) { /* sanitizers abort on such sizes */
         assert_int_equal(ikv_page_cache_new(UINT64_MAX, MANY, 4096, &cache), -ENOMEM);
         assert_int_equal(fault_alloc_live(), live);
     }
@@ -151,7 +150,7 @@ static void out_of_memory(void **state)
 
 struct model_page {
     unsigned version;
-    bool may_be_there;
+    bool may_be_cached;
     bool verified;
 };
 
@@ -198,7 +197,7 @@ static void model_get(struct model *model, uint64_t page)
     if (!pin->bytes)
         return;
     model->hits++;
-    assert_true(known->may_be_there);
+    assert_true(known->may_be_cached);
     assert_int_equal(pin->pin.verified, known->verified);
     model_check_pin(model, pin);
 }
@@ -209,18 +208,18 @@ static void model_put(struct model *model, uint64_t page)
     const unsigned version = ++model->versions;
     const uint32_t size = size_in(model, page);
     struct ikv_page_pin pin;
-    const bool was_there = ikv_page_cache_get(model->cache, page, &pin) != NULL;
+    const bool was_cached = ikv_page_cache_get(model->cache, page, &pin) != NULL;
 
-    if (was_there)
+    if (was_cached)
         ikv_page_cache_release(&pin);
     if (ikv_page_cache_put(model->cache, page, page_bytes(page, version, size), size, verified)) {
-        assert_false(was_there);
+        assert_false(was_cached);
         model->pages[page] = (struct model_page){version, true, verified};
         assert_true(page_hit(model->cache, page, version, size));
     }
 }
 
-/* Mark one of the pins as verified or damaged. */
+/* Mark a random pin as verified, or drop its page as damaged. */
 static void model_mark(struct model *model)
 {
     struct model_pin *pin = &model->pins[rng_below(&model->rng, MODEL_PINS)];
@@ -233,25 +232,25 @@ static void model_mark(struct model *model)
         ikv_page_cache_drop(model->cache, &pin->pin);
     else
         ikv_page_cache_set_verified(&pin->pin);
-    if (known->version != pin->version) /* dropped already; there may be another by now */
+    if (known->version != pin->version) /* dropped already, and maybe put again */
         return;
-    known->verified = !is_damaged && known->may_be_there;
-    known->may_be_there = known->may_be_there && !is_damaged;
+    known->verified = !is_damaged && known->may_be_cached;
+    known->may_be_cached = known->may_be_cached && !is_damaged;
     model_check_pin(model, pin);
 }
 
 static void model_count(const struct model *model)
 {
     const struct ikv_page_cache_info info = page_cache_info(model->cache);
-    uint64_t there = 0;
+    uint64_t count = 0;
 
     for (uint64_t page = 0; page < MODEL_PAGES; page++) {
         if (page_hit(model->cache, page, model->pages[page].version, size_in(model, page))) {
-            assert_true(model->pages[page].may_be_there);
-            there++;
+            assert_true(model->pages[page].may_be_cached);
+            count++;
         }
     }
-    assert_int_equal(there, info.pages);
+    assert_int_equal(count, info.pages);
     assert_true(info.pages <= info.pages_max);
     assert_true(info.memory <= info.memory_max);
 }
@@ -259,7 +258,7 @@ static void model_count(const struct model *model)
 static void run_model(uint64_t frames, uint32_t page_size, uint64_t seed)
 {
     struct model *model = calloc(1, sizeof *model);
-    const size_t steps = 2000 + test_scaled(18000); /* enough to hit at all */
+    const size_t steps = 2000 + test_scaled(18000); /* enough to have hits */
 
     assert_non_null(model);
     model->rng.state = seed;
@@ -283,7 +282,7 @@ static void run_model(uint64_t frames, uint32_t page_size, uint64_t seed)
         if (model->pins[i].bytes)
             ikv_page_cache_release(&model->pins[i].pin);
     }
-    /* Nothing is left behind: all that is there can be dropped, and every place filled again. */
+    /* No frame is lost: all pages can be dropped, and every frame filled again. */
     for (uint64_t page = 0; page < MODEL_PAGES; page++) {
         if (page_hit(model->cache, page, model->pages[page].version, size_in(model, page)))
             page_drop(model->cache, page);
@@ -296,10 +295,10 @@ static void run_model(uint64_t frames, uint32_t page_size, uint64_t seed)
     free(model);
 }
 
-static void answers_equal_the_model(void **state)
+static void gets_match_the_model(void **state)
 {
     (void)state;
-    run_model(7, 100, 1); /* one set: pins often fill it */
+    run_model(7, 100, 1); /* a single set, often full of pinned pages */
     run_model(14, 333, 2);
     run_model(70, 64, 3);
     run_model(MODEL_PAGES, 4096, 4);
@@ -309,8 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_little_memory_for_a_cache), cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(random_memory_is_bounded),      cmocka_unit_test(out_of_memory),
-        cmocka_unit_test(answers_equal_the_model),
+        cmocka_unit_test(random_memory_is_bounded),      cmocka_unit_test(allocation_fails),
+        cmocka_unit_test(gets_match_the_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The cache of index pages in one thread: which pages stay, and which make room. */
+/* The cache of index pages in one thread: which pages are kept and which are evicted. */
 #include "page_cache_pages.h"
 
 #include "rng.h"
@@ -32,7 +32,7 @@ static void whole_index_stays(void **state)
             assert_true(page_hit(cache, page, 0, 200));
             assert_false(page_put(cache, page, 200));
         }
-        assert_false(page_hit(cache, counts[i], 0, 200)); /* behind the last page */
+        assert_false(page_hit(cache, counts[i], 0, 200)); /* beyond the last page */
         assert_false(page_hit(cache, UINT64_MAX, 0, 200));
         ikv_page_cache_free(cache);
     }
@@ -51,12 +51,12 @@ static void pages_of_a_huge_index(void **state)
     ikv_page_cache_free(cache);
 }
 
-static void page_that_has_no_place(void **state)
+static void invalid_pages_are_refused(void **state)
 {
     struct ikv_page_cache *cache = page_cache_of(7, 100, 64);
 
     (void)state;
-    assert_false(page_put(cache, 100, 64)); /* behind the last */
+    assert_false(page_put(cache, 100, 64)); /* beyond the last page */
     assert_false(page_put(cache, UINT64_MAX, 64));
     assert_false(page_put(cache, 0, 65));
     assert_false(page_put(cache, 0, PAGE_SIZE_MAX));
@@ -64,7 +64,7 @@ static void page_that_has_no_place(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* Offer pages that were not there before until one is taken. Returns how many were offered. */
+/* Put new pages until the cache keeps one. Returns the number of attempts. */
 static uint64_t put_another(struct ikv_page_cache *cache, uint64_t *next)
 {
     const uint64_t first = *next;
@@ -74,7 +74,7 @@ static uint64_t put_another(struct ikv_page_cache *cache, uint64_t *next)
     return *next - first;
 }
 
-static void full_set_takes_one_of_eight(void **state)
+static void full_set_keeps_one_of_eight(void **state)
 {
     struct ikv_page_cache *cache = page_cache_of(7, 10000, 64);
     uint64_t next = 0;
@@ -91,7 +91,7 @@ static void full_set_takes_one_of_eight(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* The one page that nobody asked for is the one to go, wherever it is and the hand stands. */
+/* The only page without a hit is evicted, wherever it and the clock hand are. */
 static void second_chance(void **state)
 {
     (void)state;
@@ -111,13 +111,13 @@ static void second_chance(void **state)
             else
                 assert_true(page_hit(cache, page, 0, 64));
         }
-        /* Asked for again and again, they stay; one-time pages drive out each other. */
+        /* Pages with hits stay; pages used only once evict each other. */
         for (unsigned round = 0; round < 50; round++) {
             (void)put_another(cache, &next);
             for (uint64_t page = 0; page < 7; page++)
                 assert_int_equal(page_hit(cache, page, 0, 64), page != victim);
         }
-        /* If all were asked for, one has to go all the same. */
+        /* If all pages had hits, one is evicted nevertheless. */
         assert_true(page_hit(cache, next - 1, 0, 64));
         assert_int_equal(put_another(cache, &next), 8);
         ikv_page_cache_free(cache);
@@ -152,7 +152,7 @@ static void pinned_pages_stay(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* Who has a dropped page goes on reading what he has; all others get what is put in anew. */
+/* A pin of a dropped page stays readable; later gets return the page that is put next. */
 static void dropped_while_pinned(void **state)
 {
     struct ikv_page_cache *cache = page_cache_of(7, 7, 64);
@@ -170,7 +170,7 @@ static void dropped_while_pinned(void **state)
     assert_true(page_put(cache, 2, 64));
     assert_true(page_hit(cache, 2, 0, 64));
     assert_memory_equal(bytes, page_bytes(2, 5, 64), 64);
-    ikv_page_cache_set_verified(&old); /* says nothing about the new one */
+    ikv_page_cache_set_verified(&old); /* must not affect the new page */
     assert_non_null(ikv_page_cache_get(cache, 2, &again));
     assert_false(again.verified);
     ikv_page_cache_release(&again);
@@ -185,8 +185,8 @@ static void dropped_while_pinned(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* There is a limit, but reaching it breaks nothing. */
-static void pinned_very_often(void **state)
+/* The number of pins of a page is limited. Reaching the limit must do no harm. */
+static void many_pins_of_one_page(void **state)
 {
     struct ikv_page_cache *cache = page_cache_of(7, 100, 64);
     struct ikv_page_pin pin, last;
@@ -215,13 +215,13 @@ static void pinned_very_often(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* Share of hits, in per mille, over a store 20 times as large as its cache. `skew`: how many random
- * numbers the page is the least of, more or less. */
-static uint64_t hits_of(unsigned skew)
+/* Hit rate, in per mille, for a store 20 times as large as its cache. The higher `skew`, the more
+ * accesses go to few pages; 1 is uniform. */
+static uint64_t hit_rate(unsigned skew)
 {
     const uint64_t pages = 14000;
     struct ikv_page_cache *cache = page_cache_of(700, pages, 64);
-    const size_t steps = 100000; /* not scaled: what is looked at is a steady state */
+    const size_t steps = 100000; /* not scaled, to reach a steady state */
     rng_state rng = {9};
     const unsigned char bytes[64] = {0};
     size_t hits = 0;
@@ -230,8 +230,8 @@ static uint64_t hits_of(unsigned skew)
         struct ikv_page_pin pin;
         uint64_t page = pages;
         for (unsigned i = 0; i < skew; i++)
-            page = rng_below(&rng, page) + 1; /* uniform below the one before: density ~ 1/page */
-        page = (page - 1) * 4999 % pages;     /* hot pages are not neighbours */
+            page = rng_below(&rng, page) + 1; /* uniform below the last number: density ~ 1/page */
+        page = (page - 1) * 4999 % pages;     /* hot pages are not adjacent */
         if (ikv_page_cache_get(cache, page, &pin)) {
             ikv_page_cache_release(&pin);
             hits += step >= steps;
@@ -245,12 +245,12 @@ static uint64_t hits_of(unsigned skew)
 
 static void skewed_access_hits_more(void **state)
 {
-    const uint64_t uniform = hits_of(1);
-    const uint64_t skewed = hits_of(2); /* the 700 hottest pages of 14000 get 20 % of it */
-    const uint64_t more = hits_of(4);   /* 65 % */
+    const uint64_t uniform = hit_rate(1);
+    const uint64_t skewed = hit_rate(2); /* the 700 hottest of 14000 pages get 20% of accesses */
+    const uint64_t more = hit_rate(4);   /* 65% */
 
     (void)state;
-    assert_in_range(uniform, 40, 60); /* 1/20 is what anything gets */
+    assert_in_range(uniform, 40, 60); /* 1/20 with any policy */
     assert_in_range(skewed, 90, 205);
     assert_in_range(more, 500, 660);
 }
@@ -258,10 +258,14 @@ static void skewed_access_hits_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_index_stays),       cmocka_unit_test(pages_of_a_huge_index),
-        cmocka_unit_test(page_that_has_no_place),  cmocka_unit_test(full_set_takes_one_of_eight),
-        cmocka_unit_test(second_chance),           cmocka_unit_test(pinned_pages_stay),
-        cmocka_unit_test(dropped_while_pinned),    cmocka_unit_test(pinned_very_often),
+        cmocka_unit_test(whole_index_stays),
+        cmocka_unit_test(pages_of_a_huge_index),
+        cmocka_unit_test(invalid_pages_are_refused),
+        cmocka_unit_test(full_set_keeps_one_of_eight),
+        cmocka_unit_test(second_chance),
+        cmocka_unit_test(pinned_pages_stay),
+        cmocka_unit_test(dropped_while_pinned),
+        cmocka_unit_test(many_pins_of_one_page),
         cmocka_unit_test(skewed_access_hits_more),
     };
 

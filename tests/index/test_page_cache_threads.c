@@ -1,7 +1,7 @@
 /*
- * The cache of index pages in many threads, and after a fork. Every copy of a page says what it is
- * in its first word and follows from that, so a reader can tell a whole copy of the right page from
- * anything else; he looks at it at the beginning and at the end of his pin.
+ * The cache of index pages used by many threads, and after a fork. The first word of a copy states
+ * its page and version, and all other words follow from it. Readers check copies when they pin them
+ * and before they release them.
  */
 #include "core/index/page_cache.h"
 
@@ -25,22 +25,21 @@
 
 #define THREADS_MAX 8
 #define WORDS_MAX   512
-#define GOOD        0u /* versions of a page; the others stand for damaged ones */
+#define GOOD        0u /* version of a page; the other versions are damaged copies */
 #define VERSIONS    4u
 
-/* What a thread works on and what it has to say. cmocka's assertions leave by longjmp and so may
- * not be used outside of the test's own thread. */
+/* Threads other than the test's own cannot use assertions, which leave by longjmp. */
 typedef struct cache_thread {
     pthread_t thread;
     struct ikv_page_cache *cache;
     uint64_t pages;
     uint32_t words; /* of 8 bytes, in a page */
     size_t steps;
-    atomic_bool *stop; /* NULL: not before all steps are done */
+    atomic_bool *stop; /* ends the thread early; may be NULL */
     rng_state rng;
     size_t hits;
     size_t kept;
-    char failure[128]; /* "": none */
+    char failure[128]; /* description of the first failure, or "" */
 } cache_thread;
 
 static uint64_t word_of(uint64_t first, uint32_t i)
@@ -77,7 +76,7 @@ static void failed(cache_thread *worker, const char *what, uint64_t page)
                  what);
 }
 
-static void offer(cache_thread *worker, uint64_t page)
+static void put_page(cache_thread *worker, uint64_t page)
 {
     const unsigned version =
         rng_below(&worker->rng, 8) ? GOOD : (unsigned)rng_below(&worker->rng, VERSIONS);
@@ -89,8 +88,8 @@ static void offer(cache_thread *worker, uint64_t page)
     worker->kept += ikv_page_cache_put(worker->cache, page, words, 8 * worker->words, verified);
 }
 
-/* Damaged copies are dropped, now and then good ones, too. */
-static void use(cache_thread *worker, uint64_t page)
+/* Drops damaged copies, and sometimes good ones. Puts the page if it is not cached. */
+static void get_page(cache_thread *worker, uint64_t page)
 {
     struct ikv_page_pin pin;
     unsigned version;
@@ -98,14 +97,14 @@ static void use(cache_thread *worker, uint64_t page)
     const unsigned char *bytes = ikv_page_cache_get(worker->cache, page, &pin);
 
     if (!bytes) {
-        offer(worker, page);
+        put_page(worker, page);
         return;
     }
     worker->hits++;
     if (!is_whole(bytes, page, worker->words, &version))
-        failed(worker, "a hit has not its bytes", page);
+        failed(worker, "a hit has wrong bytes", page);
     if (version != GOOD && pin.verified)
-        failed(worker, "a damaged copy counts as verified", page);
+        failed(worker, "a damaged copy is marked as verified", page);
     if (rng_below(&worker->rng, 8) == 0)
         sched_yield();
     if (version != GOOD || rng_below(&worker->rng, 64) == 0)
@@ -126,9 +125,9 @@ static void *run_at_random(void *argument)
         if (worker->stop && atomic_load(worker->stop))
             break;
         if (rng_below(&worker->rng, 4) == 0)
-            offer(worker, page);
+            put_page(worker, page);
         else
-            use(worker, page);
+            get_page(worker, page);
     }
     return NULL;
 }
@@ -143,7 +142,7 @@ static void start(cache_thread *workers, unsigned count, const cache_thread *tas
     }
 }
 
-/* Ends the test if any has something to say; adds up hits and kept pages in *task. */
+/* Fails the test if a thread failed; adds up hits and kept pages in *task. */
 static void join(cache_thread *workers, unsigned count, cache_thread *task)
 {
     for (unsigned i = 0; i < count; i++)
@@ -155,17 +154,18 @@ static void join(cache_thread *workers, unsigned count, cache_thread *task)
     }
 }
 
-/* How many pages are there; all are dropped. A page that is there twice would be there still. */
+/* Drops all pages and returns their number. A page that is still found after that was cached
+ * twice. */
 static uint64_t drop_all(struct ikv_page_cache *cache, uint64_t pages, uint64_t *ret_twice)
 {
     struct ikv_page_pin pin;
-    uint64_t there = 0;
+    uint64_t count = 0;
 
     *ret_twice = 0;
     for (uint64_t page = 0; page < pages; page++) {
         if (!ikv_page_cache_get(cache, page, &pin))
             continue;
-        there++;
+        count++;
         ikv_page_cache_drop(cache, &pin);
         ikv_page_cache_release(&pin);
         if (ikv_page_cache_get(cache, page, &pin)) {
@@ -173,7 +173,7 @@ static uint64_t drop_all(struct ikv_page_cache *cache, uint64_t pages, uint64_t 
             ikv_page_cache_release(&pin);
         }
     }
-    return there;
+    return count;
 }
 
 static struct ikv_page_cache *cache_new(uint64_t frames, uint64_t pages, uint32_t page_size)
@@ -216,8 +216,8 @@ static void run_threads(unsigned threads, uint64_t frames, uint64_t pages, uint3
     assert_int_equal(info.pages, 0);
     task.hits = task.kept = 0;
     for (uint64_t page = 0; page < frames; page++)
-        offer(&task, page);
-    assert_int_equal(task.kept, frames); /* no place is lost */
+        put_page(&task, page);
+    assert_int_equal(task.kept, frames); /* no frame is lost */
     ikv_page_cache_free(cache);
 }
 
@@ -239,7 +239,7 @@ static void whole_index(void **state)
     run_threads(4, 50, 50, 100, 30000);
 }
 
-/* With all threads at one page at once, each get is a hit. */
+/* If all threads only get one page, each get is a hit. */
 static void *run_at_one_page(void *argument)
 {
     cache_thread *worker = argument;
@@ -249,32 +249,33 @@ static void *run_at_one_page(void *argument)
     for (size_t step = 0; step < worker->steps; step++) {
         const unsigned char *bytes = ikv_page_cache_get(worker->cache, 3, &pin);
         if (!bytes) {
-            failed(worker, "it is there, but was not found", 3);
+            failed(worker, "a cached page was not found", 3);
             break;
         }
         if (!is_whole(bytes, 3, worker->words, &version))
-            failed(worker, "a hit has not its bytes", 3);
+            failed(worker, "a hit has wrong bytes", 3);
         ikv_page_cache_release(&pin);
     }
     return NULL;
 }
 
-static void one_page_that_all_want(void **state)
+static void all_threads_get_one_page(void **state)
 {
     struct ikv_page_cache *cache = cache_new(7, 7, 16);
     cache_thread task = {.cache = cache, .pages = 7, .words = 2, .steps = test_scaled(100000)};
     cache_thread workers[THREADS_MAX];
 
     (void)state;
-    offer(&task, 3);
+    put_page(&task, 3);
     assert_int_equal(task.kept, 1);
     start(workers, THREADS_MAX, &task, run_at_one_page);
     join(workers, THREADS_MAX, &task);
     ikv_page_cache_free(cache);
 }
 
-/* Put and dropped, as fast as can be, while others look it up: gets meet every change of a way. */
-static void *run_coming_and_going(void *argument)
+/* Put and drop a page repeatedly while other threads get it, so that gets see every state of a
+ * way. */
+static void *put_and_drop(void *argument)
 {
     cache_thread *worker = argument;
     const uint64_t page = rng_below(&worker->rng, worker->pages);
@@ -290,7 +291,7 @@ static void *run_coming_and_going(void *argument)
             continue;
         }
         if (!is_whole(bytes, page, 2, &version))
-            failed(worker, "a hit has not its bytes", page);
+            failed(worker, "a hit has wrong bytes", page);
         ikv_page_cache_drop(worker->cache, &pin);
         ikv_page_cache_release(&pin);
         worker->hits++;
@@ -298,7 +299,7 @@ static void *run_coming_and_going(void *argument)
     return NULL;
 }
 
-static void pages_that_come_and_go(void **state)
+static void pages_put_and_dropped(void **state)
 {
     struct ikv_page_cache *cache = cache_new(7, 7, 16);
     cache_thread task = {.cache = cache, .pages = 2, .words = 2, .steps = test_scaled(200000)};
@@ -306,19 +307,19 @@ static void pages_that_come_and_go(void **state)
     uint64_t twice;
 
     (void)state;
-    start(workers, 4, &task, run_coming_and_going);
+    start(workers, 4, &task, put_and_drop);
     join(workers, 4, &task);
     (void)drop_all(cache, 2, &twice);
     assert_int_equal(twice, 0);
     task.kept = 0;
     for (uint64_t page = 0; page < 7; page++)
-        offer(&task, page);
-    assert_int_equal(task.kept, 7); /* no pin is left behind */
+        put_page(&task, page);
+    assert_int_equal(task.kept, 7); /* no pin is left */
     ikv_page_cache_free(cache);
 }
 
-/* All threads put the same pages, in steps: of each page there must be one copy. Copying takes a
- * while, so that one thread meets what the other has not done yet. */
+/* All threads put the same pages at the same time: only one copy of each may be cached. Pages are
+ * large, so that a thread finds copies that another has not finished. */
 #define SLOW_PAGE_SIZE 65536u
 
 struct same_pages {
@@ -342,7 +343,7 @@ static void *put_same_pages(void *argument)
     return NULL;
 }
 
-static void pages_put_by_all_at_once(void **state)
+static void same_pages_put_by_all_threads(void **state)
 {
     struct same_pages same = {.cache = cache_new(7, 7, SLOW_PAGE_SIZE),
                               .rounds = test_scaled(2000)};
@@ -360,8 +361,8 @@ static void pages_put_by_all_at_once(void **state)
         test_barrier_wait(&same.barrier);
         test_barrier_wait(&same.barrier);
         ikv_page_cache_info(same.cache, &info);
-        const uint64_t there = drop_all(same.cache, 7, &twice);
-        wrong += twice > 0 || there != info.pages || there != same.kept;
+        const uint64_t count = drop_all(same.cache, 7, &twice);
+        wrong += twice > 0 || count != info.pages || count != same.kept;
         while (drop_all(same.cache, 7, &twice) > 0)
             ;
     }
@@ -377,7 +378,7 @@ static void pages_put_by_all_at_once(void **state)
 #define FORK_THREADS 3u
 #define FORK_FRAMES  70u
 
-/* In the child. 0: all is well. */
+/* Returns the exit status of the child, 0 if everything worked. */
 static int use_in_child(const cache_thread *task)
 {
     cache_thread worker = *task;
@@ -394,14 +395,14 @@ static int use_in_child(const cache_thread *task)
     (void)drop_all(worker.cache, worker.pages, &twice);
     if (twice != 0)
         return 3;
-    /* A thread that was left behind holds a way, or the turn of a set. */
+    /* Threads of the parent may have held a way, or the lock of a set, in the child's copy. */
     worker.kept = 0;
     for (uint64_t page = 0; page < FORK_FRAMES; page++)
-        offer(&worker, page);
+        put_page(&worker, page);
     return worker.kept >= FORK_FRAMES - 7 * FORK_THREADS ? 0 : 4;
 }
 
-static void forked_in_the_midst(void **state)
+static void fork_while_threads_use_cache(void **state)
 {
     struct ikv_page_cache *cache = cache_new(FORK_FRAMES, 200, 4096);
     atomic_bool stop = false;
@@ -413,12 +414,12 @@ static void forked_in_the_midst(void **state)
 
     (void)state;
     start(workers, FORK_THREADS, &task, run_at_random);
-    /* Nothing is asserted while the threads use what lies here. */
+    /* No assertions while the threads use variables of this function. */
     while (forks-- > 0 && status == 0) {
         (void)fflush(NULL);
         pid_t child = fork();
         if (child == 0) {
-            alarm(60); /* a hang ends as a failure */
+            alarm(60); /* so that a deadlock fails the test */
             _exit(use_in_child(&task));
         }
         if (child < 0 || waitpid(child, &status, 0) != child)
@@ -430,8 +431,8 @@ static void forked_in_the_midst(void **state)
     ikv_page_cache_free(cache);
 }
 
-/* What the parent had pinned stays so in the child, and in the way of nothing else. */
-static void forked_with_pages_pinned(void **state)
+/* Pages pinned by the parent stay pinned in the child and do not affect other pages. */
+static void fork_with_pinned_pages(void **state)
 {
     struct ikv_page_cache *cache = cache_new(14, 100, 64);
     cache_thread task = {.cache = cache, .pages = 100, .words = 8, .steps = 3000};
@@ -439,7 +440,7 @@ static void forked_with_pages_pinned(void **state)
 
     (void)state;
     for (uint64_t page = 0; page < 14; page++)
-        offer(&task, page);
+        put_page(&task, page);
     for (uint64_t page = 0; page < 14; page += 2) /* all of the first set */
         assert_non_null(ikv_page_cache_get(cache, page, &pins[page / 2]));
     (void)fflush(NULL);
@@ -454,8 +455,8 @@ static void forked_with_pages_pinned(void **state)
         task.rng.state = 3;
         task.kept = 0;
         for (uint64_t page = 14; page < 100; page++)
-            offer(&task, page);
-        if (task.kept != 43 / 8) /* of the second set */
+            put_page(&task, page);
+        if (task.kept != 43 / 8) /* in the second set only */
             _exit(1);
         for (uint64_t page = 0; page < 14; page += 2) {
             bytes = ikv_page_cache_get(cache, page, &pin);
@@ -479,11 +480,11 @@ int main(void)
         cmocka_unit_test(small_cache),
         cmocka_unit_test(single_set),
         cmocka_unit_test(whole_index),
-        cmocka_unit_test(one_page_that_all_want),
-        cmocka_unit_test(pages_that_come_and_go),
-        cmocka_unit_test(pages_put_by_all_at_once),
-        cmocka_unit_test(forked_in_the_midst),
-        cmocka_unit_test(forked_with_pages_pinned),
+        cmocka_unit_test(all_threads_get_one_page),
+        cmocka_unit_test(pages_put_and_dropped),
+        cmocka_unit_test(same_pages_put_by_all_threads),
+        cmocka_unit_test(fork_while_threads_use_cache),
+        cmocka_unit_test(fork_with_pinned_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

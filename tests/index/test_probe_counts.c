@@ -1,7 +1,7 @@
 /*
- * The search as a pure state machine over an index in memory, against the naive model: answers, and
- * the exact number of probes of each level, in pages and in single entries, whatever the order in
- * which reads complete.
+ * The search as a state machine over an index in memory, compared with the naive model: answers and
+ * the exact number of probes of each level, for pages and for single entries, in every order of
+ * completions.
  */
 #include "core/index/search.h"
 
@@ -33,12 +33,12 @@ struct memory_index {
     size_t stride;
     probe_keys keys;
     bool unique;
-    unsigned char *bytes; /* as it lies in a file */
+    unsigned char *bytes; /* as in a file */
     struct ikv_geometry pages;
     struct ikv_geometry entries;
 };
 
-/* The keys go over to the index. */
+/* Takes ownership of the keys. */
 static void index_init(struct memory_index *index, probe_keys keys, size_t stride)
 {
     rng_state garbage = {keys.count};
@@ -49,7 +49,7 @@ static void index_init(struct memory_index *index, probe_keys keys, size_t strid
     index->stride = stride;
     index->unique = true;
     index->bytes = must_malloc(keys.count * stride);
-    rng_fill(&garbage, index->bytes, keys.count * stride); /* what padding holds does not matter */
+    rng_fill(&garbage, index->bytes, keys.count * stride); /* padding may have any contents */
     for (size_t i = 0; i < keys.count; i++) {
         unsigned char *entry = index->bytes + i * stride;
         unsigned char host[IKV_KEY_WIDTH_MAX];
@@ -87,8 +87,8 @@ static void random_index(rng_state *random, ikv_key_type type, struct memory_ind
 
 /* ---------------------------------------------------------------- the state machine */
 
-/* In which order reads complete. BARRIER: those of a level in any order, but all before the next
- * level begins. */
+/* Order in which reads complete. BARRIER: in any order within a level, but all of a level before
+ * the next one begins. */
 enum order { FIFO, LIFO, SHUFFLED, BARRIER, ORDERS };
 
 struct machine {
@@ -101,7 +101,7 @@ struct machine {
     size_t *answers;
 };
 
-/* The machine's words of a key: the library's own, as batch.c makes them. */
+/* The words of a key, made by the library in the same way as for a batch. */
 static void load_words(const struct memory_index *index, const unsigned char *ordered,
                        uint64_t *words)
 {
@@ -161,7 +161,7 @@ static void machine_close(struct machine *m)
     free(m->answers);
 }
 
-/* Take the next probe, if there is one. */
+/* Take the next probe. Returns false if there is none. */
 static bool take(struct machine *m)
 {
     uint64_t page = 0;
@@ -185,8 +185,8 @@ static bool take(struct machine *m)
     return true;
 }
 
-/* Feed the pending chunk at a place, from a copy of the page alone: no byte around it may be looked
- * at, and none of it later. */
+/* Feed a pending chunk. Passes a copy of the page of exactly its size, freed afterwards, so that
+ * sanitizers notice reads beyond it and later ones. */
 static void feed(struct machine *m, size_t at)
 {
     const struct ikv_geometry *geometry = m->search.index;
@@ -243,7 +243,7 @@ static void run(struct machine *m, enum order order, rng_state *random)
     }
 }
 
-/* From hits to answers; every key must have got a status, and just the found ones a hit. */
+/* Convert hits to answers. Every key must have a status, and only found keys a hit. */
 static void collect_answers(struct machine *m)
 {
     const struct ikv_search *search = &m->search;
@@ -274,7 +274,7 @@ static void collect_answers(struct machine *m)
 
 /* ---------------------------------------------------------------- comparisons */
 
-/* Which entry is right follows from how many keys are less; of equal keys any entry is. */
+/* The number of smaller keys determines the right entry. Any entry with an equal key is right. */
 static void assert_answer(const struct memory_index *index, const unsigned char *key,
                           ikv_match match, size_t answer)
 {
@@ -295,18 +295,18 @@ static void assert_answer(const struct memory_index *index, const unsigned char 
                             index->keys.width);
 }
 
-static void assert_counts(const probe_counts *counted, const probe_counts *modelled)
+static void assert_counts(const probe_counts *counted, const probe_counts *expected)
 {
     for (uint32_t level = 0; level < IKV_LEVELS_MAX; level++)
-        if (counted->level[level] != modelled->level[level])
-            fail_msg("level %u: %llu probes, %llu by the model", level,
+        if (counted->level[level] != expected->level[level])
+            fail_msg("level %u: %llu probes, %llu in the model", level,
                      (unsigned long long)counted->level[level],
-                     (unsigned long long)modelled->level[level]);
-    assert_int_equal(counted->total, modelled->total);
-    assert_int_equal(counted->levels, modelled->levels);
+                     (unsigned long long)expected->level[level]);
+    assert_int_equal(counted->total, expected->total);
+    assert_int_equal(counted->levels, expected->levels);
 }
 
-/* One batch, in every order of completion; *ret_counts is what it took by the model. */
+/* One batch, in every order of completions. *ret_counts are the probes in the model. */
 static void assert_batch(const struct memory_index *index, const probe_model *model,
                          const probe_keys *batch, ikv_match match, rng_state *random,
                          probe_counts *ret_counts)
@@ -357,7 +357,7 @@ static void random_batches(ikv_key_type type, size_t page_size, size_t step, rng
     index_free(&index);
 }
 
-static void pages_are_probed_as_the_model_says(void **state)
+static void page_probes_match_model(void **state)
 {
     rng_state random = {4096};
 
@@ -367,7 +367,7 @@ static void pages_are_probed_as_the_model_says(void **state)
             random_batches(hostkey_types[t], IKV_PAGE_SIZE, 0, &random);
 }
 
-static void fences_save_the_probes_that_the_model_says(void **state)
+static void page_probes_with_fences_match_model(void **state)
 {
     static const size_t steps[] = {1, 2, 3, 7};
     rng_state random = {1};
@@ -379,7 +379,7 @@ static void fences_save_the_probes_that_the_model_says(void **state)
                            steps[rng_below(&random, COUNT_OF(steps))], &random);
 }
 
-static void entries_are_probed_as_the_model_says(void **state)
+static void entry_probes_match_model(void **state)
 {
     rng_state random = {16};
 
@@ -389,8 +389,8 @@ static void entries_are_probed_as_the_model_says(void **state)
             random_batches(hostkey_types[t], PROBE_ENTRIES, 0, &random);
 }
 
-/* 1,000 keys out of 10^6: the first levels are shared, the others are not. */
-static void a_thousand_of_a_million_take_nine_probes_each(void **state)
+/* 1,000 keys of 10^6 share the probes of the first levels only: about nine probes per key. */
+static void nine_probes_per_key(void **state)
 {
     rng_state random = {1000000};
     struct memory_index index;
@@ -417,10 +417,10 @@ static void a_thousand_of_a_million_take_nine_probes_each(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_are_probed_as_the_model_says),
-        cmocka_unit_test(fences_save_the_probes_that_the_model_says),
-        cmocka_unit_test(entries_are_probed_as_the_model_says),
-        cmocka_unit_test(a_thousand_of_a_million_take_nine_probes_each),
+        cmocka_unit_test(page_probes_match_model),
+        cmocka_unit_test(page_probes_with_fences_match_model),
+        cmocka_unit_test(entry_probes_match_model),
+        cmocka_unit_test(nine_probes_per_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The naive model of the search, held against examples counted by hand and against what is known of
- * the original. That its answers are right is seen wherever it is used (test_probe_counts).
+ * The naive model of the search, compared with examples counted by hand and with known numbers of
+ * the original crate. Tests that use the model check its answers (test_probe_counts).
  */
 #include "indexkv.h"
 
@@ -17,10 +17,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* 700 keys of one byte pair: entry i has the key 2 * i + 1. */
+/* 700 keys of two bytes: entry i has the key 2 * i + 1. */
 static unsigned char odd_numbers[700][2];
 
-static int number(void **state)
+static int fill_numbers(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(odd_numbers); i++) {
@@ -37,7 +37,7 @@ struct example {
     size_t fence_step;
     ikv_match match;
     size_t key_count;
-    unsigned keys[8]; /* odd ones are there */
+    unsigned keys[8]; /* odd ones are present */
     uint64_t levels[8];
 };
 
@@ -62,7 +62,7 @@ static const struct example examples[] = {
     {700, 24, 4096, 0, IKV_EXACT, 1, {683}, {1, 1}},
     {700, 24, 4096, 0, IKV_EXACT, 1, {1023}, {1}},
     {700, 24, 4096, 0, IKV_EXACT, 1, {1025}, {1, 1, 1}},
-    /* Every fence: one probe; a ceiling behind the last key of its page takes the next as well. */
+    /* Every fence: one probe. A ceiling after the last key of a page probes the next page, too. */
     {700, 16, 4096, 1, IKV_EXACT, 3, {0, 600, 1399}, {2}},
     {700, 16, 4096, 1, IKV_CEILING, 1, {511}, {1}},
     {700, 16, 4096, 1, IKV_CEILING, 1, {512}, {1, 1}},
@@ -107,10 +107,10 @@ static void examples_counted_by_hand(void **state)
     }
 }
 
-/* Entries 0 and 6 of seven. The correct search reads 3 | 1 5 | 0 6. Sent left as well, 6 is looked
- * for in vain at 1 and 2. If right halves begin with their middle again, 2 is read twice: as the
- * middle of 1 and 2, and then as the right half of them. */
-static void the_originals_way_by_hand(void **state)
+/* Entries 0 and 6 of seven. The correct search reads 3 | 1 5 | 0 6. If the key of 6 is also
+ * searched in the left half, it is searched in vain at 1 and 2. If right halves begin with their
+ * middle, 2 is read twice: as the middle of 1 and 2, then as their right half. */
+static void original_counted_by_hand(void **state)
 {
     static const unsigned char keys[2][2] = {{0, 1}, {0, 13}};
     static const uint64_t too_many[] = {1, 2, 3};
@@ -126,14 +126,14 @@ static void the_originals_way_by_hand(void **state)
     probe_model_original(&model, keys[0], 2, ORIGINAL_MIDDLE_AGAIN, &counts);
     assert_int_equal(counts.levels, COUNT_OF(again));
     assert_memory_equal(counts.level, again, sizeof(again));
-    /* Alone, a key has none beside it. */
+    /* A single key has no neighbor that could be searched in vain. */
     probe_model_original(&model, keys[0], 1, ORIGINAL_KEY_TOO_MANY, &counts);
     assert_int_equal(counts.total, 3);
     probe_model_free(&model);
 }
 
-/* 1,000 random keys out of 10^6: 33 reads a key, where 9 are enough. */
-static void what_the_original_takes(void **state)
+/* 1,000 random keys of 10^6: the original takes 33 reads per key, where 9 are enough. */
+static void probes_of_the_original(void **state)
 {
     rng_state random = {33};
     probe_keys index;
@@ -159,7 +159,7 @@ static void what_the_original_takes(void **state)
         again += counts.total;
         probe_keys_free(&batch);
     }
-    print_message("reads a key: %.2f; the original's rule %.2f, middle again %.2f\n",
+    print_message("reads per key: %.2f; original: %.2f, with repeated middle: %.2f\n",
                   (double)correct / 5000, (double)too_many / 5000, (double)again / 5000);
     assert_in_range(correct, 8500 * 5, 10500 * 5);
     assert_in_range(too_many, 24000 * 5, 26500 * 5);
@@ -172,9 +172,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples_counted_by_hand),
-        cmocka_unit_test(the_originals_way_by_hand),
-        cmocka_unit_test(what_the_original_takes),
+        cmocka_unit_test(original_counted_by_hand),
+        cmocka_unit_test(probes_of_the_original),
     };
 
-    return cmocka_run_group_tests(tests, number, NULL);
+    return cmocka_run_group_tests(tests, fill_numbers, NULL);
 }

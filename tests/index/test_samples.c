@@ -1,6 +1,6 @@
 /*
- * Samples of index pages: where a key is put, against a walk over the page's guesses; and who makes
- * them, when.
+ * Samples of index pages: the place of a key compared with a walk over the page's guesses, and
+ * which caller creates samples.
  */
 #include "core/index/samples.h"
 
@@ -23,8 +23,8 @@ static int compare(const void *a, const void *b)
     return *(const unsigned char *)a - *(const unsigned char *)b;
 }
 
-/* What interpolation says of the entries of a page, in order: even ones, off by `noise` at most.
- * The first one is the page's fence, whose guess is right. */
+/* Sorted guesses of interpolation for the entries of a page with evenly spread keys, `noise` off at
+ * most. The first entry is the page's fence, whose guess is exact. */
 static void even_guesses(rng_state *rng, uint32_t count, uint32_t noise, unsigned char *guesses)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -35,7 +35,7 @@ static void even_guesses(rng_state *rng, uint32_t count, uint32_t noise, unsigne
     qsort(guesses, count, 1, compare);
 }
 
-/* Most of them alike. */
+/* Only a few different guesses. */
 static void uneven_guesses(rng_state *rng, uint32_t count, unsigned char *guesses)
 {
     const uint64_t different = 1 + rng_below(rng, 4);
@@ -53,23 +53,23 @@ static void take_samples(const unsigned char *guesses, uint32_t count, unsigned 
         samples[i / IKV_SAMPLES_STEP(count)] = guesses[i];
 }
 
-/* By a walk over the sampled entries: the middle between the last one that is surely before the key
- * and the first one that is surely behind it; twice, so that it is whole. */
+/* Twice the middle between the last sampled entry that is certainly before the key and the first
+ * that is certainly after it (twice, to be an integer). */
 static uint32_t walk(const unsigned char *guesses, uint32_t count, unsigned guess)
 {
     const uint32_t step = IKV_SAMPLES_STEP(count);
     uint32_t before = 0;
-    uint32_t behind = step * IKV_SAMPLES;
+    uint32_t after = step * IKV_SAMPLES;
 
     for (uint32_t i = 0; i < count; i += step) {
         if (guesses[i] < guess)
             before = i;
-        if (guesses[i] > guess && behind > i)
-            behind = i;
+        if (guesses[i] > guess && after > i)
+            after = i;
     }
-    if (behind > count)
-        behind = (count + step - 1) / step * step;
-    return before + behind;
+    if (after > count)
+        after = (count + step - 1) / step * step;
+    return before + after;
 }
 
 static void keys_are_between_their_samples(void **state)
@@ -87,15 +87,14 @@ static void keys_are_between_their_samples(void **state)
             uneven_guesses(&rng, count, guesses);
         take_samples(guesses, count, samples);
         for (uint32_t i = 0; i < count; i += 1 + (uint32_t)rng_below(&rng, 9))
-            /* A guess of 0 is before nothing: one step less. */
-            if (guesses[i] > 0)
+            if (guesses[i] > 0) /* the walk does not cover keys before all samples */
                 assert_int_equal(ikv_samples_place(samples, count, guesses[i]),
                                  walk(guesses, count, guesses[i]));
     }
 }
 
-/* As far as keys are even, what is compared at once holds the key's entry. */
-static void windows_hold_even_keys(void **state)
+/* If keys are evenly spread, the entries compared first contain the key. */
+static void window_contains_evenly_spread_keys(void **state)
 {
     unsigned char samples[IKV_SAMPLES];
     unsigned char guesses[COUNT_MAX];
@@ -119,7 +118,7 @@ static void windows_hold_even_keys(void **state)
     assert_true((double)held > 0.95 * (double)keys);
 }
 
-static void the_second_to_come_makes_them(void **state)
+static void second_caller_creates_samples(void **state)
 {
     enum { PAGES = 100 };
     struct ikv_samples *samples = NULL;
@@ -132,7 +131,7 @@ static void the_second_to_come_makes_them(void **state)
         unsigned char *room = ikv_samples_claim(samples, page);
         assert_non_null(room);
         memset(room, (int)page, IKV_SAMPLES);
-        /* Nobody sees them, and nobody else makes them. */
+        /* Until they are published, nobody sees them and nobody else can claim them. */
         assert_null(ikv_samples_of(samples, page));
         assert_null(ikv_samples_claim(samples, page));
         ikv_samples_publish(samples, page);
@@ -145,7 +144,7 @@ static void the_second_to_come_makes_them(void **state)
     ikv_samples_free(samples);
 }
 
-static void none_are_kept_without_memory(void **state)
+static void no_samples_without_memory(void **state)
 {
     (void)state;
     assert_null(ikv_samples_of(NULL, 7));
@@ -157,9 +156,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_between_their_samples),
-        cmocka_unit_test(windows_hold_even_keys),
-        cmocka_unit_test(the_second_to_come_makes_them),
-        cmocka_unit_test(none_are_kept_without_memory),
+        cmocka_unit_test(window_contains_evenly_spread_keys),
+        cmocka_unit_test(second_caller_creates_samples),
+        cmocka_unit_test(no_samples_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

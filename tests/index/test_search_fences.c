@@ -1,5 +1,5 @@
-/* The search by itself, over indexes in memory: with any set of fences, of pages that are in order
- * and of such that are not. */
+/* The search alone, over indexes in memory, with any set of fences, of sorted and unsorted pages.
+ */
 #include "search_driver.h"
 
 #include "hostkey.h"
@@ -18,7 +18,7 @@
 
 static const struct ikv_fences no_fences;
 
-/* Greatest number of probes that halving needs for so many pages. */
+/* Maximum number of probes of a binary search in `pages` pages. */
 static uint32_t halvings(uint64_t pages)
 {
     uint32_t n = 0;
@@ -28,7 +28,7 @@ static uint32_t halvings(uint64_t pages)
     return n;
 }
 
-/* Most pages from one fence to the next. */
+/* Maximum distance in pages from one fence to the next. */
 static uint64_t longest_gap(const memory_index *index, const uint32_t *pages, uint64_t count)
 {
     uint64_t longest = 0;
@@ -45,7 +45,7 @@ static uint64_t longest_gap(const memory_index *index, const uint32_t *pages, ui
 
 /* ---------------------------------------------------------------- random indexes */
 
-/* Pairs with random keys; some keys are there twice, or often enough to fill pages. */
+/* Pairs with random keys, of which some are repeated, some often enough to fill pages. */
 static void random_model(store_model *ret, rng_state *rng, ikv_key_type type)
 {
     const size_t stride = hostkey_layout(type, 0).stride;
@@ -69,7 +69,7 @@ static void random_model(store_model *ret, rng_state *rng, ikv_key_type type)
     model_sort(ret, MODEL_KEEP_ALL);
 }
 
-/* Which of the pages have a fence: none, all, the first, the last, a random share. */
+/* Pages with a fence: all, the first, the last, or a random share including none. */
 static uint64_t random_pages(rng_state *rng, uint64_t pages, uint32_t *ret_chosen)
 {
     const uint64_t kind = rng_below(rng, 6);
@@ -97,7 +97,7 @@ static void random_batch(key_batch *ret, const store_model *model, rng_state *rn
     for (size_t i = 0; i < count; i++) {
         if (kind == 3)
             memcpy(keys + i * width, model->sorted[i]->key, width);
-        else if (kind == 2) /* hardly one of them is there */
+        else if (kind == 2) /* random keys, almost all absent */
             rng_fill(rng, keys + i * width, width);
         else
             model_probe_key(rng, model, keys + i * width);
@@ -122,7 +122,7 @@ static void search_and_compare(const store_model *model, const memory_index *ind
 
         search_run(&answers, index, &fences, &batch, (ikv_match)match, rng, NO_LIMIT, NULL);
         assert_answers(&answers, model, &batch);
-        /* A ceiling may lie in the page behind those where the key would be. */
+        /* A ceiling may be in the page after those that could contain the key. */
         assert_in_range(answers.depth, 0, depth + (match == IKV_CEILING && count > 0));
         answers_free(&answers);
         search_run(&answers, index, &no_fences, &batch, (ikv_match)match, rng, NO_LIMIT, NULL);
@@ -156,7 +156,7 @@ static void answers_are_right_with_any_fences(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- what fences are worth */
+/* ---------------------------------------------------------------- probes saved by fences */
 
 static uint64_t probes_of(const memory_index *index, const struct ikv_fences *fences,
                           const uint64_t *keys, size_t count, ikv_match match)
@@ -174,7 +174,7 @@ static uint64_t probes_of(const memory_index *index, const struct ikv_fences *fe
     return probes;
 }
 
-/* One key a page, each looked up by itself: the sum of their probes. */
+/* Look up one key of each page, separately. Returns the sum of their probes. */
 static uint64_t sum_of_probes(const memory_index *index, const struct ikv_fences *fences,
                               bool between, ikv_match match)
 {
@@ -188,8 +188,8 @@ static uint64_t sum_of_probes(const memory_index *index, const struct ikv_fences
     return sum;
 }
 
-/* A single key may be found sooner without fences: the first probe may happen to meet it. But not
- * on average, and the worst is never worse. */
+/* Without fences a single key may need fewer probes if the first probe happens to hit it, but not
+ * on average. */
 static void fences_never_cost_probes(void **state)
 {
     rng_state rng = {7};
@@ -214,7 +214,7 @@ static void fences_never_cost_probes(void **state)
     }
 }
 
-/* Batches of many keys, on average over many sets of fences. */
+/* Batches of many keys; the average over many sets of fences. */
 static void fences_save_probes(void **state)
 {
     rng_state rng = {8};
@@ -241,15 +241,15 @@ static void fences_save_probes(void **state)
     index_free(&index);
 }
 
-/* Fences of every step-th page are the same whether their pages are counted or listed. */
-static void listed_pages_are_as_good_as_counted_ones(void **state)
+/* Fences of every step-th page work in the same way with a step and with a list of pages. */
+static void step_and_page_list_are_equivalent(void **state)
 {
     rng_state rng = {9};
 
     (void)state;
     for (uint64_t pages = 1; pages <= 20; pages++) {
         for (uint64_t step = 1; step <= pages; step++) {
-            struct ikv_fences counted;
+            struct ikv_fences stepped;
             struct ikv_fences listed;
             uint32_t chosen[20];
             uint64_t count = 0;
@@ -258,11 +258,11 @@ static void listed_pages_are_as_good_as_counted_ones(void **state)
             for (uint64_t page = 0; page < pages; page += step)
                 chosen[count++] = (uint32_t)page;
             index_of_numbers(&index, pages * 256 - rng_below(&rng, 256));
-            fences_of_steps(&counted, &index, step);
+            fences_of_steps(&stepped, &index, step);
             fences_of_pages(&listed, &index, chosen, count);
-            assert_int_equal(counted.count, listed.count);
+            assert_int_equal(stepped.count, listed.count);
             for (uint64_t page = 0; page < pages; page++) {
-                const uint64_t *fence = ikv_fence_of_page(&counted, page);
+                const uint64_t *fence = ikv_fence_of_page(&stepped, page);
 
                 assert_int_equal(fence != NULL, page % step == 0);
                 assert_int_equal(ikv_fence_of_page(&listed, page) != NULL, page % step == 0);
@@ -276,24 +276,24 @@ static void listed_pages_are_as_good_as_counted_ones(void **state)
 
                 for (size_t i = 0; i < 50; i++)
                     keys[i] = rng_below(&rng, pages * 2600);
-                assert_int_equal(probes_of(&index, &counted, keys, 50, (ikv_match)match),
+                assert_int_equal(probes_of(&index, &stepped, keys, 50, (ikv_match)match),
                                  probes_of(&index, &listed, keys, 50, (ikv_match)match));
             }
-            fences_free(&counted);
+            fences_free(&stepped);
             fences_free(&listed);
             index_free(&index);
         }
     }
 }
 
-/* ---------------------------------------------------------------- what is not in order */
+/* ---------------------------------------------------------------- unsorted indexes */
 
-/* The file changed since its fences were learned: page 6 begins with a lower key. Its keys, and the
- * ceilings that are looked for in it, are damaged; nothing is looked for elsewhere. */
-static void a_page_that_left_its_fence_is_corrupt(void **state)
+/* The file changed after its fences were learned: page 6 begins with a smaller key. Keys of this
+ * page, and ceilings in it, are corrupt; the search does not continue elsewhere. */
+static void page_that_contradicts_its_fence_is_corrupt(void **state)
 {
     const uint32_t pages[] = {2, 6};
-    /* Behind the last key of page 5, whose ceiling was the first of page 6; and missing in 6. */
+    /* After the last key of page 5, so that its ceiling is the first of page 6; and absent in 6. */
     const uint64_t keys[] = {10 * (6 * 256) - 5 + 1, 10 * (6 * 256 + 9)};
     const uint64_t lower = 6;
     rng_state rng = {10};
@@ -322,9 +322,9 @@ static void a_page_that_left_its_fence_is_corrupt(void **state)
     index_free(&index);
 }
 
-/* A fence that is above all keys of the index: a ceiling is looked for in its page, where it must
- * be, and not page by page to the end. */
-static void a_forged_fence_is_followed_once(void **state)
+/* A fence greater than all keys of the index: a ceiling is searched in its page only, not page by
+ * page to the end. */
+static void forged_fence_costs_one_probe(void **state)
 {
     const uint32_t pages[] = {0, 1};
     const uint64_t keys[] = {UINT64_MAX - 1};
@@ -347,16 +347,16 @@ static void a_forged_fence_is_followed_once(void **state)
     index_free(&index);
 }
 
-/* Pages of random bytes, in order inside or not, some of them looking sound; fences that ascend, as
- * a learner has them, from the pages themselves or from elsewhere. Whatever the search answers, it
- * ends, in about as many probes as ever, with a status for each key. */
-static void forged_indexes_are_searched_in_bounded_time(void **state)
+/* Pages with random keys, each sorted or not, some of them intact; and ascending fences, as from a
+ * learner, which may contradict the pages. The search may give any answer, but must end after about
+ * as many probes as in an intact index, with a status for each key. */
+static void forged_indexes_take_bounded_probes(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= test_scaled(400); seed++) {
         rng_state rng = {seed};
         const uint64_t pages = 1 + rng_below(&rng, 100);
-        const uint64_t way = rng_below(&rng, 3);
+        const uint64_t kind = rng_below(&rng, 3);
         struct ikv_fences fences;
         memory_index index;
         uint32_t chosen[100];
@@ -368,9 +368,9 @@ static void forged_indexes_are_searched_in_bounded_time(void **state)
         for (uint64_t entry = 0; entry < pages * 256; entry++) {
             uint64_t key = rng_below(&rng, pages * 2560);
 
-            if (way == 0) /* each page by itself is in order */
+            if (kind == 0) /* each page is sorted */
                 key = 10 * (rng_below(&rng, 1 + entry / 256) * 256 + entry % 256);
-            if (way < 2 || rng_below(&rng, 500) == 0)
+            if (kind < 2 || rng_below(&rng, 500) == 0)
                 hostkey_to_file(IKV_KEY_U64, &key, index.entries + entry * 16);
         }
         count = random_pages(&rng, pages, chosen);
@@ -402,10 +402,10 @@ int main(void)
         cmocka_unit_test(answers_are_right_with_any_fences),
         cmocka_unit_test(fences_never_cost_probes),
         cmocka_unit_test(fences_save_probes),
-        cmocka_unit_test(listed_pages_are_as_good_as_counted_ones),
-        cmocka_unit_test(a_page_that_left_its_fence_is_corrupt),
-        cmocka_unit_test(a_forged_fence_is_followed_once),
-        cmocka_unit_test(forged_indexes_are_searched_in_bounded_time),
+        cmocka_unit_test(step_and_page_list_are_equivalent),
+        cmocka_unit_test(page_that_contradicts_its_fence_is_corrupt),
+        cmocka_unit_test(forged_fence_costs_one_probe),
+        cmocka_unit_test(forged_indexes_take_bounded_probes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
