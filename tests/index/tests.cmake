@@ -10,7 +10,7 @@ endforeach()
 target_link_libraries(test_page_cache PRIVATE test_fault_alloc)
 ikv_test(test_page_cache_threads INTERNAL)
 
-# The search without files, and what it learns.
+# The search and the learner, without files.
 foreach(name search_fences learn learn_search learn_threads)
   ikv_test(test_${name} INTERNAL)
   target_sources(test_${name} PRIVATE index/search_driver.c index/learn_lists.c)

@@ -33,25 +33,6 @@ struct probed_store {
     char *path;
 };
 
-static void build(struct probed_store *s, uint32_t flags)
-{
-    ikv_writer_options options = store_options(s->keys.type);
-    ikv_writer *writer = NULL;
-    ikv_error err;
-
-    options.flags = flags;
-    if (flags & IKV_WRITE_PLAIN)
-        options.store_id = NULL;
-    assert_ok(ikv_writer_new(s->path, &options, &writer, &err), &err);
-    for (uint64_t i = 0; i < s->keys.count; i++) {
-        unsigned char host[IKV_KEY_WIDTH_MAX];
-
-        hostkey_from_ordered(s->keys.type, probe_key_at(&s->keys, (size_t)i), host);
-        assert_ok(ikv_writer_add(writer, host, &i, sizeof(i), &err), &err);
-    }
-    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
-}
-
 /* Takes ownership of the keys. */
 static void probed_open(void **state, probe_keys keys, uint32_t flags, ikv_backend backend,
                         struct probed_store *ret)
@@ -62,7 +43,7 @@ static void probed_open(void **state, probe_keys keys, uint32_t flags, ikv_backe
     memset(ret, 0, sizeof(*ret));
     ret->keys = keys;
     ret->path = tmpdir_file(*state, "probed");
-    build(ret, flags);
+    probe_keys_write(ret->path, &ret->keys, flags);
     options.key_type = keys.type;
     options.backend = backend;
     assert_ok(ikv_open(ret->path, &options, &ret->store, &err), &err);

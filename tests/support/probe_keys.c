@@ -1,6 +1,7 @@
 #include "probe_keys.h"
 
 #include "hostkey.h"
+#include "stores.h"
 #include "tmpdir.h"
 
 #include <stdlib.h>
@@ -172,4 +173,23 @@ void probe_keys_sample(rng_state *random, const probe_keys *index, size_t count,
     for (size_t i = 0, taken = 0; taken < count; i++)
         if (rng_below(random, index->count - i) < count - taken)
             memcpy(ret_batch->keys + taken++ * index->width, probe_key_at(index, i), index->width);
+}
+
+void probe_keys_write(const char *path, const probe_keys *keys, uint32_t flags)
+{
+    ikv_writer_options options = store_options(keys->type);
+    ikv_writer *writer = NULL;
+    ikv_error err;
+
+    options.flags = flags;
+    if (flags & IKV_WRITE_PLAIN)
+        options.store_id = NULL;
+    assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
+    for (uint64_t i = 0; i < keys->count; i++) {
+        unsigned char host[IKV_KEY_WIDTH_MAX];
+
+        hostkey_from_ordered(keys->type, probe_key_at(keys, (size_t)i), host);
+        assert_ok(ikv_writer_add(writer, host, &i, sizeof(i), &err), &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
 }

@@ -10,6 +10,7 @@
 #include "rng.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct probe_keys {
     ikv_key_type type;
@@ -29,6 +30,9 @@ void probe_keys_random(rng_state *random, ikv_key_type type, size_t count, model
                        int repeats, probe_keys *ret_keys);
 /* u64 keys, evenly spread with random gaps: `count` of them, all different. */
 void probe_keys_spread(rng_state *random, size_t count, probe_keys *ret_keys);
+
+/* Write a store with the keys. The value of each key is its rank, a u64. */
+void probe_keys_write(const char *path, const probe_keys *keys, uint32_t flags);
 
 typedef enum probe_batch {
     BATCH_EMPTY,

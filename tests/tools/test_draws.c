@@ -1,5 +1,5 @@
-/* Keys drawn from a store for measuring: they are where they should be, present or absent as they
- * claim, and as frequent as their distribution says. */
+/* Keys drawn from a store for benchmarks: they are present or absent as reported, follow their
+ * distribution, and depend on the seed only. */
 #include "bench/draws.h"
 
 #include "base/exit_status.h"
@@ -22,18 +22,18 @@
 #include <cmocka.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-/* As in test_theory.c: what chance exceeds once in millions, and seeds are fixed. */
+/* As in test_theory.c: random counts exceed this once in millions of cases, and seeds are fixed. */
 #define DEVIATIONS 5.0
 
-/* What the command would say on standard error. */
-static char said[512];
+/* The last message that the command would have printed to standard error. */
+static char last_message[512];
 
 void message(const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(said, sizeof said, format, arguments);
+    (void)vsnprintf(last_message, sizeof last_message, format, arguments);
     va_end(arguments);
 }
 
@@ -42,23 +42,23 @@ int out_of_memory(void)
     return STATUS_IO;
 }
 
-static void assert_said(const char *text)
+static void assert_message(const char *text)
 {
-    if (strstr(said, text) == NULL)
-        fail_msg("it was said: %s", said);
-    said[0] = '\0';
+    if (strstr(last_message, text) == NULL)
+        fail_msg("the message does not contain '%s': %s", text, last_message);
+    last_message[0] = '\0';
 }
 
 static void assert_count(double count, double expected, const char *what)
 {
-    /* Bernstein: counts of what is rare have longer tails. */
+    /* Bernstein's inequality: counts of rare events have longer tails. */
     if (fabs(count - expected) > DEVIATIONS * sqrt(expected) + DEVIATIONS * DEVIATIONS / 3)
         fail_msg("%s: %.0f, expected about %.1f", what, count, expected);
 }
 
 /* ---------------------------------------------------------------- numbers */
 
-static void zipf_is_as_frequent_as_defined(void **state)
+static void zipf_follows_definition(void **state)
 {
     enum { COUNT = 1000, DRAWS = 300000 };
     static const double thetas[] = {0.2, 0.99, 1, 1.000001, 2.5};
@@ -85,7 +85,7 @@ static void zipf_is_as_frequent_as_defined(void **state)
     }
 }
 
-static void zipf_of_many(void **state)
+static void zipf_of_many_numbers(void **state)
 {
     struct random random = {1};
     struct zipf zipf;
@@ -123,7 +123,7 @@ static void scatter_is_a_permutation(void **state)
     assert_int_not_equal(scatter(1, 1000000, 1), scatter(1, 1000000, 2));
 }
 
-static void random_numbers_are_even(void **state)
+static void random_numbers_are_uniform(void **state)
 {
     struct random random = {3};
     uint64_t seen[7] = {0};
@@ -150,26 +150,14 @@ struct drawn_store {
     char *path;
 };
 
+/* Takes ownership of the keys. */
 static void setup(void **state, probe_keys keys, uint32_t flags, struct drawn_store *ret)
 {
-    ikv_writer_options options = store_options(keys.type);
-    ikv_writer *writer = NULL;
     ikv_store *store;
-    ikv_error err;
 
     ret->keys = keys;
     ret->path = tmpdir_file(*state, "drawn");
-    options.flags = flags;
-    if (flags & IKV_WRITE_PLAIN)
-        options.store_id = NULL;
-    assert_ok(ikv_writer_new(ret->path, &options, &writer, &err), &err);
-    for (size_t i = 0; i < keys.count; i++) {
-        unsigned char host[IKV_KEY_WIDTH_MAX];
-
-        hostkey_from_ordered(keys.type, probe_key_at(&keys, i), host);
-        assert_ok(ikv_writer_add(writer, host, "v", 1, &err), &err);
-    }
-    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+    probe_keys_write(ret->path, &keys, flags);
     store = store_open(ret->path, keys.type, 0, 0);
     ikv_store_info(store, &ret->info);
     ikv_close(store);
@@ -193,20 +181,20 @@ static struct draws_options options_for(enum distribution distribution, uint64_t
                                   .min_count = count};
 }
 
-/* Keys below the i-th draw, and whether it is one itself. */
+/* Number of keys smaller than the i-th draw, and whether the draw is a key of the store. */
 static size_t rank_of(const struct drawn_store *s, const struct draws *draws, uint64_t i,
-                      int *ret_there)
+                      int *ret_present)
 {
     unsigned char ordered[IKV_KEY_WIDTH_MAX];
     size_t rank;
 
     hostkey_to_ordered(s->keys.type, draws->keys + i * draws->width, ordered);
     rank = probe_keys_rank(&s->keys, ordered, 0);
-    *ret_there = probe_keys_rank(&s->keys, ordered, 1) > rank;
+    *ret_present = probe_keys_rank(&s->keys, ordered, 1) > rank;
     return rank;
 }
 
-static void draws_are_what_they_claim(void **state)
+static void draws_are_present_as_reported(void **state)
 {
     for (size_t t = 0; t < hostkey_type_count; t++)
         for (int d = DISTRIBUTION_UNIFORM; d <= DISTRIBUTION_CLUSTERED; d++) {
@@ -226,11 +214,11 @@ static void draws_are_what_they_claim(void **state)
             assert_int_equal(draws.count, 2000);
             assert_int_equal(draws.width, keys.width);
             for (uint64_t i = 0; i < draws.count; i++) {
-                int there;
+                int is_present;
 
-                (void)rank_of(&s, &draws, i, &there);
-                assert_int_equal(draws.present[i], there);
-                present += there;
+                (void)rank_of(&s, &draws, i, &is_present);
+                assert_int_equal(draws.present[i], is_present);
+                present += is_present;
             }
             assert_count(present, 1500, "present keys");
             draws_free(&draws);
@@ -238,7 +226,7 @@ static void draws_are_what_they_claim(void **state)
         }
 }
 
-static void draws_are_as_frequent_as_they_should(void **state)
+static void draws_follow_distribution(void **state)
 {
     enum { KEYS = 500, DRAWS = 50000 };
     struct draws_options options = options_for(DISTRIBUTION_UNIFORM, DRAWS);
@@ -247,13 +235,13 @@ static void draws_are_as_frequent_as_they_should(void **state)
     struct draws draws;
     probe_keys keys;
     double seen[KEYS] = {0}, sum = 0;
-    int there;
+    int is_present;
 
     probe_keys_spread(&random, KEYS, &keys);
     setup(state, keys, 0, &s);
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
     for (uint64_t i = 0; i < DRAWS; i++)
-        seen[rank_of(&s, &draws, i, &there)]++;
+        seen[rank_of(&s, &draws, i, &is_present)]++;
     for (int i = 0; i < KEYS; i++)
         assert_count(seen[i], (double)DRAWS / KEYS, "draws of a key");
     draws_free(&draws);
@@ -263,7 +251,7 @@ static void draws_are_as_frequent_as_they_should(void **state)
     memset(seen, 0, sizeof seen);
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
     for (uint64_t i = 0; i < DRAWS; i++)
-        seen[rank_of(&s, &draws, i, &there)]++;
+        seen[rank_of(&s, &draws, i, &is_present)]++;
     for (int i = 1; i <= KEYS; i++)
         sum += pow(i, -0.99);
     assert_count(seen[scatter(0, KEYS, 42)], DRAWS / sum, "draws of the most frequent key");
@@ -271,7 +259,7 @@ static void draws_are_as_frequent_as_they_should(void **state)
     cleanup(&s);
 }
 
-static void runs_are_runs(void **state)
+static void sequential_and_clustered_draws(void **state)
 {
     enum { KEYS = 500 };
     rng_state random = {1};
@@ -283,13 +271,13 @@ static void runs_are_runs(void **state)
     for (int d = DISTRIBUTION_SEQUENTIAL; d <= DISTRIBUTION_CLUSTERED; d++) {
         struct draws_options options = options_for((enum distribution)d, 2000);
         struct draws draws;
-        int breaks = 0, there;
+        int breaks = 0, is_present;
 
         assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
         for (uint64_t i = 1; i < draws.count; i++) {
-            size_t before = rank_of(&s, &draws, i - 1, &there);
+            size_t before = rank_of(&s, &draws, i - 1, &is_present);
 
-            if (rank_of(&s, &draws, i, &there) == (before + 1) % KEYS)
+            if (rank_of(&s, &draws, i, &is_present) == (before + 1) % KEYS)
                 continue;
             assert_int_equal(i % 10, 0);
             breaks++;
@@ -301,7 +289,7 @@ static void runs_are_runs(void **state)
     cleanup(&s);
 }
 
-static void a_seed_gives_the_same_keys(void **state)
+static void same_seed_draws_same_keys(void **state)
 {
     struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
     rng_state random = {1};
@@ -321,7 +309,7 @@ static void a_seed_gives_the_same_keys(void **state)
     draws_free(&b);
     draws_free(&c);
 
-    /* Time is up at once: no fewer than asked for in any case. */
+    /* At least min_count keys are drawn even if there is no time. */
     options.seconds = 0;
     options.count = 100000;
     options.min_count = 1000;
@@ -331,8 +319,8 @@ static void a_seed_gives_the_same_keys(void **state)
     cleanup(&s);
 }
 
-/* Where nothing can be drawn that is an error, and it is said what is wrong. */
-static void what_cannot_be_drawn(void **state)
+/* Errors and their messages if no keys can be drawn. */
+static void impossible_draws_fail(void **state)
 {
     struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
     rng_state random = {1};
@@ -341,22 +329,22 @@ static void what_cannot_be_drawn(void **state)
     probe_keys keys;
 
     probe_keys_random(&random, IKV_KEY_U8, 5000, MODEL_KEYS_UNIFORM, 0, &keys);
-    assert_int_equal(keys.count, 256); /* all that there are */
+    assert_int_equal(keys.count, 256); /* all keys of the type */
     setup(state, keys, 0, &s);
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
     draws_free(&draws);
     options.present = 0;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
-    assert_said("no absent keys");
+    assert_message("no absent keys");
     draws_free(&draws);
     options.present = 1;
     s.info.file_size++;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_IO);
-    assert_said("was replaced");
+    assert_message("was replaced");
     draws_free(&draws);
     s.info.pair_count = 0;
     assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_USAGE);
-    assert_said("is empty");
+    assert_message("is empty");
     draws_free(&draws);
     cleanup(&s);
 }
@@ -364,15 +352,15 @@ static void what_cannot_be_drawn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zipf_is_as_frequent_as_defined),
-        cmocka_unit_test(zipf_of_many),
+        cmocka_unit_test(zipf_follows_definition),
+        cmocka_unit_test(zipf_of_many_numbers),
         cmocka_unit_test(scatter_is_a_permutation),
-        cmocka_unit_test(random_numbers_are_even),
-        cmocka_unit_test(draws_are_what_they_claim),
-        cmocka_unit_test(draws_are_as_frequent_as_they_should),
-        cmocka_unit_test(runs_are_runs),
-        cmocka_unit_test(a_seed_gives_the_same_keys),
-        cmocka_unit_test(what_cannot_be_drawn),
+        cmocka_unit_test(random_numbers_are_uniform),
+        cmocka_unit_test(draws_are_present_as_reported),
+        cmocka_unit_test(draws_follow_distribution),
+        cmocka_unit_test(sequential_and_clustered_draws),
+        cmocka_unit_test(same_seed_draws_same_keys),
+        cmocka_unit_test(impossible_draws_fail),
     };
     return cmocka_run_group_tests_name("draws", tests, tmpdir_setup, tmpdir_teardown);
 }

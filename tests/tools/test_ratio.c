@@ -1,5 +1,5 @@
-/* Ratios of samples: against the published tables of the rank-sum test, all orders counted out, and
- * how often the interval holds what it should. */
+/* Ratios of samples, compared with published tables of the rank-sum test and exact counts, and how
+ * often the confidence interval contains the true ratio. */
 #include "compare/ratio.h"
 
 #include "rng.h"
@@ -16,8 +16,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The largest U that the two-sided test rejects at 5 %, as tables have it; -1: none. */
-static void cuts_are_those_of_the_tables(void **state)
+/* Published critical values: the largest U that the two-sided test rejects at 5%, -1 if none. */
+static void critical_values_match_tables(void **state)
 {
     static const struct {
         size_t a, b;
@@ -39,7 +39,7 @@ static void cuts_are_those_of_the_tables(void **state)
     assert_true(fabs(reached - (1 - 2 * 4.0 / 252)) < 1e-12);
 }
 
-/* Where counting ends and the normal distribution begins, nothing jumps. */
+/* The change from exact counts to the normal distribution makes no jump. */
 static void many_samples(void **state)
 {
     double reached;
@@ -61,7 +61,8 @@ static void known_ratios(void **state)
     (void)state;
     assert_true(ratio_of(a, 5, twice, 5, 0.95, &ratio));
     assert_true(fabs(ratio.estimate - 2) < 1e-12);
-    /* Without the two least and the two greatest of 25: 20/14, 20/13 and 28/10, 26/10. */
+    /* 25 ratios without the two smallest, 20/14 and 20/13, and the two greatest, 28/10 and 26/10.
+     */
     assert_true(fabs(ratio.low - 22.0 / 14) < 1e-12 && fabs(ratio.high - 28.0 / 11) < 1e-12);
     assert_true(ratio_of(twice, 5, a, 5, 0.95, &ratio));
     assert_true(fabs(ratio.estimate - 0.5) < 1e-12);
@@ -73,9 +74,9 @@ static void known_ratios(void **state)
     assert_true(ratio.low == 0 && isinf(ratio.high) && ratio.confidence == 0);
 }
 
-/* Samples that differ by a known factor, with noise far from normal: the interval holds the factor
- * as often as it says, within what chance allows. */
-static void intervals_hold_the_factor(void **state)
+/* Samples that differ by a known factor, with noise far from normal: the interval contains the
+ * factor as often as promised, within the statistical error. */
+static void intervals_contain_the_factor(void **state)
 {
     static const size_t counts[] = {5, 9, 40};
     rng_state random = {5};
@@ -83,7 +84,7 @@ static void intervals_hold_the_factor(void **state)
     (void)state;
     for (size_t c = 0; c < COUNT_OF(counts); c++) {
         const size_t trials = test_scaled(2000);
-        double a[40], b[40], held = 0, promised = 0;
+        double a[40], b[40], contained = 0, promised = 0;
 
         for (size_t trial = 0; trial < trials; trial++) {
             struct ratio ratio;
@@ -93,11 +94,11 @@ static void intervals_hold_the_factor(void **state)
                 b[i] = 130 * exp(pow((double)rng_below(&random, 1000) / 1000, 4));
             }
             assert_true(ratio_of(a, counts[c], b, counts[c], 0.95, &ratio));
-            held += ratio.low <= 1.3 && 1.3 <= ratio.high;
+            contained += ratio.low <= 1.3 && 1.3 <= ratio.high;
             promised = ratio.confidence;
         }
         assert_true(promised >= 0.95);
-        assert_true(fabs(held / (double)trials - promised) <
+        assert_true(fabs(contained / (double)trials - promised) <
                     5 * sqrt(promised * (1 - promised) / (double)trials) + 0.005);
     }
 }
@@ -105,10 +106,10 @@ static void intervals_hold_the_factor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cuts_are_those_of_the_tables),
+        cmocka_unit_test(critical_values_match_tables),
         cmocka_unit_test(many_samples),
         cmocka_unit_test(known_ratios),
-        cmocka_unit_test(intervals_hold_the_factor),
+        cmocka_unit_test(intervals_contain_the_factor),
     };
     return cmocka_run_group_tests_name("ratio", tests, NULL, NULL);
 }

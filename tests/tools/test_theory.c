@@ -1,14 +1,14 @@
 /*
- * The theory of what lookups cost: exactly the mean of the naive model of the search over all
- * batches that there are, where they can all be tried; and what the library counts on real stores,
- * as closely as a mean of so many random batches must come.
+ * The cost model of lookups. Where all possible batches can be tried, it must equal the mean of the
+ * naive model of the search over them exactly. On real stores it must predict the library's counts
+ * within the statistical error of the mean of random batches.
  *
- * How closely: the chunks of a level are disjoint, so that whether one of them gets a key makes it
- * no likelier that another does (the indicators are negatively associated); the variance of a
- * level's probes is therefore at most the sum of p * (1 - p) over its chunks, and the deviation of
- * all probes at most the sum of the levels' deviations. The mean of n batches deviates by that over
- * the root of n. Five times as much is allowed, which chance exceeds once in millions of cases; and
- * the seeds are fixed.
+ * Tolerance: the chunks of a level are disjoint, so a key in one chunk does not make a key in
+ * another more likely (the indicators are negatively associated). Therefore the variance of a
+ * level's probes is at most the sum of p * (1 - p) over its chunks, and the deviation of all probes
+ * at most the sum of the levels' deviations; the mean of n batches deviates by that divided by
+ * sqrt(n). Five standard deviations are allowed, which random batches exceed once in millions of
+ * cases, and seeds are fixed.
  */
 #include "indexkv.h"
 
@@ -39,10 +39,10 @@ static const struct theory_records small_records = {16, 16, false, false};
 static void assert_near(double actual, double expected, double tolerance, const char *what)
 {
     if (!(fabs(actual - expected) <= tolerance))
-        fail_msg("%s: %.9g, %.9g by the theory, %.3g allowed", what, actual, expected, tolerance);
+        fail_msg("%s: %.9g, predicted %.9g +- %.3g", what, actual, expected, tolerance);
 }
 
-/* ---------------------------------------------------------------- all batches there are */
+/* ---------------------------------------------------------------- all possible batches */
 
 /* Add the probes of one batch, times `weight`, to the mean. */
 static void add_batch(const probe_model *model, const unsigned char *keys, size_t count,
@@ -56,7 +56,7 @@ static void add_batch(const probe_model *model, const unsigned char *keys, size_
         mean[level] += weight * (double)counts.level[level];
 }
 
-/* All batches of two keys drawn one after the other: of equal ones, one is looked up. */
+/* All batches of two keys drawn independently. If they are equal, one is looked up. */
 static void add_all_pairs(const probe_model *model, double mean[IKV_LEVELS_MAX])
 {
     const double weight = 1 / ((double)model->count * (double)model->count);
@@ -70,12 +70,12 @@ static void add_all_pairs(const probe_model *model, double mean[IKV_LEVELS_MAX])
         }
 }
 
-/* All single keys that the index has, or one in each place between. */
+/* All single keys of the index, or an absent key for each gap between them. */
 static void add_all_singles(const probe_model *model, int present, double mean[IKV_LEVELS_MAX])
 {
-    const size_t places = model->count + (present ? 0 : 1);
+    const size_t count = model->count + (present ? 0 : 1);
 
-    for (size_t i = 0; i < places; i++) {
+    for (size_t i = 0; i < count; i++) {
         unsigned char key[8] = {0};
 
         if (i < model->count)
@@ -84,7 +84,7 @@ static void add_all_singles(const probe_model *model, int present, double mean[I
             memset(key, 0xff, 8);
         if (!present && i < model->count)
             key[7]--; /* keys are odd numbers */
-        add_batch(model, key, 1, 1 / (double)places, mean);
+        add_batch(model, key, 1, 1 / (double)count, mean);
     }
 }
 
@@ -114,12 +114,12 @@ static void odd_keys(size_t count, unsigned char *ret_keys)
 
 static void means_of_all_batches(void **state)
 {
-    enum { MOST = 70, STRIDE = 1024 };
-    unsigned char keys[MOST * 8];
+    enum { MAX = 70, STRIDE = 1024 };
+    unsigned char keys[MAX * 8];
 
     (void)state;
-    odd_keys(MOST, keys);
-    for (size_t count = 1; count <= MOST; count += count < 20 ? 1 : 7)
+    odd_keys(MAX, keys);
+    for (size_t count = 1; count <= MAX; count += count < 20 ? 1 : 7)
         for (size_t step = 0; step < 12; step = step < 4 ? step + 1 : step * 2) {
             struct theory_index index = {.pairs = count, .stride = STRIDE};
             double pairs[IKV_LEVELS_MAX] = {0}, singles[IKV_LEVELS_MAX] = {0};
@@ -127,7 +127,7 @@ static void means_of_all_batches(void **state)
 
             probe_model_init(&model, keys, 8, count, STRIDE, 4096, step);
             index.fences = step ? (model.pages - 1) / step + 1 : 0;
-            /* So many fences are never had by a larger step than they need. */
+            /* The library uses the smallest step that gives this number of fences. */
             if (step > 0 && (model.pages - 1) / index.fences + 1 != step) {
                 probe_model_free(&model);
                 continue;
@@ -142,12 +142,12 @@ static void means_of_all_batches(void **state)
 
 static void means_of_entry_probes(void **state)
 {
-    enum { MOST = 70 };
-    unsigned char keys[MOST * 8];
+    enum { MAX = 70 };
+    unsigned char keys[MAX * 8];
 
     (void)state;
-    odd_keys(MOST, keys);
-    for (size_t count = 1; count <= MOST; count++) {
+    odd_keys(MAX, keys);
+    for (size_t count = 1; count <= MAX; count++) {
         const struct theory_index index = {.pairs = count, .stride = 16, .entry_probes = true};
         double pairs[IKV_LEVELS_MAX] = {0}, singles[IKV_LEVELS_MAX] = {0};
         double absent[IKV_LEVELS_MAX] = {0};
@@ -174,22 +174,6 @@ struct measured {
     char *path;
 };
 
-static void build(struct measured *m)
-{
-    ikv_writer_options options = store_options(m->keys.type);
-    ikv_writer *writer = NULL;
-    ikv_error err;
-
-    assert_ok(ikv_writer_new(m->path, &options, &writer, &err), &err);
-    for (uint64_t i = 0; i < m->keys.count; i++) {
-        unsigned char host[IKV_KEY_WIDTH_MAX];
-
-        hostkey_from_ordered(m->keys.type, probe_key_at(&m->keys, (size_t)i), host);
-        assert_ok(ikv_writer_add(writer, host, &i, sizeof(i), &err), &err);
-    }
-    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
-}
-
 static void open_measured(struct measured *m, uint64_t index_memory)
 {
     ikv_close(m->store);
@@ -206,7 +190,7 @@ static void setup(void **state, rng_state *random, ikv_key_type type, size_t cou
     else
         probe_keys_random(random, type, count, MODEL_KEYS_UNIFORM, 0, &ret->keys);
     ret->path = tmpdir_file(*state, "measured");
-    build(ret);
+    probe_keys_write(ret->path, &ret->keys, 0);
     assert_ok(ikv_result_new(&ret->result), NULL);
 }
 
@@ -218,7 +202,7 @@ static void cleanup(struct measured *m)
     free(m->path);
 }
 
-/* Look up `count` keys of the store that are drawn by chance, each draw from all of them. */
+/* Look up `count` keys of the store, drawn independently at random. */
 static const ikv_stats *look_up_some(struct measured *m, rng_state *random, size_t count,
                                      ikv_probe probe)
 {
@@ -235,7 +219,7 @@ static const ikv_stats *look_up_some(struct measured *m, rng_state *random, size
     free(host);
     const ikv_stats *stats = ikv_result_stats(m->result);
     assert_int_equal(stats->found, count);
-    /* A batch that was cut into shards would begin at the top once for each. */
+    /* Each shard would begin at the top level again. */
     assert_true(stats->shards <= 1);
     return stats;
 }
@@ -249,9 +233,9 @@ static struct theory_index index_of(const struct measured *m, ikv_probe probe)
                                  .max_read = 128 << 10};
 }
 
-/* Strides that do not divide a page make some pages hold an entry more than others. A chunk of n
- * entries on average then has between n - 1 and n + 1, its chance differs by less than that share,
- * and no page has fewer than 4096 / stride - 1. */
+/* Relative error for strides that do not divide a page, where some pages contain one entry more
+ * than others. A chunk of n entries on average has n - 1 to n + 1, and its probability changes by
+ * less than this ratio. A page has at least 4096 / stride - 1 entries. */
 static double uneven(const struct theory_index *index)
 {
     if (index->entry_probes || THEORY_PAGE_SIZE % index->stride == 0)
@@ -273,14 +257,14 @@ static void assert_probes(struct measured *m, rng_state *random, size_t batch, i
     assert_true(total.levels <= cost.levels);
     assert_near((double)total.probes / n, cost.probes,
                 DEVIATIONS * cost.probes_deviation / sqrt(n) + uneven(&index) * cost.probes,
-                "probes a batch");
+                "probes per batch");
     for (uint32_t level = 0; level < cost.levels; level++)
         assert_near((double)total.level[level].probes / n, cost.level[level],
                     DEVIATIONS * sqrt(cost.level[level] / n) + uneven(&index) * cost.level[level],
                     "probes of a level");
 }
 
-/* What the theory says that the memory holds. */
+/* Compare the prediction of memory use with the open store. */
 static void assert_memory(const struct measured *m, uint64_t index_memory)
 {
     struct theory_memory memory;
@@ -289,7 +273,7 @@ static void assert_memory(const struct measured *m, uint64_t index_memory)
                   &memory);
     assert_int_equal(theory_pages(m->info.pair_count, m->info.stride), m->info.index_pages);
     assert_int_equal(memory.fences, m->info.fences);
-    /* The cache holds whole sets of seven, and takes some bytes itself. */
+    /* The cache holds whole sets of seven pages, and needs some memory itself. */
     assert_near((double)m->info.max_cached_pages, (double)memory.cached_pages, 8,
                 "pages in memory");
 }
@@ -304,7 +288,7 @@ static void probes_of_real_stores(void **state)
         {IKV_KEY_U64, 65536}, {IKV_KEY_U64, 300000},      {IKV_KEY_U32, 20000},
         {IKV_KEY_U128, 9999}, {IKV_KEY_BYTES(12), 30000}, {IKV_KEY_BYTES(100), 3000},
     };
-    /* Nothing; a few fences; some; all, and pages. */
+    /* Memory for nothing, a few fences, some, all and pages. */
     static const uint64_t memories[] = {1, 300, 2000, 1 << 20};
     rng_state random = {2026};
 
@@ -329,10 +313,9 @@ static void probes_of_real_stores(void **state)
 
 /* ---------------------------------------------------------------- reads, pages in memory */
 
-/* Reads that are shared: the theory takes reads of neighbours for independent, and leaves out how
- * reads begin and end at a batch's edges and between generations of records. Within a twentieth.
- */
-static void reads_of_neighbours(void **state)
+/* Merged reads, within 5%: the model assumes that adjacent reads are independent, and ignores where
+ * reads begin and end at the edges of a batch and between generations of records. */
+static void merged_reads(void **state)
 {
     static const size_t batches[] = {10, 300, 3000, 30000};
     rng_state random = {7};
@@ -363,8 +346,8 @@ static void reads_of_neighbours(void **state)
     cleanup(&m);
 }
 
-/* Random keys find a page in memory as often as pages are there. While the batch goes on their
- * number changes, between what it was before and after. */
+/* The probability that a page is cached is the share of pages that are cached. Their number changes
+ * during a batch, which is allowed for. */
 static void pages_in_memory(void **state)
 {
     rng_state random = {8};
@@ -394,7 +377,7 @@ static void pages_in_memory(void **state)
     cleanup(&m);
 }
 
-/* Two workers cut a batch in two: the chunk that is cut is probed by both, level by level. */
+/* Two workers split a batch. On each level both probe the chunk that contains the split. */
 static void probes_of_shards(void **state)
 {
     enum { BATCH = 1000, BATCHES = 60 };
@@ -428,7 +411,7 @@ static void probes_of_shards(void **state)
     assert_int_equal(total.shards, 2 * BATCHES);
     index = index_of(&m, IKV_PROBE_PAGE);
     theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 2}, &cost);
-    /* In the last levels, where a chunk that is cut has a key on one side only, it is less. */
+    /* Fewer in the last levels, where the split chunk has keys on one side only. */
     assert_near((double)total.probes / BATCHES, cost.probes,
                 DEVIATIONS * cost.probes_deviation / sqrt(BATCHES) + 2, "probes of two shards");
     theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 1}, &cost);
@@ -438,7 +421,7 @@ static void probes_of_shards(void **state)
     ikv_engine_close(engine);
 }
 
-/* ---------------------------------------------------------------- numbers known otherwise */
+/* ---------------------------------------------------------------- known numbers */
 
 static void known_numbers(void **state)
 {
@@ -450,7 +433,7 @@ static void known_numbers(void **state)
     double sum = 0, distinct = 0;
 
     (void)state;
-    /* Issue: a correct divide and conquer takes about 9 probes for 1,000 keys of a million. */
+    /* A correct divide and conquer takes about 9 probes per key for 1,000 keys of a million. */
     theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1, 1}, &cost);
     assert_near(cost.probes / 1000, 9, 0.5, "entry probes of 1,000 keys out of a million");
     assert_int_equal(theory_max_levels(&entries), 20);
@@ -460,7 +443,7 @@ static void known_numbers(void **state)
     assert_int_equal(memory.full_bytes, 3906250 * 12);
     assert_int_equal(memory.step, 1);
 
-    /* Zipf, summed up as it is defined. */
+    /* Zipf, summed up by its definition. */
     for (int i = 1; i <= 20000; i++)
         sum += pow(i, -0.99);
     for (int i = 1; i <= 20000; i++)
@@ -469,7 +452,7 @@ static void known_numbers(void **state)
     assert_near(theory_distinct(20000, 5000), 20000 * (1 - pow(1 - 1.0 / 20000, 5000)), 1e-6,
                 "distinct");
 
-    /* Little: what is in flight over how long each takes, until the device is full. */
+    /* Little's law: requests in flight divided by latency, up to the device's limit. */
     assert_near(theory_iops(&device, 1), 20000, 1e-6, "one in flight");
     assert_near(theory_iops(&device, 256), 80000, 1e-6, "many in flight");
 }
@@ -478,7 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_of_all_batches),  cmocka_unit_test(means_of_entry_probes),
-        cmocka_unit_test(probes_of_real_stores), cmocka_unit_test(reads_of_neighbours),
+        cmocka_unit_test(probes_of_real_stores), cmocka_unit_test(merged_reads),
         cmocka_unit_test(probes_of_shards),      cmocka_unit_test(pages_in_memory),
         cmocka_unit_test(known_numbers),
     };

@@ -1,10 +1,10 @@
-# What lookups must cost, computed, and counted.
+# The cost model of lookups.
 ikv_test(test_theory)
 target_sources(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools/theory/theory.c)
 target_include_directories(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_theory PRIVATE m)
 
-# Keys that are drawn to be looked up.
+# Keys drawn for benchmarks.
 ikv_test(test_draws)
 foreach(file bench/draws bench/random base/exit_status base/numbers base/signals text/keys)
   target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
@@ -12,7 +12,7 @@ endforeach()
 target_include_directories(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_draws PRIVATE m)
 
-# How reports are compared.
+# Comparison of reports.
 ikv_test(test_ratio)
 target_sources(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools/compare/ratio.c)
 target_include_directories(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools)

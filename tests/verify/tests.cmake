@@ -1,6 +1,6 @@
 ikv_test(test_verify)
 
-# All bits of a store, in parts that run at once.
+# Every bit of a store, in parts that ctest runs in parallel.
 add_executable(test_bit_flips verify/test_bit_flips.c $<TARGET_OBJECTS:indexkv_objects>)
 target_link_libraries(test_bit_flips PRIVATE indexkv_flags test_support cmocka Threads::Threads)
 foreach(part 0 1 2 3)
