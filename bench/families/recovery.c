@@ -6,8 +6,8 @@
  *                      SETTLED on
  *   warmed_NN          speed of batch NN after another reader has read the file, relative to the
  *                      speed before the drop
- *   warmed_mapped_NN   share of that batch that was served through the mapping; 1 when the
- * residency hints are back, though page tables may still be incomplete
+ *   warmed_mapped_NN   share of that batch that was served through the mapping; 1 means that the
+ *                      residency hints are back (page tables may still be incomplete)
  *
  * All are medians over the episodes of a run.
  */

@@ -136,8 +136,8 @@ int bench_warm_up(const struct bench_subject *subject, const struct bench_opened
 
 /* ---------------------------------------------------------------- proof */
 
-bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
-                        const struct bench_point *point)
+bool bench_checksums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
+                             const struct bench_point *point)
 {
     const ikv_info *info = &subject->info;
     struct theory_memory memory;
@@ -151,7 +151,7 @@ uint64_t bench_device_reads(const struct bench_subject *subject, const struct be
                             const struct bench_point *point, const struct callers_counts *counts)
 {
     const uint64_t reads = counts->index_reads + counts->record_reads + counts->major_faults;
-    const uint64_t each = bench_sums_on_disk(subject, setup, point) ? 2 : 1;
+    const uint64_t each = bench_checksums_on_disk(subject, setup, point) ? 2 : 1;
     const uint64_t needed = (counts->probes - counts->cached) * each + counts->records;
 
     return setup->state == BENCH_COLD && needed < reads ? needed : reads;
@@ -250,13 +250,13 @@ static uint64_t cold_keys(const struct bench_subject *subject)
 }
 
 static void add_repetition(struct bench_result *result, const struct callers_result *called,
-                           double ceiling, double held)
+                           double ceiling, double cached_pages)
 {
     result->rates[result->repetitions] = called->rate;
     result->ceilings[result->repetitions++] = ceiling;
     result->keys += called->keys;
     result->cpu_seconds += called->cpu_seconds;
-    result->held += held;
+    result->cached_pages += cached_pages;
     callers_counts_add(&result->counts, &called->counts);
     ikv_latency_add(&result->calls, &called->calls);
     if (called->backend != NULL && strcmp(called->backend, "none") != 0)

@@ -26,7 +26,7 @@ struct bench_result {
     size_t repetitions;
     uint64_t keys;
     double cpu_seconds;
-    double held; /* index pages in memory, sum over the repetitions */
+    double cached_pages; /* index pages in memory, sum over the repetitions */
     uint64_t fences;
     struct callers_counts counts;
     ikv_latency calls;
@@ -70,8 +70,8 @@ int bench_measure(const struct bench_subject *subject, const struct bench_opened
                   const struct bench_point *point, uint64_t seed, struct bench_result *result);
 
 /* Whether page checksums are read separately from their pages. */
-bool bench_sums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
-                        const struct bench_point *point);
+bool bench_checksums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
+                             const struct bench_point *point);
 /* The reads that reached the device, including page faults. Cold: without the first of two tries of
  * reads that were first tried in memory and then repeated by a worker. */
 uint64_t bench_device_reads(const struct bench_subject *subject, const struct bench_setup *setup,

@@ -224,7 +224,7 @@ static void set_theory(const struct bench_outcome *outcome, const struct bench_c
     report_set(row, "predicted_probes_per_key", prediction.probes_per_key);
     report_set(row, "predicted_reads_per_key", prediction.reads_per_key);
     report_set(row, "pages_in_memory",
-               100 * item->result->held /
+               100 * item->result->cached_pages /
                    ((double)item->result->repetitions * (double)info->index_pages));
     if (ceiling > 0 && prediction.reads_per_key > 0)
         report_set(row, "predicted_lookups_per_second", ceiling / prediction.reads_per_key);

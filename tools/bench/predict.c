@@ -37,9 +37,10 @@ static struct theory_index index_of(const struct bench_subject *subject,
         .stride = info->stride,
         .entry_probes = point->probe == IKV_PROBE_ENTRY,
         .fences = result->fences,
-        .cached_pages =
-            result->repetitions ? (uint64_t)llround(result->held / (double)result->repetitions) : 0,
-        .checksums_on_disk = bench_sums_on_disk(subject, setup, point),
+        .cached_pages = result->repetitions
+                            ? (uint64_t)llround(result->cached_pages / (double)result->repetitions)
+                            : 0,
+        .checksums_on_disk = bench_checksums_on_disk(subject, setup, point),
         .max_read = max_read_size(setup),
     };
 }
@@ -104,8 +105,8 @@ void bench_predict(const struct bench_subject *subject, const struct bench_setup
     struct theory_index index = index_of(subject, setup, point, result);
     const struct theory_records records = records_of(subject, setup);
     struct theory_batch batch = batch_of(subject, point);
-    const bool partly_held = !index.entry_probes && index.cached_pages > 0 &&
-                             index.cached_pages < subject->info.index_pages;
+    const bool partly_cached = !index.entry_probes && index.cached_pages > 0 &&
+                               index.cached_pages < subject->info.index_pages;
     struct theory_cost cost;
 
     if (result->keys > 0) /* how the library split batches */
@@ -117,7 +118,7 @@ void bench_predict(const struct bench_subject *subject, const struct bench_setup
     theory_cost(&index, &records, &batch, &cost);
     ret_prediction->probes_per_key = cost.probes / (double)point->batch;
     ret_prediction->reads_per_key =
-        partly_held && point->distribution != DISTRIBUTION_UNIFORM
+        partly_cached && point->distribution != DISTRIBUTION_UNIFORM
             ? NAN
             : (cost.index_reads + cost.record_reads) / (double)point->batch;
 }
