@@ -97,6 +97,25 @@ static inline uint64_t ikv_leaf_offset(const struct ikv_geometry *geometry, uint
     return geometry->extents[leaf >> geometry->extent_shift] + (leaf & mask) * geometry->leaf_size;
 }
 
+/* The leaf that an offset lies in, which is in one. */
+static inline uint64_t ikv_leaf_at(const struct ikv_geometry *geometry, uint64_t offset)
+{
+    uint64_t low = 0;
+    uint64_t high = geometry->extent_count;
+
+    if (!geometry->extents)
+        return offset / geometry->leaf_size;
+    while (high - low > 1) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (geometry->extents[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low << geometry->extent_shift) +
+           (offset - geometry->extents[low]) / geometry->leaf_size;
+}
+
 /* File offset of page p; for p == pages, if pages are not leaves: of the end of the index. */
 static inline uint64_t ikv_page_offset(const struct ikv_geometry *geometry, uint64_t page)
 {

@@ -11,6 +11,7 @@ struct ikv_fences {
     uint64_t count;
     uint64_t step;
     uint32_t words;
+    bool is_in_tree; /* `keys` is the lowest level of a fence tree, which has the memory */
 };
 
 /* For searches that use no fences. */
@@ -31,6 +32,12 @@ static inline uint64_t ikv_fence_page(const struct ikv_fences *fences, uint64_t 
  * ascending order. */
 uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t *key,
                                 uint64_t from);
+
+/* Bytes of memory that the fences themselves own. */
+static inline uint64_t ikv_fences_memory(const struct ikv_fences *fences)
+{
+    return fences->is_in_tree ? 0 : fences->count * fences->words * sizeof(uint64_t);
+}
 
 /* The fence of a page; NULL: unknown. */
 const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page);

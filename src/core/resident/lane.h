@@ -6,7 +6,8 @@
  *     enter    the tree of fences gives each key its page; a guess where in the page the key is, by
  *              interpolation between the page's fence and the next
  *     aim      the guess is corrected by the page's samples (samples.h), or else by what is found
- *              where it points to: a window of 8 entries
+ *              where it points to: a window of 8 entries; in a leaf by the number of its entries,
+ *              which its footer has
  *     find     the key's place among them, by counting; the position of its record
  *     take     the record: verified, copied (resident.c)
  *
@@ -35,8 +36,13 @@ enum shape {
     SHAPE_8,    /* u64, i64 */
     SHAPE_16,   /* u128, i128 */
     SHAPE_TEXT, /* byte strings with all 8 bytes of the word that the tree holds */
-    SHAPE_ANY
+    SHAPE_ANY,
+    SHAPE_KEYS = 7, /* mask of the above */
+    SHAPE_LEAF = 8  /* with any of the above: pages are leaves */
 };
+
+/* Constant wherever a step is called. */
+#define IN_LEAVES(shape) (((shape)&SHAPE_LEAF) != 0)
 
 enum lane_state {
     LANE_SEARCHED, /* its page is known and believed resident */
@@ -52,10 +58,11 @@ struct lane {
     uint64_t page;
     const unsigned char *entries; /* of the page */
     const unsigned char *at;      /* first entry of the window, or where to look for it */
-    const unsigned char *samples; /* of the page; NULL: there are none */
-    double scale;                 /* entries a number of words, times two */
+    const unsigned char *samples; /* of the page; NULL: there are none; of a leaf: its footer */
+    double scale;                 /* entries a number of words, times two; a leaf's: its part */
     uint64_t position;
-    uint32_t count; /* entries of the page */
+    uint32_t count;       /* entries of the page */
+    uint32_t records_end; /* of a leaf */
     uint32_t guess; /* number of the entry at `at`; of a key that is not there, where it would be */
     enum lane_state state;
 };
@@ -71,7 +78,8 @@ struct lanes {
     uint64_t flip; /* sign bit of signed keys */
     uint32_t word; /* of a key, that the tree holds */
     uint32_t stride;
-    uint32_t ahead; /* bytes of a record that are fetched before its size is known */
+    uint32_t leaf_count; /* entries of a leaf, on average */
+    uint32_t ahead;      /* bytes of a record that are fetched before its size is known */
     bool in_place;
     bool all_there;  /* all of the file is believed resident */
     uint64_t budget; /* bytes of records that may still be copied */
@@ -89,7 +97,7 @@ INLINE bool lane_believes(const struct lanes *x, uint64_t offset, uint64_t size)
 
 INLINE uint64_t lane_word(const struct lanes *x, enum shape shape, const unsigned char *key)
 {
-    switch (shape) {
+    switch (shape & SHAPE_KEYS) {
     case SHAPE_4:
         return x->flip ? (uint64_t)(int32_t)ikv_load32(key) ^ x->flip : ikv_load32(key);
     case SHAPE_8:
@@ -106,14 +114,21 @@ INLINE uint64_t lane_word(const struct lanes *x, enum shape shape, const unsigne
 /* Of an entry of the index. */
 INLINE size_t lane_stride(const struct lanes *x, enum shape shape)
 {
-    return shape == SHAPE_4 || shape == SHAPE_8 ? 16 : x->stride;
+    const enum shape keys = shape & SHAPE_KEYS;
+
+    if (IN_LEAVES(shape))
+        return keys == SHAPE_4    ? 4 + IKV_PLACE_SIZE
+               : keys == SHAPE_8  ? 8 + IKV_PLACE_SIZE
+               : keys == SHAPE_16 ? 16 + IKV_PLACE_SIZE
+                                  : x->stride;
+    return keys == SHAPE_4 || keys == SHAPE_8 ? 16 : x->stride;
 }
 
 /* Whether keys whose words in the tree are the same are the same. */
 INLINE bool lane_equal(const struct lanes *x, enum shape shape, const unsigned char *a,
                        const unsigned char *b)
 {
-    switch (shape) {
+    switch (shape & SHAPE_KEYS) {
     case SHAPE_4:
     case SHAPE_8:
         return true;
@@ -126,7 +141,7 @@ INLINE bool lane_equal(const struct lanes *x, enum shape shape, const unsigned c
 
 INLINE bool lane_is_one_word(enum shape shape)
 {
-    return shape == SHAPE_4 || shape == SHAPE_8;
+    return (shape & SHAPE_KEYS) == SHAPE_4 || (shape & SHAPE_KEYS) == SHAPE_8;
 }
 
 /* ---------------------------------------------------------------- the page */
@@ -161,20 +176,51 @@ INLINE uint32_t lane_interpolate(const struct lane *lane, uint64_t word, uint64_
     return (uint32_t)(guess < most ? guess : most);
 }
 
+/* The words at which a page begins and the next one; if there is none, as far away as the page
+ * before, for want of better knowledge. */
+INLINE void lane_bounds(const struct lanes *x, uint64_t page, uint64_t *low, uint64_t *high)
+{
+    const struct ikv_fence_tree *tree = x->tree;
+
+    *low = ikv_fence_tree_leaf(tree, page);
+    if (page + 1 < tree->count)
+        *high = ikv_fence_tree_leaf(tree, page + 1);
+    else
+        *high = page > 0 ? *low + (*low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
+}
+
+/* The leaf is known: what part of its entries is before the key? How many entries it has is in its
+ * footer; meanwhile, the lines are fetched where the key is in a leaf of average size. */
+INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const uint64_t offset = ikv_leaf_offset(index, lane->page);
+    uint64_t low;
+    uint64_t high;
+
+    if (IKV_UNLIKELY(!lane_believes(x, offset, index->leaf_size)))
+        return;
+    lane_bounds(x, lane->page, &low, &high);
+    lane->state = LANE_SEARCHED;
+    lane->scale =
+        (double)(int64_t)((lane->word - low) >> 1) / (double)(int64_t)((high - low) >> 1 | 1);
+    lane->samples = x->map->bytes + offset + index->leaf_size - IKV_LEAF_FOOTER_SIZE;
+    const double behind = (1 - lane->scale) * (double)x->leaf_count;
+    lane->guess = behind > 0 ? (uint32_t)behind : 0;
+    lane->at = lane->samples - lane->guess * lane_stride(x, shape);
+}
+
 /* The page is known: where in it? */
 INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lane)
 {
-    const struct ikv_fence_tree *tree = x->tree;
     const struct ikv_geometry *index = &x->store->index;
     const uint64_t page = lane->page;
     const uint64_t first = ikv_page_first_entry(index, page);
     const uint64_t offset = index->index_start + first * lane_stride(x, shape);
-    const uint64_t low = ikv_fence_tree_leaf(tree, page);
-    const bool last = page + 1 == tree->count;
-    uint64_t high = last ? low : ikv_fence_tree_leaf(tree, page + 1);
+    uint64_t low;
+    uint64_t high;
 
-    if (last) /* as far as it is from the page before, for want of better knowledge */
-        high = page > 0 ? low + (low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
+    lane_bounds(x, page, &low, &high);
     lane->count = (uint32_t)(ikv_page_first_entry(index, page + 1) - first);
     lane->entries = x->map->bytes + offset;
     if (IKV_UNLIKELY(!lane_believes(x, offset, (uint64_t)lane->count * lane_stride(x, shape))))
@@ -222,10 +268,16 @@ INLINE void lanes_enter(const struct lanes *x, enum shape shape, const unsigned 
             continue;
         }
         lane->page = rank[i] - 1;
-        lane_guess(x, shape, lane);
+        if (IN_LEAVES(shape))
+            lane_guess_in_leaf(x, shape, lane);
+        else
+            lane_guess(x, shape, lane);
     }
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         IKV_PREFETCH(lanes[i].at);
+        if (IN_LEAVES(shape) && lanes[i].samples)
+            IKV_PREFETCH(lanes[i].samples);
+    }
 }
 
 /* ---------------------------------------------------------------- the entry */
@@ -242,6 +294,32 @@ INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const stru
     begin = begin < most ? begin : most;
     begin = begin > 0 ? begin : 0;
     return (uint32_t)begin & ~(line - 1);
+}
+
+/* The leaf's footer is here: where does the window begin? */
+INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    struct ikv_leaf leaf;
+
+    if (IKV_UNLIKELY(lane->state != LANE_SEARCHED))
+        return;
+    const unsigned char *bytes = lane->samples + IKV_LEAF_FOOTER_SIZE - index->leaf_size;
+    if (IKV_UNLIKELY(!ikv_leaf_decode(bytes, index->leaf_size, x->key, &leaf))) {
+        lane->state = LANE_PENDING;
+        return;
+    }
+    lane->count = leaf.count;
+    lane->records_end = leaf.records_end;
+    lane->entries = leaf.entries;
+    lane->at = leaf.entries;
+    lane->guess = 0;
+    if (IKV_UNLIKELY(leaf.count < WINDOW))
+        return;
+    const double begin = lane->scale * (double)leaf.count - (double)(WINDOW / 2);
+    const double most = (double)(leaf.count - WINDOW);
+    lane->guess = begin <= 0 ? 0 : begin < most ? (uint32_t)begin : leaf.count - WINDOW;
+    lane->at += lane->guess * lane_stride(x, shape);
 }
 
 /* Where the window begins. */
@@ -274,12 +352,16 @@ INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struc
 {
     const size_t size = WINDOW * lane_stride(x, shape);
 
-    for (unsigned i = 0; i < n; i++)
-        lane_aim(x, shape, &lanes[i]);
+    for (unsigned i = 0; i < n; i++) {
+        if (IN_LEAVES(shape))
+            lane_aim_in_leaf(x, shape, &lanes[i]);
+        else
+            lane_aim(x, shape, &lanes[i]);
+    }
     for (unsigned i = 0; i < n; i++) {
         for (size_t line = 0; line < size; line += 64)
             IKV_PREFETCH(lanes[i].at + line);
-        if (lane_stride(x, shape) != 16)
+        if (IN_LEAVES(shape) || lane_stride(x, shape) != 16)
             IKV_PREFETCH(lanes[i].at + size - 1);
     }
 }
@@ -375,6 +457,18 @@ static __attribute__((noinline)) void lane_sample(const struct lanes *x, const s
     ikv_samples_publish(x->store->samples, lane->page);
 }
 
+/* Of the record that an entry points to. One outside its leaf is left to the search; 0 is no
+ * position. */
+INLINE uint64_t lane_position(const struct lanes *x, enum shape shape, const struct lane *lane,
+                              const unsigned char *entry)
+{
+    if (!IN_LEAVES(shape))
+        return ikv_load64(entry + x->key->width);
+    const uint32_t place = ikv_leaf_place(x->key, entry);
+    const unsigned char *bytes = lane->samples + IKV_LEAF_FOOTER_SIZE - x->store->index.leaf_size;
+    return place & IKV_PLACE_OUTSIDE ? 0 : (uint64_t)(bytes - x->map->bytes) + place;
+}
+
 INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const size_t stride = lane_stride(x, shape);
@@ -405,7 +499,7 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
     else
         lane->state = LANE_FOUND;
     if (entry)
-        lane->position = ikv_load64(entry + x->key->width);
+        lane->position = lane_position(x, shape, lane, entry);
 }
 
 INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
@@ -414,7 +508,7 @@ INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, stru
 
     for (unsigned i = 0; i < n; i++) {
         lane_find(x, shape, &lanes[i]);
-        if (IKV_UNLIKELY(lane_lacks_samples(&lanes[i])))
+        if (!IN_LEAVES(shape) && IKV_UNLIKELY(lane_lacks_samples(&lanes[i])))
             lane_sample(x, &lanes[i]);
         records[i] = x->map->bytes;
         if (lanes[i].state != LANE_FOUND)

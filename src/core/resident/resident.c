@@ -78,19 +78,42 @@ static bool get_budget(struct lanes *x, uint32_t size)
     return true;
 }
 
-/* False: not to be answered here. */
-INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
+/* Size of the content of a record in a leaf, which is believed resident. False: impossible. */
+INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint32_t *ret_size)
 {
-    const struct ikv_store *store = x->store;
-    const uint64_t position = lane->position;
-    const unsigned char *record = x->map->bytes + position;
+    const uint32_t leaf_size = x->store->index.leaf_size;
+    const unsigned char *record = x->map->bytes + lane->position;
+    const struct ikv_leaf leaf = {.records_end = lane->records_end};
+    const uint32_t place = leaf_size - (uint32_t)(lane->samples + IKV_LEAF_FOOTER_SIZE - record);
 
+    return place < leaf_size - IKV_LEAF_FOOTER_SIZE &&
+           ikv_leaf_content(&leaf, place, ikv_load32(record), ret_size) &&
+           *ret_size >= IKV_RECORD_CHECKSUM_SIZE;
+}
+
+/* Size of the content of the lane's record, if all of it is believed resident. */
+INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct lane *lane,
+                         uint32_t *ret_size)
+{
+    const uint64_t position = lane->position;
+
+    if (IN_LEAVES(shape))
+        return content_in_leaf(x, lane, ret_size);
     if (!lane_believes(x, position, IKV_RECORD_HEADER_SIZE))
         return false;
-    const uint32_t size = ikv_load32(record);
-    if (!ikv_record_size_possible(store, position, size) || size > COPIED_MAX ||
-        (size > x->budget && !get_budget(x, size)) ||
-        !lane_believes(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + size))
+    *ret_size = ikv_load32(x->map->bytes + position);
+    return ikv_record_size_possible(x->store, position, *ret_size) && *ret_size <= COPIED_MAX &&
+           lane_believes(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + *ret_size);
+}
+
+/* False: not to be answered here. */
+INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
+{
+    const struct ikv_store *store = x->store;
+    const unsigned char *record = x->map->bytes + lane->position;
+    uint32_t size = 0;
+
+    if (!lane_content(x, shape, lane, &size) || (size > x->budget && !get_budget(x, size)))
         return false;
     const uint32_t value_size = size - store->surplus;
     record += IKV_RECORD_HEADER_SIZE;
@@ -105,6 +128,15 @@ INLINE bool lane_take(struct lanes *x, const struct lane *lane, ikv_item *item)
 
 /* ---------------------------------------------------------------- absent keys */
 
+static bool leaf_is_intact(const struct lanes *x, uint64_t number)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    struct ikv_page page;
+
+    ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
+    return page.count > 0 && ikv_page_matches_checksum(index, &page);
+}
+
 static bool page_is_intact(const struct lanes *x, const struct lane *lane)
 {
     const struct ikv_store *store = x->store;
@@ -114,6 +146,8 @@ static bool page_is_intact(const struct lanes *x, const struct lane *lane)
 
     if (ikv_key_compare_stored(x->key, fence, lane->entries) != 0)
         return false;
+    if (store->is_clustered)
+        return leaf_is_intact(x, lane->page);
     if (store->page_sums)
         return (uint32_t)ikv_checksum(lane->entries, (size_t)lane->count * x->stride) ==
                ikv_load32(store->page_sums + lane->page * IKV_PAGE_CHECKSUM_SIZE);
@@ -141,10 +175,28 @@ static bool is_unproven(const ikv_item *item)
     return item->status == IKV_PENDING && item->size > 0;
 }
 
+static struct lane leaf_of_unproven(const struct lanes *x, const ikv_item *item)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const uint64_t number =
+        ikv_leaf_at(index, (uint64_t)((const unsigned char *)item->value - x->map->bytes));
+    struct ikv_page page;
+
+    ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
+    return (struct lane){.key = item->key,
+                         .entries = page.entries,
+                         .page = number,
+                         .count = page.count,
+                         .guess = item->size - 1};
+}
+
 static struct lane lane_of_unproven(const struct lanes *x, const ikv_item *item)
 {
     const struct ikv_geometry *index = &x->store->index;
     const unsigned char *entries = item->value;
+
+    if (x->store->is_clustered)
+        return leaf_of_unproven(x, item);
     const uint64_t first =
         ((uint64_t)(entries - x->map->bytes) - index->index_start) / index->stride;
     const uint64_t page = ikv_page_of_entry(index, first);
@@ -156,9 +208,9 @@ static struct lane lane_of_unproven(const struct lanes *x, const ikv_item *item)
                          .guess = item->size - 1};
 }
 
-INLINE void lane_leave(struct lanes *x, const struct lane *lane, ikv_item *item)
+INLINE void lane_leave(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
 {
-    if (IKV_LIKELY(lane->state == LANE_FOUND) && IKV_LIKELY(lane_take(x, lane, item))) {
+    if (IKV_LIKELY(lane->state == LANE_FOUND) && IKV_LIKELY(lane_take(x, shape, lane, item))) {
         x->found++;
     } else if (lane->state == LANE_MISSING) {
         x->missing++;
@@ -174,6 +226,8 @@ INLINE void lane_leave(struct lanes *x, const struct lane *lane, ikv_item *item)
 /* Are the keys really missing? */
 static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
 {
+    const size_t page_size =
+        x->store->is_clustered ? (size_t)x->leaf_count * x->stride : IKV_PAGE_SIZE;
     uint32_t next = begin;
 
     for (uint32_t i = begin; i < end && x->unproven > 0; i++) {
@@ -185,7 +239,7 @@ static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
         while (next < end && !is_unproven(&x->batch->items[next]))
             next++;
         if (next < end)
-            for (size_t line = 0; line < IKV_PAGE_SIZE; line += 64)
+            for (size_t line = 0; line < page_size; line += 64)
                 IKV_PREFETCH((const unsigned char *)x->batch->items[next].value + line);
         const struct lane lane = lane_of_unproven(x, item);
         const bool absent = is_absent(x, &lane);
@@ -209,10 +263,11 @@ INLINE void drive_alone(struct lanes *x, enum shape shape, uint32_t place)
     struct lane lane = {0};
 
     lanes_enter(x, shape, key, 1, &lane);
-    lane_fetch_around(x, &lane);
+    if (!IN_LEAVES(shape))
+        lane_fetch_around(x, &lane);
     lanes_aim(x, shape, 1, &lane);
     lanes_find(x, shape, 1, &lane);
-    lane_leave(x, &lane, &x->batch->items[place]);
+    lane_leave(x, shape, &lane, &x->batch->items[place]);
 }
 
 INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t end)
@@ -237,7 +292,7 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
         if (g >= 2 && g - 2 < groups)
             lanes_find(x, shape, group_size(g - 2, n), lanes[(g - 2) % STEPS]);
         for (unsigned i = 0; g >= 3 && i < group_size(g - 3, n); i++) {
-            lane_leave(x, &lanes[(g - 3) % STEPS][i], &items[(g - 3) * GROUP + i]);
+            lane_leave(x, shape, &lanes[(g - 3) % STEPS][i], &items[(g - 3) * GROUP + i]);
             if (IKV_UNLIKELY(x->run->fatal))
                 return;
         }
@@ -263,16 +318,34 @@ DRIVE(drive_8_plain, , SHAPE_8)
 DRIVE(drive_16_plain, , SHAPE_16)
 DRIVE(drive_text_plain, , SHAPE_TEXT)
 DRIVE(drive_any_plain, , SHAPE_ANY)
-static const drive_fn plain[] = {drive_4_plain, drive_8_plain, drive_16_plain, drive_text_plain,
-                                 drive_any_plain};
+DRIVE(drive_leaf_4_plain, , SHAPE_LEAF | SHAPE_4)
+DRIVE(drive_leaf_8_plain, , SHAPE_LEAF | SHAPE_8)
+DRIVE(drive_leaf_16_plain, , SHAPE_LEAF | SHAPE_16)
+DRIVE(drive_leaf_text_plain, , SHAPE_LEAF | SHAPE_TEXT)
+DRIVE(drive_leaf_any_plain, , SHAPE_LEAF | SHAPE_ANY)
+#define DRIVES(suffix)                                                                             \
+    {                                                                                              \
+        [SHAPE_4] = drive_4_##suffix, [SHAPE_8] = drive_8_##suffix,                                \
+        [SHAPE_16] = drive_16_##suffix, [SHAPE_TEXT] = drive_text_##suffix,                        \
+        [SHAPE_ANY] = drive_any_##suffix, [SHAPE_LEAF | SHAPE_4] = drive_leaf_4_##suffix,          \
+        [SHAPE_LEAF | SHAPE_8] = drive_leaf_8_##suffix,                                            \
+        [SHAPE_LEAF | SHAPE_16] = drive_leaf_16_##suffix,                                          \
+        [SHAPE_LEAF | SHAPE_TEXT] = drive_leaf_text_##suffix,                                      \
+        [SHAPE_LEAF | SHAPE_ANY] = drive_leaf_any_##suffix,                                        \
+    }
+static const drive_fn plain[] = DRIVES(plain);
 #if IKV_HAVE_AVX2
 DRIVE(drive_4_avx2, IKV_TARGET_AVX2, SHAPE_4)
 DRIVE(drive_8_avx2, IKV_TARGET_AVX2, SHAPE_8)
 DRIVE(drive_16_avx2, IKV_TARGET_AVX2, SHAPE_16)
 DRIVE(drive_text_avx2, IKV_TARGET_AVX2, SHAPE_TEXT)
 DRIVE(drive_any_avx2, IKV_TARGET_AVX2, SHAPE_ANY)
-static const drive_fn avx2[] = {drive_4_avx2, drive_8_avx2, drive_16_avx2, drive_text_avx2,
-                                drive_any_avx2};
+DRIVE(drive_leaf_4_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_4)
+DRIVE(drive_leaf_8_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_8)
+DRIVE(drive_leaf_16_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_16)
+DRIVE(drive_leaf_text_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_TEXT)
+DRIVE(drive_leaf_any_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_ANY)
+static const drive_fn avx2[] = DRIVES(avx2);
 #else
 static const drive_fn *const avx2 = plain;
 #endif
@@ -308,6 +381,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .flip = key->kind == IKV_KIND_SIGNED ? (uint64_t)1 << 63 : 0,
         .word = store->tree.word,
         .stride = store->index.stride,
+        .leaf_count = (uint32_t)(store->index.count / ikv_max(store->index.pages, 1)),
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .all_there = ikv_map_believes_whole(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
@@ -347,7 +421,8 @@ static void leave_all(struct ikv_run *run)
 void ikv_resident_run(struct ikv_run *run)
 {
     struct lanes x = lanes_of(run);
-    const enum shape shape = shape_of(x.key, x.word);
+    const enum shape shape =
+        shape_of(x.key, x.word) | (x.store->is_clustered ? SHAPE_LEAF : SHAPE_4);
     const uint32_t keys = run->end - run->begin;
 
     ikv_faults_begin(&run->faults, keys);

@@ -123,17 +123,23 @@ static void create_caches(struct ikv_store *store, uint64_t memory)
 /* Lookups in memory need a tree of all fences, if there is memory for it. */
 static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
-    const struct ikv_fences *fences = &store->fences;
+    struct ikv_fences *fences = &store->fences;
+    const uint64_t tree_memory = ikv_fence_tree_memory(fences->count);
+    const uint64_t freed = fences->words == 1 ? ikv_fences_memory(fences) : 0;
 
-    if (!store->map || store->is_clustered || fences->count == 0 ||
-        fences->count != store->index.pages ||
-        ikv_store_fixed_memory(store) + ikv_fence_tree_memory(fences->count) > memory)
+    if (!store->map || fences->count == 0 || fences->count != store->index.pages ||
+        ikv_store_fixed_memory(store) - freed + tree_memory > memory)
         return 0;
     int code = ikv_fence_tree_build(&store->tree, fences);
     if (code == 0)
         ikv_map_note_pages(store->map, store->index.pages);
-    /* Samples are optional. */
-    if (code == 0 &&
+    if (code == 0 && fences->words == 1) { /* the tree's lowest level is the fences */
+        free(fences->keys);
+        fences->keys = store->tree.nodes + store->tree.level_at[0];
+        fences->is_in_tree = true;
+    }
+    /* Samples are optional, and leaves have none. */
+    if (code == 0 && !store->is_clustered &&
         ikv_store_fixed_memory(store) + ikv_samples_memory(store->index.pages) <= memory)
         (void)ikv_samples_new(store->index.pages, &store->samples);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot load the fences") : 0;
@@ -206,7 +212,8 @@ void ikv_store_close(struct ikv_store *store)
         (void)close(store->direct.fd);
     free(store->path);
     free(store->metadata);
-    free(store->fences.keys);
+    if (!store->fences.is_in_tree)
+        free(store->fences.keys);
     ikv_fence_tree_free(&store->tree);
     ikv_samples_free(store->samples);
     ikv_map_free(store->map);

@@ -16,7 +16,7 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
 
 uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
 {
-    return store->fences.count * store->fences.words * sizeof(uint64_t) + store->tree.memory +
+    return ikv_fences_memory(&store->fences) + store->tree.memory +
            (store->samples ? ikv_samples_memory(store->index.pages) : 0) +
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
