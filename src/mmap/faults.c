@@ -45,7 +45,7 @@ uint64_t ikv_faults_end(struct ikv_faults *faults, struct ikv_map *map, uint32_t
     /* begin did not read the count: some of these faults may have happened earlier, elsewhere. */
     if (keys <= FEW_KEYS)
         count = ikv_min(count, touches);
-    ikv_map_faulted(map, count, faults->touches + touches);
+    ikv_map_report_faults(map, count, faults->touches + touches);
     faults->touches = 0;
     return count;
 }

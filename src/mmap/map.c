@@ -1,5 +1,5 @@
-/* The mapping of a store's file: made, checked, read in. */
 #include "mmap/map.h"
+
 #include "core/base/bytes.h"
 #include "core/base/clock.h"
 #include "core/io/file_io.h"
@@ -8,10 +8,10 @@
 
 #include <stdlib.h>
 
-/* Of a file that is read in. A multiple of every size of huge pages in use. */
+/* Bytes preloaded at a time. A multiple of every huge page size in use. */
 #define PIECE ((uint64_t)64 << 20)
 
-/* A page of the index that was verified is believed to be intact for so long. */
+/* How long an index page counts as verified. */
 #define VERIFIED_NS (10 * UINT64_C(1000000000))
 
 static int allocate(struct ikv_map *map)
@@ -22,8 +22,8 @@ static int allocate(struct ikv_map *map)
     if (map->words > SIZE_MAX / sizeof *map->resident)
         return -ENOMEM;
     map->resident = calloc((size_t)map->words, sizeof *map->resident);
-    map->seen = calloc((size_t)map->words, sizeof *map->seen);
-    return map->resident && map->seen ? 0 : -ENOMEM;
+    map->seen_once = calloc((size_t)map->words, sizeof *map->seen_once);
+    return map->resident && map->seen_once ? 0 : -ENOMEM;
 }
 
 static unsigned page_shift(void)
@@ -36,14 +36,14 @@ static unsigned page_shift(void)
     return shift;
 }
 
-/* The system answers truly to who owns the file, and to those who may write it; to others it says
- * that all is there. (The root of a user namespace may be any of them.) */
-static bool may_ask_for_many(int fd, const struct stat *st)
+/* mincore tells the truth to the owner of the file and to those who may write it. To others,
+ * who may include root in a user namespace, it says that all pages are resident. */
+static bool can_query(int fd, const struct stat *st)
 {
     return IKV_HAVE_MINCORE && (st->st_uid == geteuid() || ikv_platform_may_write(fd));
 }
 
-int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map **ret)
+int ikv_map_new(int fd, const struct stat *st, bool assume_resident, struct ikv_map **ret)
 {
     const uint64_t size = st->st_size > 0 ? (uint64_t)st->st_size : 0;
     int code = 0;
@@ -55,17 +55,17 @@ int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map
         return -ENOMEM;
     map->fd = fd;
     map->size = size;
-    map->believes_all = believes_all;
+    map->assume_resident = assume_resident;
     map->shift = page_shift();
-    map->may_ask_for_many = may_ask_for_many(fd, st);
-    map->changed[0] = (int64_t)IKV_STAT_CTIME(st).tv_sec;
-    map->changed[1] = (int64_t)IKV_STAT_CTIME(st).tv_nsec;
+    map->can_query = can_query(fd, st);
+    map->ctime[0] = (int64_t)IKV_STAT_CTIME(st).tv_sec;
+    map->ctime[1] = (int64_t)IKV_STAT_CTIME(st).tv_nsec;
     code = allocate(map);
     if (code == 0)
         map->bytes = ikv_platform_map(fd, (size_t)size, &code);
     if (code < 0) {
         free((void *)map->resident);
-        free((void *)map->seen);
+        free((void *)map->seen_once);
         free(map);
         return code;
     }
@@ -79,12 +79,12 @@ void ikv_map_free(struct ikv_map *map)
         return;
     (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
     free((void *)map->resident);
-    free((void *)map->seen);
+    free((void *)map->seen_once);
     free((void *)map->verified);
     free(map);
 }
 
-void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages)
+void ikv_map_track_verified(struct ikv_map *map, uint64_t index_pages)
 {
     if (index_pages == 0)
         return;
@@ -92,14 +92,14 @@ void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages)
     map->verified = calloc((size_t)map->verified_words, sizeof *map->verified);
 }
 
-void ikv_map_drop_verified(struct ikv_map *map)
+void ikv_map_clear_verified(struct ikv_map *map)
 {
     for (uint64_t i = 0; map->verified && i < map->verified_words; i++)
         atomic_store_explicit(&map->verified[i], 0, memory_order_relaxed);
 }
 
-/* Is what was verified still so? */
-static void look_at_changes(struct ikv_map *map, const struct stat *st)
+/* Clear the verified bits if they are old or the file was modified. */
+static void expire_verified(struct ikv_map *map, const struct stat *st)
 {
     const uint64_t now = ikv_clock();
     uint64_t since = atomic_load_explicit(&map->verified_since, memory_order_relaxed);
@@ -107,41 +107,41 @@ static void look_at_changes(struct ikv_map *map, const struct stat *st)
     if (now - since > VERIFIED_NS &&
         atomic_compare_exchange_strong_explicit(&map->verified_since, &since, now,
                                                 memory_order_relaxed, memory_order_relaxed))
-        ikv_map_drop_verified(map);
+        ikv_map_clear_verified(map);
     const struct timespec changed = IKV_STAT_CTIME(st);
-    if ((changed.tv_sec != map->changed[0] || changed.tv_nsec != map->changed[1]) &&
-        !atomic_exchange(&map->is_changed, true))
-        ikv_map_drop_verified(map);
+    if ((changed.tv_sec != map->ctime[0] || changed.tv_nsec != map->ctime[1]) &&
+        !atomic_exchange(&map->is_modified, true))
+        ikv_map_clear_verified(map);
 }
 
-uint64_t ikv_map_present(struct ikv_map *map)
+uint64_t ikv_map_check_size(struct ikv_map *map)
 {
     struct stat st;
 
     if (fstat(map->fd, &st) != 0 || st.st_size < 0)
         return 0;
     if (map->verified)
-        look_at_changes(map, &st);
+        expire_verified(map, &st);
     return ikv_min(map->size, (uint64_t)st.st_size);
 }
 
-struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_present)
+struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_size)
 {
-    *ret_present = map ? ikv_map_present(map) : 0;
-    return map && !map->believes_all && *ret_present < map->size ? NULL : map;
+    *ret_size = map ? ikv_map_check_size(map) : 0;
+    return map && !map->assume_resident && *ret_size < map->size ? NULL : map;
 }
 
-/* ---------------------------------------------------------------- reading it in */
+/* ---------------------------------------------------------------- preloading */
 
-/* Where the system can't do it in one call. */
-static int read_through(int fd, uint64_t offset, uint64_t size)
+/* Bring a range into the page cache by reading it. */
+static int read_range(int fd, uint64_t offset, uint64_t size)
 {
-    const size_t most = (size_t)1 << 20;
-    unsigned char *buffer = malloc(most);
+    const size_t max = (size_t)1 << 20;
+    unsigned char *buffer = malloc(max);
     int code = buffer ? 0 : -ENOMEM;
 
     while (code == 0 && size > 0) {
-        const size_t n = (size_t)ikv_min(size, most);
+        const size_t n = (size_t)ikv_min(size, max);
         code = ikv_pread_all(fd, buffer, n, offset, NULL);
         offset += n;
         size -= n;
@@ -150,8 +150,8 @@ static int read_through(int fd, uint64_t offset, uint64_t size)
     return code;
 }
 
-/* Huge pages first: what is already in the page cache in small ones stays as it is. */
-static int read_in(struct ikv_map *map, uint64_t offset, uint64_t size)
+/* Ask for huge pages first: what is in the page cache already keeps its pages. */
+static int populate(struct ikv_map *map, uint64_t offset, uint64_t size)
 {
     unsigned char *start = (unsigned char *)(uintptr_t)map->bytes + offset;
 
@@ -159,8 +159,8 @@ static int read_in(struct ikv_map *map, uint64_t offset, uint64_t size)
     while (size > 0) {
         const uint64_t n = ikv_min(size, PIECE);
         int code = ikv_platform_populate(start, (size_t)n);
-        if (code < 0) { /* it can't, or a page can't be read: which one, and why, reading tells */
-            code = read_through(map->fd, (uint64_t)(start - map->bytes), n);
+        if (code < 0) { /* not supported, or a read error, whose code only read returns */
+            code = read_range(map->fd, (uint64_t)(start - map->bytes), n);
             if (code < 0)
                 return code;
         }
@@ -179,12 +179,12 @@ int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lo
     size = ikv_min(ikv_round_up(offset + size, page), map->size);
     offset &= ~(page - 1);
     size -= offset;
-    if (ikv_map_present(map) < offset + size)
+    if (ikv_map_check_size(map) < offset + size)
         return IKV_E_TRUNCATED;
-    int code = read_in(map, offset, size);
+    int code = populate(map, offset, size);
     if (code == 0 && lock && mlock(map->bytes + offset, (size_t)size) != 0)
         code = -errno;
     if (code == 0 && !IKV_HAVE_MINCORE && !IKV_HAVE_NOWAIT)
-        ikv_map_assume(map, offset, size);
+        ikv_map_assume_range(map, offset, size);
     return code;
 }

@@ -1,14 +1,15 @@
 /*
- * A store's file in memory: a mapping, and what is believed of its pages. Implemented in src/mmap.
+ * The mapping of a store's file, and which of its pages are resident (in the page cache).
  *
- * The mapping is touched where a page is believed to be resident, that is in the page cache; all
- * else is read through a backend. So no lookup waits for a page fault, and a read error is an error
- * and not a signal. Belief is a bit a page. It is set when the kernel was asked and said so, one
- * system call for up to 64 pages; it is cleared when faults show that it was wrong. It is a hint: a
- * wrong one costs time. (A finished read does not set it: that the page is still there when it is
- * wanted next is known only by asking then.)
+ * Lookups touch the mapping only where pages are resident; everything else is read through a
+ * backend. So no lookup waits for a page fault, and a read error is an error and not a signal.
  *
- * With IKV_BACKEND_MMAP everything is believed: the caller has said that the mapping is to be used.
+ * A residency hint is one bit per page. It is set when the kernel says that the page is resident,
+ * which takes one system call for up to 512 pages, and dropped when page faults show that hints are
+ * wrong. A wrong hint costs time, nothing else. (A finished read does not set it: the page may be
+ * gone again before it is wanted next.)
+ *
+ * With IKV_BACKEND_MMAP all pages are assumed to be resident: the caller wants the mapping used.
  */
 #ifndef IKV_MAP_H
 #define IKV_MAP_H
@@ -19,54 +20,57 @@
 #include <stddef.h>
 
 struct ikv_map {
-    const unsigned char *bytes; /* the file, from its beginning; never changes, as the next three */
-    uint64_t size;              /* as it was when it was opened */
+    /* Set when the file is mapped. */
+    const unsigned char *bytes;
+    uint64_t size; /* of the file at that time */
     int fd;
-    bool believes_all;
-    bool may_ask_for_many; /* the kernel tells this process about pages of a mapping */
-    unsigned shift;        /* a page is 1 << shift bytes */
-    uint64_t words;        /* of `resident` */
-    _Atomic uint64_t *resident;
-    _Atomic uint64_t full;  /* so many words of `resident`, the first ones, were seen to be full */
-    _Atomic uint64_t *seen; /* pages that were found resident once, without all their neighbours */
+    bool assume_resident; /* all pages, without hints */
+    bool can_query;       /* the kernel tells this process about pages of the mapping */
+    unsigned shift;       /* a page is 1 << shift bytes */
 
-    /* Pages of the index whose checksums were found right, a bit each; NULL: none is noted. */
+    /* Residency hints, a bit for each page */
+    uint64_t words;
+    _Atomic uint64_t *resident;
+    _Atomic uint64_t *seen_once; /* found resident once, without all the pages of their word */
+    _Atomic uint64_t full_words; /* the first words of `resident` whose bits are all set */
+
+    /* Index pages whose checksums were verified, a bit for each; NULL: not tracked */
     _Atomic uint64_t *verified;
     uint64_t verified_words;
-    _Atomic uint64_t verified_since; /* when they were last all dropped, on ikv_clock */
-    int64_t changed[2];              /* when the file was last changed: it was opened so */
-    atomic_bool is_changed;          /* since then */
+    _Atomic uint64_t verified_since; /* ikv_clock when the bits were last cleared */
+    int64_t ctime[2];                /* of the file when it was opened */
+    atomic_bool is_modified;         /* its ctime has changed since */
 
-    atomic_uint present;        /* answers in a row that a page is resident, up to some */
-    atomic_uint absent;         /* answers in a row that a page is not resident */
-    _Atomic int64_t distrust;   /* waits for the disk lately, in touches; see ikv_map_faulted */
-    _Atomic uint64_t asked;     /* system calls made to ask */
-    _Atomic uint64_t forgotten; /* times that all belief was given up */
+    /* Written often; not beside what every lookup reads */
+    atomic_uint resident_streak; /* consecutive pages found resident, up to a limit */
+    atomic_uint absent_streak;   /* consecutive pages found not resident */
+    _Atomic int64_t fault_debt;  /* recent page faults, in touches; see ikv_map_report_faults */
+    _Atomic uint64_t queries;    /* system calls that queried residency */
+    _Atomic uint64_t drops;      /* times that all hints were dropped */
 };
 
 struct stat;
 
-/* Map a file that is open for reading, and that fstat told this of. -errno. */
-int ikv_map_new(int fd, const struct stat *st, bool believes_all, struct ikv_map **ret);
+/* Map a file that is open for reading, and that fstat describes as *st. -errno */
+int ikv_map_new(int fd, const struct stat *st, bool assume_resident, struct ikv_map **ret);
 void ikv_map_free(struct ikv_map *map); /* NULL is allowed */
 
-/* How much of the mapping may be touched now: the file's size, if it was not cut since. One system
- * call. Also drops what is known of verified pages, if that is old or the file was written to. */
-uint64_t ikv_map_present(struct ikv_map *map);
-/* The same of a map that may be NULL, in *ret_present. Returns the map, or NULL if it must not be
- * used: bytes that a truncated file lacks are reported by reading them, unless nothing but the
- * mapping may be used. */
-struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_present);
+/* Bytes of the mapping that may be touched now: the file's size, unless the file was truncated. One
+ * system call. Also clears the verified bits when they are old or the file was modified. */
+uint64_t ikv_map_check_size(struct ikv_map *map);
+/* The same for a map that may be NULL, in *ret_size. Returns the map, or NULL if it must not be
+ * used: a truncated file is read instead, so that missing bytes are errors, unless all pages are
+ * assumed to be resident. */
+struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_size);
 
 /*
- * Pages of the index that were verified need not be again for some seconds. A copy of our own, once
- * verified, stays so; but what the page cache has today it may have read anew tomorrow. So all
- * pages are verified again after 10 seconds, and as soon as belief is given up; and if the file's
- * time of change says that somebody has written to it, each time.
- *
- * Without memory nothing is noted.
+ * Verified index pages. A page of the mapping that was verified may be dropped from the page cache
+ * and read again, so it counts as verified for 10 seconds at most, until hints are dropped, and not
+ * at all once the file was modified (ctime).
  */
-void ikv_map_note_pages(struct ikv_map *map, uint64_t index_pages);
+
+/* Begin to track them. Without memory they are not tracked. */
+void ikv_map_track_verified(struct ikv_map *map, uint64_t index_pages);
 
 static inline bool ikv_map_is_verified(const struct ikv_map *map, uint64_t index_page)
 {
@@ -83,14 +87,13 @@ static inline void ikv_map_set_verified(struct ikv_map *map, uint64_t index_page
     if (!map->verified)
         return;
     atomic_fetch_or(&map->verified[index_page / 64], bit);
-    if (atomic_load(&map->is_changed)) /* and all bits were dropped, perhaps just before */
+    if (atomic_load(&map->is_modified)) /* and the bits were cleared, perhaps just before */
         atomic_fetch_and(&map->verified[index_page / 64], ~bit);
 }
-/* All are to be verified again. */
-void ikv_map_drop_verified(struct ikv_map *map);
+void ikv_map_clear_verified(struct ikv_map *map);
 
-/* The pages from one to another one, both included. */
-static inline bool ikv_map_believes_pages(const struct ikv_map *map, uint64_t first, uint64_t last)
+/* Whether the hints of pages [first, last] are all set. */
+static inline bool ikv_map_has_hints(const struct ikv_map *map, uint64_t first, uint64_t last)
 {
     for (uint64_t page = first; page <= last; page++) {
         const uint64_t word = atomic_load_explicit(&map->resident[page / 64], memory_order_relaxed);
@@ -100,37 +103,37 @@ static inline bool ikv_map_believes_pages(const struct ikv_map *map, uint64_t fi
     return true;
 }
 
-/* Whether all of a range, which lies inside the file and is not empty, is believed to be resident.
- * Never waits. */
-static inline bool ikv_map_believes(const struct ikv_map *map, uint64_t offset, uint64_t size)
+/* Whether a range is resident according to the hints. The range is inside the file and not empty.
+ * No system call. */
+static inline bool ikv_map_is_resident(const struct ikv_map *map, uint64_t offset, uint64_t size)
 {
-    return map->believes_all ||
-           ikv_map_believes_pages(map, offset >> map->shift, (offset + size - 1) >> map->shift);
+    return map->assume_resident ||
+           ikv_map_has_hints(map, offset >> map->shift, (offset + size - 1) >> map->shift);
 }
 
-/* Whether all of the file is believed to be resident. */
-static inline bool ikv_map_believes_whole(const struct ikv_map *map)
+/* Whether the whole file is resident according to the hints. */
+static inline bool ikv_map_is_all_resident(const struct ikv_map *map)
 {
-    return map->believes_all ||
-           atomic_load_explicit(&map->full, memory_order_relaxed) == map->words;
+    return map->assume_resident ||
+           atomic_load_explicit(&map->full_words, memory_order_relaxed) == map->words;
 }
 
-/* ikv_map_believes, but ask the kernel about pages that are not believed to be. While nothing turns
- * out to be resident it asks ever less often. */
-bool ikv_map_ask(struct ikv_map *map, uint64_t offset, uint64_t size);
+/* Whether a range is resident, querying the kernel about pages without a hint. While no page turns
+ * out to be resident, queries become rare. */
+bool ikv_map_query(struct ikv_map *map, uint64_t offset, uint64_t size);
 
-/* What `faults` times of waiting for a disk, in `touches` touches of the mapping, say about what is
- * believed: nothing, if they are few and far between; else it is all given up. */
-void ikv_map_faulted(struct ikv_map *map, uint64_t faults, uint64_t touches);
+/* Report `faults` major page faults in `touches` touches of the mapping. Drops all hints if faults
+ * are frequent. */
+void ikv_map_report_faults(struct ikv_map *map, uint64_t faults, uint64_t touches);
 
-/* Ask about every page of the file. */
+/* Query every page of the file. */
 void ikv_map_prime(struct ikv_map *map);
-/* Take a range that was just read in for resident, on systems that report nothing. */
-void ikv_map_assume(struct ikv_map *map, uint64_t offset, uint64_t size);
-/* Read a range of the file into memory, in huge pages where the system has them for files; with
- * `lock` it stays there until the map is freed. -errno. */
+/* Set the hints of a range that was just read, for systems that can't be queried. */
+void ikv_map_assume_range(struct ikv_map *map, uint64_t offset, uint64_t size);
+/* Read a range of the file into memory, into huge pages where the system has them for files; with
+ * `lock`, keep it there until the map is freed. -errno */
 int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock);
-/* Pages that are believed to be resident. */
-uint64_t ikv_map_count(const struct ikv_map *map);
+/* Number of pages that are resident according to the hints. */
+uint64_t ikv_map_count_resident(const struct ikv_map *map);
 
 #endif

@@ -85,14 +85,14 @@ void map_set_hints(const ikv_store *store, uint64_t word)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], word);
-    atomic_store(&store->map->full, word == UINT64_MAX ? store->map->words : 0);
+    atomic_store(&store->map->full_words, word == UINT64_MAX ? store->map->words : 0);
 }
 
 void map_set_random_hints(const ikv_store *store, rng_state *rng)
 {
     for (uint64_t i = 0; i < store->map->words; i++)
         atomic_store(&store->map->resident[i], rng_next(rng));
-    atomic_store(&store->map->full, 0);
+    atomic_store(&store->map->full_words, 0);
 }
 
 void map_set_random_samples(const ikv_store *store, rng_state *rng)

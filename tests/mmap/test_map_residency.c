@@ -63,7 +63,7 @@ static uint64_t reads(const ikv_stats *stats)
 /* Number of times that all hints were dropped. */
 static uint64_t hint_drops(const struct fixture *fixture)
 {
-    return atomic_load(&fixture->store->map->forgotten);
+    return atomic_load(&fixture->store->map->drops);
 }
 
 /* Lookups without a search, by a search with fences, and by one that learns fences. */
@@ -126,7 +126,7 @@ static void hints_clear_but_pages_present(void **state)
             assert_int_equal(stats->major_faults, 0);
             assert_true(stats->mapped >= PAIRS); /* records; index pages may come from the cache */
         }
-        assert_true(ikv_map_count(fixture.store->map) > PAIRS / 5);
+        assert_true(ikv_map_count_resident(fixture.store->map) > PAIRS / 5);
         tear_down(&fixture);
     }
 }
@@ -157,25 +157,25 @@ static void few_faults_drop_no_hints(void **state)
     struct ikv_map *map = fixture.store->map;
     map_set_hints(fixture.store, UINT64_MAX);
     for (int i = 0; i < 1000; i++) { /* rare faults, for a long time */
-        ikv_map_faulted(map, 1, 2);
-        ikv_map_faulted(map, 0, 300);
+        ikv_map_report_faults(map, 1, 2);
+        ikv_map_report_faults(map, 0, 300);
     }
-    ikv_map_faulted(map, 100, 30000); /* a large batch, one fault in 300 touches */
-    for (int i = 0; i < 10; i++)      /* several in a row */
-        ikv_map_faulted(map, 1, 2);
+    ikv_map_report_faults(map, 100, 30000); /* a large batch, one fault in 300 touches */
+    for (int i = 0; i < 10; i++)            /* several in a row */
+        ikv_map_report_faults(map, 1, 2);
     assert_int_equal(hint_drops(&fixture), 0);
-    assert_true(ikv_map_believes_whole(map));
+    assert_true(ikv_map_is_all_resident(map));
     for (int i = 0; i < 10; i++) /* and as many again */
-        ikv_map_faulted(map, 1, 2);
+        ikv_map_report_faults(map, 1, 2);
     assert_int_equal(hint_drops(&fixture), 1);
-    assert_int_equal(ikv_map_count(map), 0);
-    assert_false(ikv_map_believes_whole(map));
+    assert_int_equal(ikv_map_count_resident(map), 0);
+    assert_false(ikv_map_is_all_resident(map));
 
     map_set_hints(fixture.store, UINT64_MAX);
-    ikv_map_faulted(map, 100, 2000); /* a batch after everything was dropped */
+    ikv_map_report_faults(map, 100, 2000); /* a batch after everything was dropped */
     assert_int_equal(hint_drops(&fixture), 2);
     map_set_hints(fixture.store, UINT64_MAX);
-    ikv_map_faulted(map, UINT64_MAX, UINT64_MAX);
+    ikv_map_report_faults(map, UINT64_MAX, UINT64_MAX);
     assert_int_equal(hint_drops(&fixture), 3);
     tear_down(&fixture);
 }

@@ -99,8 +99,8 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
     run->stats.cached++;
     /* Lookups in memory need a residency hint for this page, and no read will set one. */
     if (run->map) {
-        (void)ikv_map_ask(run->map, ikv_page_offset(index, number),
-                          ikv_pages_size(index, number, 1));
+        (void)ikv_map_query(run->map, ikv_page_offset(index, number),
+                            ikv_pages_size(index, number, 1));
     }
     ikv_page_set(index, number, bytes, checksum_of(run, NULL, number), &page);
     page.verified = pin.verified;

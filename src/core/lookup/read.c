@@ -7,7 +7,7 @@ bool ikv_read(struct ikv_run *run, struct ikv_slot *slot, struct ikv_slot_read *
 {
     struct ikv_map *map = run->map;
 
-    if (!map || (!map->believes_all && !ikv_map_ask(map, offset, size))) {
+    if (!map || (!map->assume_resident && !ikv_map_query(map, offset, size))) {
         ikv_window_read(run->window, slot, read, run->file, buffer, offset, size);
         return false;
     }

@@ -120,7 +120,7 @@ void ikv_prepare_begin(struct ikv_result *result, struct ikv_store *store, const
         .options = *options,
     };
     /* Entry probes are for measuring reads. */
-    if (store->map && (options->probe == IKV_PROBE_PAGE || store->map->believes_all))
+    if (store->map && (options->probe == IKV_PROBE_PAGE || store->map->assume_resident))
         ikv_prepare_map(result, count);
 }
 

@@ -88,9 +88,9 @@ struct lanes {
     uint32_t unproven;
 };
 
-INLINE bool lane_believes(const struct lanes *x, uint64_t offset, uint64_t size)
+INLINE bool lane_is_resident(const struct lanes *x, uint64_t offset, uint64_t size)
 {
-    return IKV_LIKELY(x->all_there) || ikv_map_believes(x->map, offset, size);
+    return IKV_LIKELY(x->all_there) || ikv_map_is_resident(x->map, offset, size);
 }
 
 /* ---------------------------------------------------------------- keys */
@@ -198,7 +198,7 @@ INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct l
     uint64_t low;
     uint64_t high;
 
-    if (IKV_UNLIKELY(!lane_believes(x, offset, index->leaf_size)))
+    if (IKV_UNLIKELY(!lane_is_resident(x, offset, index->leaf_size)))
         return;
     lane_bounds(x, lane->page, &low, &high);
     lane->state = LANE_SEARCHED;
@@ -223,7 +223,7 @@ INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lan
     lane_bounds(x, page, &low, &high);
     lane->count = (uint32_t)(ikv_page_first_entry(index, page + 1) - first);
     lane->entries = x->map->bytes + offset;
-    if (IKV_UNLIKELY(!lane_believes(x, offset, (uint64_t)lane->count * lane_stride(x, shape))))
+    if (IKV_UNLIKELY(!lane_is_resident(x, offset, (uint64_t)lane->count * lane_stride(x, shape))))
         return;
     lane->state = LANE_SEARCHED;
     lane->scale = (double)lane->count / (double)(int64_t)((high - low) >> 1 | 1);

@@ -99,11 +99,11 @@ INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct l
 
     if (IN_LEAVES(shape))
         return content_in_leaf(x, lane, ret_size);
-    if (!lane_believes(x, position, IKV_RECORD_HEADER_SIZE))
+    if (!lane_is_resident(x, position, IKV_RECORD_HEADER_SIZE))
         return false;
     *ret_size = ikv_load32(x->map->bytes + position);
     return ikv_record_size_possible(x->store, position, *ret_size) && *ret_size <= COPIED_MAX &&
-           lane_believes(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + *ret_size);
+           lane_is_resident(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + *ret_size);
 }
 
 /* False: not to be answered here. */
@@ -383,7 +383,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .stride = store->index.stride,
         .leaf_count = (uint32_t)(store->index.count / ikv_max(store->index.pages, 1)),
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
-        .all_there = ikv_map_believes_whole(store->map),
+        .all_there = ikv_map_is_all_resident(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
         .budget = run->copy_budget,
     };

@@ -132,7 +132,7 @@ static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error 
         return 0;
     int code = ikv_fence_tree_build(&store->tree, fences);
     if (code == 0)
-        ikv_map_note_pages(store->map, store->index.pages);
+        ikv_map_track_verified(store->map, store->index.pages);
     if (code == 0 && fences->words == 1) { /* the tree's lowest level is the fences */
         free(fences->keys);
         fences->keys = store->tree.nodes + store->tree.level_at[0];

@@ -60,9 +60,9 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .direct = store->reads->direct,
         .locked = store->locked,
         .mapped = store->map ? store->map->size : 0,
-        .resident = store->map
-                        ? ikv_min(ikv_map_count(store->map) << store->map->shift, store->file_size)
-                        : 0,
+        .resident = store->map ? ikv_min(ikv_map_count_resident(store->map) << store->map->shift,
+                                         store->file_size)
+                               : 0,
     };
     ret_info->layout = store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
     ret_info->leaf_size = store->leaves.leaf_size;
