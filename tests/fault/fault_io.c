@@ -1,5 +1,4 @@
 #include "fault_io.h"
-#include "fault_wrap.h"
 #include "platform.h"
 
 #include <errno.h>

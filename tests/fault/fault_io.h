@@ -94,4 +94,12 @@ int stop_faults(void **state);
 
 const char *fault_call_name(fault_call call);
 
+/* For the wrappers (fault_wrap.c). */
+
+/* Carries a call out; returns what the call returns and leaves errno as the call did. Wrappers keep
+ * arguments that fault_event has no name for in fields that their kind of call does not use. */
+typedef int64_t (*fault_real_call)(const fault_event *event);
+
+int64_t fault_run(fault_event event, fault_real_call real);
+
 #endif

@@ -1,4 +1,4 @@
-#include "fault_wrap.h"
+#include "fault_io.h"
 #include "platform.h"
 
 #include <fcntl.h>

@@ -1,5 +1,7 @@
-#include "power_log.h"
+#include "power_ops.h"
+
 #include "platform.h"
+#include "power_loss.h"
 #include "tmpdir.h"
 
 #include <fcntl.h>

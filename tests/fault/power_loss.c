@@ -1,4 +1,6 @@
-#include "power_log.h"
+#include "power_loss.h"
+
+#include "power_ops.h"
 #include "tmpdir.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "answers.h"
 
+#include "checks.h"
 #include "hostkey.h"
-#include "stores.h"
 #include "tmpdir.h"
 
 #include <setjmp.h>

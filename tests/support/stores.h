@@ -8,21 +8,11 @@
 #include "indexkv.h"
 
 #include "answers.h"
+#include "checks.h"
 #include "model.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* 0 or the test fails, with the library's message. */
-#define assert_ok(code, err) assert_ok_at((code), (err), __FILE__, __LINE__)
-void assert_ok_at(int code, const ikv_error *err, const char *file, int line);
-
-/* The call failed with just this code, and `err` is filled in as indexkv.h promises: the code, a
- * message, and the file if `path` is not NULL, in err->file as well as in the message. */
-#define assert_failed(code, expected, err, path)                                                   \
-    assert_failed_at((code), (expected), (err), (path), __FILE__, __LINE__)
-void assert_failed_at(int code, int expected, const ikv_error *err, const char *path,
-                      const char *file, int line);
 
 /* Options that build a store of ours that is the same every time (a fixed store id). */
 ikv_writer_options store_options(ikv_key_type type);

@@ -24,46 +24,12 @@
 #define DISK_READER_H
 
 #include "base/progress.h"
-#include "disk/pattern.h"
+#include "disk/measurement.h"
 
 #include <indexkv.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum disk_backend {
-    DISK_PREAD,
-    DISK_URING /* registered buffers and file */
-};
-
-#define DISK_DEPTH_MAX   4096
-#define DISK_THREADS_MAX 1024
-
-struct disk_load {
-    int fd;
-    enum disk_backend backend;
-    unsigned depth;              /* per thread, 1..DISK_DEPTH_MAX; pread: 1 */
-    unsigned threads;            /* 1..DISK_THREADS_MAX */
-    struct disk_pattern pattern; /* the caller sets order, area, block and distance */
-    uint64_t seed;
-    double seconds; /* to measure; 0: until `count` reads */
-    uint64_t count; /* max reads to measure; 0: until `seconds` have passed */
-    double warm_up; /* seconds of reading before the measurement */
-    double rate;    /* reads per second of all threads; 0: closed loop */
-};
-
-struct disk_result {
-    uint64_t reads, bytes; /* measured; all other results are of these, too */
-    uint64_t all_bytes;    /* including those that are not measured */
-    uint64_t system_calls;
-    double seconds;
-    double cpu_seconds; /* of the whole process */
-    ikv_latency latency;
-    ikv_latency service; /* open loop: from the actual start of the read */
-    bool interrupted;    /* ended early by a signal; results are valid */
-    char ring[96];       /* features of the ring; "": pread */
-    const char *what;    /* the step that failed */
-};
 
 /* Progress output; NULL: none. Before each of several measurements, the caller sets `done` to the
  * seconds that the previous ones took. */
@@ -87,15 +53,6 @@ int disk_try_uring(int fd, const char **ret_what);
 const char *disk_backend_name(enum disk_backend backend);
 
 /* ---------------------------------------------------------------- lists of reads */
-
-/* Reads lists of offsets on the calling thread, with up to `depth` reads in flight. */
-struct disk_list_reader {
-    int fd;
-    uint32_t block; /* max bytes per read */
-    void *ring;     /* NULL: pread */
-    void *buffer;   /* for pread */
-    uint64_t reads, system_calls;
-};
 
 int disk_list_reader_open(struct disk_list_reader *reader, int fd, enum disk_backend backend,
                           unsigned depth, uint32_t block, const char **ret_what);

@@ -2,7 +2,7 @@
 #ifndef DISK_WORKER_H
 #define DISK_WORKER_H
 
-#include "disk/reader.h"
+#include "disk/measurement.h"
 
 #include <stdatomic.h>
 #include <time.h>

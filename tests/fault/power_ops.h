@@ -1,8 +1,9 @@
 /* The recorded operations, between the recorder (power_log.c) and the simulator (power_loss.c). */
-#ifndef IKV_TESTS_POWER_LOG_H
-#define IKV_TESTS_POWER_LOG_H
+#ifndef IKV_TESTS_POWER_OPS_H
+#define IKV_TESTS_POWER_OPS_H
 
-#include "power_loss.h"
+#include <stddef.h>
+#include <stdint.h>
 
 #define POWER_FILES_MAX 16
 #define POWER_NAME_MAX  128
