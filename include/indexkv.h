@@ -950,10 +950,11 @@ typedef struct ikv_verify_options {
 typedef struct ikv_verify_report {
     uint64_t problems;
     uint64_t records;  /* records checked */
-    uint64_t pages;    /* index pages checked */
+    uint64_t pages;    /* index pages checked, or leaves */
     uint64_t sections; /* trailer sections checked */
     uint64_t bytes;    /* bytes read */
     int has_trailer;   /* 0: a plain v2 file: no checksums, only its structure was checked */
+    ikv_layout layout; /* DEFAULT: not known, the store could not be opened */
 } ikv_verify_report;
 
 /*

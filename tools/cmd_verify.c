@@ -107,6 +107,11 @@ static int show_progress(void *user, const ikv_progress *point)
     return progress_from_library(&job->progress, point);
 }
 
+static bool is_clustered(const ikv_verify_report *report)
+{
+    return report->layout == IKV_LAYOUT_CLUSTERED;
+}
+
 static void write_summary(struct output *output, const char *path, const ikv_verify_report *report)
 {
     output_untrusted(output, path, strlen(path), false);
@@ -118,9 +123,10 @@ static void write_summary(struct output *output, const char *path, const ikv_ver
         output_format(output, ": corrupt, %" PRIu64 " %s", report->problems,
                       report->problems == 1 ? "problem" : "problems");
     output_format(output,
-                  "; checked %" PRIu64 " records, %" PRIu64 " index pages, %" PRIu64
-                  " sections, %" PRIu64 " bytes\n",
-                  report->records, report->pages, report->sections, report->bytes);
+                  "; checked %" PRIu64 " records, %" PRIu64 " %s, %" PRIu64 " sections, %" PRIu64
+                  " bytes\n",
+                  report->records, report->pages, is_clustered(report) ? "leaves" : "index pages",
+                  report->sections, report->bytes);
 }
 
 static void write_json_end(struct output *output, const ikv_verify_report *report, bool checked)
@@ -130,10 +136,11 @@ static void write_json_end(struct output *output, const ikv_verify_report *repor
     if (checked)
         output_format(output,
                       ",\n \"problem_count\":%" PRIu64 ",\n \"has_trailer\":%s,\n"
-                      " \"records\":%" PRIu64 ",\n \"pages\":%" PRIu64 ",\n \"sections\":%" PRIu64
+                      " \"records\":%" PRIu64 ",\n \"%s\":%" PRIu64 ",\n \"sections\":%" PRIu64
                       ",\n \"bytes\":%" PRIu64,
                       report->problems, report->has_trailer ? "true" : "false", report->records,
-                      report->pages, report->sections, report->bytes);
+                      is_clustered(report) ? "leaves" : "pages", report->pages, report->sections,
+                      report->bytes);
     output_text(output, "}\n");
 }
 

@@ -87,6 +87,8 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
     code = ikv_open(path, open_options, &verifier.store, &verifier.first);
     if (code == 0) {
         verifier.report.has_trailer = verifier.store->has_trailer;
+        verifier.report.layout =
+            verifier.store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
         verifier.report.bytes = IKV_HEADER_SIZE;
         code = verify_store(&verifier);
         if (verifier.report.problems && (code == 0 || verifier.full))
