@@ -11,10 +11,17 @@
 /* Limits of the library, checked here for a message that names the option. */
 enum { MEMORY_MIN = 8 << 20, METADATA_MAX = 1 << 20 };
 
+/* The layout without --layout. The manual page names it, too. */
+#define LAYOUT_DEFAULT      IKV_LAYOUT_ARRIVAL
+#define LAYOUT_DEFAULT_NAME "arrival"
+
 enum {
     OPTION_OUTPUT = OPTION_OWN,
     OPTION_INPUT_FORMAT,
     OPTION_ON_DUPLICATE,
+    OPTION_LAYOUT,
+    OPTION_LEAF_SIZE,
+    OPTION_NO_V2_INDEX,
     OPTION_MEMORY,
     OPTION_PLAIN,
     OPTION_TEMP_DIR,
@@ -50,6 +57,17 @@ static const struct option_spec specs[] = {
     {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
      "duplicate keys: error (default) fails, first or\n"
      "last keeps the first or last pair of each key"},
+    {OPTION_LAYOUT, 0, "layout", "L",
+     "arrival: records in the order of the input\n"
+     "clustered: in key order, packed into leaves, so that\n"
+     "a lookup is one read instead of two\n"
+     "(default: " LAYOUT_DEFAULT_NAME ")"},
+    {OPTION_LEAF_SIZE, 0, "leaf-size", "SIZE",
+     "clustered: size of a leaf, 4K, 8K, 16K or 32K\n"
+     "(default: chosen by the sizes of the values)"},
+    {OPTION_NO_V2_INDEX, 0, "no-v2-index", NULL,
+     "clustered: omit the index that only the Rust crate\n"
+     "reads; to the crate the store has no pairs"},
     {OPTION_MEMORY, 'm', "memory", "SIZE",
      "maximum memory for sorting and buffers, at least 8M\n"
      "(default: 256M)"},
@@ -128,10 +146,25 @@ static int accept_store_id(struct build_options *options, const char *argument)
     return OPTIONS_CONTINUE;
 }
 
+static int accept_leaf_size(struct build_options *options, const char *argument)
+{
+    uint64_t size;
+    if (!parse_size(argument, &size) ||
+        (size != 4 << 10 && size != 8 << 10 && size != 16 << 10 && size != 32 << 10))
+        return usage_error(syntax.name, "--leaf-size: expected 4K, 8K, 16K or 32K, got %s",
+                           excerpt_of(argument, strlen(argument)).text);
+    options->writer.leaf_size = (uint32_t)size;
+    return OPTIONS_CONTINUE;
+}
+
 static int accept_choice(struct build_options *options, int id, const char *argument)
 {
     int choice = 0, status;
     switch (id) {
+    case OPTION_LAYOUT:
+        status = option_choice(&syntax, "layout", argument, "arrival|clustered", &choice);
+        options->writer.layout = choice == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
+        return status;
     case OPTION_INPUT_FORMAT:
         status = option_choice(&syntax, "input-format", argument, "tsv|csv|binary", &choice);
         options->format.format = (enum input_format)choice;
@@ -162,10 +195,16 @@ static int accept(void *user, int id, const char *argument)
         return option_stride(&syntax, argument, &options->writer.stride);
     case OPTION_INPUT_FORMAT:
     case OPTION_ON_DUPLICATE:
+    case OPTION_LAYOUT:
     case OPTION_PROGRESS:
         return accept_choice(options, id, argument);
     case OPTION_MEMORY:
         return option_size(&syntax, "memory", argument, MEMORY_MIN, &options->writer.memory);
+    case OPTION_LEAF_SIZE:
+        return accept_leaf_size(options, argument);
+    case OPTION_NO_V2_INDEX:
+        options->writer.flags |= IKV_WRITE_NO_V2_INDEX;
+        break;
     case OPTION_PLAIN:
         options->writer.flags |= IKV_WRITE_PLAIN;
         break;
@@ -194,6 +233,18 @@ static int accept(void *user, int id, const char *argument)
     return OPTIONS_CONTINUE;
 }
 
+static int check_layout(const ikv_writer_options *writer)
+{
+    bool clustered = writer->layout == IKV_LAYOUT_CLUSTERED;
+    if (clustered && (writer->flags & IKV_WRITE_PLAIN))
+        return usage_error(syntax.name, "--layout clustered can't be used with --plain");
+    if (!clustered && writer->leaf_size != 0)
+        return usage_error(syntax.name, "--leaf-size requires --layout clustered");
+    if (!clustered && (writer->flags & IKV_WRITE_NO_V2_INDEX))
+        return usage_error(syntax.name, "--no-v2-index requires --layout clustered");
+    return OPTIONS_CONTINUE;
+}
+
 /* Check for missing options and invalid combinations. */
 static int check(const struct build_options *options)
 {
@@ -213,7 +264,9 @@ static int check(const struct build_options *options)
         return usage_error(syntax.name, "--metadata and --metadata-file are mutually exclusive");
     if (options->writer.stride != 0 && (!plain || (type != IKV_KEY_U128 && type != IKV_KEY_I128)))
         return usage_error(syntax.name, "--stride requires --plain and a 128-bit key type");
-    return check_key_syntax(&syntax, type, options->format.key_syntax);
+    int status = check_layout(&options->writer);
+    return status == OPTIONS_CONTINUE ? check_key_syntax(&syntax, type, options->format.key_syntax)
+                                      : status;
 }
 
 static int read_metadata_file(struct build_options *options)
@@ -255,6 +308,9 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         .standard_input = "-"};
     options->default_inputs[0] = options->standard_input;
     int status = options_parse(&syntax, argc, argv, accept, options, &options->inputs);
+    if (options->writer.layout == IKV_LAYOUT_DEFAULT) /* plain stores have only one */
+        options->writer.layout =
+            options->writer.flags & IKV_WRITE_PLAIN ? IKV_LAYOUT_ARRIVAL : LAYOUT_DEFAULT;
     if (status == OPTIONS_CONTINUE)
         status = check(options);
     if (status == OPTIONS_CONTINUE)
