@@ -212,6 +212,7 @@ static void print_stats(const struct lookup *lookup, double total_seconds)
 {
     stats_table_print(&(struct stats_report){.stats = &lookup->stats,
                                              .latency = lookup->latency,
+                                             .layout = lookup->info.layout,
                                              .calls = lookup->calls,
                                              .search_seconds = lookup->ended - lookup->started,
                                              .total_seconds = total_seconds});
@@ -226,6 +227,11 @@ static int run(const struct get_options *options, const struct operands *operand
     int status = store_open(&options->store, operands->items[0], &store, &info);
     if (status != STATUS_DONE)
         return status;
+    status = check_probe(&syntax, options->lookup.get.probe, operands->items[0], &info);
+    if (status != OPTIONS_CONTINUE) {
+        ikv_close(store);
+        return status;
+    }
     struct lookup lookup;
     status = lookup_init(&lookup, &options->lookup, store, &info, operands->items[0], output);
     if (status == STATUS_DONE)

@@ -87,6 +87,42 @@ static void metadata_line(struct output *output, const ikv_info *info)
                   info->metadata_size);
 }
 
+static bool is_clustered(const ikv_info *info)
+{
+    return info->layout == IKV_LAYOUT_CLUSTERED;
+}
+
+static const char *layout_name(const ikv_info *info)
+{
+    return is_clustered(info) ? "clustered" : "arrival";
+}
+
+static double index_bytes_per_key(const ikv_info *info)
+{
+    return info->pair_count > 0 ? (double)info->index_memory / (double)info->pair_count : 0;
+}
+
+/* The index that lookups search: leaves or pages. The leaves of a clustered store have copies of
+ * the keys in the v2 index. */
+static void index_lines(struct output *output, const ikv_info *info)
+{
+    if (is_clustered(info)) {
+        number_line(output, "leaves", info->index_pages);
+        bytes_line(output, "leaf size", info->leaf_size);
+        text_line(output, "v2 index", info->has_v2_index ? "yes" : "no");
+    }
+    if (info->has_v2_index) {
+        bytes_line(output, "index start", info->index_start);
+        bytes_line(output, "index size", info->index_size);
+    }
+    if (!is_clustered(info)) {
+        number_line(output, "index pages", info->index_pages);
+        number_line(output, "index page size", info->page_size);
+    }
+    if (info->has_v2_index)
+        number_line(output, "stride", info->stride);
+}
+
 static void write_text(struct output *output, const char *path, const ikv_info *info)
 {
     char type[16];
@@ -94,6 +130,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
     output_untrusted(output, path, strlen(path), false);
     output_text(output, "\n");
     text_line(output, "format", info->has_trailer ? "v2 with trailer" : "plain v2");
+    text_line(output, "layout", layout_name(info));
     text_line(output, "checksums", info->has_trailer ? "yes" : "no");
     text_line(output, "key type", ikv_key_type_name(info->key_type, type, sizeof type));
     number_line(output, "key width", info->key_width);
@@ -104,11 +141,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
                                   : "not recorded");
     bytes_line(output, "file size", info->file_size);
     bytes_line(output, "records end", info->records_end);
-    bytes_line(output, "index start", info->index_start);
-    bytes_line(output, "index size", info->index_size);
-    number_line(output, "index pages", info->index_pages);
-    number_line(output, "index page size", info->page_size);
-    number_line(output, "stride", info->stride);
+    index_lines(output, info);
     if (info->has_trailer) {
         text_line(output, "store id", id_text_of(info).text);
         bytes_line(output, "value bytes", info->value_bytes);
@@ -119,6 +152,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
     }
     number_line(output, "fences in memory", info->fences);
     bytes_line(output, "index memory", info->index_memory);
+    output_format(output, "%-20s%.3f\n", "index bytes per key", index_bytes_per_key(info));
     number_line(output, "reads to open", info->open_reads);
     bytes_line(output, "bytes to open", info->open_bytes);
     text_line(output, "backend", info->backend);
@@ -147,6 +181,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     output_text(output, "{");
     json_text_member(output, "path", path);
     text_member(output, "format", info->has_trailer ? "v2 with trailer" : "plain v2");
+    text_member(output, "layout", layout_name(info));
     flag_member(output, "has_trailer", info->has_trailer);
     text_member(output, "key_type", ikv_key_type_name(info->key_type, type, sizeof type));
     number_member(output, "key_width", info->key_width);
@@ -156,8 +191,14 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     number_member(output, "records_end", info->records_end);
     number_member(output, "index_start", info->index_start);
     number_member(output, "index_size", info->index_size);
-    number_member(output, "index_pages", info->index_pages);
-    number_member(output, "page_size", info->page_size);
+    flag_member(output, "has_v2_index", info->has_v2_index);
+    if (is_clustered(info)) {
+        number_member(output, "leaves", info->index_pages);
+        number_member(output, "leaf_size", info->leaf_size);
+    } else {
+        number_member(output, "index_pages", info->index_pages);
+        number_member(output, "page_size", info->page_size);
+    }
     number_member(output, "stride", info->stride);
     if (info->has_trailer) {
         text_member(output, "store_id", id_text_of(info).text);
@@ -173,6 +214,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     }
     number_member(output, "fences", info->fences);
     number_member(output, "index_memory", info->index_memory);
+    output_format(output, ",\n \"index_memory_per_key\":%.6f", index_bytes_per_key(info));
     number_member(output, "open_reads", info->open_reads);
     number_member(output, "open_bytes", info->open_bytes);
     text_member(output, "backend", info->backend);

@@ -17,6 +17,7 @@ if(TARGET indexkv_command)
       info
       input_errors
       key_types
+      layout
       match
       missing
       not_a_store

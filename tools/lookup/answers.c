@@ -70,7 +70,9 @@ int answers_write(struct answers *answers, const struct key_batch *keys, const i
             key_status = write_missing(answers, &key);
             break;
         case IKV_CORRUPT:
-            report_failed(answers, &key, problem, "its index page or record is corrupt");
+            report_failed(answers, &key, problem,
+                          answers->clustered ? "its leaf or record is corrupt"
+                                             : "its index page or record is corrupt");
             key_status = STATUS_CORRUPT;
             break;
         case IKV_UNREADABLE:

@@ -13,6 +13,7 @@ enum missing_mode { MISSING_SKIP, MISSING_EMPTY, MISSING_ERROR };
 struct answers {
     struct item_writer writer;
     const char *path; /* of the store, for messages */
+    bool clustered;   /* the layout of the store, likewise */
     ikv_key_syntax key_syntax;
     enum missing_mode missing;
     bool report_missing; /* report missing keys, and exit with status 1 */

@@ -238,6 +238,7 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
 {
     *lookup = (struct lookup){.options = *options, .store = store, .info = *info};
     lookup->answers = (struct answers){.path = path,
+                                       .clustered = info->layout == IKV_LAYOUT_CLUSTERED,
                                        .key_syntax = options->key_syntax,
                                        .missing = options->missing,
                                        .report_missing = options->report_missing};

@@ -1,6 +1,7 @@
 #include "lookup/stats_table.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -97,6 +98,7 @@ static void print_levels(const struct stats_report *report)
 static void print_counts(const struct stats_report *report)
 {
     const ikv_stats *stats = report->stats;
+    const bool clustered = report->layout == IKV_LAYOUT_CLUSTERED;
     const struct {
         const char *name;
         uint64_t count;
@@ -111,8 +113,8 @@ static void print_counts(const struct stats_report *report)
         {"probes", stats->probes},
         {"cached", stats->cached},
         {"mapped", stats->mapped},
-        {"index_reads", stats->index_reads},
-        {"index_bytes", stats->index_bytes},
+        {clustered ? "leaf_reads" : "index_reads", stats->index_reads},
+        {clustered ? "leaf_bytes" : "index_bytes", stats->index_bytes},
         {"records", stats->records},
         {"record_reads", stats->record_reads},
         {"record_bytes", stats->record_bytes},

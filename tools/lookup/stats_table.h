@@ -8,6 +8,7 @@ struct stats_report {
     const ikv_stats *stats;
     /* Read latencies of IKV_LEVELS_MAX levels, then of records. NULL: not collected. */
     const ikv_latency *latency;
+    ikv_layout layout;
     uint64_t calls;
     double search_seconds; /* from the first call until the last answer */
     double total_seconds;

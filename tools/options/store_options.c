@@ -93,6 +93,14 @@ int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                        names[key_syntax], ikv_key_type_name(type, type_name, sizeof type_name));
 }
 
+int check_probe(const struct command_syntax *syntax, ikv_probe probe, const char *path,
+                const ikv_info *info)
+{
+    if (probe != IKV_PROBE_ENTRY || info->has_v2_index)
+        return OPTIONS_CONTINUE;
+    return usage_error(syntax->name, "--probe entry: %s has no v2 index", path);
+}
+
 int check_output_format(const struct command_syntax *syntax, enum output_format format,
                         const struct output *output)
 {

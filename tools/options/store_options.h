@@ -67,6 +67,11 @@ int option_output_format(const struct command_syntax *syntax, const char *argume
 int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                      ikv_key_syntax key_syntax);
 
+/* Check that the store has the entries that --probe entry reads. Returns OPTIONS_CONTINUE, or
+ * STATUS_USAGE after reporting. */
+int check_probe(const struct command_syntax *syntax, ikv_probe probe, const char *path,
+                const ikv_info *info);
+
 /* Refuse binary output on a terminal. Returns OPTIONS_CONTINUE, or STATUS_USAGE after reporting. */
 int check_output_format(const struct command_syntax *syntax, enum output_format format,
                         const struct output *output);
