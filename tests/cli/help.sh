@@ -18,7 +18,7 @@ same "$directory/help" "$out"
 
 # Reads help text, prints its options: "-o, --output".
 options_of_help() {
-    sed -nE 's/^  (-., |    )(--[a-z-]+).*/\1\2/p' | sed 's/^ *//'
+    sed -nE 's/^  (-., |    )(--[a-z0-9-]+).*/\1\2/p' | sed 's/^ *//'
 }
 
 # Reads a manual page, prints the options of its lists in the same form.
