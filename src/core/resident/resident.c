@@ -1,18 +1,16 @@
-/* Looking up what is in memory: lanes of keys, each a step further while the others' lines arrive.
- */
 #include "core/resident/resident.h"
 
 #include "core/format/checksum.h"
-#include "core/resident/lane.h"
+#include "core/resident/lane_find.h"
 
-/* Groups on their way: while one enters, the one before aims, and so on. */
+/* Groups in the pipeline: while one enters, the one before it aims, and so on. */
 #define STEPS 4u
 
-/* Records up to this size are copied here; larger ones are shared by repeated keys in the usual
- * way. */
+/* Records up to this size are copied here. Larger ones are left to the search, where repeated keys
+ * share a copy. */
 #define COPIED_MAX ((uint32_t)64 << 10)
 
-/* Shards take so much at a time of what their batch may copy. */
+/* Bytes that a run reserves at a time from its batch's copy budget. */
 #define BUDGET_STEP ((uint64_t)1 << 20)
 
 /* Bytes of a record that are prefetched, at most. */
@@ -21,7 +19,7 @@
 bool ikv_resident_suits(const struct ikv_batch *batch)
 {
     const struct ikv_store *store = batch->store;
-    /* Keys are compared as they are stored: little-endian. */
+    /* Keys are compared in stored form, which is little-endian. */
     return !IKV_BIG_ENDIAN && batch->map && store->tree.nodes &&
            batch->usable_size == store->map->size && batch->options.match == IKV_EXACT &&
            batch->options.probe == IKV_PROBE_PAGE && !(batch->options.flags & IKV_GET_BARRIER);
@@ -29,7 +27,7 @@ bool ikv_resident_suits(const struct ikv_batch *batch)
 
 /* ---------------------------------------------------------------- records */
 
-/* The record lies in memory and is intact. Its value goes where the caller wants it. */
+/* Put an intact value where the options say. False: the run has failed. */
 INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char *value,
                   uint32_t size, ikv_item *item)
 {
@@ -60,25 +58,25 @@ INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char 
     return true;
 }
 
-/* More of what all shards together may copy. */
-static bool get_budget(struct lanes *x, uint32_t size)
+/* Reserve more of the batch's copy budget. False: not enough is left for `size`. */
+static bool reserve_budget(struct lanes *x, uint32_t size)
 {
-    _Atomic uint64_t *copies = &x->run->batch->copy_budget;
+    _Atomic uint64_t *shared = &x->run->batch->copy_budget;
     const uint64_t want = ikv_max(size, BUDGET_STEP);
-    uint64_t left = atomic_load_explicit(copies, memory_order_relaxed);
+    uint64_t left = atomic_load_explicit(shared, memory_order_relaxed);
     uint64_t more;
 
     do {
         more = ikv_min(left, want);
         if (x->budget + more < size)
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(copies, &left, left - more,
+    } while (!atomic_compare_exchange_weak_explicit(shared, &left, left - more,
                                                     memory_order_relaxed, memory_order_relaxed));
     x->budget += more;
     return true;
 }
 
-/* Size of the content of a record in a leaf, which is believed resident. False: impossible. */
+/* Size of the content of a record in a leaf, which is resident. False: impossible. */
 INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint32_t *ret_size)
 {
     const uint32_t leaf_size = x->store->index.leaf_size;
@@ -91,7 +89,7 @@ INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint
            *ret_size >= IKV_RECORD_CHECKSUM_SIZE;
 }
 
-/* Size of the content of the lane's record, if all of it is believed resident. */
+/* Size of the content of the lane's record. False: impossible, too large, or not resident. */
 INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct lane *lane,
                          uint32_t *ret_size)
 {
@@ -106,14 +104,14 @@ INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct l
            lane_is_resident(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + *ret_size);
 }
 
-/* False: not to be answered here. */
+/* Answer a lane whose entry was found. False: it can't be answered here. */
 INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
 {
     const struct ikv_store *store = x->store;
     const unsigned char *record = x->map->bytes + lane->position;
     uint32_t size = 0;
 
-    if (!lane_content(x, shape, lane, &size) || (size > x->budget && !get_budget(x, size)))
+    if (!lane_content(x, shape, lane, &size) || (size > x->budget && !reserve_budget(x, size)))
         return false;
     const uint32_t value_size = size - store->surplus;
     record += IKV_RECORD_HEADER_SIZE;
@@ -154,7 +152,7 @@ static bool page_is_intact(const struct lanes *x, const struct lane *lane)
     return store->page_sums_offset == 0 && ikv_page_is_in_order(&store->index, &page);
 }
 
-/* A key's absence depends on its whole page. */
+/* A key is absent if its whole page is intact. */
 static bool is_absent(const struct lanes *x, const struct lane *lane)
 {
     if (!page_is_intact(x, lane) || !lane_is_between(x, lane))
@@ -163,8 +161,8 @@ static bool is_absent(const struct lanes *x, const struct lane *lane)
     return true;
 }
 
-/* An item whose key is not in its page, if that is intact, says so until all keys are through:
- * `value` is where the page begins, `size` is 1 and where in it the key would be. */
+/* The item of a key that is not in its page, until the page is verified after all keys: `value` is
+ * the page's entries, `size` is 1 plus the number of the entry before which the key would be. */
 static void mark_unproven(const struct lane *lane, ikv_item *item)
 {
     *item = (ikv_item){lane->entries, lane->key, 1 + lane->guess, IKV_PENDING};
@@ -223,7 +221,7 @@ INLINE void lane_leave(struct lanes *x, enum shape shape, const struct lane *lan
     }
 }
 
-/* Are the keys really missing? */
+/* Verify the pages of unproven keys. */
 static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
 {
     const size_t page_size =
@@ -234,7 +232,7 @@ static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
         ikv_item *item = &x->batch->items[i];
         if (!is_unproven(item))
             continue;
-        /* The lines of the next such page may arrive while this one is verified. */
+        /* Prefetch the next such page while this one is verified. */
         next = next > i ? next : i + 1;
         while (next < end && !is_unproven(&x->batch->items[next]))
             next++;
@@ -250,14 +248,13 @@ static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
 
 /* ---------------------------------------------------------------- the loop */
 
-/* The keys of group g; 0: it does not exist. */
+/* Number of keys in group g; 0: no such group. */
 INLINE unsigned group_size(uint32_t g, uint32_t n)
 {
     return (uint64_t)g * GROUP < n ? (unsigned)ikv_min(GROUP, n - g * GROUP) : 0;
 }
 
-/* A single key has nothing to do while it waits for lines. */
-INLINE void drive_alone(struct lanes *x, enum shape shape, uint32_t place)
+INLINE void drive_single(struct lanes *x, enum shape shape, uint32_t place)
 {
     const unsigned char *key = x->batch->caller_keys + (size_t)place * x->key->width;
     struct lane lane = {0};
@@ -273,7 +270,7 @@ INLINE void drive_alone(struct lanes *x, enum shape shape, uint32_t place)
 INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t end)
 {
     if (end - begin == 1) {
-        drive_alone(x, shape, begin);
+        drive_single(x, shape, begin);
         return;
     }
 
@@ -303,7 +300,7 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
     }
 }
 
-/* The loop for one shape of keys, compiled for a processor. */
+/* The loop for one shape of keys, compiled for a kind of processor. */
 #define DRIVE(name, target, shape)                                                                 \
     static target /* NOLINT(bugprone-macro-parentheses) */ void name(struct lanes *x,              \
                                                                      uint32_t begin, uint32_t end) \
@@ -383,13 +380,13 @@ static struct lanes lanes_of(struct ikv_run *run)
         .stride = store->index.stride,
         .leaf_count = (uint32_t)(store->index.count / ikv_max(store->index.pages, 1)),
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
-        .all_there = ikv_map_is_all_resident(store->map),
+        .is_all_resident = ikv_map_is_all_resident(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
         .budget = run->copy_budget,
     };
 }
 
-/* ---------------------------------------------------------------- what came of it */
+/* ---------------------------------------------------------------- a run */
 
 static void account(struct ikv_stats *stats, uint64_t found, uint64_t missing)
 {
@@ -411,7 +408,7 @@ void ikv_resident_account(const struct ikv_run *run, struct ikv_stats *stats)
     stats->major_faults = run->stats.major_faults;
 }
 
-/* The file is shorter than it was: nothing is touched. */
+/* The file was truncated: the mapping is not touched. */
 static void leave_all(struct ikv_run *run)
 {
     for (uint32_t i = run->begin; i < run->end; i++)

@@ -1,0 +1,141 @@
+/* The first step of lanes: from keys to pages, and guesses where in their pages they are. */
+#ifndef IKV_LANE_ENTER_H
+#define IKV_LANE_ENTER_H
+
+#include "core/resident/lane.h"
+
+/* Number of fences <= the key, given the number by the tree's word alone. False: unknown here. */
+static inline bool lane_settle(const struct lanes *x, const struct lane *lane, uint64_t *rank)
+{
+    const struct ikv_fences *fences = &x->store->fences;
+    uint64_t words[IKV_KEY_WORDS_MAX];
+
+    ikv_key_load(x->key, lane->key, words);
+    /* All fences agree in the words before the tree's; a key must, too. */
+    if (ikv_words_compare(words, fences->keys, x->word) != 0)
+        return false;
+    for (unsigned steps = 0; *rank > 0 && steps < 4; steps++) {
+        /* Later words matter where the tree's are equal. That is rare, and the fences themselves
+         * are not in a near cache. */
+        if (ikv_fence_tree_leaf(x->tree, *rank - 1) != lane->word ||
+            ikv_words_compare(ikv_fence(fences, *rank - 1), words, x->key->words) <= 0)
+            return true;
+        --*rank;
+    }
+    return *rank == 0;
+}
+
+/* The entry that is near a word if keys are evenly distributed. */
+INLINE uint32_t lane_interpolate(const struct lane *lane, uint64_t word, uint64_t low)
+{
+    const double guess = (double)(int64_t)((word - low) >> 1) * lane->scale;
+    const double max = (double)(lane->count - 1);
+
+    return (uint32_t)(guess < max ? guess : max);
+}
+
+/* The words at which a page and the next one begin. The last page is assumed to be as wide as the
+ * one before it. */
+INLINE void lane_bounds(const struct lanes *x, uint64_t page, uint64_t *low, uint64_t *high)
+{
+    const struct ikv_fence_tree *tree = x->tree;
+
+    *low = ikv_fence_tree_leaf(tree, page);
+    if (page + 1 < tree->count)
+        *high = ikv_fence_tree_leaf(tree, page + 1);
+    else
+        *high = page > 0 ? *low + (*low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
+}
+
+/* Guess where in its leaf a key is. The number of its entries is in the footer, which is not here
+ * yet; until then, the leaf is assumed to be of average size. */
+INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const uint64_t offset = ikv_leaf_offset(index, lane->page);
+    uint64_t low;
+    uint64_t high;
+
+    if (IKV_UNLIKELY(!lane_is_resident(x, offset, index->leaf_size)))
+        return;
+    lane_bounds(x, lane->page, &low, &high);
+    lane->state = LANE_SEARCHED;
+    lane->scale =
+        (double)(int64_t)((lane->word - low) >> 1) / (double)(int64_t)((high - low) >> 1 | 1);
+    lane->samples = x->map->bytes + offset + index->leaf_size - IKV_LEAF_FOOTER_SIZE;
+    const double after = (1 - lane->scale) * (double)x->leaf_count;
+    lane->guess = after > 0 ? (uint32_t)after : 0;
+    lane->at = lane->samples - lane->guess * lane_stride(x, shape);
+}
+
+/* Guess where in its page a key is. */
+INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const uint64_t page = lane->page;
+    const uint64_t first = ikv_page_first_entry(index, page);
+    const uint64_t offset = index->index_start + first * lane_stride(x, shape);
+    uint64_t low;
+    uint64_t high;
+
+    lane_bounds(x, page, &low, &high);
+    lane->count = (uint32_t)(ikv_page_first_entry(index, page + 1) - first);
+    lane->entries = x->map->bytes + offset;
+    if (IKV_UNLIKELY(!lane_is_resident(x, offset, (uint64_t)lane->count * lane_stride(x, shape))))
+        return;
+    lane->state = LANE_SEARCHED;
+    lane->scale = (double)lane->count / (double)(int64_t)((high - low) >> 1 | 1);
+    lane->guess = lane_interpolate(lane, lane->word, low);
+    lane->samples = ikv_samples_of(x->store->samples, page);
+    lane->at = lane->samples ? lane->samples : lane->entries + lane->guess * lane_stride(x, shape);
+}
+
+/* Set the first n lanes to the keys at `keys`; 1 <= n <= GROUP. */
+INLINE void lanes_enter(const struct lanes *x, enum shape shape, const unsigned char *keys,
+                        unsigned n, struct lane *lanes)
+{
+    const struct ikv_fence_tree *tree = x->tree;
+    const size_t width = x->key->width;
+    uint64_t rank[GROUP] = {0};
+    uint64_t words[GROUP];
+
+    for (unsigned i = 0; i < n; i++)
+        words[i] = lane_word(x, shape, keys + i * width);
+    for (uint32_t level = tree->levels; level-- > 0;) {
+        const uint64_t *nodes = tree->nodes + tree->level_at[level];
+        const uint64_t children = level ? IKV_NODE_KEYS + 1 : IKV_NODE_KEYS;
+        for (unsigned i = 0; i < n; i++) {
+            /* Nodes are filled up with UINT64_MAX, which no word may reach. */
+            const uint64_t word = words[i] - (words[i] == UINT64_MAX);
+            rank[i] = rank[i] * children + ikv_node_rank(nodes + rank[i] * IKV_NODE_KEYS, word);
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct lane *lane = &lanes[i];
+        lane->key = keys + i * width;
+        lane->word = words[i];
+        lane->state = LANE_PENDING;
+        lane->at = x->map->bytes;
+        lane->samples = NULL;
+        lane->count = 0;
+        if (IKV_UNLIKELY(words[i] == UINT64_MAX) ||
+            (!lane_is_one_word(shape) && !lane_settle(x, lane, &rank[i])))
+            continue;
+        if (IKV_UNLIKELY(rank[i] == 0)) {
+            lane->state = LANE_MISSING;
+            continue;
+        }
+        lane->page = rank[i] - 1;
+        if (IN_LEAVES(shape))
+            lane_guess_in_leaf(x, shape, lane);
+        else
+            lane_guess(x, shape, lane);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        IKV_PREFETCH(lanes[i].at);
+        if (IN_LEAVES(shape) && lanes[i].samples)
+            IKV_PREFETCH(lanes[i].samples);
+    }
+}
+
+#endif
