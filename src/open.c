@@ -1,5 +1,4 @@
-/* Opening and closing a store: the file and what is kept of it (core/store), and the engine that
- * runs its batches (pool). */
+/* Opening and closing a store: its file (core/store) and its engine (pool). */
 #include "core/store/open.h"
 #include "backends.h"
 #include "pool/attachment.h"
@@ -18,7 +17,7 @@ static int attach(struct ikv_store *store, const ikv_open_options *options, ikv_
             return ikv_fail(err, code, at, "%s", reason);
     }
     int code = ikv_attach(options->engine, store, &store->attachment);
-    return code < 0 ? ikv_fail(err, code, at, "attaching it to an engine") : 0;
+    return code < 0 ? ikv_fail(err, code, at, "cannot attach to an engine") : 0;
 }
 
 int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,

@@ -24,7 +24,7 @@ int ikv_completions_new(ikv_completions **ret_completions, ikv_error *err)
     }
     if (code < 0) {
         free(completions);
-        return ikv_fail(err, code, IKV_NOWHERE, "creating a completion queue");
+        return ikv_fail(err, code, IKV_NOWHERE, "cannot create a completion queue");
     }
     *ret_completions = completions;
     return 0;

@@ -180,11 +180,12 @@ int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine, i
         return code;
     code = ikv_engine_create(&known, &engine);
     if (code < 0)
-        return ikv_fail(err, code, IKV_NOWHERE, "creating an engine");
+        return ikv_fail(err, code, IKV_NOWHERE, "cannot create an engine");
     const unsigned threads = engine->shared.options.threads;
     if (ikv_engine_start(engine) < threads) {
         ikv_engine_close(engine);
-        return ikv_fail(err, -EAGAIN, IKV_NOWHERE, "starting %u threads for an engine", threads);
+        return ikv_fail(err, -EAGAIN, IKV_NOWHERE, "cannot start %u threads for an engine",
+                        threads);
     }
     *ret_engine = engine;
     return 0;

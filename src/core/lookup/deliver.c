@@ -81,8 +81,7 @@ static const void *keep_value(struct ikv_run *run, const unsigned char *record, 
     return copy;
 }
 
-/* Deliver the record of hits [begin, end). `value` is where its value stays; NULL: not copied yet.
- */
+/* Deliver a record of hits [begin, end). `value`: where its value stays; NULL: not copied yet. */
 static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const unsigned char *record,
                     uint32_t size, const void *value)
 {
@@ -157,7 +156,7 @@ static void fail_size(struct ikv_run *run, uint32_t begin, uint32_t end)
                  "impossible size");
 }
 
-/* Hits of the same record follow each other. */
+/* The end of the hits that have the same record as hit `begin`. */
 static uint32_t same_record(const struct ikv_run *run, uint32_t begin, uint32_t end)
 {
     const struct ikv_hit *hits = ikv_run_hits(run);
@@ -185,7 +184,7 @@ void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end
         fail_size(run, hit_begin, hit_end);
 }
 
-/* The record that hits [begin, end) point to; `have` bytes of the file are at `at`. */
+/* Deliver the record of hits [begin, end), of which `have` bytes are at `at`. */
 static void deliver_record(struct ikv_run *run, uint32_t begin, uint32_t end,
                            const unsigned char *at, size_t have, uint64_t left, uint64_t *fetched)
 {
@@ -231,8 +230,7 @@ void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_e
     note_fetched(run, fetched);
 }
 
-/* The record at a place of the leaf. Its directory was not verified, if the keys were just found.
- */
+/* Deliver the record at a place of the leaf, whose directory may not have been verified. */
 static void deliver_place(struct ikv_run *run, uint32_t begin, uint32_t end,
                           const struct ikv_leaf *leaf, uint32_t place)
 {

@@ -8,8 +8,8 @@
  * position on are at `bytes`. Incomplete records become tails. */
 void ikv_deliver_records(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,
                          const unsigned char *bytes, size_t size);
-/* Take the hits from hits_before on whose records are in this leaf, which led to them, off the list
- * of hits, and deliver them from the leaf. */
+/* Deliver those hits from `hits_before` on whose records are in this leaf, and remove them from the
+ * list of hits. */
 void ikv_deliver_leaf(struct ikv_run *run, const struct ikv_page *page, uint32_t hits_before);
 /* Deliver one record, whose whole content is in the arena. */
 void ikv_deliver_whole(struct ikv_run *run, uint32_t hit_begin, uint32_t hit_end,

@@ -14,8 +14,7 @@ static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
     return &run->stats.level[level];
 }
 
-/* The stored checksum of a page in the slot, or (slot NULL) of a page held in memory; NULL: none.
- */
+/* The expected checksum of a page in the slot, or (slot NULL) held in memory; NULL: none. */
 static const unsigned char *checksum_of(const struct ikv_run *run, const struct ikv_slot *slot,
                                         uint64_t page)
 {
@@ -44,7 +43,8 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
     if (search->corrupt_pages == corrupt)
         return true;
     ikv_key_store(&index->key, search->keys.entries + (size_t)chunk * search->keys.stride, stored);
-    ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored, "index page");
+    ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored,
+                 "wrong checksum or order of an index page");
     return false;
 }
 
@@ -235,7 +235,7 @@ void ikv_pages_complete(struct ikv_run *run, struct ikv_slot *slot)
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&run->search, slot->chunks[0], IKV_UNREADABLE);
         ikv_run_note(run, code, ikv_page_offset(run->batch->index, slot->first_page), NULL,
-                     "reading an index page");
+                     "cannot read an index page");
     } else {
         for (uint32_t i = 0; i < slot->chunk_count; i++)
             ikv_read_separately(run, IKV_SLOT_PAGES, slot->chunks[i]);

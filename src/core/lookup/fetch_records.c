@@ -172,7 +172,7 @@ static void fail_hits(struct ikv_run *run, uint32_t begin, uint32_t end, int cod
 {
     for (uint32_t i = begin; i < end; i++)
         run->search.status[ikv_run_hits(run)[i].key] = IKV_UNREADABLE;
-    ikv_run_note(run, code, offset, NULL, "reading a record");
+    ikv_run_note(run, code, offset, NULL, "cannot read a record");
 }
 
 void ikv_records_complete(struct ikv_run *run, struct ikv_slot *slot)

@@ -79,8 +79,7 @@ static enum place choose_place(const struct ikv_result *result)
 
 /* ---------------------------------------------------------------- on the calling thread */
 
-/* Returns false if the batch must be executed again: with `nowait`, a read would have had to wait.
- */
+/* Returns false if, with `nowait`, a read would have waited: the batch must be executed again. */
 static bool run_here(struct ikv_result *result, bool nowait)
 {
     const struct ikv_window_options defaults = {0};

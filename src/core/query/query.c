@@ -53,7 +53,7 @@ static int check(const struct ikv_store *store, size_t count, const ikv_get_opti
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "lookup: more than 2^32 - 2 keys");
     if (known->probe == IKV_PROBE_ENTRY && store->is_clustered && !store->leaves.has_index)
         return ikv_fail(err, IKV_E_UNSUPPORTED, IKV_AT_FILE(store->path),
-                        "no v2 index, whose entries could be probed");
+                        "entry probes need a v2 index");
     return 0;
 }
 
@@ -89,7 +89,7 @@ int ikv_query_begin(struct ikv_store *store, const void *keys, size_t count,
     }
     if (code < 0) {
         void_answers(result, code);
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "lookup of %zu keys", count);
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot look up %zu keys", count);
     }
     return 0;
 }
@@ -103,10 +103,10 @@ static void describe_fatal(struct ikv_result *result, int code)
     char reason[200];
 
     if (code == result->stats.fallback) /* no ring: the code alone does not tell why */
-        (void)ikv_fail(&result->error, code, at, "lookup of %llu keys: %s", keys,
+        (void)ikv_fail(&result->error, code, at, "cannot look up %llu keys: %s", keys,
                        ikv_io_ring_explain(code, reason, sizeof reason));
     else
-        (void)ikv_fail(&result->error, code, at, "lookup of %llu keys", keys);
+        (void)ikv_fail(&result->error, code, at, "cannot look up %llu keys", keys);
 }
 
 void ikv_query_end(struct ikv_result *result, int code)

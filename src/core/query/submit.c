@@ -58,7 +58,7 @@ int ikv_submit(ikv_store *store, const void *keys, size_t count, const ikv_get_o
 int ikv_wait(ikv_result *result, ikv_error *err)
 {
     if (!result || !result->must_wait)
-        return ikv_fail(err, IKV_E_STATE, IKV_NOWHERE, "waiting: no batch was submitted for it");
+        return ikv_fail(err, IKV_E_STATE, IKV_NOWHERE, "ikv_wait: no batch to wait for");
     ikv_job_wait(&result->job);
     result->must_wait = false;
     if (result->code < 0 && err)

@@ -102,8 +102,7 @@ static inline uint32_t lane_bisect(const struct lanes *x, const struct lane *lan
     return low;
 }
 
-/* Whether the page has no such key: the entry before lane->guess is below it, the one there above.
- */
+/* Whether the page has no such key: entry guess - 1 is below it, and entry guess above it. */
 static inline bool lane_is_between(const struct lanes *x, const struct lane *lane)
 {
     uint64_t words[IKV_KEY_WORDS_MAX];
@@ -137,8 +136,7 @@ static inline void lane_gallop(const struct lanes *x, const struct lane *lane,
     }
 }
 
-/* Search outside the window, or where several keys agree in the tree's word. NULL: not in the page.
- */
+/* Search beyond the window, or among keys that agree in the tree's word. NULL: not in the page. */
 static inline const unsigned char *lane_stray(const struct lanes *x, struct lane *lane)
 {
     uint64_t words[IKV_KEY_WORDS_MAX];

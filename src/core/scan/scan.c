@@ -35,7 +35,7 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
         return code;
     struct ikv_scan *scan = calloc(1, sizeof *scan);
     if (!scan)
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "scanning");
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot scan");
     scan->store = store;
     scan->order = known.order;
     scan->left = known.limit ? known.limit : UINT64_MAX;
@@ -52,7 +52,7 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
             if (err)
                 *err = scan->error;
         } else {
-            (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "scanning");
+            (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot scan");
         }
         ikv_scan_close(scan);
         return code;
@@ -76,11 +76,11 @@ static void describe_bad_item(struct ikv_scan *scan, const ikv_item *item, ikv_e
             memcmp(problem->first.key, item->key, ikv_key_width(where.key_type)) == 0)
             *err = problem->first;
         else
-            (void)ikv_fail(err, IKV_E_RECORD, where, "scanning");
+            (void)ikv_fail(err, IKV_E_RECORD, where, "scan");
     } else {
         scan->stats.unreadable++;
         (void)ikv_fail(err, problem ? problem->read_code : scan->item_code, where,
-                       "reading a record");
+                       "cannot read a record");
     }
 }
 

@@ -67,7 +67,7 @@ static int make_run(struct ikv_scan *scan, size_t count)
         !ikv_scratch_get(&fetched->hits, count * sizeof(struct ikv_hit)) ||
         !ikv_scratch_get(&fetched->status, count * sizeof(int32_t)) ||
         !ikv_scratch_get(&fetched->matched, count * width))
-        return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
+        return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "cannot read records");
     fetched->distinct = 0;
     fetched->batch = (struct ikv_batch){
         .store = scan->store,
@@ -82,7 +82,7 @@ static int make_run(struct ikv_scan *scan, size_t count)
     };
     ikv_batch_check_map(&fetched->batch);
     if (ikv_prepare_runs(fetched, 1) < 0)
-        return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading records");
+        return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "cannot read records");
     return 0;
 }
 
@@ -156,7 +156,7 @@ static int fetch(struct ikv_scan *scan)
             return IKV_E_END;
         ikv_execute(fetched);
         if (fetched->fatal < 0)
-            return ikv_scan_fail(scan, fetched->fatal, IKV_NO_OFFSET, "reading records");
+            return ikv_scan_fail(scan, fetched->fatal, IKV_NO_OFFSET, "cannot read records");
         scan->stats.backend = fetched->stats.backend;
         scan->stats.records += fetched->stats.records;
         scan->stats.record_reads += fetched->stats.record_reads;

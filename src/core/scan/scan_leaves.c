@@ -28,7 +28,7 @@ static int load_leaves(struct ikv_scan *scan, uint64_t leaf)
     IKV_ADVISE_WILLNEED(scan->store->file.fd, (off_t)(offset + size), (off_t)AHEAD);
     int code = read_range(scan, scan->leaves, size, offset);
     if (code < 0)
-        return ikv_scan_fail(scan, code, offset, "reading leaves");
+        return ikv_scan_fail(scan, code, offset, "cannot read leaves");
     scan->leaves_begin = leaf;
     scan->leaves_end = end;
     scan->stats.index_reads++;
@@ -238,7 +238,7 @@ int ikv_scan_leaves_next(struct ikv_scan *scan, ikv_item *ret_item)
         return IKV_E_END;
     int code = read_record(scan, key, &item);
     if (code < 0 && (code == -ENOMEM || scan->order == IKV_ORDER_STORAGE))
-        return ikv_scan_fail(scan, code, scan->item_position, "reading records");
+        return ikv_scan_fail(scan, code, scan->item_position, "cannot read records");
     if (code < 0) {
         item = (ikv_item){NULL, NULL, 0, IKV_UNREADABLE};
         scan->item_code = code;

@@ -41,7 +41,8 @@ static int verify_pages(struct ikv_scan *scan, uint64_t page, uint64_t count,
         else
             intact = in_order(scan, begin, end);
         if (!intact && i == 0)
-            return ikv_scan_fail(scan, IKV_E_INDEX, ikv_page_offset(index, page), "index page");
+            return ikv_scan_fail(scan, IKV_E_INDEX, ikv_page_offset(index, page),
+                                 "wrong checksum or order of an index page");
         if (!intact)
             break;
         scan->pages_end = end;
@@ -59,7 +60,7 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
         scan->pages = malloc(IKV_SCAN_PAGES * IKV_PAGE_SIZE + IKV_STRIDE_MAX);
         scan->page_sums = malloc(IKV_SCAN_PAGES * IKV_PAGE_CHECKSUM_SIZE);
         if (!scan->pages || !scan->page_sums)
-            return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "reading the index");
+            return ikv_scan_fail(scan, -ENOMEM, IKV_NO_OFFSET, "cannot read the index");
     }
     scan->pages_begin = scan->pages_end = ikv_page_first_entry(index, page);
     count = ikv_min(ikv_min(count, IKV_SCAN_PAGES), index->pages - page);
@@ -83,7 +84,7 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
         scan->stats.index_bytes += sums_size;
     }
     if (code < 0)
-        return ikv_scan_fail(scan, code, offset, "reading the index");
+        return ikv_scan_fail(scan, code, offset, "cannot read the index");
     return verify_pages(scan, page, count, sums);
 }
 

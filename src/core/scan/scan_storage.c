@@ -29,7 +29,7 @@ static int end_of_records(struct ikv_scan *scan)
 static int read_failed(struct ikv_scan *scan, int code, uint64_t position)
 {
     return ikv_scan_fail(scan, code, position,
-                         code == IKV_E_RECORD ? "block checksum mismatch" : "reading records");
+                         code == IKV_E_RECORD ? "block checksum mismatch" : "cannot read records");
 }
 
 int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item)
@@ -50,7 +50,7 @@ int ikv_scan_storage_next(struct ikv_scan *scan, ikv_item *ret_item)
         return ikv_scan_fail(scan, IKV_E_RECORD, position, "impossible size");
     unsigned char *value = ikv_scratch_get(&scan->value, size);
     if (!value)
-        return ikv_scan_fail(scan, -ENOMEM, position, "reading records");
+        return ikv_scan_fail(scan, -ENOMEM, position, "cannot read records");
     code = ikv_reader_copy(&scan->reader, value, size);
     if (code < 0)
         return read_failed(scan, code, position);
