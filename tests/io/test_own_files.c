@@ -134,11 +134,11 @@ static bool is_let_go(const char *path)
 }
 
 /* Batches that all workers have a part in, then its end. */
-static void use_store(const char *path, const engine_way *way, ikv_engine *engine,
+static void use_store(const char *path, const open_mode *mode, ikv_engine *engine,
                       const store_model *model, size_t descriptors_most)
 {
     const size_t before = process_descriptors();
-    ikv_store *store = engine_open(path, IKV_KEY_U64, way, engine);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, mode, engine);
     ikv_result *result = NULL;
     rng_state rng = {3};
     size_t count = 0;
@@ -161,18 +161,18 @@ static void a_store_closes_them(void **state)
     enum { THREADS = 3 };
     const struct fixture *fixture = *state;
     char *path = tmpdir_file(&fixture->dir, "store");
-    engine_way ways[ENGINE_WAYS_MAX];
+    open_mode modes[OPEN_MODES_MAX];
     store_model model;
 
     engine_fill(path, IKV_KEY_U64, 0, 3000, MODEL_SIZES_SMALL, 1, &model);
-    const size_t count = engine_ways(path, IKV_KEY_U64, ways);
+    const size_t count = open_modes(path, IKV_KEY_U64, modes);
     for (size_t i = 0; i < count; i++) {
         const size_t before = process_descriptors();
         ikv_engine *engine = engine_make(THREADS, 0, 0, 0);
 
         /* Rings stay, with a descriptor each. */
         for (int round = 0; round < 3; round++)
-            use_store(path, &ways[i], engine, &model, (size_t)2 * THREADS + 1);
+            use_store(path, &modes[i], engine, &model, (size_t)2 * THREADS + 1);
         ikv_engine_close(engine);
         assert_int_equal(process_descriptors(), before);
     }

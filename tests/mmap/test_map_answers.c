@@ -24,12 +24,12 @@ static const ikv_key_type types[] = {
     IKV_KEY_BYTES(20), IKV_KEY_BYTES(128)};
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
-static const engine_way ways[] = {{"auto", IKV_BACKEND_AUTO, 0},
+static const open_mode modes[] = {{"auto", IKV_BACKEND_AUTO, 0},
                                   {"mmap", IKV_BACKEND_MMAP, 0},
                                   {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP}};
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define MODES (sizeof(modes) / sizeof(modes[0]))
 
-static ikv_store *open_with(const char *path, ikv_key_type type, const engine_way *way,
+static ikv_store *open_with(const char *path, ikv_key_type type, const open_mode *mode,
                             uint64_t memory, uint32_t stride, ikv_engine *engine)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -37,8 +37,8 @@ static ikv_store *open_with(const char *path, ikv_key_type type, const engine_wa
     ikv_error err;
 
     options.key_type = type;
-    options.backend = way->backend;
-    options.flags = way->flags;
+    options.backend = mode->backend;
+    options.flags = mode->flags;
     options.index_memory = memory;
     options.stride = stride;
     options.engine = engine;
@@ -77,11 +77,12 @@ static void check_store(const char *path, const store_model *model, uint32_t str
     static const uint64_t memories[] = {0, 1}; /* index_memory: the default, and next to nothing */
     uint64_t number = rng_below(rng, 1000);    /* a short run takes other cases for each store */
 
-    for (size_t w = 0; w < WAYS; w++)
-        for (size_t m = 0; m < 2; m++) {
-            if (!test_in_sample(number++, WAYS * 2, 3))
+    for (size_t m = 0; m < MODES; m++)
+        for (size_t memory = 0; memory < 2; memory++) {
+            if (!test_in_sample(number++, MODES * 2, 3))
                 continue;
-            ikv_store *store = open_with(path, model->type, &ways[w], memories[m], stride, engine);
+            ikv_store *store =
+                open_with(path, model->type, &modes[m], memories[memory], stride, engine);
             check_batches(store, model, rng);
             ikv_close(store);
         }
@@ -150,8 +151,8 @@ static void large_batches(void **state)
         store_model model;
 
         engine_fill(path, large[t], 0, test_scaled(12000), MODEL_SIZES_SMALL, t, &model);
-        for (size_t w = 0; w < WAYS; w++) {
-            ikv_store *store = open_with(path, large[t], &ways[w], 0, 0, engine);
+        for (size_t m = 0; m < MODES; m++) {
+            ikv_store *store = open_with(path, large[t], &modes[m], 0, 0, engine);
             for (int shape = BATCH_MIXED; shape < BATCH_SHAPES; shape++) {
                 size_t count;
                 unsigned char *keys =

@@ -19,19 +19,19 @@
 #define PAIRS 300u /* two pages of the index */
 #define KEYS  (2 * PAIRS + 1)
 
-static const engine_way ways[] = {
+static const open_mode modes[] = {
     {"pread", IKV_BACKEND_PREAD, 0}, /* the reference */
     {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
     {"mmap", IKV_BACKEND_MMAP, 0},
 };
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define MODES (sizeof(modes) / sizeof(modes[0]))
 
 struct fixture {
     char *whole;
     char *path;
     store_model model;
     ikv_engine *engine;
-    ikv_result *results[WAYS];
+    ikv_result *results[MODES];
     uint64_t keys[KEYS];
     uint64_t index_start;
     uint64_t size;
@@ -59,9 +59,9 @@ static void set_up(void **state, struct fixture *ret)
         ret->keys[i] = 2 + i;
     rng_shuffle(&rng, ret->keys, KEYS, sizeof ret->keys[0]);
     ret->engine = engine_make(1, 0, 0, 0);
-    for (size_t w = 0; w < WAYS; w++)
-        assert_ok(ikv_result_new(&ret->results[w]), NULL);
-    ikv_store *store = engine_open(ret->whole, 0, &ways[0], ret->engine);
+    for (size_t m = 0; m < MODES; m++)
+        assert_ok(ikv_result_new(&ret->results[m]), NULL);
+    ikv_store *store = engine_open(ret->whole, 0, &modes[0], ret->engine);
     ikv_store_info(store, &info);
     ret->index_start = info.index_start;
     ret->size = info.file_size;
@@ -71,15 +71,15 @@ static void set_up(void **state, struct fixture *ret)
 
 static void tear_down(struct fixture *fixture)
 {
-    for (size_t w = 0; w < WAYS; w++)
-        ikv_result_free(fixture->results[w]);
+    for (size_t m = 0; m < MODES; m++)
+        ikv_result_free(fixture->results[m]);
     ikv_engine_close(fixture->engine);
     model_free(&fixture->model);
     free(fixture->whole);
     free(fixture->path);
 }
 
-static void assert_status(const struct fixture *fixture, size_t w, size_t i, const ikv_item *item,
+static void assert_status(const struct fixture *fixture, size_t m, size_t i, const ikv_item *item,
                           const char *what, uint64_t where)
 {
     const int expected = ikv_result_items(fixture->results[0])[i].status;
@@ -89,12 +89,12 @@ static void assert_status(const struct fixture *fixture, size_t w, size_t i, con
 
     if (item->status != expected && !either)
         fail_msg("%s at %llu, %s: key %llu has status %d, with pread %d", what,
-                 (unsigned long long)where, ways[w].name, (unsigned long long)fixture->keys[i],
+                 (unsigned long long)where, modes[m].name, (unsigned long long)fixture->keys[i],
                  item->status, expected);
     if (item->status != IKV_CORRUPT &&
         !item_is_right(&fixture->model, &fixture->keys[i], IKV_EXACT, item))
-        fail_msg("%s at %llu, %s: key %llu is wrong", what, (unsigned long long)where, ways[w].name,
-                 (unsigned long long)fixture->keys[i]);
+        fail_msg("%s at %llu, %s: key %llu is wrong", what, (unsigned long long)where,
+                 modes[m].name, (unsigned long long)fixture->keys[i]);
 }
 
 /* Look up all keys of the damaged file in one batch, twice, as the caches filled by the first batch
@@ -103,24 +103,24 @@ static size_t compare(struct fixture *fixture, const char *what, uint64_t where)
 {
     size_t corrupt = 0;
 
-    for (size_t w = 0; w < WAYS; w++) {
+    for (size_t m = 0; m < MODES; m++) {
         ikv_error err;
-        ikv_store *store = engine_open(fixture->path, 0, &ways[w], fixture->engine);
+        ikv_store *store = engine_open(fixture->path, 0, &modes[m], fixture->engine);
 
         for (int round = 0; round < 2; round++) {
-            assert_ok(ikv_get_many(store, fixture->keys, KEYS, NULL, fixture->results[w], &err),
+            assert_ok(ikv_get_many(store, fixture->keys, KEYS, NULL, fixture->results[m], &err),
                       &err);
-            corrupt = (size_t)ikv_result_stats(fixture->results[w])->corrupt;
-            assert_int_equal(ikv_result_problem(fixture->results[w]) != NULL, corrupt > 0);
+            corrupt = (size_t)ikv_result_stats(fixture->results[m])->corrupt;
+            assert_int_equal(ikv_result_problem(fixture->results[m]) != NULL, corrupt > 0);
             for (size_t i = 0; i < KEYS; i++)
-                assert_status(fixture, w, i, &ikv_result_items(fixture->results[w])[i], what,
+                assert_status(fixture, m, i, &ikv_result_items(fixture->results[m])[i], what,
                               where);
         }
-        for (size_t i = w > 0 ? where % 7 : KEYS; i < KEYS; i += 31) {
+        for (size_t i = m > 0 ? where % 7 : KEYS; i < KEYS; i += 31) {
             ikv_result *one = NULL;
             assert_ok(ikv_result_new(&one), NULL);
             (void)!ikv_get(store, &fixture->keys[i], NULL, one, &err);
-            assert_status(fixture, w, i, ikv_result_items(one), what, where);
+            assert_status(fixture, m, i, ikv_result_items(one), what, where);
             ikv_result_free(one);
         }
         ikv_close(store);
@@ -221,20 +221,20 @@ static void damage_under_an_open_store(void **state)
     ikv_error err;
 
     set_up(state, &fixture);
-    for (size_t w = 1; w < WAYS; w++)
+    for (size_t m = 1; m < MODES; m++)
         for (uint64_t at = 8; at < PAIRS * 16; at += 16 * 29 + 1) {
             file_copy(fixture.whole, fixture.path);
-            ikv_store *store = engine_open(fixture.path, 0, &ways[w], fixture.engine);
+            ikv_store *store = engine_open(fixture.path, 0, &modes[m], fixture.engine);
             for (int round = 0; round < 2; round++)
                 assert_batch(store, &fixture.model, fixture.keys, KEYS, IKV_EXACT,
-                             fixture.results[w]);
+                             fixture.results[m]);
             (void)usleep(20000); /* file systems have coarse modification times */
             file_flip_bit(fixture.path, (fixture.index_start + at) * 8 + at % 8);
             for (int round = 0; round < 2; round++) {
-                assert_ok(ikv_get_many(store, fixture.keys, KEYS, NULL, fixture.results[w], &err),
+                assert_ok(ikv_get_many(store, fixture.keys, KEYS, NULL, fixture.results[m], &err),
                           &err);
                 for (size_t i = 0; i < KEYS; i++) {
-                    const ikv_item *item = &ikv_result_items(fixture.results[w])[i];
+                    const ikv_item *item = &ikv_result_items(fixture.results[m])[i];
                     if (item->status != IKV_CORRUPT)
                         assert_item(&fixture.model, &fixture.keys[i], IKV_EXACT, item);
                 }

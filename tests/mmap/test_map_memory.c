@@ -110,10 +110,10 @@ static void repeated_keys_take_bounded_memory(void **state)
     for (size_t i = 0; i < KEYS; i++)
         keys[i] = i % 1000 == 0; /* 0, with few exceptions */
     for (uint32_t threads = 1; threads <= 4; threads += 3) {
-        const engine_way way = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD};
+        const open_mode mode = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD};
         const size_t limit = copies + threads * (size_t)256 * 36 * 1024; /* and their rings */
         ikv_engine *engine = engine_make(threads, 0, 0, 0);
-        ikv_store *store = engine_open(path, 0, &way, engine);
+        ikv_store *store = engine_open(path, 0, &mode, engine);
         ikv_result *result = NULL;
 
         assert_ok(ikv_result_new(&result), NULL);
@@ -137,7 +137,7 @@ static void repeated_keys_take_bounded_memory(void **state)
 /* ---------------------------------------------------------------- allocations that fail */
 
 /* Open, look up, close. Returns the first error, or 1 for a wrong answer. */
-static int use_store(const char *path, const store_model *model, const engine_way *way,
+static int use_store(const char *path, const store_model *model, const open_mode *mode,
                      uint32_t flags, const uint64_t *keys, size_t count)
 {
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
@@ -146,8 +146,8 @@ static int use_store(const char *path, const store_model *model, const engine_wa
     ikv_result *result = NULL;
     ikv_error err;
 
-    open.backend = way->backend;
-    open.flags = way->flags;
+    open.backend = mode->backend;
+    open.flags = mode->flags;
     options.flags = flags;
     int code = ikv_open(path, &open, &store, &err);
     if (code == 0)
@@ -166,7 +166,7 @@ static int use_store(const char *path, const store_model *model, const engine_wa
 
 static void any_allocation_may_fail(void **state)
 {
-    static const engine_way ways[] = {{"auto", IKV_BACKEND_AUTO, 0},
+    static const open_mode modes[] = {{"auto", IKV_BACKEND_AUTO, 0},
                                       {"auto, loaded", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
                                       {"mmap", IKV_BACKEND_MMAP, 0}};
     char *path = tmpdir_file(*state, "oom");
@@ -176,13 +176,13 @@ static void any_allocation_may_fail(void **state)
     map_make(path, 350, 60, 0, &model); /* two pages; the last keys are absent */
     for (uint64_t i = 0; i < 400; i++)
         keys[i] = i * 7 % 400;
-    for (size_t w = 0; w < 3; w++)
+    for (size_t m = 0; m < 3; m++)
         for (uint32_t flags = 0; flags <= IKV_GET_IN_PLACE; flags += IKV_GET_IN_PLACE)
             for (int for_good = 0; for_good < 2; for_good++)
                 for (uint64_t index = 0;; index++) {
                     const size_t live = fault_alloc_live();
                     fault_alloc_start(index, for_good != 0);
-                    const int code = use_store(path, &model, &ways[w], flags, keys, 400);
+                    const int code = use_store(path, &model, &modes[m], flags, keys, 400);
                     const fault_alloc_report report = fault_alloc_stop();
 
                     assert_int_equal(fault_alloc_live(), live);

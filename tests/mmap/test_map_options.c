@@ -21,13 +21,13 @@
 
 #define HUGE ((uint64_t)2 << 20)
 
-static const engine_way mapped_ways[] = {
+static const open_mode mapped_modes[] = {
     {"auto", IKV_BACKEND_AUTO, 0},
     {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME},
     {"auto, loaded", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
     {"mmap", IKV_BACKEND_MMAP, 0},
     {"mmap, loaded", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD_INDEX}};
-#define WAYS (sizeof(mapped_ways) / sizeof(mapped_ways[0]))
+#define MODES (sizeof(mapped_modes) / sizeof(mapped_modes[0]))
 
 /* ---------------------------------------------------------------- sizes of files */
 
@@ -40,8 +40,8 @@ static void check_file(const char *path, const store_model *model)
     unsigned char *keys = batch_keys(model, &rng, BATCH_MIXED, 500, &count);
 
     assert_ok(ikv_result_new(&result), NULL);
-    for (size_t w = 0; w < WAYS; w++) {
-        ikv_store *store = engine_open(path, model->type, &mapped_ways[w], NULL);
+    for (size_t m = 0; m < MODES; m++) {
+        ikv_store *store = engine_open(path, model->type, &mapped_modes[m], NULL);
         ikv_info info;
 
         ikv_store_info(store, &info);
@@ -162,9 +162,9 @@ static void values_in_place(void **state)
     store_write(path, &model, &writing);
     keys[COUNT] = COUNT + 7;
     assert_ok(ikv_result_new(&result), NULL);
-    for (size_t w = 2; w < WAYS; w++) {
+    for (size_t m = 2; m < MODES; m++) {
         ikv_get_options options = IKV_GET_OPTIONS_INIT;
-        ikv_store *store = engine_open(path, 0, &mapped_ways[w], NULL);
+        ikv_store *store = engine_open(path, 0, &mapped_modes[m], NULL);
 
         options.flags = IKV_GET_IN_PLACE;
         for (int round = 0; round < 2; round++) {
@@ -192,9 +192,9 @@ static void values_in_place(void **state)
         ikv_close(store);
     }
     /* Without a mapping values are copied into the result. */
-    const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
+    const open_mode pread_mode = {"pread", IKV_BACKEND_PREAD, 0};
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    ikv_store *store = engine_open(path, 0, &pread_way, NULL);
+    ikv_store *store = engine_open(path, 0, &pread_mode, NULL);
     options.flags = IKV_GET_IN_PLACE;
     assert_ok(ikv_get_many(store, keys, COUNT, &options, result, NULL), NULL);
     for (size_t i = 0; i < COUNT; i++)
@@ -218,7 +218,7 @@ static int ignore_value(void *user, size_t index, const ikv_item *item)
  * of a batch of one. */
 static void single_get_equals_batch_of_one(void **state)
 {
-    const engine_way way = {"mmap", IKV_BACKEND_MMAP, 0};
+    const open_mode mode = {"mmap", IKV_BACKEND_MMAP, 0};
     char *path = tmpdir_file(*state, "single");
     unsigned char values[2][16] = {{0}};
     ikv_get_options options[2] = {IKV_GET_OPTIONS_INIT, IKV_GET_OPTIONS_INIT};
@@ -226,7 +226,7 @@ static void single_get_equals_batch_of_one(void **state)
     store_model model;
 
     map_make(path, 1000, 16, 0, &model);
-    ikv_store *store = engine_open(path, 0, &way, NULL);
+    ikv_store *store = engine_open(path, 0, &mode, NULL);
     for (int r = 0; r < 2; r++)
         assert_ok(ikv_result_new(&results[r]), NULL);
     for (uint64_t key = 990; key < 1010; key++)
@@ -294,7 +294,7 @@ static void incompatible_options(void **state)
         options.flags = bad[i].flags;
         assert_failed(ikv_open(path, &options, &store, &err), IKV_E_INVALID, &err, NULL);
     }
-    store = engine_open(path, 0, &mapped_ways[0], NULL);
+    store = engine_open(path, 0, &mapped_modes[0], NULL);
     assert_ok(ikv_result_new(&result), NULL);
     get.flags = IKV_GET_IN_PLACE;
     get.on_value = ignore_value;
@@ -318,16 +318,16 @@ static void locked_memory(void **state)
     ikv_info info;
 
     map_make(path, 200, 100, 0, &model);
-    for (int w = 0; w < 2; w++) {
-        const engine_way way = {"locked", w ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO,
+    for (int m = 0; m < 2; m++) {
+        const open_mode mode = {"locked", m ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO,
                                 IKV_OPEN_PRELOAD | IKV_OPEN_LOCK};
         ikv_result *result = NULL;
-        ikv_store *store = engine_open(path, 0, &way, NULL);
+        ikv_store *store = engine_open(path, 0, &mode, NULL);
 
         ikv_store_info(store, &info);
         assert_int_equal(info.locked, 1);
         assert_int_equal(info.mapped, info.file_size);
-        if (w == 0)
+        if (m == 0)
             assert_int_equal(info.resident, info.file_size);
         assert_ok(ikv_result_new(&result), NULL);
         assert_batch(store, &model, model.sorted[0]->key, 1, IKV_EXACT, result);
@@ -393,19 +393,19 @@ static void resource_limits(void **state)
     assert_int_equal(chmod(((tmpdir *)*state)->path, 0755), 0);
     assert_int_equal(chmod(path, 0644), 0);
     for (int backend = 0; backend < 2; backend++) {
-        const ikv_backend way = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
+        const ikv_backend mode = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
 
-        assert_int_equal(open_with_limit(path, way, lock, RLIMIT_MEMLOCK, 0, &code, message), 0);
+        assert_int_equal(open_with_limit(path, mode, lock, RLIMIT_MEMLOCK, 0, &code, message), 0);
         if (code == -EACCES) /* a parent directory is private */
             skip();
         assert_true(code == -EPERM || code == -ENOMEM || code == -EAGAIN);
         assert_non_null(strstr(message, "RLIMIT_MEMLOCK"));
         assert_non_null(strstr(message, path));
         assert_int_equal(
-            open_with_limit(path, way, IKV_OPEN_PRELOAD, RLIMIT_MEMLOCK, 0, &code, message), 0);
+            open_with_limit(path, mode, IKV_OPEN_PRELOAD, RLIMIT_MEMLOCK, 0, &code, message), 0);
         assert_int_equal(code, 0);
-        assert_int_equal(open_with_limit(path, way, 0, RLIMIT_AS, (rlim_t)70 << 20, &code, message),
-                         0);
+        assert_int_equal(
+            open_with_limit(path, mode, 0, RLIMIT_AS, (rlim_t)70 << 20, &code, message), 0);
         assert_int_equal(code, backend ? -ENOMEM : 0);
         if (backend)
             assert_non_null(strstr(message, "cannot map"));

@@ -25,12 +25,12 @@ struct fixture {
 
 static void set_up(void **state, uint32_t flags, size_t value, struct fixture *ret)
 {
-    const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
+    const open_mode mode = {"auto", IKV_BACKEND_AUTO, 0};
     rng_state rng = {3};
 
     ret->path = tmpdir_file(*state, "store");
     map_make(ret->path, PAIRS, value, flags, &ret->model);
-    ret->store = engine_open(ret->path, IKV_KEY_U64, &way, NULL);
+    ret->store = engine_open(ret->path, IKV_KEY_U64, &mode, NULL);
     ret->result = NULL;
     assert_ok(ikv_result_new(&ret->result), NULL);
     for (uint64_t i = 0; i < PAIRS; i++)
@@ -251,7 +251,7 @@ static void cached_index_gets_hints(void **state)
     if (!map_reports_residency())
         skip();
     enum { MANY = 60000 };
-    const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
+    const open_mode mode = {"auto", IKV_BACKEND_AUTO, 0};
     char *path = tmpdir_file(*state, "held");
     uint64_t *keys = must_malloc(MANY * sizeof *keys);
     ikv_result *result = NULL;
@@ -260,7 +260,7 @@ static void cached_index_gets_hints(void **state)
     map_make(path, MANY, 8, 0, &model);
     for (uint64_t i = 0; i < MANY; i++)
         keys[i] = i;
-    ikv_store *store = engine_open(path, 0, &way, NULL);
+    ikv_store *store = engine_open(path, 0, &mode, NULL);
     assert_ok(ikv_result_new(&result), NULL);
     map_drop(store, 0, store->file_size);
     for (int round = 0; round < 3; round++) {
@@ -339,7 +339,7 @@ static void priming_sets_hints(void **state)
 {
     if (!map_reports_residency())
         skip();
-    const engine_way way = {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME};
+    const open_mode mode = {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME};
     struct fixture fixture;
     ikv_info info;
 
@@ -349,7 +349,7 @@ static void priming_sets_hints(void **state)
         map_drop(fixture.store, 0, size);
         if (warm)
             map_warm(fixture.store, 0, size);
-        ikv_store *store = engine_open(fixture.path, 0, &way, NULL);
+        ikv_store *store = engine_open(fixture.path, 0, &mode, NULL);
         ikv_store_info(store, &info);
         assert_int_equal(info.mapped, size);
         if (warm)

@@ -30,12 +30,12 @@ struct shared {
 
 static void set_up(void **state, ikv_engine *engine, struct shared *ret)
 {
-    const engine_way way = {"auto", IKV_BACKEND_AUTO, 0};
+    const open_mode mode = {"auto", IKV_BACKEND_AUTO, 0};
     char *path = tmpdir_file(*state, "store");
     rng_state rng = {41};
 
     map_make(path, PAIRS, 300, 0, &ret->model);
-    ret->store = engine_open(path, 0, &way, engine);
+    ret->store = engine_open(path, 0, &mode, engine);
     ret->keys = must_malloc(PAIRS * sizeof *ret->keys);
     for (uint64_t i = 0; i < PAIRS; i++)
         ret->keys[i] = i;

@@ -16,29 +16,29 @@
 #include <cmocka.h>
 
 #define PAIRS 600u
-#define WAYS  (sizeof(ways) / sizeof(ways[0]))
+#define MODES (sizeof(modes) / sizeof(modes[0]))
 
 /* The first is the reference. */
-static const engine_way ways[] = {{"pread", IKV_BACKEND_PREAD, 0},
+static const open_mode modes[] = {{"pread", IKV_BACKEND_PREAD, 0},
                                   {"auto", IKV_BACKEND_AUTO, 0},
                                   {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP},
                                   {"mmap", IKV_BACKEND_MMAP, 0}};
 
 struct opened {
-    ikv_store *stores[WAYS];
-    ikv_result *results[WAYS];
+    ikv_store *stores[MODES];
+    ikv_result *results[MODES];
     ikv_engine *engine;
 };
 
 /* index_memory is enough for fences, their tree and checksums, but not for index pages. */
-static ikv_store *open_without_pages(const char *path, const engine_way *way, ikv_engine *engine)
+static ikv_store *open_without_pages(const char *path, const open_mode *mode, ikv_engine *engine)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_store *store = NULL;
     ikv_error err;
 
-    options.backend = way->backend;
-    options.flags = way->flags;
+    options.backend = mode->backend;
+    options.flags = mode->flags;
     options.engine = engine;
     options.index_memory = 600;
     assert_ok(ikv_open(path, &options, &store, &err), &err);
@@ -50,8 +50,8 @@ static struct opened open_all(const char *path)
 {
     struct opened opened = {.engine = engine_make(2, 0, 0, 0)};
 
-    for (size_t i = 0; i < WAYS; i++) {
-        opened.stores[i] = open_without_pages(path, &ways[i], opened.engine);
+    for (size_t i = 0; i < MODES; i++) {
+        opened.stores[i] = open_without_pages(path, &modes[i], opened.engine);
         assert_ok(ikv_result_new(&opened.results[i]), NULL);
     }
     assert_non_null(opened.stores[1]->tree.nodes);
@@ -60,7 +60,7 @@ static struct opened open_all(const char *path)
 
 static void close_all(struct opened *opened)
 {
-    for (size_t i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < MODES; i++) {
         ikv_result_free(opened->results[i]);
         ikv_close(opened->stores[i]);
     }
@@ -91,24 +91,26 @@ static void assert_same_answers(const store_model *model, const uint64_t *keys,
 static void look_up_all(const struct opened *opened, const store_model *model, const uint64_t *keys,
                         size_t count, uint64_t cut)
 {
-    for (size_t w = 0; w < WAYS; w++) {
+    for (size_t m = 0; m < MODES; m++) {
         ikv_error err;
 
-        (void)!ikv_get_many(opened->stores[w], keys, count, NULL, opened->results[w], &err);
-        assert_same_answers(model, keys, opened->results[0], opened->results[w], ways[w].name, cut);
-        assert_ok(ikv_submit(opened->stores[w], keys, count, NULL, NULL, opened->results[w], &err),
+        (void)!ikv_get_many(opened->stores[m], keys, count, NULL, opened->results[m], &err);
+        assert_same_answers(model, keys, opened->results[0], opened->results[m], modes[m].name,
+                            cut);
+        assert_ok(ikv_submit(opened->stores[m], keys, count, NULL, NULL, opened->results[m], &err),
                   &err);
-        (void)!ikv_wait(opened->results[w], &err);
-        assert_same_answers(model, keys, opened->results[0], opened->results[w], ways[w].name, cut);
+        (void)!ikv_wait(opened->results[m], &err);
+        assert_same_answers(model, keys, opened->results[0], opened->results[m], modes[m].name,
+                            cut);
     }
     for (size_t i = 0; i < count; i += 37) {
-        int codes[WAYS];
+        int codes[MODES];
 
-        for (size_t w = 0; w < WAYS; w++) {
-            codes[w] = ikv_get(opened->stores[w], &keys[i], NULL, opened->results[w], NULL);
-            assert_int_equal(codes[w], codes[0]);
-            if (codes[w] == 0)
-                assert_item(model, &keys[i], IKV_EXACT, ikv_result_items(opened->results[w]));
+        for (size_t m = 0; m < MODES; m++) {
+            codes[m] = ikv_get(opened->stores[m], &keys[i], NULL, opened->results[m], NULL);
+            assert_int_equal(codes[m], codes[0]);
+            if (codes[m] == 0)
+                assert_item(model, &keys[i], IKV_EXACT, ikv_result_items(opened->results[m]));
         }
     }
 }
@@ -154,7 +156,7 @@ static void truncate_between_two_gets(void **state)
     char *path = tmpdir_file(*state, "between");
     store_model model;
 
-    for (size_t w = 1; w < WAYS; w++)
+    for (size_t m = 1; m < MODES; m++)
         for (uint64_t round = 0; round < 200; round++) {
             ikv_result *result = NULL;
             const uint64_t key = round;
@@ -163,7 +165,7 @@ static void truncate_between_two_gets(void **state)
                 map_make(path, PAIRS, 100, 0, &model);
                 model_free(&model);
             }
-            ikv_store *store = engine_open(path, 0, &ways[w], NULL);
+            ikv_store *store = engine_open(path, 0, &modes[m], NULL);
             assert_ok(ikv_result_new(&result), NULL);
             for (int i = 0; i < 20; i++)
                 assert_ok(ikv_get(store, &key, NULL, result, NULL), NULL);
@@ -192,7 +194,7 @@ static void truncate_between_submission_and_execution(void **state)
     uint64_t keys[PAIRS + 1];
 
     fill_keys(keys);
-    for (size_t w = 1; w < WAYS; w++)
+    for (size_t m = 1; m < MODES; m++)
         for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
             ikv_engine *engine = engine_make(1, 0, 0, 0);
             ikv_submit_options held = IKV_SUBMIT_OPTIONS_INIT;
@@ -204,7 +206,7 @@ static void truncate_between_submission_and_execution(void **state)
             ikv_error err;
 
             map_make(path, PAIRS, 100, 0, &model);
-            ikv_store *store = open_without_pages(path, &ways[w], engine);
+            ikv_store *store = open_without_pages(path, &modes[m], engine);
             gate_init(&gate);
             assert_ok(ikv_result_new(&first), NULL);
             assert_ok(ikv_result_new(&second), NULL);

@@ -68,10 +68,10 @@ static batch new_batch(const store_model *model, rng_state *rng)
     return b;
 }
 
-static void check_batch(const store_model *model, batch *b, const char *way)
+static void check_batch(const store_model *model, batch *b, const char *mode)
 {
     if (!batch_is_right(model, b->keys, b->count, b->match, b->result))
-        fail_msg("%s: wrong answers in a batch of %zu, code %d", way, b->count,
+        fail_msg("%s: wrong answers in a batch of %zu, code %d", mode, b->count,
                  ikv_result_code(b->result));
     ikv_result_free(b->result);
     free(b->keys);
@@ -103,7 +103,7 @@ static void get_all_shapes(ikv_store *store, const store_model *model, rng_state
 }
 
 static void submit_and_wait(ikv_store *store, const store_model *model, rng_state *rng,
-                            const char *way)
+                            const char *mode)
 {
     batch batches[BATCHES];
     ikv_error err;
@@ -118,12 +118,12 @@ static void submit_and_wait(ikv_store *store, const store_model *model, rng_stat
     for (size_t i = BATCHES; i-- > 0;) {
         assert_ok(ikv_wait(batches[i].result, &err), &err);
         assert_int_equal(ikv_wait(batches[i].result, &err), IKV_E_STATE);
-        check_batch(model, &batches[i], way);
+        check_batch(model, &batches[i], mode);
     }
 }
 
 static void submit_to_completions(ikv_store *store, const store_model *model, rng_state *rng,
-                                  const char *way)
+                                  const char *mode)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     batch batches[BATCHES];
@@ -149,7 +149,7 @@ static void submit_to_completions(ikv_store *store, const store_model *model, rn
             while (i < BATCHES && batches[i].result != result)
                 i++;
             assert_true(i < BATCHES); /* its slot is cleared below: each result comes once */
-            check_batch(model, &batches[i], way);
+            check_batch(model, &batches[i], mode);
             batches[i].result = NULL;
             left--;
         }
@@ -168,7 +168,7 @@ static void count_call(void *user, ikv_result *result, int code)
 
 /* Waits for all callbacks, since closing the store would cancel the batches. */
 static void submit_with_callbacks(ikv_store *store, const store_model *model, rng_state *rng,
-                                  const char *way)
+                                  const char *mode)
 {
     ikv_submit_options options = IKV_SUBMIT_OPTIONS_INIT;
     batch batches[BATCHES];
@@ -192,7 +192,7 @@ static void submit_with_callbacks(ikv_store *store, const store_model *model, rn
     for (size_t i = 0; i < BATCHES; i++) {
         assert_int_equal(atomic_load(&batches[i].code), 0);
         assert_int_equal(atomic_load(&batches[i].calls), 1);
-        check_batch(model, &batches[i], way);
+        check_batch(model, &batches[i], mode);
     }
 }
 
@@ -200,24 +200,24 @@ static void check_kind(const tmpdir *dir, size_t kind)
 {
     char *path = tmpdir_file(dir, "store");
     rng_state rng = {kind};
-    engine_way ways[ENGINE_WAYS_MAX];
+    open_mode modes[OPEN_MODES_MAX];
     store_model model;
 
     engine_fill(path, kinds[kind].type, kinds[kind].flags, PAIRS, MODEL_SIZES_MIXED, kind, &model);
-    const size_t way_count = engine_ways(path, kinds[kind].type, ways);
-    assert_true(way_count >= 2);
-    for (size_t w = 0; w < way_count; w++) {
+    const size_t mode_count = open_modes(path, kinds[kind].type, modes);
+    assert_true(mode_count >= 2);
+    for (size_t m = 0; m < mode_count; m++) {
         for (size_t e = 0; e < ENGINES; e++) {
-            if ((e + w + kind) % (test_is_sanitized() ? 7 : 3) != 0)
+            if ((e + m + kind) % (test_is_sanitized() ? 7 : 3) != 0)
                 continue;
             ikv_engine *engine = engine_make(engines[e].threads, engines[e].depth, engines[e].queue,
                                              engines[e].bytes_in_flight);
-            ikv_store *store = engine_open(path, kinds[kind].type, &ways[w], engine);
+            ikv_store *store = engine_open(path, kinds[kind].type, &modes[m], engine);
             if (e % 2 == 0)
                 get_all_shapes(store, &model, &rng);
-            submit_and_wait(store, &model, &rng, ways[w].name);
-            submit_to_completions(store, &model, &rng, ways[w].name);
-            submit_with_callbacks(store, &model, &rng, ways[w].name);
+            submit_and_wait(store, &model, &rng, modes[m].name);
+            submit_to_completions(store, &model, &rng, modes[m].name);
+            submit_with_callbacks(store, &model, &rng, modes[m].name);
             ikv_engine_info info;
             ikv_engine_get_info(engine, &info);
             assert_int_equal(info.threads, engines[e].threads);
@@ -240,18 +240,18 @@ static void answers_match_model(void **state)
 static void empty_stores(void **state)
 {
     char *path = tmpdir_file(*state, "empty");
-    engine_way ways[ENGINE_WAYS_MAX];
+    open_mode modes[OPEN_MODES_MAX];
     rng_state rng = {1};
     store_model model;
 
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         engine_fill(path, IKV_KEY_U32, flags, 0, MODEL_SIZES_SMALL, 1, &model);
-        const size_t count = engine_ways(path, IKV_KEY_U32, ways);
-        for (size_t w = 0; w < count; w++) {
+        const size_t count = open_modes(path, IKV_KEY_U32, modes);
+        for (size_t m = 0; m < count; m++) {
             ikv_engine *engine = engine_make(2, 0, 0, 0);
-            ikv_store *store = engine_open(path, IKV_KEY_U32, &ways[w], engine);
-            submit_and_wait(store, &model, &rng, ways[w].name);
-            submit_to_completions(store, &model, &rng, ways[w].name);
+            ikv_store *store = engine_open(path, IKV_KEY_U32, &modes[m], engine);
+            submit_and_wait(store, &model, &rng, modes[m].name);
+            submit_to_completions(store, &model, &rng, modes[m].name);
             ikv_close(store);
             ikv_engine_close(engine);
         }

@@ -90,14 +90,14 @@ static void *caller_main(void *argument)
     return NULL;
 }
 
-static void run_callers(const engine_way ways[STORES], uint32_t threads, uint32_t queue)
+static void run_callers(const open_mode modes[STORES], uint32_t threads, uint32_t queue)
 {
     ikv_engine *engine = engine_make(threads, 32, queue, 0);
     caller callers[THREADS];
 
     memset(callers, 0, sizeof(callers));
     for (size_t i = 0; i < STORES; i++)
-        shared.stores[i] = engine_open(shared.paths[i], types[i], &ways[i], engine);
+        shared.stores[i] = engine_open(shared.paths[i], types[i], &modes[i], engine);
     for (size_t i = 0; i < THREADS; i++) {
         callers[i].rng.state = i + threads;
         callers[i].rounds = test_scaled(30);
@@ -116,14 +116,14 @@ static void callers_share_an_engine(void **state)
 {
     ikv_engine_close(engine_make(1, 0, 0, 0)); /* a sanitizer may start its own thread with it */
     const process_usage before = process_usage_now();
-    engine_way found[ENGINE_WAYS_MAX];
+    open_mode found[OPEN_MODES_MAX];
 
     (void)state;
-    const size_t count = engine_ways(shared.paths[0], types[0], found);
-    for (size_t w = 0; w < count; w++) {
+    const size_t count = open_modes(shared.paths[0], types[0], found);
+    for (size_t m = 0; m < count; m++) {
         /* The second store uses another backend than the others. */
-        const engine_way ways[STORES] = {found[w], found[(w + 1) % count], found[w]};
-        run_callers(ways, 1 + (uint32_t)w % 3, w % 2 ? 0 : 2);
+        const open_mode modes[STORES] = {found[m], found[(m + 1) % count], found[m]};
+        run_callers(modes, 1 + (uint32_t)m % 3, m % 2 ? 0 : 2);
     }
     assert_process_usage(before);
 }

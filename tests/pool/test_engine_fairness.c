@@ -118,10 +118,10 @@ static void small_done(void *user, ikv_result *result, int code)
 }
 
 /* The small batch is submitted when the worker has delivered `stop_at` values of the huge ones. */
-static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t huge_batches)
+static void small_overtakes_huge(const open_mode *mode, size_t stop_at, size_t huge_batches)
 {
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(path, IKV_KEY_U64, way, engine);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, mode, engine);
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
     ikv_submit_options submit = IKV_SUBMIT_OPTIONS_INIT;
     ikv_result *results[HUGE_MAX];
@@ -158,7 +158,7 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
     assert_true(huge.values_at_small >= stop_at);
     if (huge.values_at_small - stop_at > ALLOWED)
         fail_msg("%s: the small batch, submitted after %zu values, was done only after %zu",
-                 way->name, stop_at, huge.values_at_small);
+                 mode->name, stop_at, huge.values_at_small);
     gate_destroy(&huge.gate);
     ikv_result_free(small);
 }
@@ -166,19 +166,19 @@ static void small_overtakes_huge(const engine_way *way, size_t stop_at, size_t h
 static void small_batches_overtake_huge_ones(void **state)
 {
     static const size_t stops[] = {0, 1000, PAIRS / 3};
-    engine_way ways[ENGINE_WAYS_MAX];
-    const size_t count = engine_ways(path, IKV_KEY_U64, ways);
+    open_mode modes[OPEN_MODES_MAX];
+    const size_t count = open_modes(path, IKV_KEY_U64, modes);
     size_t number = 0;
 
     (void)state;
-    for (size_t w = 0; w < count; w++) {
-        if (ways[w].flags & IKV_OPEN_DIRECT)
+    for (size_t m = 0; m < count; m++) {
+        if (modes[m].flags & IKV_OPEN_DIRECT)
             continue; /* the same scheduling, only slower */
         for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
             if (test_in_sample(number++, 4 * count, 2 * count))
-                small_overtakes_huge(&ways[w], stops[i], 1);
+                small_overtakes_huge(&modes[m], stops[i], 1);
         if (test_in_sample(number++, 4 * count, 2 * count))
-            small_overtakes_huge(&ways[w], PAIRS / 2, HUGE_MAX);
+            small_overtakes_huge(&modes[m], PAIRS / 2, HUGE_MAX);
     }
 }
 

@@ -80,7 +80,7 @@ static void make_store(const char *path, rng_state *rng, store_model *ret_model)
 /* Wherever the first attempt stopped, the answers are complete and each key is counted once. */
 static void batch_restarts_in_other_thread(void **state)
 {
-    static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, 0};
+    static const open_mode auto_mode = {"auto", IKV_BACKEND_AUTO, 0};
     static const int codes[] = {EAGAIN, EOPNOTSUPP};
     char *path = tmpdir_file(*state, "store");
     ikv_result *result = NULL;
@@ -101,7 +101,7 @@ static void batch_restarts_in_other_thread(void **state)
         faults.code = codes[round / 4 % 2];
         faults.reads = 0;
         options.match = (ikv_match)(round % 3);
-        ikv_store *store = engine_open(path, IKV_KEY_U64, &auto_way, NULL);
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &auto_mode, NULL);
         assert_ok(ikv_get_many(store, keys, count, &options, result, &err), &err);
         assert_true(batch_is_right(&model, keys, count, options.match, result));
         const ikv_stats *stats = ikv_result_stats(result);

@@ -105,10 +105,10 @@ static void fork_once(ikv_store *store, ikv_engine *engine, size_t round)
 }
 
 /* `own_engine`: the store has its own engine, otherwise the caller's. */
-static void fork_repeatedly(const engine_way *way, size_t rounds, int own_engine)
+static void fork_repeatedly(const open_mode *mode, size_t rounds, int own_engine)
 {
     ikv_engine *engine = own_engine ? NULL : engine_make(2, 8, 0, 0);
-    lookup_thread other = {.store = engine_open(fixture.path, IKV_KEY_U64, way, engine)};
+    lookup_thread other = {.store = engine_open(fixture.path, IKV_KEY_U64, mode, engine)};
 
     assert_int_equal(pthread_create(&other.thread, NULL, look_up_until_stopped, &other), 0);
     while (atomic_load(&other.done) == 0)
@@ -133,12 +133,12 @@ static void fork_with_batches_in_flight(void **state)
     /* The allocators of sanitizers do not work in a child of a process with threads. */
     if (test_is_sanitized())
         skip();
-    for (size_t w = 0; w < fixture.way_count; w++) {
-        const engine_way *way = &fixture.ways[w];
-        const size_t rounds = test_scaled(way->backend == IKV_BACKEND_PREAD ? 60 : 12);
+    for (size_t m = 0; m < fixture.mode_count; m++) {
+        const open_mode *mode = &fixture.modes[m];
+        const size_t rounds = test_scaled(mode->backend == IKV_BACKEND_PREAD ? 60 : 12);
 
         for (int own_engine = 0; own_engine <= 1; own_engine++)
-            fork_repeatedly(way, rounds, own_engine);
+            fork_repeatedly(mode, rounds, own_engine);
     }
     assert_process_usage(before);
 }
@@ -161,8 +161,8 @@ static void results_outlive_threads(void **state)
     const process_usage before = process_usage_now();
 
     (void)state;
-    for (size_t w = 0; w < fixture.way_count; w++) {
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.ways[w], NULL);
+    for (size_t m = 0; m < fixture.mode_count; m++) {
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.modes[m], NULL);
         for (size_t n = test_scaled(200); n > 0; n--) {
             pthread_t thread;
             void *result = NULL;

@@ -221,10 +221,10 @@ static void run_rounds(team_action action, enum ending ending, uint32_t queue)
     team_start(&team, action);
     for (size_t i = 0; i < rounds; i++) {
         /* Setting up rings takes milliseconds, so only one round in 200 may use them. */
-        const engine_way *way = &fixture.ways[i % 200 == 199 ? i / 200 % fixture.way_count : 0];
+        const open_mode *mode = &fixture.modes[i % 200 == 199 ? i / 200 % fixture.mode_count : 0];
         memset(&current, 0, sizeof(current));
         current.engine = engine_make(1 + (uint32_t)(i % 2), 8, queue, 0);
-        current.store = engine_open(fixture.path, IKV_KEY_U64, way, current.engine);
+        current.store = engine_open(fixture.path, IKV_KEY_U64, mode, current.engine);
         test_barrier_wait(&team.begin);
         if (ending == CLOSE_ENGINE_AT_ONCE) {
             delay(&rng);
@@ -296,7 +296,7 @@ static void look_up_once(team_thread *self)
  * waiting caller must be woken, as nothing else happens that could wake it. */
 static void every_waiting_caller_gets_a_place(void **state)
 {
-    const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
+    const open_mode pread_mode = {"pread", IKV_BACKEND_PREAD, 0};
     ikv_result *holders[2];
     struct team team;
 
@@ -306,7 +306,7 @@ static void every_waiting_caller_gets_a_place(void **state)
     team_start(&team, look_up_once);
     memset(&current, 0, sizeof(current));
     current.engine = engine_make(2, 0, 2, 0);
-    current.store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, current.engine);
+    current.store = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, current.engine);
     for (size_t n = test_scaled(3000); n > 0; n--) {
         test_gate gate;
         gate_init(&gate);

@@ -94,9 +94,9 @@ static void use_both_workers(ikv_store *store, ikv_result *result)
 static void no_allocations_in_steady_state(void **state)
 {
     (void)state;
-    for (size_t w = 0; w < fixture.way_count; w++) {
+    for (size_t m = 0; m < fixture.mode_count; m++) {
         ikv_engine *engine = engine_make(2, 16, 0, 0);
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.ways[w], engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &fixture.modes[m], engine);
         ikv_result *result = NULL;
         int good = 1;
 
@@ -110,7 +110,7 @@ static void no_allocations_in_steady_state(void **state)
         const fault_alloc_report report = fault_alloc_stop();
         assert_true(good);
         if (report.calls != 0)
-            fail_msg("%s: %llu allocations", fixture.ways[w].name,
+            fail_msg("%s: %llu allocations", fixture.modes[m].name,
                      (unsigned long long)report.calls);
         ikv_result_free(result);
         ikv_close(store);
@@ -163,9 +163,9 @@ static void large_values_take_little_memory(void **state)
         keys[i] = i;
     options.on_value = check_large;
     options.user = &calls;
-    for (size_t w = 0; w < fixture.way_count; w++) {
-        ikv_engine *engine = engine_make(1, 16, 0, w % 2 ? 100000 : 0);
-        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.ways[w], engine);
+    for (size_t m = 0; m < fixture.mode_count; m++) {
+        ikv_engine *engine = engine_make(1, 16, 0, m % 2 ? 100000 : 0);
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.modes[m], engine);
         ikv_result *result = NULL;
         ikv_error err;
 
@@ -247,7 +247,7 @@ static int run_batches(ikv_store *store, ikv_result *a, ikv_result *b, ikv_resul
 }
 
 /* Everything from creating an engine to closing it. */
-static int use_engine(const engine_way *way)
+static int use_engine(const open_mode *mode)
 {
     ikv_engine_options options = IKV_ENGINE_OPTIONS_INIT;
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
@@ -258,8 +258,8 @@ static int use_engine(const engine_way *way)
 
     options.threads = 2;
     options.depth = 4;
-    open.backend = way->backend;
-    open.flags = way->flags;
+    open.backend = mode->backend;
+    open.flags = mode->flags;
     int code = ikv_engine_new(&options, &open.engine, NULL);
     good = code == 0 || is_no_memory(code);
     for (size_t i = 0; i < 3 && code == 0; i++)
@@ -280,15 +280,15 @@ static int use_engine(const engine_way *way)
 }
 
 /* Runs with allocation `nth` failing. */
-static fault_alloc_report use_engine_without(const engine_way *way, uint64_t nth, bool for_good)
+static fault_alloc_report use_engine_without(const open_mode *mode, uint64_t nth, bool for_good)
 {
     const size_t live = fault_alloc_live();
 
     fault_alloc_start(nth, for_good);
-    const int good = use_engine(way);
+    const int good = use_engine(mode);
     const fault_alloc_report report = fault_alloc_stop();
     if (!good)
-        fail_msg("%s: wrong outcome when allocation %llu%s fails", way->name,
+        fail_msg("%s: wrong outcome when allocation %llu%s fails", mode->name,
                  (unsigned long long)nth, for_good ? " and every later one" : "");
     assert_int_equal(fault_alloc_live(), live);
     return report;
@@ -299,9 +299,9 @@ static void any_allocation_may_fail(void **state)
     const size_t descriptors = process_descriptors();
 
     (void)state;
-    for (size_t w = 0; w < fixture.way_count; w++) {
-        const engine_way *way = &fixture.ways[w];
-        const uint64_t calls = use_engine_without(way, FAULT_ALLOC_NONE, false).calls;
+    for (size_t m = 0; m < fixture.mode_count; m++) {
+        const open_mode *mode = &fixture.modes[m];
+        const uint64_t calls = use_engine_without(mode, FAULT_ALLOC_NONE, false).calls;
 
         assert_true(calls > 30);
         for (int for_good = 0; for_good <= 1; for_good++) {
@@ -309,7 +309,7 @@ static void any_allocation_may_fail(void **state)
             /* Past `calls` as well: the number varies with the threads' timing. */
             for (uint64_t nth = 0; failed > 0; nth++)
                 if (nth >= calls || test_in_sample(nth, calls, 40))
-                    failed = use_engine_without(way, nth, for_good != 0).failed;
+                    failed = use_engine_without(mode, nth, for_good != 0).failed;
         }
     }
     assert_int_equal(process_descriptors(), descriptors);

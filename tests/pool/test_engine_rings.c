@@ -129,8 +129,8 @@ static void rings_fail(unsigned from, unsigned to, int code)
 static store_fixture fixture;
 static ikv_result *result;
 
-static const engine_way uring_way = {"uring", IKV_BACKEND_URING, 0};
-static const engine_way auto_way = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP};
+static const open_mode uring_mode = {"uring", IKV_BACKEND_URING, 0};
+static const open_mode auto_mode = {"auto", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP};
 
 static int group_setup(void **state)
 {
@@ -175,7 +175,7 @@ static void bytes_in_flight_are_limited(void **state)
 
         rings_reset();
         ikv_engine *engine = engine_make(threads, 0, 0, bytes);
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_mode, engine);
         assert_all_right(store);
         if (bytes < READ_MAX)
             assert_true(atomic_load(&rings.requests_max) <= threads);
@@ -189,7 +189,7 @@ static void bytes_in_flight_are_limited(void **state)
     /* Without a limit the window fills up. */
     rings_reset();
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_mode, engine);
     assert_all_right(store);
     assert_true(atomic_load(&rings.requests_max) > 64);
     ikv_close(store);
@@ -206,7 +206,7 @@ static void record_reads_start_during_cached_index_search(void **state)
     rings_reset();
     backend.synchronous = false;
     ikv_engine *engine = engine_make(1, 0, 0, 0);
-    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_mode, engine);
     assert_all_right(store);
     atomic_store(&rings.has_read_records, false);
     assert_all_right(store);
@@ -246,7 +246,7 @@ static void one_worker_without_a_ring(void **state)
     rings_reset();
     rings_fail(1, 1000, -ENOMEM);
     ikv_engine *engine = engine_make(2, 0, 0, 0);
-    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_way, engine);
+    ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_mode, engine);
     ikv_stats stats = use_both_workers(store);
     assert_string_equal(stats.backend, "uring+pread");
     assert_int_equal(stats.fallback, -ENOMEM);
@@ -272,7 +272,7 @@ static void no_worker_has_a_ring(void **state)
         rings_reset();
         rings_fail(0, 1000, codes[i]);
         ikv_engine *engine = engine_make(2, 0, 0, 0);
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_way, engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &auto_mode, engine);
         const ikv_stats *stats = ikv_result_stats(result);
         assert_all_right(store);
         assert_string_equal(stats->backend, "pread");
@@ -297,7 +297,7 @@ static void explicit_uring_fails(void **state)
         rings_reset();
         rings_fail(0, 1000, code);
         ikv_engine *engine = engine_make(1 + i % 2, 0, 0, 0);
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_way, engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_mode, engine);
         assert_failed(ikv_get_many(store, fixture.keys, fixture.count, NULL, result, &err), code,
                       &err, fixture.path);
         assert_non_null(strstr(err.message, ikv_io_ring_explain(code, reason, sizeof(reason))));
@@ -313,13 +313,13 @@ static void explicit_uring_fails(void **state)
 /* After a ring stopped working, the next batch gets a new one. */
 static void broken_ring_is_replaced(void **state)
 {
-    static const engine_way *const ways[] = {&uring_way, &auto_way};
+    static const open_mode *const modes[] = {&uring_mode, &auto_mode};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         rings_reset();
         ikv_engine *engine = engine_make(1, 0, 0, 0);
-        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, ways[i], engine);
+        ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, modes[i], engine);
         assert_all_right(store);
         for (unsigned n = 1; n < 4; n++) {
             atomic_store(&rings.broken, true);

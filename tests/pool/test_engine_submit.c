@@ -24,7 +24,7 @@
 
 #define LARGE 500 /* keys, more than the calling thread looks up without the workers */
 
-static const engine_way pread_way = {"pread", IKV_BACKEND_PREAD, 0};
+static const open_mode pread_mode = {"pread", IKV_BACKEND_PREAD, 0};
 
 static store_fixture fixture;
 static ikv_engine *engine;
@@ -35,7 +35,7 @@ static int group_setup(void **state)
     (void)state;
     store_fixture_make(&fixture, 3000, MODEL_SIZES_SMALL, BATCH_EMPTY, 0);
     engine = engine_make(2, 0, 2, 0);
-    store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+    store = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, engine);
     return 0;
 }
 
@@ -91,7 +91,7 @@ static void empty_batches_complete(void **state)
     assert_int_equal(ikv_wait(result, NULL), 0);
     assert_int_equal(ikv_result_count(result), 0);
 
-    ikv_store *other = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+    ikv_store *other = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, engine);
     unsigned char *keys = batch_keys(&fixture.model, &rng, BATCH_ALL, 0, &count);
     ikv_error err;
     assert_ok(ikv_get_many(other, keys, count, &each, result, &err), &err);
@@ -178,7 +178,7 @@ static void resubmit_and_free_in_callback(void **state)
         free(r.keys);
         ikv_close(store); /* returns after the last callback has */
         gate_destroy(&r.end);
-        store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+        store = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, engine);
     }
 }
 
@@ -303,7 +303,7 @@ static void close_ends_endless_submissions(void **state)
         rng_state rng = {round};
         ikv_error err;
 
-        endless.store = engine_open(fixture.path, IKV_KEY_U64, &pread_way, engine);
+        endless.store = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, engine);
         endless.keys = batch_keys(&fixture.model, &rng, BATCH_MIXED, 70, &endless.count);
         options.on_done = submit_endlessly;
         options.user = &endless;

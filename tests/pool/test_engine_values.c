@@ -120,9 +120,9 @@ static void values_into_array(void **state)
         for (int mixed = 0; mixed <= 1; mixed++) {
             engine_fill(path, type, flags, PAIRS, mixed ? MODEL_SIZES_MIXED : MODEL_SIZES_EIGHT, 1,
                         &model);
-            for (size_t w = 0; w < fixture.way_count; w++) {
+            for (size_t m = 0; m < fixture.mode_count; m++) {
                 ikv_engine *engine = engine_make(2, 0, 0, 0);
-                ikv_store *store = engine_open(path, type, &fixture.ways[w], engine);
+                ikv_store *store = engine_open(path, type, &fixture.modes[m], engine);
                 for (int shape = 0; shape < BATCH_SHAPES; shape++)
                     assert_values(store, &model, &rng, (batch_shape)shape,
                                   sizes[mixed ? rng_below(&rng, 4) : 0]);
@@ -145,8 +145,8 @@ static void get_value_of_other_size(void **state)
 
     (void)state;
     engine_fill(path, IKV_KEY_U32, 0, 100, MODEL_SIZES_EIGHT, 1, &model);
-    for (size_t w = 0; w < fixture.way_count; w++) {
-        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.ways[w], NULL);
+    for (size_t m = 0; m < fixture.mode_count; m++) {
+        ikv_store *store = engine_open(path, IKV_KEY_U32, &fixture.modes[m], NULL);
         const void *key = model.sorted[50]->key;
 
         options.values = value;
@@ -250,9 +250,9 @@ static void values_to_callback(void **state)
         store_model model;
 
         engine_fill(path, type, flags, PAIRS, MODEL_SIZES_MIXED, 2, &model);
-        for (size_t w = 0; w < fixture.way_count; w++) {
+        for (size_t m = 0; m < fixture.mode_count; m++) {
             ikv_engine *engine = engine_make(2, 0, 0, 0);
-            ikv_store *store = engine_open(path, type, &fixture.ways[w], engine);
+            ikv_store *store = engine_open(path, type, &fixture.modes[m], engine);
             for (int shape = 0; shape < BATCH_SHAPES; shape++)
                 assert_int_equal(run_stream(store, &model, &rng, (batch_shape)shape, SIZE_MAX), 0);
             assert_int_equal(run_stream(store, &model, &rng, BATCH_ALL, 0), IKV_E_CANCELED);
@@ -284,9 +284,9 @@ static void no_call_after_refusal(void **state)
 
     (void)state;
     engine_fill(path, IKV_KEY_U64, 0, PAIRS, MODEL_SIZES_SMALL, 3, &model);
-    for (size_t w = 0; w < fixture.way_count; w++) {
+    for (size_t m = 0; m < fixture.mode_count; m++) {
         ikv_engine *engine = engine_make(1, 0, 0, 0);
-        ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.ways[w], engine);
+        ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.modes[m], engine);
         size_t count;
         unsigned char *keys = batch_keys(&model, &rng, BATCH_ALL, 0, &count);
         atomic_size_t calls = 0;
@@ -328,7 +328,7 @@ static int count_long(void *user, size_t index, const ikv_item *item)
 
 /* Runs in a child process, whose peak memory does not include earlier tests. Returns 0 if all
  * values were delivered within the memory limit. */
-static int stream_long_values(const char *path, const engine_way *way)
+static int stream_long_values(const char *path, const open_mode *mode)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
@@ -340,8 +340,8 @@ static int stream_long_values(const char *path, const engine_way *way)
 
     for (uint64_t i = 0; i < LONG_VALUES; i++)
         keys[i] = i;
-    open_options.backend = way->backend;
-    open_options.flags = way->flags;
+    open_options.backend = mode->backend;
+    open_options.flags = mode->flags;
     options.on_value = count_long;
     options.user = &calls;
     if (ikv_open(path, &open_options, &store, NULL) != 0 || ikv_result_new(&child_result) != 0)
@@ -353,8 +353,8 @@ static int stream_long_values(const char *path, const engine_way *way)
     if (code != 0 || atomic_load(&calls) != LONG_VALUES)
         return 2;
     /* Mapped pages of the file count as memory of the process. */
-    const int mapped = (way->backend == IKV_BACKEND_AUTO && !(way->flags & IKV_OPEN_NO_MAP)) ||
-                       way->backend == IKV_BACKEND_MMAP;
+    const int mapped = (mode->backend == IKV_BACKEND_AUTO && !(mode->flags & IKV_OPEN_NO_MAP)) ||
+                       mode->backend == IKV_BACKEND_MMAP;
     return test_is_sanitized() || mapped || after - before <= LONG_MEMORY ? 0 : 3;
 }
 
@@ -363,7 +363,7 @@ static void long_values_take_little_memory(void **state)
     const ikv_writer_options options = store_options(IKV_KEY_U64);
     char *path = tmpdir_file(&fixture.directory, "long");
     unsigned char *value = must_malloc(LONG_SIZE);
-    engine_way ways[ENGINE_WAYS_MAX];
+    open_mode modes[OPEN_MODES_MAX];
     ikv_writer *writer = NULL;
 
     (void)state;
@@ -373,18 +373,18 @@ static void long_values_take_little_memory(void **state)
         assert_ok(ikv_writer_add(writer, &key, value, LONG_SIZE, NULL), NULL);
     assert_ok(ikv_writer_finish(writer, NULL, NULL), NULL);
     free(value);
-    const size_t count = engine_ways(path, IKV_KEY_U64, ways);
+    const size_t count = open_modes(path, IKV_KEY_U64, modes);
     for (size_t i = 0; i < count; i++) {
         const pid_t child = fork();
         int status = 0;
 
         assert_true(child >= 0);
         if (child == 0)
-            _exit(stream_long_values(path, &ways[i]));
+            _exit(stream_long_values(path, &modes[i]));
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
         if (WEXITSTATUS(status) != 0)
-            fail_msg("%s: the child exited with %d", ways[i].name, WEXITSTATUS(status));
+            fail_msg("%s: the child exited with %d", modes[i].name, WEXITSTATUS(status));
     }
     (void)remove(path);
     free(path);
@@ -400,7 +400,7 @@ static void invalid_options(void **state)
 
     (void)state;
     engine_fill(path, IKV_KEY_U64, 0, 10, MODEL_SIZES_SMALL, 1, &model);
-    ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.ways[0], NULL);
+    ikv_store *store = engine_open(path, IKV_KEY_U64, &fixture.modes[0], NULL);
     const ikv_get_options wrong[] = {
         {.size = sizeof(ikv_get_options), .value_size = 8},
         {.size = sizeof(ikv_get_options), .values = place},

@@ -30,21 +30,21 @@ ikv_engine *engine_make(uint32_t threads, uint32_t depth, uint32_t queue, uint64
     return engine;
 }
 
-static int try_open(const char *path, ikv_key_type type, const engine_way *way, ikv_engine *engine,
+static int try_open(const char *path, ikv_key_type type, const open_mode *mode, ikv_engine *engine,
                     ikv_store **ret_store, ikv_error *err)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
 
     options.key_type = type;
-    options.backend = way->backend;
-    options.flags = way->flags;
+    options.backend = mode->backend;
+    options.flags = mode->flags;
     options.engine = engine;
     return ikv_open(path, &options, ret_store, err);
 }
 
-size_t engine_ways(const char *path, ikv_key_type type, engine_way ret_ways[ENGINE_WAYS_MAX])
+size_t open_modes(const char *path, ikv_key_type type, open_mode ret_modes[OPEN_MODES_MAX])
 {
-    static const engine_way ways[] = {{"pread", IKV_BACKEND_PREAD, 0},
+    static const open_mode modes[] = {{"pread", IKV_BACKEND_PREAD, 0},
                                       {"auto", IKV_BACKEND_AUTO, 0},
                                       {"auto, no map", IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP},
                                       {"mmap", IKV_BACKEND_MMAP, 0},
@@ -52,24 +52,24 @@ size_t engine_ways(const char *path, ikv_key_type type, engine_way ret_ways[ENGI
                                       {"uring, direct", IKV_BACKEND_URING, IKV_OPEN_DIRECT}};
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         ikv_store *store = NULL;
 
-        if (try_open(path, type, &ways[i], NULL, &store, NULL) != 0)
+        if (try_open(path, type, &modes[i], NULL, &store, NULL) != 0)
             continue;
-        ret_ways[count++] = ways[i];
+        ret_modes[count++] = modes[i];
         ikv_close(store);
     }
     return count;
 }
 
-ikv_store *engine_open(const char *path, ikv_key_type type, const engine_way *way,
+ikv_store *engine_open(const char *path, ikv_key_type type, const open_mode *mode,
                        ikv_engine *engine)
 {
     ikv_store *store = NULL;
     ikv_error err;
 
-    assert_ok(try_open(path, type, way, engine, &store, &err), &err);
+    assert_ok(try_open(path, type, mode, engine, &store, &err), &err);
     return store;
 }
 
@@ -87,7 +87,7 @@ void engine_fill(const char *path, ikv_key_type type, uint32_t write_flags, size
 
 /* ---------------------------------------------------------------- batches */
 
-/* A key that is not in the store; after some tries any key. */
+/* An absent key, or after 100 tries any key. */
 static void absent_key(const store_model *model, rng_state *rng, unsigned char *ret_key)
 {
     for (int tries = 0; tries < 100; tries++) {

@@ -1,6 +1,6 @@
 /*
- * Engines under test: stores on them, batches of all shapes, and what a process must not have more
- * of afterwards than before.
+ * Engines under test: stores that use them, batches of all shapes, and the resources of the process
+ * to check for leaks.
  */
 #ifndef TEST_ENGINES_H
 #define TEST_ENGINES_H
@@ -14,43 +14,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As in ikv_engine_options; the test fails if it can't be had. */
+/* Arguments as in ikv_engine_options. The test fails if the engine cannot be created. */
 ikv_engine *engine_make(uint32_t threads, uint32_t depth, uint32_t queue, uint64_t bytes_in_flight);
 
-/* How a store is read. */
-typedef struct engine_way {
+/* How a store is opened and read. */
+typedef struct open_mode {
     const char *name;
     ikv_backend backend;
     uint32_t flags; /* IKV_OPEN_* */
-} engine_way;
+} open_mode;
 
-/* pread, auto, uring, and uring with O_DIRECT; the last two only where `path` can be read so.
- * Returns how many, at most ENGINE_WAYS_MAX. */
-#define ENGINE_WAYS_MAX 6
-size_t engine_ways(const char *path, ikv_key_type type, engine_way ret_ways[ENGINE_WAYS_MAX]);
+/* All modes that `path` can be opened in: always pread and auto, if available also mmap, io_uring
+ * and O_DIRECT. Returns their number, at most OPEN_MODES_MAX. */
+#define OPEN_MODES_MAX 6
+size_t open_modes(const char *path, ikv_key_type type, open_mode ret_modes[OPEN_MODES_MAX]);
 
-/* `engine` NULL: the store has one of its own. */
-ikv_store *engine_open(const char *path, ikv_key_type type, const engine_way *way,
+/* `engine` NULL: the store has its own engine. */
+ikv_store *engine_open(const char *path, ikv_key_type type, const open_mode *mode,
                        ikv_engine *engine);
 
-/* Write a random store of this type and fill the model with what is in it. */
+/* Write a random store of this type and return its pairs in the model. */
 void engine_fill(const char *path, ikv_key_type type, uint32_t write_flags, size_t count,
                  model_sizes sizes, uint64_t seed, store_model *ret_model);
 
-/* What a batch consists of. */
+/* Contents of a batch. */
 typedef enum batch_shape {
-    BATCH_MIXED,    /* present, absent and repeated keys in any order */
-    BATCH_EMPTY,    /* nothing */
+    BATCH_MIXED,    /* present, absent and repeated keys in random order */
+    BATCH_EMPTY,    /* no keys */
     BATCH_ONE,      /* one key */
-    BATCH_ALL,      /* every key of the store, in any order */
-    BATCH_NONE,     /* keys that are not in the store, if its type has such */
-    BATCH_SAME,     /* one key again and again */
-    BATCH_SORTED,   /* every key of the store in order */
-    BATCH_REVERSED, /* the other way round */
+    BATCH_ALL,      /* every key of the store in random order */
+    BATCH_NONE,     /* absent keys, if the store does not have all keys of its type */
+    BATCH_SAME,     /* the same key repeated */
+    BATCH_SORTED,   /* every key of the store in ascending order */
+    BATCH_REVERSED, /* every key of the store in descending order */
     BATCH_SHAPES
 } batch_shape;
 
-/* About `count` keys (all that there are, for some shapes), for free(). */
+/* Keys for a batch, to be freed with free(). `count` is ignored for shapes that determine it. */
 unsigned char *batch_keys(const store_model *model, rng_state *rng, batch_shape shape, size_t count,
                           size_t *ret_count);
 

@@ -28,7 +28,7 @@ void store_fixture_make(store_fixture *ret, size_t pairs, model_sizes sizes, bat
     tmpdir_make(&ret->directory);
     ret->path = tmpdir_file(&ret->directory, "store");
     engine_fill(ret->path, IKV_KEY_U64, 0, pairs, sizes, 1, &ret->model);
-    ret->way_count = engine_ways(ret->path, IKV_KEY_U64, ret->ways);
+    ret->mode_count = open_modes(ret->path, IKV_KEY_U64, ret->modes);
     ret->keys = batch_keys(&ret->model, &rng, shape, key_count, &ret->count);
 }
 

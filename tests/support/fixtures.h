@@ -23,8 +23,8 @@ typedef struct store_fixture {
     tmpdir directory;
     char *path;
     store_model model;
-    engine_way ways[ENGINE_WAYS_MAX]; /* in which the store can be opened */
-    size_t way_count;
+    open_mode modes[OPEN_MODES_MAX]; /* modes in which the store can be opened */
+    size_t mode_count;
     unsigned char *keys;
     size_t count;
 } store_fixture;

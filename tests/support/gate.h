@@ -1,6 +1,6 @@
 /*
- * A gate that callbacks of the library are held at: so a batch is in flight for as long as a test
- * wants, without a clock.
+ * A gate at which callbacks of the library wait, so that a test can keep a batch in flight for as
+ * long as it needs without depending on time.
  */
 #ifndef TEST_GATE_H
 #define TEST_GATE_H
@@ -14,8 +14,8 @@ typedef struct test_gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int open;
-    size_t held;    /* callbacks at the gate now */
-    size_t arrived; /* callbacks so far */
+    size_t held;    /* callbacks waiting now */
+    size_t arrived; /* callbacks that have waited or passed so far */
 } test_gate;
 
 void gate_init(test_gate *gate);
@@ -24,15 +24,15 @@ void gate_destroy(test_gate *gate);
 void gate_set(test_gate *gate, int open);
 /* Wait until the gate is open. */
 void gate_pass(test_gate *gate);
-/* Wait until so many are held at the gate. */
+/* Wait until `held` callbacks are waiting. */
 void gate_wait_held(test_gate *gate, size_t held);
 
-/* An ikv_value_fn whose user is a gate. */
+/* An ikv_value_fn that waits at the gate given as `user`. */
 int gate_each(void *user, size_t index, const ikv_item *item);
-/* Options with it. */
+/* Options with this callback. */
 ikv_get_options gate_get_options(test_gate *gate);
 
-/* A worker that is held at a gate by a batch of one key; other workers of the engine still run. */
+/* A worker that waits at a gate with a batch of one key, while other workers of the engine run. */
 typedef struct held_worker {
     test_gate gate;
     ikv_result *result; /* of the batch; free it after worker_release */
