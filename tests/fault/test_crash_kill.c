@@ -125,7 +125,8 @@ static uint64_t count_calls(victim *self, unsigned calls, bool no_tmpfile)
     return count;
 }
 
-/* Kill around every `step`-th call that writes. */
+/* Kills around the calls that write: at most about `most` of them, 0 for all. The last ones, which
+ * publish the store, are always among them. */
 static void kill_at_calls(const victim_setup *setup, bool no_tmpfile, size_t most)
 {
     victim self;
@@ -134,7 +135,10 @@ static void kill_at_calls(const victim_setup *setup, bool no_tmpfile, size_t mos
     victim_make(&self, setup);
     uint64_t count = count_calls(&self, FAULT_WRITE_CLASS, no_tmpfile);
     uint64_t step = most > 0 && count > most ? (count + most - 1) / most : 1;
-    for (uint64_t index = 0; index < count; index += step) {
+    for (uint64_t index = 0; index < count; index++) {
+        bool is_chosen = most > 0 ? index % step == 0 : test_in_sample(index, count, 12);
+        if (!is_chosen && index + 4 < count)
+            continue;
         for (int action = FAULT_KILL_BEFORE; action <= FAULT_KILL_AFTER; action++) {
             fault_plan plan = {FAULT_WRITE_CLASS,    index, false,
                                (fault_action)action, 0,     no_tmpfile};

@@ -82,6 +82,7 @@ static const fault_case cases[] = {
     {FAULT_ADVISE, FAULT_FAIL, EIO, false, MUST_SUCCEED},
     {FAULT_ADVISE, FAULT_FAIL, EIO, true, MUST_SUCCEED},
 };
+#define CASES (sizeof(cases) / sizeof(cases[0]))
 
 #define CALLS_MAX 4096
 
@@ -145,7 +146,8 @@ static const char *judge(const victim *self, const fault_case *what, const fault
     return victim_is_old(self) ? NULL : "the old store is not as it was";
 }
 
-static void strike_call(victim *self, const fault_case *what, uint64_t index, bool no_tmpfile)
+/* False if the call could not meet the fault: a read or write of a single byte can't be short. */
+static bool strike_call(victim *self, const fault_case *what, uint64_t index, bool no_tmpfile)
 {
     fault_plan plan = {FAULT_ALL_CALLS, index,       what->for_good,
                        what->action,    what->error, no_tmpfile};
@@ -158,8 +160,8 @@ static void strike_call(victim *self, const fault_case *what, uint64_t index, bo
     int code = victim_build(self, &err);
     alarm(0);
     fault_report report = fault_stop();
-    if (report.faults == 0) /* a read or write of a single byte can't be cut */
-        return;
+    if (report.faults == 0)
+        return false;
     const char *wrong = judge(self, what, &report, code, &err);
     if (wrong == NULL && open_descriptors() != descriptors)
         wrong = "a descriptor is left open";
@@ -169,39 +171,52 @@ static void strike_call(victim *self, const fault_case *what, uint64_t index, bo
     }
     if (!victim_is_old(self) || victim_orphans(self) > 0)
         victim_reset(self);
+    return true;
 }
 
-/* Every call of one kind of build; of long ones no more than `most` cases, spread evenly. */
+static void list_calls(victim *self, bool no_tmpfile, call_list *ret_list)
+{
+    fault_plan none = {.calls = FAULT_ALL_CALLS, .action = FAULT_NOTHING, .no_tmpfile = no_tmpfile};
+    ikv_error err;
+
+    ret_list->count = 0;
+    fault_start(&none, note_call, ret_list);
+    assert_ok(victim_build(self, &err), &err);
+    fault_stop();
+    assert_true(victim_is_new(self));
+    victim_reset(self);
+    assert_in_range(ret_list->count, 8, CALLS_MAX);
+}
+
+/* Strikes every call of one kind of build; with `most`, about that many of the possible cases,
+ * evenly spread. Each case is struck at least once. */
 static void strike_build(const victim_setup *setup, bool no_tmpfile, size_t most)
 {
+    bool struck[CASES] = {false};
     call_list list;
-    fault_plan none = {.calls = FAULT_ALL_CALLS, .action = FAULT_NOTHING, .no_tmpfile = no_tmpfile};
     victim self;
-    ikv_error err;
     size_t possible = 0;
     size_t number = 0;
+    size_t done = 0;
 
     victim_make(&self, setup);
-    list.count = 0;
-    fault_start(&none, note_call, &list);
-    assert_ok(victim_build(&self, &err), &err);
-    fault_stop();
-    assert_true(victim_is_new(&self));
-    victim_reset(&self);
-    assert_in_range(list.count, 8, CALLS_MAX);
-
-    size_t case_count = sizeof(cases) / sizeof(cases[0]);
+    list_calls(&self, no_tmpfile, &list);
     for (size_t i = 0; i < list.count; i++)
-        for (size_t c = 0; c < case_count; c++)
+        for (size_t c = 0; c < CASES; c++)
             possible += cases[c].call == list.calls[i];
-    size_t step = possible / (most > 0 ? most : possible) + (most > 0 && possible > most);
-    step = step > 0 ? step : 1;
+    size_t step = most > 0 ? (possible + most - 1) / most : 1;
     for (size_t i = 0; i < list.count; i++)
-        for (size_t c = 0; c < case_count; c++)
-            if (cases[c].call == list.calls[i] && number++ % step == 0)
-                strike_call(&self, &cases[c], i, no_tmpfile);
-    print_message("%zu calls, %zu of %zu cases\n", list.count, (number + step - 1) / step,
-                  possible);
+        for (size_t c = 0; c < CASES; c++) {
+            if (cases[c].call != list.calls[i])
+                continue;
+            bool is_chosen =
+                most > 0 ? number++ % step == 0 : test_in_sample(1000 * c + i, list.count, 3);
+            if (struck[c] && !is_chosen)
+                continue;
+            struck[c] |= strike_call(&self, &cases[c], i, no_tmpfile);
+            done++;
+        }
+    print_message("%zu calls, %zu of %zu cases\n", list.count, done, possible);
     victim_free(&self);
 }
 

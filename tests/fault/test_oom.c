@@ -3,6 +3,7 @@
  * file and disturbs no store. */
 #include "fault_alloc.h"
 #include "hostkey.h"
+#include "scale.h"
 #include "stores.h"
 #include "victim.h"
 
@@ -40,9 +41,9 @@ static void assert_nothing_is_left(const char *what, uint64_t number, size_t liv
         fail_msg("%s, allocation %llu: a descriptor leaked", what, (unsigned long long)number);
 }
 
-/* One failing allocation. False if the call made fewer than that. */
-static bool starve(const char *what, oom_context *context, oom_call call, uint64_t number,
-                   bool for_good)
+/* Allocation `number` fails, with for_good all later ones, too. */
+static fault_alloc_report starve(const char *what, oom_context *context, oom_call call,
+                                 uint64_t number, bool for_good)
 {
     size_t live = fault_alloc_live();
     size_t descriptors = open_descriptors();
@@ -57,15 +58,20 @@ static bool starve(const char *what, oom_context *context, oom_call call, uint64
         fail_msg("%s: no memory, but nothing was refused", what);
     if (context->result == NULL) /* a result keeps its memory */
         assert_nothing_is_left(what, number, live, descriptors);
-    return report.failed > 0;
+    return report;
 }
 
 static void starve_all(const char *what, oom_context *context, oom_call call,
                        void (*afterwards)(oom_context *context))
 {
+    const uint64_t calls = starve(what, context, call, FAULT_ALLOC_NONE, false).calls;
     uint64_t number = 0;
+    if (afterwards != NULL)
+        afterwards(context);
     for (bool more = true; more; number++) {
-        more = starve(what, context, call, number, false);
+        if (number < calls && !test_in_sample(number, calls, 8))
+            continue;
+        more = starve(what, context, call, number, false).failed > 0;
         if (afterwards != NULL)
             afterwards(context);
         if (!more)

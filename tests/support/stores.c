@@ -1,6 +1,7 @@
 #include "stores.h"
 
 #include "hostkey.h"
+#include "scale.h"
 #include "tmpdir.h"
 
 #include <setjmp.h>
@@ -312,7 +313,8 @@ void assert_store_equals(const char *path, const store_model *model)
     assert_ok(ikv_result_new(&result), NULL);
     assert_info(store, model);
     for (size_t i = 0; i < model->sorted_count; i++)
-        assert_get(store, model, model->sorted[i]->key, IKV_EXACT, result);
+        if (test_in_sample(i, model->sorted_count, 500))
+            assert_get(store, model, model->sorted[i]->key, IKV_EXACT, result);
     rng_shuffle(&random, keys, count, hostkey_width(model->type));
     for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
         assert_batch(store, model, keys, count, (ikv_match)match, result);

@@ -125,6 +125,8 @@ static void every_width_of_byte_strings(void **state)
 {
     const unsigned step = test_is_sanitized() ? 7 : 1;
     for (unsigned width = 1; width <= IKV_KEY_WIDTH_MAX; width += step) {
+        if (width < IKV_KEY_WIDTH_MAX && !test_in_sample(width - 1, IKV_KEY_WIDTH_MAX, 24))
+            continue;
         store_model model;
         rng_state rng = {width};
         model_init(&model, IKV_KEY_BYTES(width));
@@ -142,6 +144,8 @@ static void all_keys_of_narrow_types(void **state)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         uint64_t count = hostkey_width(types[i]) == 1 ? 256 : 65536;
         store_model model;
+        if (!test_in_sample(i, 5, 4))
+            continue;
         model_init(&model, types[i]);
         for (uint64_t n = 0; n < count; n++) {
             unsigned char key[IKV_KEY_WIDTH_MAX];
@@ -209,9 +213,12 @@ static void numbers_of_pairs_around_powers_of_two(void **state)
     static const ikv_key_type types[] = {IKV_KEY_U32, IKV_KEY_BYTES(9), IKV_KEY_U128,
                                          IKV_KEY_BYTES(128)};
     const size_t factor = test_is_sanitized() ? 16 : 2;
+    size_t number = 0;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         for (size_t power = 1; power <= 1024; power *= factor) {
             for (size_t count = power - 1; count <= power + 1; count++) {
+                if (!test_in_sample(number++, 132, 44))
+                    continue;
                 store_model model;
                 rng_state rng = {count};
                 model_init(&model, types[i]);
