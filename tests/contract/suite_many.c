@@ -70,7 +70,7 @@ void many_files(void **state)
     random_reads(32, many(20000), files, FILES, 6);
     /* One after the other, so that each has its turn in the table. */
     for (unsigned i = 0; i < FILES; i++)
-        random_reads(4, 1500, &files[i], 1, 7 + i);
+        random_reads(4, many(1500), &files[i], 1, 7 + i);
     for (unsigned i = 0; i < FILES; i++)
         content_close(&files[i]);
 }

@@ -175,7 +175,7 @@ void large_reads(void **state)
 void more_than_one_call_can(void **state)
 {
     const size_t piece = (size_t)4 << 20;
-    const size_t length = (size_t)3 << 30; /* more than 0x7ffff000 */
+    const size_t length = ((size_t)2 << 30) + piece; /* more than 0x7ffff000 */
     char path[TMPDIR_PATH_MAX + 32];
     char path_of_pieces[TMPDIR_PATH_MAX + 32];
     struct ikv_io_file file = {.direct = true, .align = CONTENT_ALIGNMENT, .serial = 1000000};
