@@ -210,9 +210,11 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
 
 static void print_stats(const struct lookup *lookup, double total_seconds)
 {
+    const bool leaves = lookup->info.layout == IKV_LAYOUT_CLUSTERED &&
+                        lookup->options.get.probe == IKV_PROBE_PAGE;
     stats_table_print(&(struct stats_report){.stats = &lookup->stats,
                                              .latency = lookup->latency,
-                                             .layout = lookup->info.layout,
+                                             .leaves = leaves,
                                              .calls = lookup->calls,
                                              .search_seconds = lookup->ended - lookup->started,
                                              .total_seconds = total_seconds});

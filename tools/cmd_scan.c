@@ -187,7 +187,7 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
     double seconds = seconds_now() - start;
     if (options->stats)
         stats_table_print(&(struct stats_report){.stats = ikv_scan_stats(job->scan),
-                                                 .layout = job->info.layout,
+                                                 .leaves = job->info.layout == IKV_LAYOUT_CLUSTERED,
                                                  .calls = 1,
                                                  .search_seconds = seconds,
                                                  .total_seconds = seconds});

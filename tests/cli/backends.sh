@@ -26,7 +26,7 @@ for backend in auto pread uring mmap; do
             # Kernels, containers and file systems may not support it; the message must say so.
             case "$backend $direct" in
                 'mmap --direct' | 'mmap --no-map' | pread*--preload* | uring*--preload*)
-                    grep -q 'open options: .*mapping' stats || fail "$backend $direct: $(head -n 1 stats)"
+                    grep -q 'open options: .*\(mapping\|mmap\)' stats || fail "$backend $direct: $(head -n 1 stats)"
                     continue
                     ;;
                 'pread ' | 'auto ' | 'mmap ') fail "$backend refused" ;;

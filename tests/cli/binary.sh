@@ -25,7 +25,9 @@ same sorted "$out"
 run 0 get store -f binary 258 1 4294967295
 same pairs "$out"
 run 0 scan store --order storage -f binary
-printf '\000\000\000\000\003\000\000\000one\002\000\000\000\000\377' >expected
+# shellcheck disable=SC2059 # escapes
+printf "$(by_layout '\000\000\000\000\003\000\000\000one\002\000\000\000\000\377' \
+    '\003\000\000\000one\000\000\000\000\002\000\000\000\000\377')" >expected
 same expected "$out"
 cp "$out" values
 run 0 get store -f binary --match floor 259
@@ -114,7 +116,7 @@ awk 'BEGIN { for (i = 0; i < 500000; i++) printf "%07d\n", i }' >big
     printf '\002\000\000'
     sleep 0.1
     printf '\000\001\000\000\000x'
-} | "$indexkv" build -q -o store -t u32 -f binary || fail 'a large value'
+} | "$indexkv" build --layout="$layout" -q -o store -t u32 -f binary || fail 'a large value'
 run 0 get store -f raw 1
 same big "$out"
 run 0 get store 2

@@ -20,6 +20,10 @@ cd "$directory" || exit 1
 mkdir work
 cd work || exit 1
 
+# The layout of the stores that are built: ctest sets INDEXKV_TEST_LAYOUT to run some scripts again
+# with `clustered`.
+layout=${INDEXKV_TEST_LAYOUT:-arrival}
+
 # Standard output and error of the last `run` or `check`.
 out=$directory/out
 err=$directory/err
@@ -53,7 +57,26 @@ check() {
 run() {
     wanted=$1
     shift
+    if [ "$1" = build ] && [ "$layout" != arrival ]; then
+        shift
+        option=$(layout_option "$@")
+        set -- build ${option:+"$option"} "$@"
+    fi
     check "$wanted" "$indexkv" "$@"
+}
+
+# layout_option ARGUMENT...: print the option for the layout under test, unless these arguments of
+# build exclude it.
+layout_option() {
+    for argument; do
+        case $argument in --plain | --layout) return ;; esac
+    done
+    echo "--layout=$layout"
+}
+
+# by_layout ARRIVAL CLUSTERED: print what is expected with the layout under test.
+by_layout() {
+    if [ "$layout" = arrival ]; then printf '%s\n' "$1"; else printf '%s\n' "$2"; fi
 }
 
 all_commands() {

@@ -103,7 +103,7 @@ out_is '1\tone\n2\t\n1\tone\n'
 for line in 'calls 1' 'keys 3' 'distinct 2' 'found 3' 'missing 0' 'corrupt 0' 'unreadable 0'; do
     awk '{ print $1, $2 }' "$err" | grep -qx "$line" || fail "statistics lack: $line"
 done
-for line in probes index_reads record_reads reads/key bytes/key keys/second backend level; do
+for line in probes "$(by_layout index_reads leaf_reads)" record_reads reads/key bytes/key keys/second backend level; do
     grep -q "^$line " "$err" || fail "statistics lack: $line"
 done
 run 0 get store --stats --batch 1 --keys keys

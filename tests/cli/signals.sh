@@ -19,7 +19,7 @@ temporary_there() {
 # interrupt SIGNAL NUMBER: interrupt a build that waits for input.
 interrupt() {
     last="build, SIG$1"
-    env --default-signal=INT,TERM,HUP "$indexkv" build -o store input 2>"$err" &
+    env --default-signal=INT,TERM,HUP "$indexkv" build --layout="$layout" -o store input 2>"$err" &
     child=$!
     exec 9>input
     printf '1\tnew\n2\tnew\n' >&9
@@ -39,7 +39,7 @@ interrupt HUP 1
 
 # While it waits for a writer to open its input, a FIFO.
 last='build, SIGINT while it opens its input'
-env --default-signal=INT,TERM,HUP "$indexkv" build -o store input 2>"$err" &
+env --default-signal=INT,TERM,HUP "$indexkv" build --layout="$layout" -o store input 2>"$err" &
 child=$!
 wait_for temporary_there
 sleep 0.1
@@ -55,7 +55,7 @@ only_files before input old store
 awk 'BEGIN { srand(1); for (i = 0; i < 3000000; i++) printf "%d\tv\n", int(rand() * 1000000000) }' >pairs
 for delay in 0.05 0.1 0.2 0.4 0.6 0.8 1.0; do
     last="build, SIGINT after $delay s"
-    env --default-signal=INT,TERM,HUP "$indexkv" build -q -d last --memory 8M -o store pairs 2>"$err" &
+    env --default-signal=INT,TERM,HUP "$indexkv" build --layout="$layout" -q -d last --memory 8M -o store pairs 2>"$err" &
     child=$!
     sleep "$delay"
     kill -s INT "$child" 2>/dev/null
@@ -76,7 +76,7 @@ done
 last='build with SIGHUP ignored'
 (
     trap '' HUP
-    exec "$indexkv" build -q -o store input
+    exec "$indexkv" build --layout="$layout" -q -o store input
 ) 2>"$err" &
 child=$!
 exec 9>input

@@ -8,9 +8,9 @@ build -o store pairs
 awk 'BEGIN { for (i = 0; i < 7777; i++) print i * 104729 % 200000 }' >keys
 awk -F '\t' '{ print $1 }' pairs | head -n 1000 >>keys
 
-# value NAME: the value of a line of the statistics.
+# value NAME: the value of a line of the statistics. What is read of a clustered store are leaves.
 value() {
-    awk -v name="$1" 'NF == 2 && $1 == name { print $2 }' "$err"
+    awk -v name="$1" '{ sub(/^leaf_/, "index_") } NF == 2 && $1 == name { print $2 }' "$err"
 }
 
 # is NAME NUMBER: check the value of a line.
@@ -23,6 +23,7 @@ add_up() {
     awk '
         function off(what) { print what; bad = 1 }
         function near(a, b, unit) { return a - b <= unit && b - a <= unit }
+        { sub(/^leaf_/, "index_") }
         length($0) > 100 { off("a line of " length($0) " columns") }
         NF == 2 && !columns { v[$1] = $2 }
         $1 == "level" { columns = NF; next }

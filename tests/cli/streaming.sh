@@ -17,7 +17,7 @@ keys=2000000
 
 # A million shuffled pairs and 2 million keys through pipes; awk computes sums of the expected output.
 awk -v n=$pairs 'BEGIN { for (i = 0; i < n; i++) printf "%d\t%d\n", i * 1000003 % n * 2, i % 1000 }' |
-    "$indexkv" build -q -o store --memory 16M || fail 'build from a pipe'
+    "$indexkv" build --layout="$layout" -q -o store --memory 16M || fail 'build from a pipe'
 rm -f "$out"
 last='get of 2 million keys'
 awk -v n=$keys 'BEGIN { for (i = 0; i < n; i++) print i * 999983 % n }' |
@@ -41,7 +41,7 @@ large() {
         for (j = 0; j < 1000; j++) printf "%s", line
         printf "\n" } }'
 }
-large 1 | "$indexkv" build -q -o store || fail 'build of large values'
+large 1 | "$indexkv" build --layout="$layout" -q -o store || fail 'build of large values'
 awk 'BEGIN { for (n = 0; n < 32; n++) print n * 5 % 32 }' >keys
 last='get of large values'
 (limited 900000 "$indexkv" get store --keys keys) | cksum >actual

@@ -38,4 +38,25 @@ if(TARGET indexkv_command)
                                       $<TARGET_FILE:indexkv_command>)
     set_tests_properties(cli_${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
   endforeach()
+
+  # Again with clustered stores.
+  foreach(name
+      backends
+      binary
+      build_options
+      corrupt
+      duplicates
+      get_engine
+      key_types
+      match
+      missing
+      output_formats
+      signals
+      stats
+      streaming)
+    add_test(NAME cli_${name}_clustered COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
+                                                $<TARGET_FILE:indexkv_command>)
+    set_tests_properties(cli_${name}_clustered PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+                         ENVIRONMENT INDEXKV_TEST_LAYOUT=clustered)
+  endforeach()
 endif()

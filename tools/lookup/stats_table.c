@@ -1,7 +1,6 @@
 #include "lookup/stats_table.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -98,7 +97,6 @@ static void print_levels(const struct stats_report *report)
 static void print_counts(const struct stats_report *report)
 {
     const ikv_stats *stats = report->stats;
-    const bool clustered = report->layout == IKV_LAYOUT_CLUSTERED;
     const struct {
         const char *name;
         uint64_t count;
@@ -113,8 +111,8 @@ static void print_counts(const struct stats_report *report)
         {"probes", stats->probes},
         {"cached", stats->cached},
         {"mapped", stats->mapped},
-        {clustered ? "leaf_reads" : "index_reads", stats->index_reads},
-        {clustered ? "leaf_bytes" : "index_bytes", stats->index_bytes},
+        {report->leaves ? "leaf_reads" : "index_reads", stats->index_reads},
+        {report->leaves ? "leaf_bytes" : "index_bytes", stats->index_bytes},
         {"records", stats->records},
         {"record_reads", stats->record_reads},
         {"record_bytes", stats->record_bytes},

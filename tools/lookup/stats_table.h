@@ -3,12 +3,13 @@
 #define STATS_TABLE_H
 
 #include <indexkv.h>
+#include <stdbool.h>
 
 struct stats_report {
     const ikv_stats *stats;
     /* Read latencies of IKV_LEVELS_MAX levels, then of records. NULL: not collected. */
     const ikv_latency *latency;
-    ikv_layout layout;
+    bool leaves; /* the index that was read consists of leaves */
     uint64_t calls;
     double search_seconds; /* from the first call until the last answer */
     double total_seconds;
