@@ -407,8 +407,11 @@ typedef struct ikv_writer_options {
     ikv_progress_fn on_progress; /* called during ikv_writer_finish; NULL: none */
     void *progress_user;         /* passed to on_progress */
     ikv_layout layout;
-    uint32_t leaf_size; /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
-                           sizes */
+    uint32_t leaf_size;   /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
+                             sizes */
+    uint32_t filter_bits; /* clustered: a filter of absent keys with 8 or 16 bits, and 9.1 or 18.2
+                             bits of memory, per key; 0: none. With 8, one lookup of an absent key
+                             in 256 still reads a leaf. */
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT                                                                    \
     {                                                                                              \
@@ -633,8 +636,9 @@ typedef struct ikv_info {
     uint64_t mapped;     /* bytes of the file that are mapped; 0: no mapping */
     uint64_t resident;   /* bytes of the mapping assumed to be in memory; not counted for MMAP */
     ikv_layout layout;
-    uint32_t leaf_size; /* clustered: bytes of a leaf; index_pages counts the leaves */
-    int has_v2_index;   /* 0: a clustered store without the index that the crate reads */
+    uint32_t leaf_size;     /* clustered: bytes of a leaf; index_pages counts the leaves */
+    int has_v2_index;       /* 0: a clustered store without the index that the crate reads */
+    uint64_t filter_memory; /* bytes of index_memory used by the filter of absent keys */
 } ikv_info;
 
 /* Facts about an open store. Never fails. */
@@ -753,12 +757,14 @@ typedef struct ikv_stats {
     uint32_t shards;       /* shards of the batch, each executed by one thread */
     uint32_t levels;       /* entries of `level` in use */
     ikv_level_stats level[IKV_LEVELS_MAX]; /* by depth of the search; level 0 is the first probe */
-    const char *backend;    /* where the bytes came from: "pread", "uring", "mmap", a combination
-                               ("mmap+uring"), or "none"; static storage */
-    uint32_t ring_features; /* of the rings used, see ikv_ring_features_text */
-    int fallback;           /* code that says why IKV_BACKEND_AUTO could not use io_uring; 0: it
-                               could */
-    uint64_t major_faults;  /* times that touching the mapping waited for the disk */
+    const char *backend;      /* where the bytes came from: "pread", "uring", "mmap", a combination
+                                 ("mmap+uring"), or "none"; static storage */
+    uint32_t ring_features;   /* of the rings used, see ikv_ring_features_text */
+    int fallback;             /* code that says why IKV_BACKEND_AUTO could not use io_uring; 0: it
+                                 could */
+    uint64_t major_faults;    /* times that touching the mapping waited for the disk */
+    uint64_t filter_asked;    /* keys looked up in a filter of absent keys, */
+    uint64_t filter_answered; /* and those among them that it reported absent: no read was needed */
 } ikv_stats;
 
 /* Statistics of the last call on a result, or of a scan so far. Never NULL; valid until the result

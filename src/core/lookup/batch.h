@@ -20,10 +20,11 @@ struct ikv_batch {
     ikv_item *items;
     const uint32_t *places; /* of the sorted keys in the caller's array, equal keys side by side */
     ikv_get_options options;
-    struct ikv_learner *learner;  /* where fences come from and new ones go; may be NULL */
-    struct ikv_page_cache *cache; /* may be NULL */
-    struct ikv_pace *pace;        /* the store's */
-    bool records_only;            /* no search: the hits are given (scans) */
+    const struct ikv_filters *filters; /* of absent keys; NULL: none is asked */
+    struct ikv_learner *learner;       /* where fences come from and new ones go; may be NULL */
+    struct ikv_page_cache *cache;      /* may be NULL */
+    struct ikv_pace *pace;             /* the store's */
+    bool records_only;                 /* no search: the hits are given (scans) */
 
     struct ikv_map *map;  /* NULL: must not be used */
     uint64_t usable_size; /* bytes of the mapping that may be touched */

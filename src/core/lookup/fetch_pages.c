@@ -124,6 +124,42 @@ static bool barrier_holds(struct ikv_run *run, uint64_t page)
     return false;
 }
 
+static bool may_contain(const struct ikv_run *run, uint64_t leaf, uint32_t key)
+{
+    const struct ikv_search *search = &run->search;
+    const struct ikv_key_info *info = &search->index->key;
+    unsigned char stored[IKV_KEY_WIDTH_MAX];
+
+    ikv_key_store(info, search->keys.entries + (size_t)key * search->keys.stride, stored);
+    return ikv_filters_may_contain(run->batch->filters, leaf,
+                                   ikv_filter_hash(search->index->seed, stored, info->width));
+}
+
+/* Whether the keys that wait for the next page are known to be absent, all of them: then they are
+ * answered, and the page is not read for them. Pages in memory answer by themselves. */
+static bool skip_absent(struct ikv_run *run, uint64_t page)
+{
+    struct ikv_search *search = &run->search;
+    const struct ikv_geometry *index = search->index;
+
+    if (!run->batch->filters || page == UINT64_MAX)
+        return false;
+    const uint32_t chunk = search->queue_head;
+    const uint32_t end = search->chunks[chunk].key_end;
+    if (search->chunks[chunk].page_end - search->chunks[chunk].page_begin > 1 ||
+        (run->map && ikv_map_is_resident(run->map, ikv_page_offset(index, page), index->leaf_size)))
+        return false;
+    for (uint32_t key = chunk; key < end; key++) {
+        run->stats.filter_asked++;
+        if (may_contain(run, page, key))
+            return false;
+    }
+    run->stats.filter_answered += end - chunk;
+    (void)ikv_search_next(search, &page);
+    ikv_search_fail(search, chunk, IKV_MISSING);
+    return true;
+}
+
 /* Prefetch what completing these pages will write, and what planning the next one will read. (Must
  * be inlined: gcc takes a function that only prefetches for one without effect, and drops the
  * call.) */
@@ -158,7 +194,9 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         uint32_t chunk = ikv_search_next(&run->search, &last);
         slot->chunks[slot->chunk_count++] = chunk;
         probe(run, chunk);
-        page = ikv_search_peek(&run->search);
+        do {
+            page = ikv_search_peek(&run->search);
+        } while (skip_absent(run, page));
     } while (slot->chunk_count < max &&
              (page == last || (page == last + 1 && ikv_page_adjoins(index, page))) &&
              !barrier_holds(run, page));
@@ -204,7 +242,7 @@ bool ikv_pages_plan(struct ikv_run *run)
     if (page == UINT64_MAX || barrier_holds(run, page))
         return false;
     run->last_page_was_held = feed_cached(run, page);
-    if (run->last_page_was_held)
+    if (run->last_page_was_held || skip_absent(run, page))
         return true;
     struct ikv_slot *slot = ikv_window_take(run->window, run, IKV_SLOT_PAGES);
     collect_pages(run, slot);

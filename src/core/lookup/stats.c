@@ -61,4 +61,6 @@ void ikv_stats_add(ikv_stats *total, const ikv_stats *one)
     if (total->fallback == 0)
         total->fallback = one->fallback;
     total->major_faults += one->major_faults;
+    total->filter_asked += one->filter_asked;
+    total->filter_answered += one->filter_answered;
 }

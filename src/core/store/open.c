@@ -5,6 +5,7 @@
 #include "core/io/file_io.h"
 #include "core/store/detect.h"
 #include "core/store/open_direct.h"
+#include "core/store/open_filters.h"
 #include "core/store/open_map.h"
 #include "core/store/open_native.h"
 #include "core/store/open_plain.h"
@@ -171,6 +172,11 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     code = open_backend(store, options, err);
     if (code == 0)
         code = build_fence_tree(store, options->index_memory, err);
+    if (code == 0)
+        code = ikv_store_open_filters(
+            store,
+            options->index_memory - ikv_min(options->index_memory, ikv_store_fixed_memory(store)),
+            err);
     if (code < 0)
         return code;
     create_caches(store, options->index_memory);
@@ -221,5 +227,6 @@ void ikv_store_close(struct ikv_store *store)
     ikv_page_cache_free(store->cache);
     free(store->page_sums);
     free(store->extents);
+    ikv_filters_free(&store->filters);
     free(store);
 }

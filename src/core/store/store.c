@@ -16,7 +16,7 @@ int ikv_store_read(struct ikv_store *store, void *buf, size_t size, uint64_t off
 
 uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
 {
-    return ikv_fences_memory(&store->fences) + store->tree.memory +
+    return ikv_fences_memory(&store->fences) + store->tree.memory + store->filters.memory +
            (store->samples ? ikv_samples_memory(store->index.pages) : 0) +
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
@@ -66,6 +66,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     };
     ret_info->layout = store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
     ret_info->leaf_size = store->leaves.leaf_size;
+    ret_info->filter_memory = store->filters.memory;
     ret_info->has_v2_index = !store->is_clustered || store->leaves.has_index;
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
 }

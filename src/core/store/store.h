@@ -7,6 +7,7 @@
 #include "core/format/trailer.h"
 #include "core/index/fence_tree.h"
 #include "core/index/fences.h"
+#include "core/index/filters.h"
 #include "core/index/learn.h"
 #include "core/index/page_cache.h"
 #include "core/index/samples.h"
@@ -49,6 +50,7 @@ struct ikv_store {
     struct ikv_properties properties;
     bool is_clustered; /* the records are in `leaves` */
     struct ikv_leaves leaves;
+    struct ikv_filters filters;
     uint64_t *extents; /* as in the geometry; NULL: leaves are contiguous */
     unsigned char *metadata;
     size_t metadata_size;

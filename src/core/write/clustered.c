@@ -69,8 +69,15 @@ static int begin_leaves(struct ikv_clustered *clustered)
                                    : ikv_leaf_size_choose(&options->key, &clustered->offered);
 
     memset(&clustered->sizes, 0, sizeof clustered->sizes);
-    return ikv_leaf_writer_begin(&clustered->leaves, options->output, &options->key, leaf_size,
-                                 options->stride, options->seed, options->dir);
+    const struct ikv_leaf_writer_options leaves = {
+        .key = options->key,
+        .leaf_size = leaf_size,
+        .stride = options->stride,
+        .filter_bits = options->filter_bits,
+        .seed = options->seed,
+        .dir = options->dir,
+    };
+    return ikv_leaf_writer_begin(&clustered->leaves, options->output, &leaves);
 }
 
 static int place(struct ikv_clustered *clustered, const unsigned char *stored_key,

@@ -12,30 +12,36 @@ void ikv_leaf_writer_init(struct ikv_leaf_writer *writer)
     ikv_tape_init(&writer->fences, NULL);
     ikv_tape_init(&writer->extents, NULL);
     ikv_tape_init(&writer->index, NULL);
+    ikv_filter_writer_init(&writer->filter);
 }
 
 int ikv_leaf_writer_begin(struct ikv_leaf_writer *writer, struct ikv_output *output,
-                          const struct ikv_key_info *key, uint32_t leaf_size, uint32_t stride,
-                          uint64_t seed, const char *dir)
+                          const struct ikv_leaf_writer_options *options)
 {
     *writer = (struct ikv_leaf_writer){
         .output = output,
-        .key = *key,
-        .leaf_size = leaf_size,
-        .stride = stride,
-        .seed = seed,
-        .extent_leaves = IKV_EXTENT_SIZE / leaf_size,
+        .key = options->key,
+        .leaf_size = options->leaf_size,
+        .stride = options->stride,
+        .seed = options->seed,
+        .extent_leaves = IKV_EXTENT_SIZE / options->leaf_size,
         .end = IKV_HEADER_SIZE,
         .is_contiguous = true,
         .last_record = IKV_NO_RECORD,
     };
-    ikv_tape_init(&writer->fences, dir);
-    ikv_tape_init(&writer->extents, dir);
-    ikv_tape_init(&writer->index, dir);
+    ikv_tape_init(&writer->fences, options->dir);
+    ikv_tape_init(&writer->extents, options->dir);
+    ikv_tape_init(&writer->index, options->dir);
+    ikv_filter_writer_init(&writer->filter);
     writer->extent = malloc(IKV_EXTENT_SIZE);
-    int code = writer->extent ? ikv_leaf_builder_new(&writer->builder, key, leaf_size) : -ENOMEM;
+    int code = writer->extent
+                   ? ikv_leaf_builder_new(&writer->builder, &options->key, options->leaf_size)
+                   : -ENOMEM;
     if (code == 0)
         code = ikv_checksum_stream_new(&writer->sum);
+    if (code == 0)
+        code = ikv_filter_writer_begin(&writer->filter, &options->key, options->filter_bits,
+                                       options->seed, options->dir);
     if (code < 0)
         ikv_leaf_writer_free(writer);
     return code;
@@ -46,6 +52,7 @@ void ikv_leaf_writer_free(struct ikv_leaf_writer *writer)
     ikv_tape_free(&writer->fences);
     ikv_tape_free(&writer->extents);
     ikv_tape_free(&writer->index);
+    ikv_filter_writer_free(&writer->filter);
     ikv_leaf_builder_free(&writer->builder);
     ikv_checksum_stream_free(writer->sum);
     free(writer->extent);
@@ -86,6 +93,9 @@ static int note_leaves(struct ikv_leaf_writer *writer, uint64_t start)
         if (!ikv_leaf_decode(leaf_at(writer, i), writer->leaf_size, &writer->key, &leaf))
             return -EINVAL; /* can't happen: it was just built */
         code = note_leaf(writer, &leaf, start + (uint64_t)i * writer->leaf_size);
+        if (code == 0)
+            code = ikv_filter_writer_add(&writer->filter, writer->leaves - writer->in_extent + i,
+                                         &leaf);
     }
     return code;
 }
@@ -247,5 +257,5 @@ int ikv_leaf_writer_end(struct ikv_leaf_writer *writer)
 
     if (code == 0 && writer->in_extent > 0)
         code = write_extent(writer);
-    return code;
+    return code == 0 ? ikv_filter_writer_end(&writer->filter) : code;
 }

@@ -13,8 +13,18 @@
 #define IKV_LEAF_WRITER_H
 
 #include "core/format/leaf.h"
+#include "core/write/filter_writer.h"
 #include "core/write/output.h"
 #include "core/write/tape.h"
+
+struct ikv_leaf_writer_options {
+    struct ikv_key_info key;
+    uint32_t leaf_size;
+    uint32_t stride;      /* of entries of the v2 index; 0: without one */
+    uint32_t filter_bits; /* 0: without a filter */
+    uint64_t seed;        /* ikv_record_seed */
+    const char *dir;      /* for tapes; belongs to the caller */
+};
 
 struct ikv_leaf_writer {
     struct ikv_output *output;
@@ -42,14 +52,14 @@ struct ikv_leaf_writer {
     struct ikv_tape fences;  /* first key of each leaf, as stored */
     struct ikv_tape extents; /* u64: file offset of each extent */
     struct ikv_tape index;   /* entries of the base format's index, `stride` bytes each */
+    struct ikv_filter_writer filter;
 };
 
 /* An empty writer, which may be freed. */
 void ikv_leaf_writer_init(struct ikv_leaf_writer *writer);
 /* The output is at the end of its header. `dir`, for tapes, must outlive the writer. -ENOMEM. */
 int ikv_leaf_writer_begin(struct ikv_leaf_writer *writer, struct ikv_output *output,
-                          const struct ikv_key_info *key, uint32_t leaf_size, uint32_t stride,
-                          uint64_t seed, const char *dir);
+                          const struct ikv_leaf_writer_options *options);
 void ikv_leaf_writer_free(struct ikv_leaf_writer *writer);
 
 /* Add a pair. Its key, in stored form, must be greater than all others. */

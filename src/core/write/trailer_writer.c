@@ -116,6 +116,17 @@ static int checksum_head(struct ikv_writer *writer, uint64_t *ret)
     return code;
 }
 
+static int put_filter(struct ikv_writer *writer, struct trailer *trailer,
+                      const struct ikv_filter_writer *filter)
+{
+    int code =
+        put_tape(writer, trailer, IKV_SECTION_FILTER, IKV_SECTION_OPTIONAL, &filter->directory);
+
+    return code == 0 ? put_tape(writer, trailer, IKV_SECTION_FILTER_CELLS, IKV_SECTION_OPTIONAL,
+                                &filter->cells)
+                     : code;
+}
+
 /* The leaves' size and places, and their fences. */
 static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
 {
@@ -136,6 +147,8 @@ static int put_leaves(struct ikv_writer *writer, struct trailer *trailer)
         code = put_tape(writer, trailer, IKV_SECTION_EXTENTS, 0, &leaves->extents);
     if (code == 0)
         code = put_tape(writer, trailer, IKV_SECTION_FENCES, IKV_SECTION_OPTIONAL, &leaves->fences);
+    if (code == 0 && leaves->filter.bits && leaves->leaves)
+        code = put_filter(writer, trailer, &leaves->filter);
     return code;
 }
 

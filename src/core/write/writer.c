@@ -13,6 +13,9 @@
 /* Memory of a writer besides the sorter: block, tapes, size statistics, dropped positions. */
 #define MEMORY_FIXED ((uint64_t)4 << 20)
 
+/* To build a segment of a filter of absent keys. */
+#define MEMORY_FILTER ((uint64_t)3 << 20)
+
 static bool is_clustered(const struct ikv_writer_options *options)
 {
     return options->layout == IKV_LAYOUT_CLUSTERED;
@@ -28,6 +31,10 @@ static const char *check_layout(const struct ikv_writer_options *options)
         return "only a clustered store can be written without the v2 index";
     if (!is_clustered(options) && options->leaf_size)
         return "leaf_size without the clustered layout";
+    if (!is_clustered(options) && options->filter_bits)
+        return "filter_bits without the clustered layout";
+    if (options->filter_bits && !ikv_filter_bits_are_valid(options->filter_bits))
+        return "filter_bits is not 8 or 16";
     if (options->leaf_size && !ikv_leaf_size_is_valid(options->leaf_size))
         return "leaf_size is not 4096, 8192, 16384 or 32768";
     return NULL;
@@ -72,7 +79,8 @@ static char *copy_text(const char *text)
 
 static int new_sorter(struct ikv_writer *writer, const struct ikv_writer_options *options)
 {
-    const uint64_t memory = writer->memory - MEMORY_FIXED;
+    const uint64_t memory =
+        writer->memory - MEMORY_FIXED - (options->filter_bits ? MEMORY_FILTER : 0);
     const struct ikv_sorter_options sorter = {.words = writer->key.words + 1,
                                               .memory = memory,
                                               .expected = options->expected_pairs,
@@ -85,6 +93,7 @@ static int new_sorter(struct ikv_writer *writer, const struct ikv_writer_options
         .memory = memory,
         .leaf_size = options->leaf_size,
         .stride = writer->has_index ? writer->stride : 0,
+        .filter_bits = options->filter_bits,
         .on_duplicate = options->on_duplicate,
     };
 

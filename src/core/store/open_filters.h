@@ -1,0 +1,11 @@
+/* Loading the filters of absent keys of a clustered store. */
+#ifndef IKV_OPEN_FILTERS_H
+#define IKV_OPEN_FILTERS_H
+
+#include "core/store/store.h"
+
+/* Load as many segments as `memory` bytes hold. A damaged filter is not used: it costs reads, not
+ * answers. -errno of a failed read, -ENOMEM. */
+int ikv_store_open_filters(struct ikv_store *store, uint64_t memory, ikv_error *err);
+
+#endif
