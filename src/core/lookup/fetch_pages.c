@@ -178,6 +178,12 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
     }
 }
 
+/* Whether a page can be read together with the one before: it is the same or the next. */
+static bool follows(const struct ikv_geometry *index, uint64_t last, uint64_t page)
+{
+    return page == last || (page == last + 1 && ikv_page_adjoins(index, page));
+}
+
 /* Take the next page that the search waits for, and its neighbours if these are next. */
 static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
@@ -194,12 +200,10 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         uint32_t chunk = ikv_search_next(&run->search, &last);
         slot->chunks[slot->chunk_count++] = chunk;
         probe(run, chunk);
-        do {
+        do
             page = ikv_search_peek(&run->search);
-        } while (skip_absent(run, page));
-    } while (slot->chunk_count < max &&
-             (page == last || (page == last + 1 && ikv_page_adjoins(index, page))) &&
-             !barrier_holds(run, page));
+        while (follows(index, last, page) && skip_absent(run, page));
+    } while (slot->chunk_count < max && follows(index, last, page) && !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
     run->stats.merged += slot->chunk_count - 1;
 }
