@@ -167,6 +167,33 @@ static void a_widely_damaged_header_is_not_plain(void **state)
     free(path);
 }
 
+/* A store without the v2 index has the header of a store without pairs, which the crate writes and
+ * which overwrites no records: nothing but the tag tells the two apart. */
+static void a_damaged_tag_does_not_hide_pairs(void **state)
+{
+    static const char *const tags[] = {"\0\0\0\0\0", "abcde", "\377\377\377\377\377"};
+    char *path = tmpdir_file(*state, "damaged");
+
+    for (size_t count = 1; count < 3000; count *= 7)
+        for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+            ikv_writer_options options = store_options(IKV_KEY_U64);
+            rng_state random = {count};
+            store_model model;
+
+            options.layout = IKV_LAYOUT_CLUSTERED;
+            options.flags = IKV_WRITE_NO_V2_INDEX;
+            model_init(&model, IKV_KEY_U64);
+            model_fill(&model, &random, count, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+            store_write(path, &model, &options);
+            model_free(&model);
+            assert_opens(path, IKV_KEY_U64, 0);
+            file_patch(path, SPARE, tags[i], HEADER_SIZE - SPARE);
+            assert_open_fails(path, IKV_KEY_U64, IKV_E_HEADER);
+            assert_open_fails(path, IKV_KEY_NONE, IKV_E_HEADER);
+        }
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +202,7 @@ int main(void)
         cmocka_unit_test(an_unfinished_rewriting_is_incomplete),
         cmocka_unit_test(a_damaged_header_is_not_plain),
         cmocka_unit_test(a_widely_damaged_header_is_not_plain),
+        cmocka_unit_test(a_damaged_tag_does_not_hide_pairs),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

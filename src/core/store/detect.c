@@ -107,23 +107,34 @@ static int is_record_area_unchanged(struct ikv_store *store, const struct ikv_fo
     return code;
 }
 
+/* The crate writes this header for a store without pairs; this library for one without a v2 index.
+ */
+static bool is_without_pairs(const struct ikv_header *header)
+{
+    return header->pair_count == 0 && header->index_start == IKV_HEADER_SIZE;
+}
+
 /*
  * The header's tag is wrong, but there is a valid footer. Either the crate has rewritten the file
  * in place, leaving the old footer at the end, or the header is damaged. The footer holds a copy of
  * its header: if they differ in one byte of version, completed or tag, the header is damaged, since
  * a rewrite changes pair count or index start. Otherwise the records decide: the crate overwrites
- * them from the start, so if the first block is unchanged the header is damaged. (Only a crate's
- * store without pairs overwrites no records.)
+ * them from the start, so if the first block is unchanged the header is damaged. A crate's store
+ * without pairs overwrites no records, so the two cases look the same if the header had no pairs
+ * before; then it is damaged, so that no pairs are lost silently.
  */
 static int check_leftover_footer(struct ikv_store *store, const struct file_parts *parts,
                                  ikv_error *err)
 {
-    const struct ikv_header *header = &parts->header;
     size_t where = 0;
     const bool one = differing_bytes(parts->header_bytes, parts->footer.header, &where) == 1;
     bool damaged = one && !(where >= 3 && where < 19); /* not pair count or index start */
+    struct ikv_header copy;
 
-    if (!damaged && !(header->pair_count == 0 && header->index_start == IKV_HEADER_SIZE)) {
+    ikv_header_decode(parts->footer.header, &copy);
+    if (is_without_pairs(&parts->header)) {
+        damaged = damaged || is_without_pairs(&copy);
+    } else if (!damaged) {
         int code = is_record_area_unchanged(store, &parts->footer, &damaged);
         if (code < 0)
             return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read");

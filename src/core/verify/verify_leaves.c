@@ -24,6 +24,7 @@ struct walk {
     uint64_t first; /* leaf */
     uint32_t count;
     bool is_damaged;          /* some entries are unknown */
+    bool is_padded;           /* the last record before it was verified, and extends to it */
     struct ikv_reader reader; /* of the records before it */
 
     bool has_last;
@@ -48,7 +49,8 @@ static int outside_size(struct walk *walk, const unsigned char *key, uint32_t fi
     unsigned char tail[IKV_OUTSIDE_TAIL_SIZE];
 
     *ret_size = field;
-    if (field < walk->start - content)
+    walk->is_padded = field >= walk->start - content;
+    if (!walk->is_padded)
         return 0;
     int code = ikv_pread_all(walk->verifier->store->file.fd, tail, sizeof tail,
                              walk->start - sizeof tail, NULL);
@@ -113,8 +115,7 @@ static int verify_outside(struct walk *walk, const unsigned char *key, uint64_t 
     unsigned char field[IKV_RECORD_HEADER_SIZE];
     uint64_t size = 0;
 
-    if (position != walk->reader.offset || walk->start - walk->end < sizeof field ||
-        position > walk->start - sizeof field) {
+    if (position != walk->reader.offset || walk->reader.end - position < sizeof field) {
         walk->is_damaged = true;
         return problem(walk, IKV_E_INDEX, position, key,
                        "the record does not start where the previous one ends");
@@ -140,6 +141,9 @@ static int verify_gap(struct walk *walk)
         return 0;
     if (walk->reader.offset == walk->end)
         return problem(walk, IKV_E_INDEX, walk->end, NULL, "no leaf points to this record");
+    if (!walk->is_padded)
+        return problem(walk, IKV_E_RECORD, walk->reader.offset, NULL,
+                       "the record does not end where the next one starts");
     return walk->reader.offset <= tail ? ikv_verify_zero(walk->verifier, walk->reader.offset, tail)
                                        : 0;
 }
@@ -332,7 +336,7 @@ static int verify_extent(struct walk *walk)
 {
     const uint32_t leaf_size = walk->verifier->store->leaves.leaf_size;
 
-    walk->is_damaged = false;
+    walk->is_damaged = walk->is_padded = false;
     int code = load_extent(walk);
     if (code == 0)
         code = verify_room(walk);
