@@ -8,9 +8,6 @@
 #include "child.h"
 #include "engines.h"
 #include "fixtures.h"
-#include "rng.h"
-#include "stores.h"
-#include "tmpdir.h"
 #include "variants.h"
 
 #include <errno.h>
@@ -20,7 +17,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -5,7 +5,6 @@
  */
 #include "indexkv.h"
 
-#include "hostkey.h"
 #include "model.h"
 #include "open_checks.h"
 #include "rng.h"

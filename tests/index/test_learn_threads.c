@@ -3,13 +3,11 @@
 #include "learn_lists.h"
 
 #include "scale.h"
-#include "tmpdir.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -4,7 +4,6 @@
  */
 #include "indexkv.h"
 
-#include "hostkey.h"
 #include "model.h"
 #include "rng.h"
 #include "scale.h"
@@ -15,7 +14,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,6 @@
  */
 #include "map_fixture.h"
 
-#include "scale.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 
 #include "engines.h"
 #include "fixtures.h"
-#include "hostkey.h"
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"

@@ -5,7 +5,6 @@
 #include "fixtures.h"
 #include "rng.h"
 #include "scale.h"
-#include "stores.h"
 #include "tmpdir.h"
 
 #include <pthread.h>

@@ -7,7 +7,6 @@
 #include "engines.h"
 #include "fixtures.h"
 #include "scale.h"
-#include "stores.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -5,7 +5,6 @@
 #include "hostkey.h"
 #include "model.h"
 #include "open_checks.h"
-#include "rng.h"
 #include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
