@@ -84,6 +84,7 @@ int main(int argc, char **argv)
     recovery_register(&options);
     build_register(&options);
     scan_register(&options);
+    layout_register(&options);
     backends_register(&options);
     probes_register(&options);
     callers_register(&options);

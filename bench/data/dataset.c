@@ -67,6 +67,11 @@ bool dataset_is_answer(const struct dataset *dataset, uint64_t i, const ikv_item
 
 /* ---------------------------------------------------------------- creating */
 
+static bool is_clustered(const struct dataset *dataset)
+{
+    return dataset->layout == IKV_LAYOUT_CLUSTERED;
+}
+
 static int write_pairs(const struct dataset *dataset, ikv_writer *writer, ikv_error *err)
 {
     unsigned char *value = calloc(1, dataset->value_size);
@@ -94,6 +99,8 @@ static int create(const struct dataset *dataset, const char *path, struct bench_
     options.flags = dataset->plain ? IKV_WRITE_PLAIN : 0;
     options.store_id = dataset->plain ? NULL : id;
     options.expected_pairs = dataset->pairs;
+    options.layout = is_clustered(dataset) ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
+    options.filter_bits = dataset->filter_bits;
     int code = ikv_writer_new(path, &options, &writer, &err);
     if (code < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
@@ -113,7 +120,8 @@ static bool matches(const struct dataset *dataset, const ikv_info *info)
         RECORD_HEAD_SIZE + (uint64_t)dataset->value_size + (dataset->plain ? 0 : RECORD_SUM_SIZE);
 
     if (info->has_trailer == dataset->plain || info->pair_count != dataset->pairs ||
-        info->records_end != HEADER_SIZE + dataset->pairs * record ||
+        (info->layout == IKV_LAYOUT_CLUSTERED) != is_clustered(dataset) ||
+        (!is_clustered(dataset) && info->records_end != HEADER_SIZE + dataset->pairs * record) ||
         info->file_size < info->index_start + info->index_size)
         return false;
     return dataset->plain || (info->value_size_min == dataset->value_size &&
@@ -152,13 +160,18 @@ int dataset_path(const struct dataset *dataset, const char *suffix, char *path, 
 {
     char key[16];
     char copy[16] = "";
+    char layout[24] = "";
 
+    if (is_clustered(dataset) && dataset->filter_bits)
+        (void)snprintf(layout, sizeof layout, "-leaves-f%" PRIu32, dataset->filter_bits);
+    else if (is_clustered(dataset))
+        (void)snprintf(layout, sizeof layout, "-leaves");
     if (dataset->copy > 0)
         (void)snprintf(copy, sizeof copy, "-%" PRIu32, dataset->copy);
     const int length =
-        snprintf(path, size, "%s/%s-%" PRIu64 "x%" PRIu32 "%s.%s", dataset->directory,
+        snprintf(path, size, "%s/%s-%" PRIu64 "x%" PRIu32 "%s%s.%s", dataset->directory,
                  ikv_key_type_name(dataset_key_type(dataset), key, sizeof key), dataset->pairs,
-                 dataset->value_size, copy, suffix);
+                 dataset->value_size, layout, copy, suffix);
     if (length < 0 || (size_t)length >= size)
         return bench_error_set(error, BENCH_FAILED, "%s: too long", dataset->directory);
     return BENCH_OK;

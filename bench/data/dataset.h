@@ -23,10 +23,12 @@
 struct dataset {
     const char *directory;
     uint64_t pairs;
-    uint32_t value_size; /* DATASET_VALUE_MIN or more */
-    uint32_t key_size;   /* 8 or 0: u64; 16: byte strings */
-    uint32_t copy;       /* number of a copy, whose pages can be dropped separately; 0: none */
-    bool plain;          /* a plain v2 file, without checksums and fences */
+    uint32_t value_size;  /* DATASET_VALUE_MIN or more */
+    uint32_t key_size;    /* 8 or 0: u64; 16: byte strings */
+    uint32_t copy;        /* number of a copy, whose pages can be dropped separately; 0: none */
+    bool plain;           /* a plain v2 file, without checksums and fences */
+    ikv_layout layout;    /* IKV_LAYOUT_DEFAULT: in the order of arrival */
+    uint32_t filter_bits; /* of a clustered store */
 };
 
 /* The finaliser of splitmix64, a bijection: keys are unique. */

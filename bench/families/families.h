@@ -15,6 +15,7 @@ void resident_scaling_register(const struct options *options);
 void mixed_register(const struct options *options);
 void recovery_register(const struct options *options);
 void build_register(const struct options *options);
+void layout_register(const struct options *options);
 void scan_register(const struct options *options);
 void backends_register(const struct options *options);
 void probes_register(const struct options *options);

@@ -73,6 +73,9 @@ void resident_register(const struct options *options)
     for (size_t i = 0; i < CHOICES; i++)
         resident.pools[i] = key_pool_new(data, choices[i].choice, RESIDENT_BATCH);
     register_peer(&resident, "indexkv", peer_indexkv_new(data, IKV_BACKEND_AUTO, 1), CHOICES);
+    struct dataset leaves = *data;
+    leaves.layout = IKV_LAYOUT_CLUSTERED;
+    register_peer(&resident, "leaves", peer_indexkv_new(&leaves, IKV_BACKEND_AUTO, 1), CHOICES);
     register_peer(&resident, "mmap", peer_indexkv_new(data, IKV_BACKEND_MMAP, 1), CHOICES);
     register_peer(&resident, "pread", peer_indexkv_new(data, IKV_BACKEND_PREAD, 1), 1);
     register_peer(&resident, "uring", peer_indexkv_new(data, IKV_BACKEND_URING, 1), 1);

@@ -2,6 +2,7 @@
  * Scanning and opening stores that are in the page cache.
  *
  *   scan/key, /storage    the first pairs in key order, or in storage order
+ *   scan/leaves           the first pairs of a clustered store
  *   open/fences           opening, all fences are read
  *   open/nothing          opening, nothing of the index is read
  *   open/plain            opening a plain v2 file, which has no fences
@@ -161,6 +162,10 @@ void scan_register(const struct options *options)
     scan = scan_new(options);
     scan->order = IKV_ORDER_STORAGE;
     register_one("scan/storage", scan, run_scan);
+    scan = scan_new(options);
+    scan->order = IKV_ORDER_KEY;
+    scan->data.layout = IKV_LAYOUT_CLUSTERED;
+    register_one("scan/leaves", scan, run_scan);
 
     register_one("open/fences", scan_new(options), run_open);
     scan = scan_new(options);

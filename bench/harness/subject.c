@@ -102,6 +102,11 @@ static double rate(const struct step *total)
     return quotient((double)total->reads, total->spent.wall);
 }
 
+static double item_rate(const struct step *total)
+{
+    return quotient((double)total->items, total->spent.wall);
+}
+
 /* Ratios above 1 mean that the subject is better than the other one. */
 static void report_ratios(struct bench_state *state, const struct step *mine,
                           const struct step *other)
@@ -110,6 +115,11 @@ static void report_ratios(struct bench_state *state, const struct step *mine,
     bench_counter(state, "other_reads_per_item",
                   quotient((double)other->reads, (double)other->items), BENCH_VALUE);
     bench_counter(state, "ratio", quotient(rate(mine), rate(other)), BENCH_VALUE);
+    bench_counter(state, "items_ratio", quotient(item_rate(mine), item_rate(other)), BENCH_VALUE);
+    bench_counter(state, "item_cpu_ratio",
+                  quotient(quotient(mine->spent.cpu, (double)mine->items),
+                           quotient(other->spent.cpu, (double)other->items)),
+                  BENCH_VALUE);
     bench_counter(state, "cpu_ratio",
                   quotient(quotient((double)mine->reads, mine->spent.cpu),
                            quotient((double)other->reads, other->spent.cpu)),

@@ -65,7 +65,8 @@ struct subject {
 /* `args` (NULL: none) end with one without a name, unless there are BENCH_ARGS_MAX. The subjects
  * are closed at the end of the program. A pair reports time and counters of the first subject;
  * `ratio` is its reads per second divided by the other's, `cpu_ratio` the same for reads per second
- * of processor time. */
+ * of processor time; `items_ratio` its items per second divided by the other's, `item_cpu_ratio`
+ * its processor time per item divided by the other's. */
 void subject_register(const char *name, const struct bench_arg *args, struct subject *subject);
 void subject_register_pair(const char *name, const struct bench_arg *args, struct subject *subject,
                            struct subject *other);
