@@ -67,7 +67,8 @@ static uint32_t feed_page_of(struct ikv_run *run, const struct ikv_slot *slot, u
     } while (i < slot->chunk_count &&
              ikv_chunk_page(&run->search.chunks[slot->chunks[i]]) == number);
     /* A mapped page needs no copy, unless the cache is to know that it is intact. */
-    if (intact && batch->cache && (!slot->is_mapped || page.verified))
+    if (intact && batch->cache && (!slot->is_mapped || page.verified) &&
+        (!batch->visited || ikv_visited_again(batch->visited, number)))
         (void)ikv_page_cache_put(batch->cache, number, bytes,
                                  (uint32_t)ikv_pages_size(index, number, 1), page.verified);
     return i;

@@ -101,6 +101,7 @@ static void use_pages(struct ikv_batch *batch)
     batch->page_sums_offset = store->page_sums_offset;
     batch->learner = store->learner;
     batch->cache = store->cache;
+    batch->visited = store->visited;
     batch->filters =
         store->filters.loaded && batch->options.match == IKV_EXACT ? &store->filters : NULL;
     batch->fences = store->learner ? ikv_learner_acquire(store->learner) : &store->fences;

@@ -117,6 +117,11 @@ static void create_caches(struct ikv_store *store, uint64_t memory)
         (void)ikv_learner_new(&store->index, memory, &store->learner);
     ikv_learner_get_info(store->learner, &learned);
     memory -= ikv_min(memory, learned.max_bytes);
+    /* A copy of a leaf costs more than to search it: few are worth one. */
+    if (store->is_clustered && memory > ikv_visited_memory(store->index.pages)) {
+        store->visited = ikv_visited_new(store->index.pages);
+        memory -= store->visited ? ikv_visited_memory(store->index.pages) : 0;
+    }
     if (verifiable)
         (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
 }
@@ -228,5 +233,6 @@ void ikv_store_close(struct ikv_store *store)
     free(store->page_sums);
     free(store->extents);
     ikv_filters_free(&store->filters);
+    free((void *)store->visited);
     free(store);
 }

@@ -11,6 +11,7 @@
 #include "core/index/learn.h"
 #include "core/index/page_cache.h"
 #include "core/index/samples.h"
+#include "core/index/visited.h"
 #include "core/io/io.h"
 #include "core/io/own_files.h"
 #include "mmap/map.h"
@@ -67,6 +68,7 @@ struct ikv_store {
     struct ikv_fence_tree tree;   /* no nodes: not all fences are in memory */
     struct ikv_samples *samples;  /* of pages searched in memory; NULL: none */
     struct ikv_learner *learner;  /* plain v2, instead of fences; NULL: nothing is learned */
+    _Atomic uint64_t *visited;    /* leaves; NULL: pages are kept at their first visit */
     struct ikv_page_cache *cache; /* of index pages; NULL: none */
     unsigned char *page_sums;     /* all checksums, as in the file; NULL: read when needed */
 
