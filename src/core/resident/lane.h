@@ -3,8 +3,9 @@
  * step with all its lanes and prefetches the cache lines that its next step touches; while these
  * arrive, other groups take their steps (resident.c):
  *
- *     enter    the fence tree gives each key's page; interpolation between the page's fence and the
- *              next one gives a guess of where in the page the key is                (lane_enter.h)
+ *     descend  down the tree of fences to the node above its lowest level
+ *     locate   the lowest level gives each key its page; a guess where in the page the key is, by
+ *              interpolation between the page's fence and the next
  *     aim      the guess is corrected: by the page's samples (samples.h), else by the entry that it
  *              points to; in a leaf, by the number of its entries, which is in its footer. Result:
  *              a window of 8 entries                                                  (lane_find.h)

@@ -90,42 +90,59 @@ INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lan
     lane->at = lane->samples ? lane->samples : lane->entries + lane->guess * lane_stride(x, shape);
 }
 
-/* Set the first n lanes to the keys at `keys`; 1 <= n <= GROUP. */
-INLINE void lanes_enter(const struct lanes *x, enum shape shape, const unsigned char *keys,
-                        unsigned n, struct lane *lanes)
+/* What the numbers of a node are compared with: nodes are filled up with UINT64_MAX, which no word
+ * may reach. */
+INLINE uint64_t lane_bound(const struct lane *lane)
+{
+    return lane->word - (lane->word == UINT64_MAX);
+}
+
+/* The first n of the lanes' keys, from `keys` on, 1 <= n <= GROUP: down the tree to the node above
+ * its lowest level. */
+INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigned char *keys,
+                          unsigned n, struct lane *lanes)
 {
     const struct ikv_fence_tree *tree = x->tree;
     const size_t width = x->key->width;
-    uint64_t rank[GROUP] = {0};
-    uint64_t words[GROUP];
 
-    for (unsigned i = 0; i < n; i++)
-        words[i] = lane_word(x, shape, keys + i * width);
-    for (uint32_t level = tree->levels; level-- > 0;) {
+    for (unsigned i = 0; i < n; i++) {
+        lanes[i].key = keys + i * width;
+        lanes[i].word = lane_word(x, shape, lanes[i].key);
+        lanes[i].page = 0;
+    }
+    for (uint32_t level = tree->levels; level-- > 1;) {
         const uint64_t *nodes = tree->nodes + tree->level_at[level];
-        const uint64_t children = level ? IKV_NODE_KEYS + 1 : IKV_NODE_KEYS;
         for (unsigned i = 0; i < n; i++) {
-            /* Nodes are filled up with UINT64_MAX, which no word may reach. */
-            const uint64_t word = words[i] - (words[i] == UINT64_MAX);
-            rank[i] = rank[i] * children + ikv_node_rank(nodes + rank[i] * IKV_NODE_KEYS, word);
+            const uint64_t node = lanes[i].page;
+            lanes[i].page = node * (IKV_NODE_KEYS + 1) +
+                            ikv_node_rank(nodes + node * IKV_NODE_KEYS, lane_bound(&lanes[i]));
         }
     }
+    for (unsigned i = 0; i < n; i++)
+        IKV_PREFETCH(tree->nodes + tree->level_at[0] + lanes[i].page * IKV_NODE_KEYS);
+}
+
+/* The lowest level of the tree gives each lane its page. */
+INLINE void lanes_locate(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
+{
+    const uint64_t *leaves = x->tree->nodes + x->tree->level_at[0];
+
     for (unsigned i = 0; i < n; i++) {
         struct lane *lane = &lanes[i];
-        lane->key = keys + i * width;
-        lane->word = words[i];
+        const uint64_t first = lane->page * IKV_NODE_KEYS;
+        uint64_t rank = first + ikv_node_rank(leaves + first, lane_bound(lane));
         lane->state = LANE_PENDING;
         lane->at = x->map->bytes;
         lane->samples = NULL;
         lane->count = 0;
-        if (IKV_UNLIKELY(words[i] == UINT64_MAX) ||
-            (!lane_is_one_word(shape) && !lane_settle(x, lane, &rank[i])))
+        if (IKV_UNLIKELY(lane->word == UINT64_MAX) ||
+            (!lane_is_one_word(shape) && !lane_settle(x, lane, &rank)))
             continue;
-        if (IKV_UNLIKELY(rank[i] == 0)) {
+        if (IKV_UNLIKELY(rank == 0)) {
             lane->state = LANE_MISSING;
             continue;
         }
-        lane->page = rank[i] - 1;
+        lane->page = rank - 1;
         if (IN_LEAVES(shape))
             lane_guess_in_leaf(x, shape, lane);
         else

@@ -3,8 +3,8 @@
 #include "core/format/checksum.h"
 #include "core/resident/lane_find.h"
 
-/* Groups in the pipeline: while one enters, the one before it aims, and so on. */
-#define STEPS 4u
+/* Groups in the pipeline: while one descends, the one before it is located, and so on. */
+#define STEPS 5u
 
 /* Records up to this size are copied here. Larger ones are left to the search, where repeated keys
  * share a copy. */
@@ -259,7 +259,8 @@ INLINE void drive_single(struct lanes *x, enum shape shape, uint32_t place)
     const unsigned char *key = x->batch->caller_keys + (size_t)place * x->key->width;
     struct lane lane = {0};
 
-    lanes_enter(x, shape, key, 1, &lane);
+    lanes_descend(x, shape, key, 1, &lane);
+    lanes_locate(x, shape, 1, &lane);
     if (!IN_LEAVES(shape))
         lane_fetch_around(x, &lane);
     lanes_aim(x, shape, 1, &lane);
@@ -282,14 +283,16 @@ INLINE void drive(struct lanes *x, enum shape shape, uint32_t begin, uint32_t en
 
     for (uint32_t g = 0; g < groups + STEPS - 1; g++) {
         if (g < groups)
-            lanes_enter(x, shape, keys + (size_t)g * GROUP * x->key->width, group_size(g, n),
-                        lanes[g % STEPS]);
+            lanes_descend(x, shape, keys + (size_t)g * GROUP * x->key->width, group_size(g, n),
+                          lanes[g % STEPS]);
         if (g >= 1 && g - 1 < groups)
-            lanes_aim(x, shape, group_size(g - 1, n), lanes[(g - 1) % STEPS]);
+            lanes_locate(x, shape, group_size(g - 1, n), lanes[(g - 1) % STEPS]);
         if (g >= 2 && g - 2 < groups)
-            lanes_find(x, shape, group_size(g - 2, n), lanes[(g - 2) % STEPS]);
-        for (unsigned i = 0; g >= 3 && i < group_size(g - 3, n); i++) {
-            lane_leave(x, shape, &lanes[(g - 3) % STEPS][i], &items[(g - 3) * GROUP + i]);
+            lanes_aim(x, shape, group_size(g - 2, n), lanes[(g - 2) % STEPS]);
+        if (g >= 3 && g - 3 < groups)
+            lanes_find(x, shape, group_size(g - 3, n), lanes[(g - 3) % STEPS]);
+        for (unsigned i = 0; g >= 4 && i < group_size(g - 4, n); i++) {
+            lane_leave(x, shape, &lanes[(g - 4) % STEPS][i], &items[(g - 4) * GROUP + i]);
             if (IKV_UNLIKELY(x->run->fatal))
                 return;
         }
