@@ -120,14 +120,14 @@ static void original_counted_by_hand(void **state)
 
     (void)state;
     model_of(7, 16, PROBE_ENTRIES, 0, &model);
-    probe_model_original(&model, keys[0], 2, ORIGINAL_KEY_TOO_MANY, &counts);
+    probe_model_original(&model, keys[0], 2, ORIGINAL_EXTRA_KEY, &counts);
     assert_int_equal(counts.levels, COUNT_OF(too_many));
     assert_memory_equal(counts.level, too_many, sizeof(too_many));
     probe_model_original(&model, keys[0], 2, ORIGINAL_MIDDLE_AGAIN, &counts);
     assert_int_equal(counts.levels, COUNT_OF(again));
     assert_memory_equal(counts.level, again, sizeof(again));
     /* A single key has no neighbor that could be searched in vain. */
-    probe_model_original(&model, keys[0], 1, ORIGINAL_KEY_TOO_MANY, &counts);
+    probe_model_original(&model, keys[0], 1, ORIGINAL_EXTRA_KEY, &counts);
     assert_int_equal(counts.total, 3);
     probe_model_free(&model);
 }
@@ -153,7 +153,7 @@ static void probes_of_the_original(void **state)
         probe_keys_sample(&random, &index, 1000, &batch);
         probe_model_search(&model, batch.keys, batch.count, IKV_EXACT, answers, &counts);
         correct += counts.total;
-        probe_model_original(&model, batch.keys, batch.count, ORIGINAL_KEY_TOO_MANY, &counts);
+        probe_model_original(&model, batch.keys, batch.count, ORIGINAL_EXTRA_KEY, &counts);
         too_many += counts.total;
         probe_model_original(&model, batch.keys, batch.count, ORIGINAL_MIDDLE_AGAIN, &counts);
         again += counts.total;

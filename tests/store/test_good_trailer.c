@@ -83,7 +83,7 @@ static void unknown_optional_sections_are_skipped(void **state)
     set_up(state, &good);
     directory = image_directory(&good.image);
     image_splice(&good.image, directory, 0, content, sizeof(content));
-    image_add_entry(&good.image, 1000, EDIT_FLAG_MAY_SKIP, directory, sizeof(content));
+    image_add_entry(&good.image, 1000, EDIT_FLAG_OPTIONAL, directory, sizeof(content));
     assert_good(&good);
 
     /* Skipped by readers, but its bytes are checked nevertheless. */
@@ -116,7 +116,7 @@ static void optional_sections_may_be_absent(void **state)
             if (absent >> i & 1) {
                 unsigned char *entry = good.image.bytes + image_entry(&good.image, types[i]);
 
-                assert_int_equal(edit_load(entry + EDIT_FLAGS, 4), EDIT_FLAG_MAY_SKIP);
+                assert_int_equal(edit_load(entry + EDIT_FLAGS, 4), EDIT_FLAG_OPTIONAL);
                 edit_store(entry + EDIT_TYPE, 4, 1000 + i);
             }
         image_repair_directory(&good.image);

@@ -165,7 +165,7 @@ static void a_flipped_bit_of_a_small_store_is_damage(void **state)
     char *path = tmpdir_file(*state, "small");
 
     for (size_t count = 0; count < 4; count++) {
-        write_ours(path, IKV_KEY_U64, count, NULL);
+        write_native(path, IKV_KEY_U64, count, NULL);
         flip_every_bit_of_the_header(path);
     }
     free(path);

@@ -93,7 +93,7 @@ static void unfinished_files_are_incomplete(void **state)
     file_patch(path, 2, "\0", 1);
     assert_open_fails(path, IKV_KEY_U64, IKV_E_INCOMPLETE);
     /* A store of ours that claims to be incomplete in every place that could tell. */
-    write_ours(path, IKV_KEY_U64, 10, &model);
+    write_native(path, IKV_KEY_U64, 10, &model);
     image_load(path, &image);
     image.bytes[2] = 0;
     image_repair_header(&image);
@@ -140,7 +140,7 @@ static void stores_of_ours_cut_anywhere_are_refused(void **state)
     store_image image;
     size_t index_end;
 
-    write_ours(path, IKV_KEY_U64, 9, &model);
+    write_native(path, IKV_KEY_U64, 9, &model);
     image_load(path, &image);
     index_end = image_index_end(&image);
     for (size_t cut = 0; cut < image.size; cut++) {
@@ -167,7 +167,7 @@ static void bytes_after_the_footer_are_refused(void **state)
     size_t size;
     unsigned char *bytes;
 
-    write_ours(path, IKV_KEY_U64, 9, &model);
+    write_native(path, IKV_KEY_U64, 9, &model);
     bytes = file_read(path, &size);
     for (size_t i = 0; i < COUNT_OF(extra); i++) {
         unsigned char *longer = must_malloc(size + extra[i]);
@@ -281,7 +281,7 @@ static void symbolic_links_are_followed(void **state)
     char *link = tmpdir_file(*state, "link");
     store_model model;
 
-    write_ours(path, IKV_KEY_U64, 100, &model);
+    write_native(path, IKV_KEY_U64, 100, &model);
     assert_int_equal(symlink("target", link), 0);
     assert_store_equals(link, &model);
     assert_int_equal(unlink(link), 0);

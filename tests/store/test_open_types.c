@@ -44,7 +44,7 @@ static void stores_of_ours_know_their_key_type(void **state)
     for (size_t t = 0; t < hostkey_type_count; t++) {
         store_model model;
 
-        write_ours(path, hostkey_types[t], 5, &model);
+        write_native(path, hostkey_types[t], 5, &model);
         for (size_t other = 0; other < hostkey_type_count; other++)
             if (other == t)
                 assert_opens(path, hostkey_types[other], 0);

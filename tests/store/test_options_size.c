@@ -144,7 +144,7 @@ static void options_of_every_size(void **state)
     char *path = tmpdir_file(*state, "options");
     called on = {.path = path};
 
-    write_ours(path, IKV_KEY_U64, 10, NULL);
+    write_native(path, IKV_KEY_U64, 10, NULL);
     on.store = store_open(path, 0, 0, 0);
     assert_ok(ikv_result_new(&on.result), NULL);
     write.key_type = IKV_KEY_U64;

@@ -62,7 +62,7 @@ static void a_rewritten_store_is_plain(void **state)
             ikv_store *store;
             ikv_info info;
 
-            write_ours(path, IKV_KEY_I64, 100, NULL);
+            write_native(path, IKV_KEY_I64, 100, NULL);
             size = file_size(path);
             model_init(&model, IKV_KEY_I64);
             model_fill(&model, &random, counts[c], MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
@@ -88,7 +88,7 @@ static void a_store_rewritten_with_more_is_plain(void **state)
         rng_state random = {count};
         store_model model;
 
-        write_ours(path, IKV_KEY_U32, 100, NULL);
+        write_native(path, IKV_KEY_U32, 100, NULL);
         model_init(&model, IKV_KEY_U32);
         model_fill(&model, &random, count, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
         rewrite_as_crate(*state, path, &model, SPARE_KEPT);
@@ -105,7 +105,7 @@ static void an_unfinished_rewriting_is_incomplete(void **state)
     unsigned char header[HEADER_SIZE] = {2};
 
     for (int spare = 0; spare < 2; spare++) {
-        write_ours(path, IKV_KEY_U64, 100, NULL);
+        write_native(path, IKV_KEY_U64, 100, NULL);
         file_patch(path, 0, header, spare == SPARE_KEPT ? SPARE : HEADER_SIZE);
         assert_open_fails(path, IKV_KEY_U64, IKV_E_INCOMPLETE);
         assert_open_fails(path, IKV_KEY_NONE, IKV_E_INCOMPLETE);
@@ -123,7 +123,7 @@ static void a_damaged_header_is_not_plain(void **state)
     unsigned char *bytes;
     size_t size;
 
-    write_ours(path, IKV_KEY_U64, 100, NULL);
+    write_native(path, IKV_KEY_U64, 100, NULL);
     bytes = file_read(path, &size);
     for (size_t at = 0; at < HEADER_SIZE; at++)
         for (unsigned change = 1; change < 256; change++) {
@@ -157,7 +157,7 @@ static void a_widely_damaged_header_is_not_plain(void **state)
         ikv_error err;
         int code;
 
-        write_ours(path, IKV_KEY_U64, 1000, NULL);
+        write_native(path, IKV_KEY_U64, 1000, NULL);
         file_patch(path, cases[i].offset, cases[i].bytes, cases[i].size);
         code = open_as(path, IKV_KEY_U64, 0, &err);
         if (code == 0)

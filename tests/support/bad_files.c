@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static size_t place_of(const bad_file *bad, const store_image *image)
+static size_t place_offset(const bad_file *bad, const store_image *image)
 {
     switch (bad->place) {
     case BAD_HEADER:
@@ -29,13 +29,13 @@ static size_t place_of(const bad_file *bad, const store_image *image)
     case BAD_SECTION:
         return image_section(image, bad->type);
     }
-    test_die("no such place: %d", (int)bad->place);
+    test_die("unknown place: %d", (int)bad->place);
 }
 
 store_image bad_file_apply(const bad_file *bad, const store_image *sound)
 {
     store_image image = image_copy(sound);
-    unsigned char *at = image.bytes + place_of(bad, sound) + bad->offset;
+    unsigned char *at = image.bytes + place_offset(bad, sound) + bad->offset;
 
     if (bad->width == 0)
         *at = (unsigned char)(*at ^ bad->number);
@@ -56,14 +56,14 @@ store_image bad_file_apply(const bad_file *bad, const store_image *sound)
     return image;
 }
 
-/* ---------------------------------------------------------------- never wrong */
+/* ---------------------------------------------------------------- no wrong answers */
 
 static int is_damage(int code)
 {
     return code <= IKV_E_HEADER && code >= IKV_E_PADDING;
 }
 
-/* Exact items are right or corrupt; of floor and ceiling too. */
+/* With every match mode, an item is right or reported as damaged. */
 static void check_batch(ikv_store *store, const store_model *model, const unsigned char *keys,
                         ikv_match match, ikv_result *result)
 {
@@ -95,11 +95,11 @@ static void check_single_gets(ikv_store *store, const store_model *model, ikv_re
         if (code == 0)
             assert_item(model, pair->key, IKV_EXACT, ikv_result_items(result));
         else if (!is_damage(code) && code != IKV_E_TRUNCATED)
-            fail_msg("pair %zu: ikv_get gives %d (%s)", i, code, ikv_strerror(code));
+            fail_msg("pair %zu: ikv_get returned %d (%s)", i, code, ikv_strerror(code));
     }
 }
 
-/* As far as it gets; corrupt items may stand between right ones. */
+/* Corrupt items may come between right ones, and the scan may end with an error. */
 static void check_key_scan(ikv_store *store, const store_model *model)
 {
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
@@ -120,7 +120,7 @@ static void check_key_scan(ikv_store *store, const store_model *model)
     if (code == IKV_E_END)
         assert_int_equal(delivered, model->sorted_count);
     else if (!is_damage(code) && code != IKV_E_TRUNCATED)
-        fail_msg("a scan in key order ends with %d (%s)", code, ikv_strerror(code));
+        fail_msg("the scan in key order ended with %d (%s)", code, ikv_strerror(code));
     ikv_scan_close(scan);
 }
 
@@ -144,7 +144,7 @@ static void check_storage_scan(ikv_store *store, const store_model *model)
     if (code == IKV_E_END)
         assert_int_equal(delivered, model->count);
     else if (!is_damage(code) && code != IKV_E_TRUNCATED)
-        fail_msg("a scan in storage order ends with %d (%s)", code, ikv_strerror(code));
+        fail_msg("the scan in storage order ended with %d (%s)", code, ikv_strerror(code));
     ikv_scan_close(scan);
 }
 
@@ -185,7 +185,7 @@ static void check_bad_file(const char *path, const bad_file *bad, const store_mo
     ikv_error err = {0};
     int code;
 
-    /* With the type, too: it must not make a damaged store of ours a plain one. */
+    /* Given the key type, a damaged native store must not be opened as a plain file. */
     for (int with_type = 0; with_type <= 1; with_type++) {
         options.key_type = with_type ? model->type : IKV_KEY_NONE;
         store = NULL;
@@ -203,7 +203,7 @@ static void check_bad_file(const char *path, const bad_file *bad, const store_mo
     }
 }
 
-/* A file of the table as cmocka's initial state. */
+/* The initial state of a cmocka test: one file of the table. */
 typedef struct bad_case {
     const bad_source *source;
     const bad_file *bad;

@@ -1,6 +1,6 @@
 /*
- * Malformed files: a table of small changes to a sound file, each with the exact error that it must
- * give when opened, verified or looked up.
+ * Malformed files: a table of small changes to a sound file, each with the exact error that opening
+ * and verifying the file must return.
  */
 #ifndef TEST_BAD_FILES_H
 #define TEST_BAD_FILES_H
@@ -14,17 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where an offset counts from. */
+/* What an offset is relative to. */
 typedef enum bad_place {
     BAD_HEADER,
     BAD_INDEX,
     BAD_FOOTER,
     BAD_DIRECTORY, /* the first entry */
-    BAD_ENTRY,     /* the directory entry of the section `type` */
-    BAD_SECTION    /* the bytes of the section `type` */
+    BAD_ENTRY,     /* the directory entry of section `type` */
+    BAD_SECTION    /* the contents of section `type` */
 } bad_place;
 
-/* Which checksums are made right after the change. */
+/* Checksums to recompute after the change. */
 enum {
     FIX_PAGES = 1,
     FIX_BLOCKS = 2,
@@ -40,31 +40,33 @@ typedef struct bad_file {
     bad_place place;
     uint32_t type;
     size_t offset;
-    size_t width; /* of the number; 0: one byte is combined with it by exclusive or */
+    size_t width; /* of `number` in bytes; 0: XOR it into one byte */
     uint64_t number;
     unsigned fix;
-    int open_code;   /* of ikv_open; 0: it opens */
-    int verify_code; /* of ikv_verify; 0: the same as open_code */
+    int open_code;   /* returned by ikv_open */
+    int verify_code; /* returned by ikv_verify; 0: open_code */
 } bad_file;
 
-/* The changed image. */
+/* Returns the changed image. */
 store_image bad_file_apply(const bad_file *bad, const store_image *sound);
+
 /* What the files of a table are made from. */
 typedef struct bad_source {
-    const char *group; /* name of the group of cmocka tests */
-    tmpdir dir;        /* for the files */
+    const char *group; /* name of the cmocka group */
+    tmpdir dir;        /* where the files are written */
     store_image sound;
     store_model model;
 } bad_source;
 
 /*
- * One cmocka test a file, named as the file is: bad-NAME. Holds ikv_open and ikv_verify against the
- * table, with and without a key type; what opens is looked up and scanned: no key may get a wrong
- * value, none that is there may be missing. Returns the number of failed tests.
+ * Runs one cmocka test per file, named bad-NAME: ikv_open and ikv_verify return the codes of the
+ * table, with and without a key type, and files that open pass assert_never_wrong. Returns the
+ * number of failed tests.
  */
 int bad_files_run(const bad_source *source, const bad_file *bad, size_t count);
-/* All keys of the model by get_many (every match mode) and get, both scans: every answer is right
- * or says CORRUPT (or the call fails with a code for damage). */
+
+/* Looks up all keys of the model (ikv_get, and ikv_get_many with every match mode) and scans in
+ * both orders: each answer is right or IKV_CORRUPT, or the call fails with a code for damage. */
 void assert_never_wrong(const char *path, const store_model *model, ikv_key_type type);
 
 #endif

@@ -23,13 +23,13 @@ void assert_failed_at(int code, int expected, const ikv_error *err, const char *
     const char *wrong = NULL;
 
     if (code != expected)
-        wrong = "another code";
+        wrong = "unexpected code";
     else if (err->code != expected)
-        wrong = "another code in the error";
+        wrong = "unexpected code in the error";
     else if (err->message[0] == '\0' || strchr(err->message, '\n') != NULL)
-        wrong = "not a message of one line";
+        wrong = "the message is not one line";
     else if (path != NULL && strcmp(err->file, path) != 0)
-        wrong = "another file";
+        wrong = "unexpected file in the error";
     else if (path != NULL && strstr(err->message, path) == NULL)
         wrong = "the message does not name the file";
     if (wrong == NULL)

@@ -16,10 +16,10 @@ static uint64_t little_endian(const unsigned char *bytes, size_t width)
     return number;
 }
 
-static int broken(decoded_store *decoded, const char *format, ...)
+static int violated(decoded_store *decoded, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int broken(decoded_store *decoded, const char *format, ...)
+static int violated(decoded_store *decoded, const char *format, ...)
 {
     va_list arguments;
 
@@ -49,7 +49,7 @@ int decoder_compare(const decoder_layout *layout, const unsigned char *a, const 
         if (a_is_negative != b_is_negative)
             return a_is_negative ? -1 : 1;
     }
-    /* Two's complement: numbers of one sign are ordered as their bit patterns are. */
+    /* Two's complement numbers of the same sign have the order of their bit patterns. */
     for (size_t i = width; i > 0; i--)
         if (a[i - 1] != b[i - 1])
             return a[i - 1] < b[i - 1] ? -1 : 1;
@@ -62,20 +62,20 @@ static int check_header(decoded_store *decoded)
     uint64_t room;
 
     if (decoded->file_size < DECODER_HEADER_SIZE)
-        return broken(decoded, "shorter than a header: %zu bytes", decoded->file_size);
+        return violated(decoded, "file of %zu bytes has no header", decoded->file_size);
     if (little_endian(header, 2) != 2)
-        return broken(decoded, "version %u", (unsigned)little_endian(header, 2));
+        return violated(decoded, "version %u", (unsigned)little_endian(header, 2));
     if (header[2] != 1)
-        return broken(decoded, "completed is %u", header[2]);
+        return violated(decoded, "completed is %u", header[2]);
     decoded->pair_count = little_endian(header + 3, 8);
     decoded->index_start = little_endian(header + 11, 8);
     memcpy(decoded->spare, header + 19, sizeof(decoded->spare));
     if (decoded->index_start < DECODER_HEADER_SIZE || decoded->index_start > decoded->file_size)
-        return broken(decoded, "index_start %llu", (unsigned long long)decoded->index_start);
+        return violated(decoded, "index_start %llu", (unsigned long long)decoded->index_start);
     room = (decoded->file_size - decoded->index_start) / decoded->layout.stride;
     if (decoded->pair_count > room)
-        return broken(decoded, "%llu pairs, but room for %llu",
-                      (unsigned long long)decoded->pair_count, (unsigned long long)room);
+        return violated(decoded, "%llu pairs, but room for %llu",
+                        (unsigned long long)decoded->pair_count, (unsigned long long)room);
     decoded->index_end =
         decoded->index_start + decoded->pair_count * (uint64_t)decoded->layout.stride;
     return 0;
@@ -94,15 +94,15 @@ static int read_entries(decoded_store *decoded)
         memset(entry, 0, sizeof(*entry));
         memcpy(entry->key, from, layout->key_width);
         if (i > 0 && decoder_compare(layout, entry[-1].key, entry->key) > 0)
-            return broken(decoded, "entry %zu is less than the one before", i);
+            return violated(decoded, "entry %zu is less than its predecessor", i);
         if (position < DECODER_HEADER_SIZE || position > decoded->index_start ||
             decoded->index_start - position < 4)
-            return broken(decoded, "entry %zu: position %llu", i, (unsigned long long)position);
+            return violated(decoded, "entry %zu: position %llu", i, (unsigned long long)position);
         entry->position = position;
         entry->size = (uint32_t)little_endian(decoded->bytes + position, 4);
         if (entry->size > decoded->index_start - position - 4)
-            return broken(decoded, "entry %zu: record of %lu bytes reaches into the index", i,
-                          (unsigned long)entry->size);
+            return violated(decoded, "entry %zu: record of %lu bytes overlaps the index", i,
+                            (unsigned long)entry->size);
         entry->content = decoded->bytes + position + 4;
     }
     return 0;
@@ -116,7 +116,7 @@ static int by_position(const void *a, const void *b)
     return ((*x)->position > (*y)->position) - ((*x)->position < (*y)->position);
 }
 
-/* Records tile the space from the header to the padding: each begins where the one before ends. */
+/* Records fill the space from the header to the padding without gaps. */
 static int check_records(decoded_store *decoded)
 {
     size_t count = (size_t)decoded->pair_count;
@@ -131,8 +131,9 @@ static int check_records(decoded_store *decoded)
     for (size_t i = 0; i < count && outcome == 0; i++) {
         decoded->arrival[i] = (size_t)(order[i] - decoded->entries);
         if (order[i]->position != expected)
-            outcome = broken(decoded, "record %zu lies at %llu instead of %llu", i,
-                             (unsigned long long)order[i]->position, (unsigned long long)expected);
+            outcome =
+                violated(decoded, "record %zu is at %llu instead of %llu", i,
+                         (unsigned long long)order[i]->position, (unsigned long long)expected);
         expected = order[i]->position + 4 + order[i]->size;
     }
     free(order);
@@ -141,8 +142,8 @@ static int check_records(decoded_store *decoded)
     decoded->records_end = expected;
     for (uint64_t at = expected; at < decoded->index_start; at++)
         if (decoded->bytes[at] != 0)
-            return broken(decoded, "byte %llu between records and index is not zero",
-                          (unsigned long long)at);
+            return violated(decoded, "byte %llu between records and index is not zero",
+                            (unsigned long long)at);
     return 0;
 }
 
@@ -152,7 +153,7 @@ int decoder_read(const char *path, const decoder_layout *layout, decoded_store *
     ret_decoded->layout = *layout;
     if (layout->key_width == 0 || layout->key_width > DECODER_KEY_WIDTH_MAX ||
         layout->stride < layout->key_width + 8)
-        test_die("no such layout: key width %zu, stride %zu", layout->key_width, layout->stride);
+        test_die("invalid layout: key width %zu, stride %zu", layout->key_width, layout->stride);
     ret_decoded->bytes = file_read(path, &ret_decoded->file_size);
     if (check_header(ret_decoded) != 0 || read_entries(ret_decoded) != 0)
         return -1;

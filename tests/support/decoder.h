@@ -1,13 +1,13 @@
 /*
- * A decoder of the base format, written from its description alone and sharing nothing with the
- * library: it reads a whole file into memory and checks every rule of the format.
+ * A decoder of the base format, independent of the library: written from the format's description
+ * and sharing no code with it. Reads a whole file into memory and checks every rule of the format.
  *
  *   0            u16 version = 2 | u8 completed | u64 pair_count | u64 index_start | 5 bytes
  *   24           records without gaps: u32 size, then size bytes
- *   ...          zeros up to index_start (the crate writes none)
+ *   ...          zeros up to index_start (none in files of the crate)
  *   index_start  pair_count entries in key order: key, u64 position, padding up to the stride
  *
- * What follows the index is not looked at.
+ * Bytes after the index are ignored.
  */
 #ifndef TEST_DECODER_H
 #define TEST_DECODER_H
@@ -21,10 +21,10 @@
 typedef enum decoder_kind {
     DECODER_UNSIGNED = 1, /* little-endian in the file */
     DECODER_SIGNED = 2,   /* two's complement, little-endian in the file */
-    DECODER_BYTES = 3     /* compared as memcmp does */
+    DECODER_BYTES = 3     /* compared by memcmp */
 } decoder_kind;
 
-/* How keys and entries of a file are to be understood; the base format does not record it. */
+/* How to interpret keys and entries; the base format does not record it. */
 typedef struct decoder_layout {
     decoder_kind kind;
     size_t key_width;
@@ -32,42 +32,42 @@ typedef struct decoder_layout {
 } decoder_layout;
 
 typedef struct decoder_entry {
-    unsigned char key[DECODER_KEY_WIDTH_MAX]; /* as it lies in the file */
+    unsigned char key[DECODER_KEY_WIDTH_MAX]; /* in file byte order */
     uint64_t position;
-    const unsigned char *content; /* of the record: `size` bytes in decoded_store.bytes */
+    const unsigned char *content; /* the record's `size` bytes, in decoded_store.bytes */
     uint32_t size;
 } decoder_entry;
 
 typedef struct decoded_store {
     decoder_layout layout;
-    unsigned char *bytes; /* the file */
+    unsigned char *bytes; /* the whole file */
     size_t file_size;
     uint64_t pair_count;
     uint64_t index_start;
     uint64_t records_end; /* offset after the last record */
     uint64_t index_end;   /* offset after the last entry */
     unsigned char spare[5];
-    decoder_entry *entries; /* in the order of the index */
-    size_t *arrival;        /* arrival[i]: number of the entry whose record lies at place i */
-    char error[256];        /* the rule that is broken; "" if none is */
+    decoder_entry *entries; /* in index order */
+    size_t *arrival;        /* arrival[i]: index of the entry that has the i-th record */
+    char error[256];        /* the violated rule, "" if none */
 } decoded_store;
 
-/* The stride of a Rust struct {key, u64}: 16 and 32 for integers, N + 8 rounded up to 8 for bytes.
- */
+/* The stride of a Rust struct {key, u64}: 16 or 32 for integers, width + 8 rounded up to a multiple
+ * of 8 for byte strings. */
 size_t decoder_stride(decoder_kind kind, size_t key_width);
 
 /*
- * Read and check. 0 if every rule holds, -1 with decoded_store.error set otherwise; the result is
- * to be freed in both cases. Equal keys break no rule of the base format; decoder_repeated_keys
+ * Reads and checks a file. Returns 0 if every rule holds, otherwise -1 with decoded_store.error
+ * set; free the result in either case. The base format allows equal keys: decoder_repeated_keys
  * counts them.
  */
 int decoder_read(const char *path, const decoder_layout *layout, decoded_store *ret_decoded);
 void decoder_free(decoded_store *decoded);
 
-/* Number of entries whose key is that of the entry before. */
+/* Number of entries with the same key as the entry before. */
 size_t decoder_repeated_keys(const decoded_store *decoded);
 
-/* Order of two keys as they lie in the file. */
+/* Compares two keys in file byte order. */
 int decoder_compare(const decoder_layout *layout, const unsigned char *a, const unsigned char *b);
 
 #endif

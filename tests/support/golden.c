@@ -9,7 +9,7 @@
 
 #define MANIFEST_COLUMNS 10
 
-/* Cut the line at its tabs, in place. Returns the number of columns. */
+/* Splits the line at tabs, in place. Returns the number of columns. */
 static size_t split_columns(char *line, char **columns, size_t room)
 {
     size_t count = 0;
@@ -27,7 +27,7 @@ static size_t split_columns(char *line, char **columns, size_t room)
 static void copy_text(char *to, size_t size, const char *from)
 {
     if (strlen(from) >= size)
-        test_die("too long for the manifest: %s", from);
+        test_die("manifest: text too long: %s", from);
     memcpy(to, from, strlen(from) + 1);
 }
 
@@ -37,7 +37,7 @@ static void parse_manifest_line(char *line, const char *directory, golden_file *
     int length;
 
     if (split_columns(line, columns, MANIFEST_COLUMNS) != MANIFEST_COLUMNS)
-        test_die("manifest line with too few columns: %s", line);
+        test_die("manifest: too few columns: %s", line);
     memset(ret_file, 0, sizeof(*ret_file));
     copy_text(ret_file->name, sizeof(ret_file->name), columns[0]);
     copy_text(ret_file->case_name, sizeof(ret_file->case_name), columns[5]);
@@ -63,7 +63,7 @@ static golden_file *read_manifest(const char *directory, golden_file *files, siz
     snprintf(path, sizeof(path), "%s/manifest.tsv", directory);
     text = file_read(path, &size);
     rest = (char *)text;
-    (void)strsep(&rest, "\n"); /* names of the columns */
+    (void)strsep(&rest, "\n"); /* column names */
     while ((line = strsep(&rest, "\n")) != NULL) {
         if (line[0] == '\0')
             continue;
@@ -101,7 +101,7 @@ static void add_expected_line(store_model *model, char *line)
 
     if (split_columns(line, columns, 2) != 2 ||
         hostkey_from_decimal(model->type, columns[0], key) != 0)
-        test_die("not an expected pair: %s", line);
+        test_die("malformed expected pair: %s", line);
     size = strlen(columns[1]) / 2;
     value = must_malloc(size);
     for (size_t i = 0; i < size; i++)
@@ -121,7 +121,7 @@ void golden_expected(const golden_file *file, store_model *ret_model)
     char *line;
 
     if (!file->is_complete)
-        test_die("nothing is expected of %s", file->name);
+        test_die("%s is incomplete: no expected pairs", file->name);
     snprintf(path, sizeof(path), "%.*s.expected.tsv", (int)stem, file->path);
     text = file_read(path, &size);
     model_init(ret_model, file->type);

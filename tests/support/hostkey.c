@@ -89,7 +89,7 @@ void hostkey_to_file(ikv_key_type type, const void *key, unsigned char *ret_byte
 
 void hostkey_from_file(ikv_key_type type, const unsigned char *bytes, void *ret_key)
 {
-    /* The same reversal leads back. */
+    /* Reversal is its own inverse. */
     hostkey_to_file(type, bytes, ret_key);
 }
 
@@ -121,7 +121,7 @@ void hostkey_greatest(ikv_key_type type, void *ret_key)
     hostkey_from_ordered(type, ordered, ret_key);
 }
 
-/* Count by one: bytes that stand at `limit` roll over and carry, the first other one moves. */
+/* Count by one: bytes equal to `limit` wrap around and carry into the next. */
 static int count(ikv_key_type type, void *key, unsigned char limit, unsigned char step)
 {
     unsigned char ordered[IKV_KEY_WIDTH_MAX];
@@ -161,7 +161,7 @@ void hostkey_nth(ikv_key_type type, uint64_t number, void *ret_key)
 
 /* ---------------------------------------------------------------- text */
 
-/* number = number * 10 + digit, over `width` bytes, most significant first. -1: it does not fit. */
+/* number = number * 10 + digit, `width` bytes, most significant first. Returns -1 on overflow. */
 static int append_digit(unsigned char *number, size_t width, unsigned digit)
 {
     unsigned carry = digit;
@@ -201,7 +201,7 @@ int hostkey_from_decimal(ikv_key_type type, const char *text, void *ret_key)
     if (is_negative)
         negate(number, width);
     if (is_signed) {
-        /* In range if the sign came out right; 0 has none. */
+        /* In range if the sign bit is right. 0 has no sign. */
         static const unsigned char zero[16] = {0};
 
         if (memcmp(number, zero, width) != 0 && (number[0] >= 0x80) != is_negative)
@@ -214,7 +214,7 @@ int hostkey_from_decimal(ikv_key_type type, const char *text, void *ret_key)
     return 0;
 }
 
-/* number = number / 10; returns the remainder. */
+/* number = number / 10. Returns the remainder. */
 static unsigned cut_digit(unsigned char *number, size_t width)
 {
     unsigned rest = 0;
@@ -244,7 +244,7 @@ void hostkey_to_decimal(ikv_key_type type, const void *key, char *ret_text)
             negate(number, width);
         }
     }
-    /* 10^39 > 2^128: so many divisions leave nothing. */
+    /* 10^39 > 2^128, so 39 digits are enough. */
     for (size_t i = 0; i < 39; i++)
         digits[length++] = (char)('0' + cut_digit(number, width));
     while (length > 1 && digits[length - 1] == '0')
@@ -273,5 +273,5 @@ ikv_key_type hostkey_type_from_name(const char *name)
     for (size_t i = 0; i < hostkey_type_count; i++)
         if (strcmp(hostkey_name(hostkey_types[i], buf), name) == 0)
             return hostkey_types[i];
-    test_die("no key type named %s", name);
+    test_die("unknown key type: %s", name);
 }

@@ -30,7 +30,7 @@ void assert_parses(ikv_key_type type, ikv_key_syntax syntax, const char *text, c
     memset(key, 0xa5, sizeof(key));
     code = keytext_parse(type, syntax, text, key);
     if (code != 0 || memcmp(key, expected, width) != 0)
-        fail_msg("'%s' as type %#x, syntax %d: code %d or another key", text, (unsigned)type,
+        fail_msg("'%s' as type %#x, syntax %d: code %d, or a wrong key", text, (unsigned)type,
                  (int)syntax, code);
     for (size_t i = width; i < sizeof(key); i++)
         assert_int_equal(key[i], 0xa5);

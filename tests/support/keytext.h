@@ -1,17 +1,17 @@
-/* Assertions about the text forms of keys. They fail the running cmocka test. */
+/* Assertions on the text forms of keys. They fail the running cmocka test. */
 #ifndef TEST_KEYTEXT_H
 #define TEST_KEYTEXT_H
 
 #include "indexkv.h"
 
-/* ikv_key_parse, with garbage in place of a terminator: it must take the length it is given. */
+/* Calls ikv_key_parse with garbage after the text: it must use the length, not a terminator. */
 int keytext_parse(ikv_key_type type, ikv_key_syntax syntax, const char *text, void *ret_key);
-/* Parses as `expected`, and nothing behind the key is written. */
+/* The text parses as `expected`, and no byte after the key is written. */
 void assert_parses(ikv_key_type type, ikv_key_syntax syntax, const char *text,
                    const void *expected);
-/* Fails with the code, and leaves the key alone. */
+/* Parsing fails with the code and does not modify the key. */
 void assert_refused(ikv_key_type type, ikv_key_syntax syntax, const char *text, int expected);
-/* Formats as `expected`, in just as much room as that takes and not in less. */
+/* The key formats as `expected` in a buffer of the needed size, and not in a smaller one. */
 void assert_formats(ikv_key_type type, ikv_key_syntax syntax, const void *key,
                     const char *expected);
 

@@ -109,7 +109,7 @@ size_t model_rank(const store_model *model, const void *key)
     hostkey_to_ordered(model->type, key, ordered);
     if (model->sorted == NULL)
         test_die("the model is not sorted");
-    /* Pairs before `low` are less than the key, pairs from `high` on are not. */
+    /* Pairs before `low` are less than the key; pairs from `high` on are not. */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
@@ -223,11 +223,11 @@ static void add_random_value(store_model *model, rng_state *rng, const void *key
 
 static int by_ordered_form(const void *a, const void *b)
 {
-    /* Ordered forms padded with zeros to the full width. */
+    /* Ordered forms, zero-padded to the maximum width. */
     return memcmp(a, b, IKV_KEY_WIDTH_MAX);
 }
 
-/* `count` keys of which some may be equal, as ordered forms of IKV_KEY_WIDTH_MAX bytes each. */
+/* `count` keys, not necessarily distinct, as ordered forms of IKV_KEY_WIDTH_MAX bytes each. */
 static unsigned char *draw_keys(rng_state *rng, ikv_key_type type, size_t count, model_keys keys)
 {
     unsigned char *drawn = must_malloc(count * IKV_KEY_WIDTH_MAX);
@@ -235,7 +235,7 @@ static unsigned char *draw_keys(rng_state *rng, ikv_key_type type, size_t count,
 
     memset(drawn, 0, count * IKV_KEY_WIDTH_MAX);
     if (keys == MODEL_KEYS_DENSE) {
-        /* Around 0 for signed keys, around 0x80... for the others. */
+        /* Around 0 for signed keys, around 0x80... for others. */
         unsigned char middle[IKV_KEY_WIDTH_MAX] = {0x80};
 
         hostkey_from_ordered(type, middle, key);

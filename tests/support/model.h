@@ -1,6 +1,6 @@
 /*
- * The naive model of a store: pairs in memory, answered by plain binary search. It shares no code
- * with the library; keys are ordered by hostkey.h.
+ * A naive model of a store, the oracle of most tests: pairs in memory, looked up by binary search.
+ * Shares no code with the library; hostkey.h orders the keys.
  */
 #ifndef TEST_MODEL_H
 #define TEST_MODEL_H
@@ -16,7 +16,7 @@ typedef struct model_pair {
     const unsigned char *ordered; /* the key's ordered form (hostkey.h) */
     const unsigned char *value;
     size_t size;
-    size_t arrival; /* number of the pair among those that were added */
+    size_t arrival; /* index in the order of model_add */
 } model_pair;
 
 typedef struct store_model {
@@ -25,16 +25,16 @@ typedef struct store_model {
     size_t room;
     model_pair *pairs;         /* in arrival order */
     const model_pair **sorted; /* by key, equal keys by arrival; NULL until model_sort */
-    size_t sorted_count;       /* less than `count` if duplicates were dropped */
+    size_t sorted_count;       /* below `count` if duplicates were dropped */
 } store_model;
 
 void model_init(store_model *ret_model, ikv_key_type type);
 void model_free(store_model *model);
-/* Key and value are copied. Drops the sorted order. */
+/* Copies key and value. Discards the sorted order. */
 void model_add(store_model *model, const void *key, const void *value, size_t size);
 
-/* Sort, keeping of equal keys: all, the first or the last added. Returns how many were dropped, or
- * with MODEL_KEEP_ALL, how many are equal to the one before. */
+/* Sorts the pairs by key. Of pairs with equal keys, keeps all or the first or last added. Returns
+ * the number of pairs whose key is equal to another one's before them. */
 typedef enum model_keep { MODEL_KEEP_ALL, MODEL_KEEP_FIRST, MODEL_KEEP_LAST } model_keep;
 size_t model_sort(store_model *model, model_keep keep);
 
@@ -50,24 +50,23 @@ const model_pair *model_find(const store_model *model, const void *key, ikv_matc
 /* ---------------------------------------------------------------- random contents */
 
 typedef enum model_keys {
-    MODEL_KEYS_UNIFORM = 0,   /* all over the type's range */
+    MODEL_KEYS_UNIFORM = 0,   /* over the whole range of the type */
     MODEL_KEYS_DENSE = 1,     /* consecutive, around the middle of the range */
-    MODEL_KEYS_CLUSTERED = 2, /* runs of near neighbours, far apart, with the extremes */
-    MODEL_KEYS_PREFIXED = 3   /* differ in the last two bytes only */
+    MODEL_KEYS_CLUSTERED = 2, /* groups of close keys, far apart, and the extremes */
+    MODEL_KEYS_PREFIXED = 3   /* differ only in the last two bytes */
 } model_keys;
 
 typedef enum model_sizes {
     MODEL_SIZES_SMALL = 0, /* 0 to 32 */
-    MODEL_SIZES_MIXED = 1, /* mostly small; 255, 256, 257, thousands, now and then 65,537 */
+    MODEL_SIZES_MIXED = 1, /* mostly small, some at edges or thousands of bytes, few 65,537 */
     MODEL_SIZES_EIGHT = 2  /* always 8 */
 } model_sizes;
 
-/* One random key. */
 void model_random_key(rng_state *rng, ikv_key_type type, model_keys keys, void *ret_key);
-/* A key of interest to a lookup in this model: present, next to one that is, extreme, or random. */
+/* A key worth looking up in this model: present, next to a present one, extreme, or random. */
 void model_probe_key(rng_state *rng, const store_model *model, void *ret_key);
-/* Add up to `count` pairs with different keys (types with few keys give fewer), in random order,
- * and sort. */
+/* Adds `count` pairs with distinct keys in random order, fewer if the type has fewer keys, and
+ * sorts the model. */
 void model_fill(store_model *model, rng_state *rng, size_t count, model_keys keys,
                 model_sizes sizes);
 

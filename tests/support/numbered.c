@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define LAST_ENTRIES 77u /* in the last page, about */
+#define LAST_ENTRIES 77u /* about this many in the last page */
 
 uint64_t numbered_first_entry(const numbered_store *s, uint64_t page)
 {
@@ -79,7 +79,7 @@ static void assert_number(const numbered_store *s, uint64_t number, const ikv_it
     hostkey_nth(s->type, number, key);
     assert_non_null(item->key);
     if (hostkey_compare(s->type, item->key, key) != 0)
-        fail_msg("the item in place of number %llu has another key", (unsigned long long)number);
+        fail_msg("item %llu has a wrong key", (unsigned long long)number);
     assert_int_equal(item->status, IKV_FOUND);
     assert_int_equal(item->size, value_size(s, number));
     assert_memory_equal(item->value, &number, sizeof(number));
@@ -109,8 +109,8 @@ uint64_t numbered_scan(const numbered_store *s, ikv_store *store, numbered_bound
         if (code == 0)
             assert_number(s, number++, &item);
     }
-    if (scan != NULL)
-        assert_int_equal(ikv_scan_next(scan, &item, NULL), code); /* and stays so */
+    if (scan != NULL) /* the code is repeated */
+        assert_int_equal(ikv_scan_next(scan, &item, NULL), code);
     ikv_scan_close(scan);
     *ret_code = code;
     return number - first;

@@ -33,7 +33,7 @@ void assert_opens(const char *path, ikv_key_type type, uint32_t stride)
     assert_ok(open_as(path, type, stride, &err), &err);
 }
 
-/* Descriptors of this process; 0 where the system does not list them. */
+/* Descriptors of this process; 0 if the system does not list them. */
 static size_t count_descriptors(void)
 {
     DIR *directory = opendir(TEST_DESCRIPTORS);
@@ -78,7 +78,7 @@ static void write_random(const char *path, const ikv_writer_options *options, si
         model_free(&model);
 }
 
-void write_ours(const char *path, ikv_key_type type, size_t count, store_model *ret_model)
+void write_native(const char *path, ikv_key_type type, size_t count, store_model *ret_model)
 {
     ikv_writer_options options = store_options(type);
 

@@ -1,6 +1,6 @@
 /*
- * Where systems differ, for the tests. Tests of what a system lacks are skipped; the answers here
- * let the others compile everywhere.
+ * Differences between systems, for the tests. A function whose feature the system lacks reports
+ * that it is not supported; tests that need the feature are skipped.
  *
  * IKV_PORTABLE (the build option INDEXKV_PORTABLE) changes the library, not what tests may use.
  */
@@ -19,14 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Whether the library reads its random numbers from a file, and gives temporary files names. */
+/* Whether the library reads random numbers from a file, whether its temporary files have names. */
 #if defined(IKV_PORTABLE)
 enum { TEST_RANDOM_IS_READ = 1, TEST_TEMP_FILES_ARE_NAMED = 1 };
 #else
 enum { TEST_RANDOM_IS_READ = 0, TEST_TEMP_FILES_ARE_NAMED = 0 };
 #endif
 
-/* Directory with an entry for each descriptor of the process. */
+/* The directory with an entry per descriptor of the process. */
 #if defined(__linux__)
 #define TEST_DESCRIPTORS "/proc/self/fd"
 #else
@@ -35,7 +35,7 @@ enum { TEST_RANDOM_IS_READ = 0, TEST_TEMP_FILES_ARE_NAMED = 0 };
 
 /* ---------------------------------------------------------------- files */
 
-/* Open for reads that bypass the page cache; -1: not supported. */
+/* Open for reads that bypass the page cache. -1: not supported. */
 static inline int test_open_direct(const char *path, int flags, mode_t mode)
 {
 #if defined(O_DIRECT)
@@ -54,7 +54,7 @@ static inline int test_open_direct(const char *path, int flags, mode_t mode)
 #endif
 }
 
-/* Drop a range of a file from the page cache (length 0: to the end). 0, or an errno. */
+/* Drop a range of a file from the page cache (length 0: to the end). Returns 0 or an errno. */
 static inline int test_drop_cache(int fd, off_t offset, off_t length)
 {
 #if defined(POSIX_FADV_DONTNEED)
@@ -67,7 +67,7 @@ static inline int test_drop_cache(int fd, off_t offset, off_t length)
 #endif
 }
 
-/* Whether flags of open ask for a file without a name. */
+/* Whether flags of open request a file without a name. */
 static inline bool test_is_unnamed(int flags)
 {
 #if defined(O_TMPFILE)
@@ -87,8 +87,7 @@ static inline int test_sync_data(int fd)
 #endif
 }
 
-/* Keep others from opening a file for writing, and them waiting. False: the system has no leases.
- */
+/* Take a write lease, which makes others that open the file wait. False: not supported. */
 static inline bool test_lease(int fd)
 {
 #if defined(F_SETLEASE)
@@ -99,7 +98,7 @@ static inline bool test_lease(int fd)
 #endif
 }
 
-/* Which pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. 0 or -1. */
+/* Which pages of a mapping are resident: bit 0 of vector[i] says it of page i. Returns 0 or -1. */
 static inline int test_in_core(void *start, size_t size, unsigned char *vector)
 {
 #if defined(__linux__)
@@ -114,7 +113,7 @@ static inline int test_in_core(void *start, size_t size, unsigned char *vector)
 
 /* ---------------------------------------------------------------- threads, signals */
 
-/* Take a blocked signal of the process; false: none came within 10 seconds. */
+/* Accept a blocked signal sent to the process. False: none arrived within 10 seconds. */
 static inline bool test_take_signal(int number)
 {
     sigset_t set;

@@ -37,7 +37,7 @@ size_t probe_keys_rank(const probe_keys *keys, const unsigned char *key, int abo
 
 /* ---------------------------------------------------------------- collecting */
 
-/* While they are collected, keys are padded with zeros to the greatest width. */
+/* While being collected, keys are zero-padded to the maximum width. */
 static void start(ikv_key_type type, size_t room, probe_keys *ret)
 {
     *ret = (probe_keys){type, hostkey_width(type), 0, must_malloc(room * IKV_KEY_WIDTH_MAX)};
@@ -156,7 +156,7 @@ void probe_keys_batch(rng_state *random, const probe_keys *index, probe_batch ki
             probe_keys_rank(index, ordered, 0) == probe_keys_rank(index, ordered, 1))
             collect(ret_batch, host);
     }
-    if (kind == BATCH_MIXED) { /* in an index without entries, too */
+    if (kind == BATCH_MIXED) { /* even if the index is empty */
         hostkey_least(index->type, host);
         collect(ret_batch, host);
         hostkey_greatest(index->type, host);
@@ -169,7 +169,7 @@ void probe_keys_sample(rng_state *random, const probe_keys *index, size_t count,
                        probe_keys *ret_batch)
 {
     *ret_batch = (probe_keys){index->type, index->width, count, must_malloc(count * index->width)};
-    /* Each entry in turn is taken with the chance that fills the batch. */
+    /* Takes each entry with the probability that fills the batch. */
     for (size_t i = 0, taken = 0; taken < count; i++)
         if (rng_below(random, index->count - i) < count - taken)
             memcpy(ret_batch->keys + taken++ * index->width, probe_key_at(index, i), index->width);

@@ -1,6 +1,4 @@
-/*
- * Sorted keys in ordered form (hostkey.h): those of an index, and batches to be looked up in it.
- */
+/* Sorted keys in ordered form (hostkey.h): those of an index, and batches to look up in it. */
 #ifndef TEST_PROBE_KEYS_H
 #define TEST_PROBE_KEYS_H
 
@@ -21,33 +19,33 @@ typedef struct probe_keys {
 
 void probe_keys_free(probe_keys *keys);
 const unsigned char *probe_key_at(const probe_keys *keys, size_t i);
-/* How many keys are less than (or, with above = 1, not greater than) `key`. */
+/* Number of keys less than `key`, with above = 1 also those equal to it. */
 size_t probe_keys_rank(const probe_keys *keys, const unsigned char *key, int above);
 
-/* At most `count` different keys; with `repeats` there are runs of equal ones among them, some of
- * hundreds, as files of the crate may have them. */
+/* At most `count` distinct keys. With `repeats`, equal keys occur, up to hundreds in a row, as in
+ * files of the crate. */
 void probe_keys_random(rng_state *random, ikv_key_type type, size_t count, model_keys shape,
                        int repeats, probe_keys *ret_keys);
-/* u64 keys, evenly spread with random gaps: `count` of them, all different. */
+/* `count` distinct u64 keys, evenly spread with random gaps. */
 void probe_keys_spread(rng_state *random, size_t count, probe_keys *ret_keys);
 
-/* Write a store with the keys. The value of each key is its rank, a u64. */
+/* Write a store with the keys. The value of a key is its rank, as a u64. */
 void probe_keys_write(const char *path, const probe_keys *keys, uint32_t flags);
 
 typedef enum probe_batch {
     BATCH_EMPTY,
-    BATCH_ONE,        /* present, or next to one that is */
+    BATCH_ONE,        /* a present key, or one next to it */
     BATCH_ALL,        /* every key of the index */
-    BATCH_ABSENT,     /* none of the index */
-    BATCH_CLUSTERED,  /* keys of the index that follow each other */
-    BATCH_NEIGHBOURS, /* the same, with what lies between */
-    BATCH_MIXED,      /* all over the index, and the extremes of the type */
+    BATCH_ABSENT,     /* no key of the index */
+    BATCH_CLUSTERED,  /* consecutive keys of the index */
+    BATCH_NEIGHBOURS, /* consecutive keys of the index and absent ones next to them */
+    BATCH_MIXED,      /* from the whole index, and the extremes of the type */
     BATCH_KINDS
 } probe_batch;
-/* Different keys to be looked up in an index. */
+/* Distinct keys to look up in an index. */
 void probe_keys_batch(rng_state *random, const probe_keys *index, probe_batch kind,
                       probe_keys *ret_batch);
-/* `count` different keys of an index without repeats, at random. */
+/* `count` distinct random keys of an index without equal keys. */
 void probe_keys_sample(rng_state *random, const probe_keys *index, size_t count,
                        probe_keys *ret_batch);
 

@@ -45,11 +45,11 @@ typedef struct chunk {
     size_t key_end;
     size_t page_begin;
     size_t page_end;
-    int knows_behind; /* a probe has shown the first entry behind the chunk's pages */
+    int next_is_known; /* a probe has shown the first entry after the chunk's pages */
     unsigned level;
 } chunk;
 
-/* Order of a key of the batch and an entry of the index. */
+/* Compares a key of the batch with an entry of the index. */
 static int compare(const batch *b, size_t key, size_t entry)
 {
     return memcmp(b->keys + key * b->model->width, b->model->keys + entry * b->model->width,
@@ -66,7 +66,7 @@ static void count_probe(probe_counts *counts, unsigned level)
         counts->levels = level + 1;
 }
 
-/* The answer to a key that is not below entry `first` and not above entry `last`. */
+/* The answer to a key between entries `first` and `last`, inclusive. */
 static size_t answer_among(const batch *b, size_t key, size_t first, size_t last)
 {
     size_t entry = first;
@@ -80,17 +80,17 @@ static size_t answer_among(const batch *b, size_t key, size_t first, size_t last
     return b->match == IKV_FLOOR ? entry - 1 : PROBE_NO_ENTRY;
 }
 
-/* Keys of a chunk that has no pages: they are above entry `behind - 1` and below entry `behind`. */
+/* The keys of a chunk without pages are between entries `next - 1` and `next`. */
 static void answer_between(const batch *b, const chunk *c)
 {
-    const size_t behind = b->model->page_first[c->page_begin];
+    const size_t next = b->model->page_first[c->page_begin];
     size_t answer = PROBE_NO_ENTRY;
 
-    if (b->match == IKV_FLOOR && behind > 0)
-        answer = behind - 1;
-    if (b->match == IKV_CEILING && behind < b->model->count) {
-        answer = behind;
-        if (!c->knows_behind)
+    if (b->match == IKV_FLOOR && next > 0)
+        answer = next - 1;
+    if (b->match == IKV_CEILING && next < b->model->count) {
+        answer = next;
+        if (!c->next_is_known)
             count_probe(b->counts, c->level);
     }
     for (size_t key = c->key_begin; key < c->key_end; key++)
@@ -120,12 +120,12 @@ static void search_chunk(const batch *b, const chunk *c)
         right_begin++;
     }
     chunk left = {c->key_begin, left_end, c->page_begin, page, 1, c->level + 1};
-    chunk right = {right_begin, c->key_end, page + 1, c->page_end, c->knows_behind, c->level + 1};
+    chunk right = {right_begin, c->key_end, page + 1, c->page_end, c->next_is_known, c->level + 1};
     search_chunk(b, &left);
     search_chunk(b, &right);
 }
 
-/* How many fences are not above a key. */
+/* Number of fences not greater than a key. */
 static size_t fences_up_to(const batch *b, size_t key)
 {
     const size_t step = b->model->fence_step;
@@ -178,14 +178,14 @@ static void search_as_original(const batch *b, const chunk *c, probe_original ho
 
     count_probe(b->counts, c->level);
     if (c->page_end - c->page_begin == 1)
-        return; /* found or not */
+        return; /* answered, or absent */
     while (left_end < c->key_end && compare(b, left_end, middle) < 0)
         left_end++;
     right_begin = left_end;
     if (right_begin < c->key_end && compare(b, right_begin, middle) == 0)
-        right_begin++; /* found */
+        right_begin++; /* answered */
     if (left_end > c->key_begin && left_end < c->key_end)
-        left_end++; /* the key too many */
+        left_end++; /* the extra key */
     chunk left = {c->key_begin, left_end, c->page_begin, middle, 0, c->level + 1};
     chunk right = {right_begin, c->key_end, middle + (how == ORIGINAL_MIDDLE_AGAIN ? 0 : 1),
                    c->page_end, 0,          c->level + 1};
@@ -200,6 +200,6 @@ void probe_model_original(const probe_model *model, const unsigned char *keys, s
 
     memset(ret_counts, 0, sizeof(*ret_counts));
     if (model->page_size != PROBE_ENTRIES || model->fence_step != 0)
-        test_die("the original probes single entries and has no fences");
+        test_die("the model of the original needs single entries and no fences");
     search_as_original(&b, &(chunk){0, count, 0, model->pages, 0, 0}, how);
 }

@@ -13,7 +13,7 @@ uint64_t rng_next(rng_state *rng)
 
 uint64_t rng_below(rng_state *rng, uint64_t below)
 {
-    /* The bias of the remainder does not matter to tests. */
+    /* The bias of the remainder does not matter here. */
     return rng_next(rng) % below;
 }
 
@@ -25,7 +25,7 @@ void rng_fill(rng_state *rng, void *bytes, size_t size)
         uint64_t word = rng_next(rng);
         size_t part = size < sizeof(word) ? size : sizeof(word);
 
-        /* Least significant byte first on every host: a seed gives the same bytes everywhere. */
+        /* Least significant byte first, whatever the host's byte order. */
         for (size_t i = 0; i < part; i++)
             to[i] = (unsigned char)(word >> (8 * i) & 0xff);
         to += part;

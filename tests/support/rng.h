@@ -1,5 +1,4 @@
-/* splitmix64: a small random number generator, so that a seed names a test case on every machine.
- */
+/* splitmix64, a small random number generator: a seed gives the same test case on every machine. */
 #ifndef TEST_RNG_H
 #define TEST_RNG_H
 
@@ -14,7 +13,7 @@ uint64_t rng_next(rng_state *rng);
 /* 0 to below - 1; `below` must not be 0. */
 uint64_t rng_below(rng_state *rng, uint64_t below);
 void rng_fill(rng_state *rng, void *bytes, size_t size);
-/* Put `count` elements of `width` bytes each into random order. */
+/* Shuffles `count` elements of `width` bytes each. */
 void rng_shuffle(rng_state *rng, void *elements, size_t count, size_t width);
 
 #endif

@@ -132,7 +132,7 @@ ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint
 
 /* ---------------------------------------------------------------- scans */
 
-/* No more items, and statistics of as many as there were. */
+/* No more items, and the statistics agree. */
 static void assert_scan_ends(ikv_scan *scan, uint64_t delivered)
 {
     const ikv_stats *stats = ikv_scan_stats(scan);
@@ -145,7 +145,7 @@ static void assert_scan_ends(ikv_scan *scan, uint64_t delivered)
     assert_int_equal(ikv_scan_next(scan, &item, NULL), IKV_E_END);
 }
 
-/* One item in key order is the pair, or another copy of its key. */
+/* The item has the key of the pair, and the value of one with that key. */
 static void assert_key_item(const store_model *model, const model_pair *pair, const ikv_item *item)
 {
     assert_int_equal(item->status, IKV_FOUND);
@@ -185,33 +185,31 @@ void assert_key_scan(ikv_store *store, const store_model *model, const void *fro
     ikv_scan_close(scan);
 }
 
-/* qsort hands no context to its comparison: pairs with the order of their keys beside them. */
-typedef struct ordered_pair {
+/* With the width of the key, which qsort does not pass to the comparison. */
+typedef struct sized_pair {
     const model_pair *pair;
-    unsigned char ordered[DECODER_KEY_WIDTH_MAX];
-} ordered_pair;
+    size_t width;
+} sized_pair;
 
 static int by_key(const void *a, const void *b)
 {
-    return memcmp(((const ordered_pair *)a)->ordered, ((const ordered_pair *)b)->ordered,
-                  sizeof((const ordered_pair *)a)->ordered);
+    const sized_pair *x = a;
+    const sized_pair *y = b;
+
+    return memcmp(x->pair->ordered, y->pair->ordered, x->width);
 }
 
-/* The pairs as they lie in the store's file: a clustered one has them in the order of their keys.
- * For free(). */
+/* The pairs in the order of their records in the file. Free with free(). */
 static const model_pair **storage_order(const ikv_store *store, const model_pair *const *arrival,
                                         size_t count)
 {
     const model_pair **order = must_malloc(count * sizeof *order);
-    ordered_pair *sorted = must_malloc(count * sizeof *sorted);
+    sized_pair *sorted = must_malloc(count * sizeof *sorted);
     ikv_info info;
 
     ikv_store_info(store, &info);
-    memset(sorted, 0, count * sizeof *sorted);
-    for (size_t i = 0; i < count; i++) {
-        sorted[i].pair = arrival[i];
-        hostkey_to_ordered(info.key_type, arrival[i]->key, sorted[i].ordered);
-    }
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (sized_pair){arrival[i], info.key_width};
     if (info.layout == IKV_LAYOUT_CLUSTERED)
         qsort(sorted, count, sizeof *sorted, by_key);
     for (size_t i = 0; i < count; i++)
@@ -267,7 +265,7 @@ const model_pair **model_by_arrival(const store_model *model)
     return order;
 }
 
-/* ---------------------------------------------------------------- all at once */
+/* ---------------------------------------------------------------- whole stores */
 
 static void assert_info(ikv_store *store, const store_model *model)
 {
@@ -280,7 +278,7 @@ static void assert_info(ikv_store *store, const store_model *model)
     assert_int_equal(info.index_size, info.pair_count * info.stride);
 }
 
-/* All keys, and the neighbours of all keys, as one batch. */
+/* All keys and their neighbours, as one batch. */
 static unsigned char *keys_and_neighbours(const store_model *model, size_t *ret_count)
 {
     size_t width = hostkey_width(model->type);

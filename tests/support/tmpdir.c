@@ -68,7 +68,7 @@ void tmpdir_make_in_memory(tmpdir *ret_dir)
         tmpdir_make(ret_dir);
 }
 
-void tmpdir_make_below(const tmpdir *parent, tmpdir *ret_dir)
+void tmpdir_make_inside(const tmpdir *parent, tmpdir *ret_dir)
 {
     make_under(ret_dir, parent->path);
 }
@@ -81,7 +81,7 @@ static int remove_one(const char *path, const struct stat *status, int flag, str
     return remove(path);
 }
 
-/* A directory without permissions can't be walked: open it up on the way down. */
+/* nftw cannot enter a directory without permissions, so grant them first. */
 static int permit_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
 {
     (void)status;

@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 #define HEADER_SIZE  24
-#define TAGGED_SIZE  19 /* of the header: what its 5 last bytes are made from */
+#define TAGGED_SIZE  19 /* bytes of the header covered by its tag, the last 5 bytes */
 #define PAGE_SIZE    4096
 #define BLOCK_SIZE   (1u << 20)
 #define FOOTER_MAGIC "IKVTRAIL"
@@ -84,7 +84,7 @@ void image_load(const char *path, store_image *ret_image)
     ret_image->bytes = file_read(path, &ret_image->size);
     if (ret_image->size < HEADER_SIZE + EDIT_FOOTER_SIZE ||
         memcmp(ret_image->bytes + image_footer(ret_image), FOOTER_MAGIC, 8) != 0)
-        test_die("%s is no store of ours", path);
+        test_die("%s is not a native store", path);
     ret_image->stride =
         (uint32_t)edit_load(ret_image->bytes + image_section(ret_image, EDIT_PROPERTIES) + 4, 4);
 }
@@ -140,8 +140,8 @@ void image_add_entry(store_image *image, uint32_t type, uint32_t flags, uint64_t
 
 /* ---------------------------------------------------------------- repairs */
 
-/* A page is the entries that begin in one 4096-byte slice of the index; its checksum is the low 32
- * bits of XXH3-64. */
+/* A page has the entries that begin in 4096 bytes of the index. Its checksum is the low 32 bits of
+ * XXH3-64. */
 void image_repair_pages(store_image *image)
 {
     size_t sums = image_section(image, EDIT_PAGE_SUMS);
@@ -160,8 +160,8 @@ void image_repair_pages(store_image *image)
     }
 }
 
-/* Blocks are cut at multiples of 1 MiB of the file; the first begins after the header, the last
- * ends at the index. */
+/* Blocks are split at file offsets that are multiples of 1 MiB. The first begins after the header,
+ * the last ends at the index. */
 void image_repair_blocks(store_image *image)
 {
     size_t sums = image_section(image, EDIT_BLOCK_SUMS);

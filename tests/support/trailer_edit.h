@@ -1,12 +1,12 @@
 /*
- * A store of ours as an image in memory that tests patch: finds the parts of the trailer and makes
- * checksums right again after a change, so that tests reach what lies behind the checks. Written
- * from FORMAT.md, sharing nothing with the library.
+ * The image of a native store in memory, for tests to patch: finds the parts of the trailer, and
+ * recomputes checksums after a change so that tests reach the checks after those. Written from
+ * FORMAT.md, shares no code with the library.
  *
  *   index | sections ... | directory: 32 bytes a section | footer: 96 bytes | end of file
  *   directory entry: 0 u32 type, 4 u32 flags, 8 u64 offset, 16 u64 length, 24 u64 XXH3-64
  *   footer: 0 magic, 8 u32 version, 12 u32 sections, 16 u64 file size, 24 u64 XXH3-64 of the
- * directory, 32 store id, 48 copy of the header, 72 zero, 88 u64 XXH3-64 of bytes 0..87
+ *           directory, 32 store id, 48 copy of the header, 72 zero, 88 u64 XXH3-64 of bytes 0..87
  */
 #ifndef TEST_TRAILER_EDIT_H
 #define TEST_TRAILER_EDIT_H
@@ -27,7 +27,7 @@
 #define EDIT_PAGE_SUMS     3
 #define EDIT_BLOCK_SUMS    4
 #define EDIT_METADATA      5
-#define EDIT_FLAG_MAY_SKIP 1
+#define EDIT_FLAG_OPTIONAL 1
 
 typedef struct store_image {
     unsigned char *bytes;
@@ -38,7 +38,7 @@ typedef struct store_image {
 uint64_t edit_load(const unsigned char *bytes, size_t width);
 void edit_store(unsigned char *bytes, size_t width, uint64_t number);
 
-/* The file must be a sound store of ours. */
+/* The file must be a valid native store. */
 void image_load(const char *path, store_image *ret_image);
 void image_save(const store_image *image, const char *path);
 void image_free(store_image *image);
@@ -48,27 +48,27 @@ size_t image_index_start(const store_image *image);
 size_t image_index_end(const store_image *image);
 size_t image_footer(const store_image *image);
 size_t image_directory(const store_image *image);
-/* Offset of the directory entry, and of the bytes, of the section of this type. */
+/* Offset of the directory entry and of the contents of the section of this type. */
 size_t image_entry(const store_image *image, uint32_t type);
 size_t image_section(const store_image *image, uint32_t type);
 size_t image_section_length(const store_image *image, uint32_t type);
 
-/* Put `size` bytes in place of `removed` ones; what comes after moves. Nothing is adjusted. */
+/* Replaces `removed` bytes by `size` others. Offsets and checksums are not adjusted. */
 void image_splice(store_image *image, size_t offset, size_t removed, const void *bytes,
                   size_t size);
-/* Insert a directory entry at the end of the directory and count it in the footer. */
+/* Appends a directory entry and updates the count and file size in the footer. */
 void image_add_entry(store_image *image, uint32_t type, uint32_t flags, uint64_t offset,
                      uint64_t length);
 
-/* Repairs, each of one kind of checksum. Later ones cover earlier ones: pages, blocks, sections,
- * directory, footer; the header's tag stands apart and is copied into the footer. */
+/* Each recomputes one kind of checksum. Later ones cover earlier ones: pages, blocks, sections,
+ * directory, footer. The header's tag is separate, and the footer has a copy of the header. */
 void image_repair_pages(store_image *image);
 void image_repair_blocks(store_image *image);
 void image_repair_sections(store_image *image);
 void image_repair_directory(store_image *image);
 void image_repair_footer(store_image *image);
 void image_repair_header(store_image *image);
-/* All of them in order. */
+/* Recomputes all, in order. */
 void image_repair(store_image *image);
 
 #endif

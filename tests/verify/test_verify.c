@@ -42,7 +42,7 @@ static void intact_stores_have_no_problems(void **state)
                 if (plain)
                     write_plain(path, hostkey_types[t], counts[c], 0, &model);
                 else
-                    write_ours(path, hostkey_types[t], counts[c], &model);
+                    write_native(path, hostkey_types[t], counts[c], &model);
                 store = store_open(path, hostkey_types[t], 0, 0);
                 ikv_store_info(store, &info);
                 ikv_close(store);
@@ -141,7 +141,7 @@ static void every_problem_is_reported_with_its_offset(void **state)
     decoded_store decoded;
     ikv_error err;
 
-    write_ours(path, IKV_KEY_U64, 1000, NULL);
+    write_native(path, IKV_KEY_U64, 1000, NULL);
     assert_int_equal(decoder_read(path, &layout, &decoded), 0);
     /* Flip bits in checksums, which even empty values have. All keys are in the first half of the
      * index. */
@@ -185,7 +185,7 @@ static void report_without_callbacks(void **state)
     ikv_verify_report report;
     ikv_error err;
 
-    write_ours(path, IKV_KEY_U16, 100, NULL);
+    write_native(path, IKV_KEY_U16, 100, NULL);
     file_flip_bit(path, 8 * 30);
     memset(&report, 0, sizeof(report));
     assert_failed(ikv_verify(path, NULL, NULL, &report, &err), IKV_E_RECORD, &err, path);
@@ -205,7 +205,7 @@ static void damaged_stores_and_other_files(void **state)
     ikv_verify_report report;
     ikv_error err;
 
-    write_ours(path, IKV_KEY_U16, 100, NULL);
+    write_native(path, IKV_KEY_U16, 100, NULL);
     file_flip_bit(path, 8 * (file_size(path) - 1));
     assert_failed(ikv_verify(path, NULL, &options, &report, &err), IKV_E_FOOTER, &err, path);
     assert_int_equal(report.problems, 1);
@@ -233,7 +233,7 @@ static void progress_can_cancel(void **state)
     ikv_error err;
     size_t calls;
 
-    write_ours(path, IKV_KEY_U64, test_scaled(100000), NULL);
+    write_native(path, IKV_KEY_U64, test_scaled(100000), NULL);
     assert_ok(ikv_verify(path, NULL, &options, NULL, &err), &err);
     calls = list->progress_calls;
     assert_true(list->index_calls >= 1);
@@ -255,7 +255,7 @@ static void invalid_options_fail(void **state)
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
     ikv_error err;
 
-    write_ours(path, IKV_KEY_U64, 10, NULL);
+    write_native(path, IKV_KEY_U64, 10, NULL);
     options.memory = 1;
     assert_failed(ikv_verify(path, NULL, &options, NULL, &err), IKV_E_INVALID, &err, NULL);
     options.memory = 8 << 20;
@@ -302,7 +302,7 @@ static void positions_are_sorted_on_disk(void **state)
     size_t size;
     char *path;
 
-    tmpdir_make_below(*state, &dir);
+    tmpdir_make_inside(*state, &dir);
     path = tmpdir_file(&dir, "many");
     writer.key_type = IKV_KEY_U64;
     writer.flags = IKV_WRITE_PLAIN;
