@@ -1,21 +1,22 @@
 #!/bin/sh
 # Stores with a trailer of version 1 from an earlier build: later versions must still read them, and
 # write the same bytes for the same input and store ID. NAME.tsv has the pairs in insertion order.
-# u16_2 is the example in FORMAT.md.
+# u16_2 is the example in FORMAT.md, for both layouts.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 id=000102030405060708090a0b0c0d0e0f
 count=0
-for pairs in "$tests"/golden/ours/*.tsv; do
-    kept=${pairs%.tsv}.ikv
-    name_of_pairs=$(basename "$pairs" .tsv)
-    type=${name_of_pairs%_*}
+
+# check_kept STORE PAIRS BUILD_OPTION...
+check_kept() {
+    kept=$1
+    pairs=$2
+    shift 2
+    type=$(basename "$kept")
+    type=${type%%_*}
 
     run 0 verify "$kept"
-    run 0 scan "$kept" --order storage
-    cut -f 2- "$pairs" >values
-    cmp -s values "$out" || fail "$kept: wrong values in storage order"
     run 0 scan "$kept"
     sort "$pairs" >expected
     sort "$out" >got
@@ -24,14 +25,43 @@ for pairs in "$tests"/golden/ours/*.tsv; do
     run 0 get "$kept" --keys keys
     cmp -s "$pairs" "$out" || fail "$kept: wrong answers of get"
 
-    build --quiet -o again --key-type "$type" --store-id "$id" "$pairs"
+    build --quiet -o again --key-type "$type" --store-id "$id" "$@" "$pairs"
     cmp "$kept" again || fail "$kept: a new build differs"
     count=$((count + 1))
+}
+
+for pairs in "$tests"/golden/ours/*.tsv; do
+    kept=${pairs%.tsv}.ikv
+    run 0 scan "$kept" --order storage
+    cut -f 2- "$pairs" >values
+    cmp -s values "$out" || fail "$kept: wrong values in storage order"
+    check_kept "$kept" "$pairs"
 done
 [ "$count" -ge 20 ] || fail "only $count stores"
+
+# Clustered stores, mostly of the same pairs.
+count=0
+for kept in "$tests"/golden/clustered/*.ikv; do
+    name_of_pairs=$(basename "${kept%.ikv}")
+    index=
+    case $name_of_pairs in *_no_index) index=--no-v2-index ;; esac
+    pairs=$tests/golden/clustered/$name_of_pairs.tsv
+    [ -e "$pairs" ] || pairs=$tests/golden/ours/${name_of_pairs%_no_index}.tsv
+    check_kept "$kept" "$pairs" --layout clustered --leaf-size 4K $index
+done
+[ "$count" -ge 8 ] || fail "only $count clustered stores"
 
 # FORMAT.md, section 10: the header, the records, and the size of the file.
 example=$tests/golden/ours/u16_2.ikv
 [ "$(head -c 46 "$example" | hex)" = "$(printf '%s' 0200 01 0200000000000000 0010000000000000 \
     2baeade7c8 05000000 61 b98be666 09000000 68656c6c6f 84b43b22)" ] || fail 'differs from the example in FORMAT.md'
 [ "$(wc -c <"$example")" -eq 4472 ] || fail 'size differs from the example in FORMAT.md'
+
+# Section 13: the directory of the leaf, that of the larger example, and the size.
+example=$tests/golden/clustered/u16_2.ikv
+[ "$(head -c 4096 "$example" | tail -c 24 | hex)" = "$(printf '%s' 01001800 02012100 0200 0000 2e00 0000 \
+    872a0aa2228ffdc0)" ] || fail 'differs from the clustered example in FORMAT.md'
+[ "$(wc -c <"$example")" -eq 4488 ] || fail 'size differs from the clustered example in FORMAT.md'
+example=$tests/golden/clustered/u16_3.ikv
+[ "$(head -c 12288 "$example" | tail -c 36 | hex)" = "$(printf '%s' 1800000000000000 01001800 02000080 \
+    02012100 0300 0100 2e00 0000 1001947e0f35515a)" ] || fail 'differs from the example with a record outside'
