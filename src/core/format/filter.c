@@ -37,7 +37,7 @@ bool ikv_filter_segment_decode(const unsigned char in[IKV_FILTER_ENTRY_SIZE],
         .bits = ikv_load32(in + 40),
     };
     return ikv_filter_bits_are_valid(ret->bits) && ret->block_shift <= 18 &&
-           (ret->blocks == 0 || ret->blocks >= ARITY);
+           (ret->blocks == 0 || ret->blocks >= ARITY) && ikv_filter_cells(ret) <= UINT32_MAX;
 }
 
 uint64_t ikv_filter_hash(uint64_t record_seed, const void *stored_key, size_t width)
