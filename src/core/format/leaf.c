@@ -41,8 +41,8 @@ bool ikv_leaf_decode(const unsigned char *bytes, uint32_t size, const struct ikv
     if (count == 0 || outside > count || records_end > size - IKV_LEAF_FOOTER_SIZE ||
         directory > size - IKV_LEAF_FOOTER_SIZE - records_end)
         return false;
-    ret->entries = footer - count * ikv_leaf_stride(key);
-    ret->outside = ret->entries - outside * POSITION_SIZE;
+    ret->entries = footer - (size_t)count * ikv_leaf_stride(key);
+    ret->outside = ret->entries - (size_t)outside * POSITION_SIZE;
     return true;
 }
 
@@ -107,7 +107,7 @@ bool ikv_leaf_has_room(const struct ikv_leaf_builder *builder, uint32_t size, bo
 static void add_entry(struct ikv_leaf_builder *builder, const unsigned char *key, uint32_t place)
 {
     const uint32_t width = builder->key.width;
-    unsigned char *entry = builder->entries + builder->count * (width + IKV_PLACE_SIZE);
+    unsigned char *entry = builder->entries + (size_t)builder->count * (width + IKV_PLACE_SIZE);
 
     memcpy(entry, key, width);
     ikv_store16(entry + width, (uint16_t)place);
@@ -131,7 +131,7 @@ void ikv_leaf_add(struct ikv_leaf_builder *builder, const unsigned char *key, co
 void ikv_leaf_add_outside(struct ikv_leaf_builder *builder, const unsigned char *key,
                           uint64_t position)
 {
-    ikv_store64(builder->outside + builder->outside_count * POSITION_SIZE, position);
+    ikv_store64(builder->outside + (size_t)builder->outside_count * POSITION_SIZE, position);
     add_entry(builder, key, IKV_PLACE_OUTSIDE | builder->outside_count);
     builder->outside_count++;
 }

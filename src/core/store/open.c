@@ -84,7 +84,7 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
     else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_MAP_FLAGS))
         wrong = "unknown flags";
     else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
-        wrong = "backend mmap excludes direct and no-map";
+        wrong = "backend mmap needs a mapping: direct and no-map exclude it";
     else if ((flags & IKV_MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
         wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
     else if ((flags & IKV_OPEN_LOCK) && !(flags & IKV_PRELOAD_FLAGS))
@@ -153,7 +153,7 @@ static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error 
 
 static int open_store(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
-    struct ikv_detected detected;
+    struct ikv_detected detected = {0};
     struct ikv_key_info key;
 
     if (options->key_type && !ikv_key_describe(options->key_type, &key))
