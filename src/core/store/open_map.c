@@ -28,7 +28,7 @@ int ikv_store_open_map(struct ikv_store *store, const ikv_open_options *options,
         return 0;
     int code = ikv_map_new(store->file.fd, &store->opened, all, &store->map);
     if (code < 0 && (all || (options->flags & IKV_MAP_FLAGS)))
-        return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot create a mapping");
+        return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot map");
     if (code < 0)
         return 0;
     if (options->flags & IKV_PRELOAD_FLAGS) {
