@@ -47,7 +47,7 @@ uint64_t ikv_filter_hash(uint64_t record_seed, const void *stored_key, size_t wi
 
 /* ---------------------------------------------------------------- cells of a key */
 
-/* The finalizer of MurmurHash3 (A. Appleby): another hash for every seed. */
+/* The finalizer of MurmurHash3 (A. Appleby). A different hash for each seed. */
 static inline uint64_t mix(uint64_t hash, uint64_t seed)
 {
     uint64_t h = hash + seed;
@@ -57,7 +57,7 @@ static inline uint64_t mix(uint64_t hash, uint64_t seed)
     return h ^ h >> 33;
 }
 
-/* High half of a 64 x 32 bit product, by what every C has. */
+/* High half of a 64 x 32 bit product, in portable C. */
 static inline uint64_t multiply_high(uint64_t a, uint32_t b)
 {
     return ((a >> 32) * b + ((a & UINT32_MAX) * b >> 32)) >> 32;
@@ -109,15 +109,15 @@ bool ikv_filter_may_contain(const struct ikv_filter_segment *segment, const unsi
 struct builder {
     struct ikv_filter_segment segment;
     uint32_t count;
-    uint64_t *xor_hashes; /* of the keys that have a cell and are not placed yet */
-    uint8_t *degree;      /* how many these are, four a key, and which of a key's cells it is */
+    uint64_t *xor_hashes; /* per cell: xor of the hashes of its keys not placed yet */
+    uint8_t *degree;      /* per cell: 4 * number of these keys, xor which of a key's cells it is */
     uint64_t *order;      /* hashes in the order in which they were placed */
-    uint8_t *which;       /* and the cell that each has for itself */
+    uint8_t *which;       /* which of its cells each of them has alone */
     uint32_t *queue;
 };
 
-/* Shift of the block length: floor(log(count) / log(2.91) - 0.5), from the paper, by thresholds, so
- * that no mathematical library has a say in the bytes. */
+/* Shift of the block length: floor(log(count) / log(2.91) - 0.5), from the paper. By thresholds, so
+ * that the result does not depend on a math library. */
 static uint32_t choose_shift(uint32_t count)
 {
     static const uint32_t least[] = {5, 15, 43, 123, 357, 1037, 3016, 8776, 25536, 74309, 216237};
@@ -128,7 +128,7 @@ static uint32_t choose_shift(uint32_t count)
     return shift;
 }
 
-/* Cells for every 1,024 keys: the paper's 0.77 + 0.305 log(600000) / log(count), rounded up. */
+/* Cells per 1,024 keys: 0.77 + 0.305 log(600000) / log(count) from the paper, rounded up. */
 static uint32_t cells_per_1024(uint32_t count)
 {
     static const struct {
@@ -160,7 +160,7 @@ static void toggle(struct builder *builder, uint32_t cell_number, uint64_t hash,
     builder->degree[cell_number] = (uint8_t)((builder->degree[cell_number] + 4 * step) ^ (int)i);
 }
 
-/* A key that has a cell for itself can be placed last; without it others may have one. */
+/* A key that has a cell alone can be placed last. Removing it may leave other keys alone in one. */
 static uint32_t peel(struct builder *builder)
 {
     const uint32_t cells = (uint32_t)ikv_filter_cells(&builder->segment);
@@ -241,7 +241,7 @@ static int allocate(struct builder *builder)
     builder->degree = malloc(cells);
     builder->order = malloc(builder->count * sizeof *builder->order);
     builder->which = malloc(builder->count);
-    /* A cell is queued each time that it comes to have one key: at most once a key and cell. */
+    /* A cell is queued each time it is left with one key: at most once for each key and cell. */
     builder->queue = malloc((cells + (size_t)ARITY * builder->count) * sizeof *builder->queue);
     return builder->xor_hashes && builder->degree && builder->order && builder->which &&
                    builder->queue

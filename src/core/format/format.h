@@ -97,7 +97,7 @@ static inline uint64_t ikv_leaf_offset(const struct ikv_geometry *geometry, uint
     return geometry->extents[leaf >> geometry->extent_shift] + (leaf & mask) * geometry->leaf_size;
 }
 
-/* The leaf that an offset lies in, which is in one. */
+/* The leaf that contains a file offset, which must be in one. */
 static inline uint64_t ikv_leaf_at(const struct ikv_geometry *geometry, uint64_t offset)
 {
     uint64_t low = 0;

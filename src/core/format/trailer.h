@@ -26,8 +26,8 @@ enum ikv_section_type {
     IKV_SECTION_BLOCK_CHECKSUMS = 4, /* u64 for every 1 MiB of [24, index_start) */
     IKV_SECTION_METADATA = 5,
     IKV_SECTION_LEAVES = 6,       /* of a clustered store: struct ikv_leaves */
-    IKV_SECTION_EXTENTS = 7,      /* u64 for every extent: where it begins */
-    IKV_SECTION_FILTER = 8,       /* of absent keys: an entry for every segment (filter.h) */
+    IKV_SECTION_EXTENTS = 7,      /* u64 for every extent: its file offset */
+    IKV_SECTION_FILTER = 8,       /* an entry for every segment, see filter.h */
     IKV_SECTION_FILTER_CELLS = 9, /* the cells of all segments */
     IKV_SECTION_LAST = IKV_SECTION_FILTER_CELLS
 };

@@ -11,7 +11,7 @@ struct ikv_fences {
     uint64_t count;
     uint64_t step;
     uint32_t words;
-    bool is_in_tree; /* `keys` is the lowest level of a fence tree, which has the memory */
+    bool is_in_tree; /* `keys` is the lowest level of a fence tree, which owns the memory */
 };
 
 /* For searches that use no fences. */

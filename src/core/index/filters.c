@@ -11,7 +11,7 @@ void ikv_filters_free(struct ikv_filters *filters)
 
 bool ikv_filters_may_contain(const struct ikv_filters *filters, uint64_t leaf, uint64_t hash)
 {
-    uint64_t low = 0; /* the last segment that begins at the leaf or before it is in [low, high) */
+    uint64_t low = 0; /* the last segment that starts at or before the leaf is in [low, high) */
     uint64_t high = filters->count;
 
     while (high - low > 1) {

@@ -139,7 +139,7 @@ static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error 
     int code = ikv_fence_tree_build(&store->tree, fences);
     if (code == 0)
         ikv_map_track_verified(store->map, store->index.pages);
-    if (code == 0 && fences->words == 1) { /* the tree's lowest level is the fences */
+    if (code == 0 && fences->words == 1) { /* the fences are the tree's lowest level */
         free(fences->keys);
         fences->keys = store->tree.nodes + store->tree.level_at[0];
         fences->is_in_tree = true;

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Segments follow each other, in leaves and in cells. */
-static bool is_possible(const struct ikv_store *store, const struct ikv_filters *filters,
-                        uint64_t cells_size)
+/* Whether the segments are contiguous, in leaves and in cells. */
+static bool segments_are_valid(const struct ikv_store *store, const struct ikv_filters *filters,
+                               uint64_t cells_size)
 {
     uint64_t end = 0;
     uint64_t leaf = 0;
@@ -30,7 +30,7 @@ static int read_directory(struct ikv_store *store, const struct ikv_section *sec
 {
     struct ikv_filters *filters = &store->filters;
     unsigned char *bytes = malloc((size_t)section->length);
-    bool possible = true;
+    bool valid = true;
 
     filters->count = section->length / IKV_FILTER_ENTRY_SIZE;
     filters->segments = malloc((size_t)filters->count * sizeof *filters->segments);
@@ -40,16 +40,16 @@ static int read_directory(struct ikv_store *store, const struct ikv_section *sec
     else
         code = ikv_store_read_section(store, section, bytes, (size_t)section->length, err);
     for (uint64_t i = 0; i < filters->count && code == 0; i++)
-        possible =
+        valid =
             ikv_filter_segment_decode(bytes + i * IKV_FILTER_ENTRY_SIZE, &filters->segments[i]) &&
-            possible;
+            valid;
     free(bytes);
-    if (code == IKV_E_SECTION || !possible)
+    if (code == IKV_E_SECTION || !valid)
         ikv_filters_free(filters);
     return code == IKV_E_SECTION ? 0 : code;
 }
 
-/* Of a damaged segment nothing is known. */
+/* Disable damaged segments. */
 static void verify_segments(struct ikv_filters *filters)
 {
     for (uint64_t i = 0; i < filters->loaded; i++) {
@@ -95,7 +95,7 @@ int ikv_store_open_filters(struct ikv_store *store, uint64_t memory, ikv_error *
     int code = read_directory(store, directory, err);
     if (code < 0 || filters->count == 0)
         return code;
-    if (!is_possible(store, filters, cells->length)) {
+    if (!segments_are_valid(store, filters, cells->length)) {
         ikv_filters_free(filters);
         return 0;
     }

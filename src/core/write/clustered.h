@@ -23,7 +23,7 @@ struct ikv_clustered_options {
     uint64_t memory;           /* for the sorter */
     uint32_t leaf_size;        /* 0: chosen from the sizes of the values */
     uint32_t stride;           /* of the base format's index; 0: no index */
-    uint32_t filter_bits;      /* 0: no filter is wanted */
+    uint32_t filter_bits;      /* 0: no filter */
     ikv_duplicates on_duplicate;
 };
 

@@ -20,10 +20,10 @@
 struct ikv_leaf_writer_options {
     struct ikv_key_info key;
     uint32_t leaf_size;
-    uint32_t stride;      /* of entries of the v2 index; 0: without one */
-    uint32_t filter_bits; /* 0: without a filter */
+    uint32_t stride;      /* of the v2 index; 0: no index */
+    uint32_t filter_bits; /* 0: no filter */
     uint64_t seed;        /* ikv_record_seed */
-    const char *dir;      /* for tapes; belongs to the caller */
+    const char *dir;      /* for tapes; must outlive the writer */
 };
 
 struct ikv_leaf_writer {
