@@ -133,7 +133,7 @@ if no_threads --version; then
     last='get --threads 2 without threads'
     no_threads get store --keys keys --threads 2
     [ $? -eq 5 ] || fail 'exit status 5 expected'
-    err_has 'starting 2 threads'
+    err_has 'cannot start 2 threads'
     out_empty
 fi
 
