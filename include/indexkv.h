@@ -838,7 +838,7 @@ typedef struct ikv_engine_options {
         .size = sizeof(ikv_engine_options)                                                         \
     }
 
-/* Start an engine; close it with ikv_engine_close. It uses about 36 KiB * depth per worker with a
+/* Start an engine; close it with ikv_engine_close. It uses about 52 KiB * depth per worker with a
  * ring, and 160 KiB per worker that uses pread. Errors: IKV_E_INVALID, -ENOMEM, -EAGAIN (no more
  * threads). */
 IKV_API IKV_NODISCARD int ikv_engine_new(const ikv_engine_options *options, ikv_engine **ret_engine,
