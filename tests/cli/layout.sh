@@ -180,3 +180,9 @@ stats 1 1 --match floor
 stats 1 0 --match ceiling
 run 0 scan store --stats
 grep -Eqx 'leaf_bytes +409600' "$err" || fail 'a scan reads each leaf once'
+# Through the mapping, a leaf and the record in it are accessed once.
+printf '0\n2000\n4001\n' >three
+run 0 get store --backend mmap --keys three --stats
+grep -Eqx 'mapped +3' "$err" || fail 'expected 3 accesses to the mapping'
+run 0 get store --backend mmap --stats 2000
+grep -Eqx 'mapped +1' "$err" || fail 'expected 1 access to the mapping'

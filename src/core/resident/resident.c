@@ -391,13 +391,15 @@ static struct lanes lanes_of(struct ikv_run *run)
 
 /* ---------------------------------------------------------------- a run */
 
-static void account(struct ikv_stats *stats, uint64_t found, uint64_t missing)
+/* A leaf has the record that it is searched for: that is one access. */
+static void account(const struct ikv_store *store, struct ikv_stats *stats, uint64_t found,
+                    uint64_t missing)
 {
     stats->found = found;
     stats->missing = missing;
     stats->probes = stats->found + stats->missing;
     stats->records = stats->found;
-    stats->mapped = stats->probes + stats->records;
+    stats->mapped = stats->probes + (store->is_clustered ? 0 : stats->records);
     stats->level[0].probes = stats->probes;
     stats->levels = stats->probes > 0;
     stats->shards = 1;
@@ -407,7 +409,7 @@ static void account(struct ikv_stats *stats, uint64_t found, uint64_t missing)
 void ikv_resident_account(const struct ikv_run *run, struct ikv_stats *stats)
 {
     stats->keys = stats->distinct = 1;
-    account(stats, run->stats.found, run->stats.missing);
+    account(run->batch->store, stats, run->stats.found, run->stats.missing);
     stats->major_faults = run->stats.major_faults;
 }
 
@@ -434,6 +436,6 @@ void ikv_resident_run(struct ikv_run *run)
         return;
     prove_absence(&x, run->begin, run->end);
     run->pending = keys - x.found - x.missing;
-    account(&run->stats, x.found, x.missing);
+    account(x.store, &run->stats, x.found, x.missing);
     run->stats.major_faults = ikv_faults_end(&run->faults, run->map, keys, run->stats.mapped);
 }
