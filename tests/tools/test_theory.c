@@ -13,6 +13,7 @@
 #include "indexkv.h"
 
 #include "hostkey.h"
+#include "measured.h"
 #include "probe_keys.h"
 #include "probe_model.h"
 #include "rng.h"
@@ -32,26 +33,20 @@
 #include <cmocka.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define DEVIATIONS      5.0
 
 static const struct theory_records small_records = {16, 16, false, false};
-
-static void assert_near(double actual, double expected, double tolerance, const char *what)
-{
-    if (!(fabs(actual - expected) <= tolerance))
-        fail_msg("%s: %.9g, predicted %.9g +- %.3g", what, actual, expected, tolerance);
-}
+static const struct measured_shape hundred_thousand = {IKV_KEY_U64, 100000, 8, 0};
 
 /* ---------------------------------------------------------------- all possible batches */
 
 /* Add the probes of one batch, times `weight`, to the mean. */
 static void add_batch(const probe_model *model, const unsigned char *keys, size_t count,
-                      double weight, double mean[IKV_LEVELS_MAX])
+                      ikv_match match, double weight, double mean[IKV_LEVELS_MAX])
 {
     size_t answers[2];
     probe_counts counts;
 
-    probe_model_search(model, keys, count, IKV_EXACT, answers, &counts);
+    probe_model_search(model, keys, count, match, answers, &counts);
     for (size_t level = 0; level < IKV_LEVELS_MAX; level++)
         mean[level] += weight * (double)counts.level[level];
 }
@@ -66,12 +61,13 @@ static void add_all_pairs(const probe_model *model, double mean[IKV_LEVELS_MAX])
         for (size_t b = a; b < model->count; b++) {
             memcpy(keys, model->keys + a * 8, 8);
             memcpy(keys + 8, model->keys + b * 8, 8);
-            add_batch(model, keys, a == b ? 1 : 2, a == b ? weight : 2 * weight, mean);
+            add_batch(model, keys, a == b ? 1 : 2, IKV_EXACT, a == b ? weight : 2 * weight, mean);
         }
 }
 
 /* All single keys of the index, or an absent key for each gap between them. */
-static void add_all_singles(const probe_model *model, int present, double mean[IKV_LEVELS_MAX])
+static void add_all_singles(const probe_model *model, int present, ikv_match match,
+                            double mean[IKV_LEVELS_MAX])
 {
     const size_t count = model->count + (present ? 0 : 1);
 
@@ -84,7 +80,7 @@ static void add_all_singles(const probe_model *model, int present, double mean[I
             memset(key, 0xff, 8);
         if (!present && i < model->count)
             key[7]--; /* keys are odd numbers */
-        add_batch(model, key, 1, 1 / (double)count, mean);
+        add_batch(model, key, 1, match, 1 / (double)count, mean);
     }
 }
 
@@ -100,7 +96,9 @@ static void assert_exact(const struct theory_index *index, const struct theory_b
         total += mean[level];
     }
     assert_near(total, cost.probes, 1e-9, what);
-    assert_int_equal(cost.levels, theory_max_levels(index));
+    /* A ceiling in the next group is one level deeper. */
+    assert_in_range(cost.levels, theory_max_levels(index),
+                    theory_max_levels(index) + (batch->ceiling ? 1 : 0));
 }
 
 static void odd_keys(size_t count, unsigned char *ret_keys)
@@ -133,9 +131,18 @@ static void means_of_all_batches(void **state)
                 continue;
             }
             add_all_pairs(&model, pairs);
-            assert_exact(&index, &(struct theory_batch){2, 1, 1, 1}, pairs, "two keys, pages");
-            add_all_singles(&model, 1, singles);
-            assert_exact(&index, &(struct theory_batch){1, 1, 1, 1}, singles, "one key, pages");
+            assert_exact(&index, &(struct theory_batch){2, 1, 1, 1, false}, pairs,
+                         "two keys, pages");
+            add_all_singles(&model, 1, IKV_EXACT, singles);
+            assert_exact(&index, &(struct theory_batch){1, 1, 1, 1, false}, singles,
+                         "one key, pages");
+            for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
+                const struct theory_batch batch = {1, 1, 0, 1, match == IKV_CEILING};
+                double absent[IKV_LEVELS_MAX] = {0};
+
+                add_all_singles(&model, 0, (ikv_match)match, absent);
+                assert_exact(&index, &batch, absent, "an absent key, pages");
+            }
             probe_model_free(&model);
         }
 }
@@ -155,128 +162,18 @@ static void means_of_entry_probes(void **state)
 
         probe_model_init(&model, keys, 8, count, 16, PROBE_ENTRIES, 0);
         add_all_pairs(&model, pairs);
-        assert_exact(&index, &(struct theory_batch){2, 1, 1, 1}, pairs, "two keys, entries");
-        add_all_singles(&model, 1, singles);
-        assert_exact(&index, &(struct theory_batch){1, 1, 1, 1}, singles, "one key, entries");
-        add_all_singles(&model, 0, absent);
-        assert_exact(&index, &(struct theory_batch){1, 1, 0, 1}, absent, "an absent key, entries");
+        assert_exact(&index, &(struct theory_batch){2, 1, 1, 1, false}, pairs, "two keys, entries");
+        add_all_singles(&model, 1, IKV_EXACT, singles);
+        assert_exact(&index, &(struct theory_batch){1, 1, 1, 1, false}, singles,
+                     "one key, entries");
+        add_all_singles(&model, 0, IKV_EXACT, absent);
+        assert_exact(&index, &(struct theory_batch){1, 1, 0, 1, false}, absent,
+                     "an absent key, entries");
         probe_model_free(&model);
     }
 }
 
 /* ---------------------------------------------------------------- real stores */
-
-struct measured {
-    probe_keys keys;
-    ikv_store *store;
-    ikv_result *result;
-    ikv_info info;
-    char *path;
-};
-
-static void open_measured(struct measured *m, uint64_t index_memory)
-{
-    ikv_close(m->store);
-    m->store = store_open(m->path, m->keys.type, 0, index_memory);
-    ikv_store_info(m->store, &m->info);
-}
-
-static void setup(void **state, rng_state *random, ikv_key_type type, size_t count,
-                  struct measured *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    if (type == IKV_KEY_U64)
-        probe_keys_spread(random, count, &ret->keys);
-    else
-        probe_keys_random(random, type, count, MODEL_KEYS_UNIFORM, 0, &ret->keys);
-    ret->path = tmpdir_file(*state, "measured");
-    probe_keys_write(ret->path, &ret->keys, 0);
-    assert_ok(ikv_result_new(&ret->result), NULL);
-}
-
-static void cleanup(struct measured *m)
-{
-    ikv_result_free(m->result);
-    ikv_close(m->store);
-    probe_keys_free(&m->keys);
-    free(m->path);
-}
-
-/* Look up `count` keys of the store, drawn independently at random. */
-static const ikv_stats *look_up_some(struct measured *m, rng_state *random, size_t count,
-                                     ikv_probe probe)
-{
-    unsigned char *host = must_malloc(count * m->keys.width);
-    ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    ikv_error err;
-
-    options.probe = probe;
-    for (size_t i = 0; i < count; i++)
-        hostkey_from_ordered(m->keys.type,
-                             probe_key_at(&m->keys, (size_t)rng_below(random, m->keys.count)),
-                             host + i * m->keys.width);
-    assert_ok(ikv_get_many(m->store, host, count, &options, m->result, &err), &err);
-    free(host);
-    const ikv_stats *stats = ikv_result_stats(m->result);
-    assert_int_equal(stats->found, count);
-    /* Each shard would begin at the top level again. */
-    assert_true(stats->shards <= 1);
-    return stats;
-}
-
-static struct theory_index index_of(const struct measured *m, ikv_probe probe)
-{
-    return (struct theory_index){.pairs = m->info.pair_count,
-                                 .stride = m->info.stride,
-                                 .entry_probes = probe == IKV_PROBE_ENTRY,
-                                 .fences = m->info.fences,
-                                 .max_read = 128 << 10};
-}
-
-/* Relative error for strides that do not divide a page, where some pages contain one entry more
- * than others. A chunk of n entries on average has n - 1 to n + 1, and its probability changes by
- * less than this ratio. A page has at least 4096 / stride - 1 entries. */
-static double uneven(const struct theory_index *index)
-{
-    if (index->entry_probes || THEORY_PAGE_SIZE % index->stride == 0)
-        return 0;
-    return 1 / ((double)THEORY_PAGE_SIZE / index->stride - 1);
-}
-
-static void assert_probes(struct measured *m, rng_state *random, size_t batch, ikv_probe probe)
-{
-    const size_t batches = test_scaled(batch < 100 ? 300 : 30);
-    const struct theory_index index = index_of(m, probe);
-    struct theory_cost cost;
-    ikv_stats total = {0};
-    const double n = (double)batches;
-
-    theory_cost(&index, &small_records, &(struct theory_batch){(double)batch, 1, 1, 1}, &cost);
-    for (size_t i = 0; i < batches; i++)
-        ikv_stats_add(&total, look_up_some(m, random, batch, probe));
-    assert_true(total.levels <= cost.levels);
-    assert_near((double)total.probes / n, cost.probes,
-                DEVIATIONS * cost.probes_deviation / sqrt(n) + uneven(&index) * cost.probes,
-                "probes per batch");
-    for (uint32_t level = 0; level < cost.levels; level++)
-        assert_near((double)total.level[level].probes / n, cost.level[level],
-                    DEVIATIONS * sqrt(cost.level[level] / n) + uneven(&index) * cost.level[level],
-                    "probes of a level");
-}
-
-/* Compare the prediction of memory use with the open store. */
-static void assert_memory(const struct measured *m, uint64_t index_memory)
-{
-    struct theory_memory memory;
-
-    theory_memory(m->info.pair_count, m->info.stride, (m->info.key_width + 7) / 8, index_memory,
-                  &memory);
-    assert_int_equal(theory_pages(m->info.pair_count, m->info.stride), m->info.index_pages);
-    assert_int_equal(memory.fences, m->info.fences);
-    /* The cache holds whole sets of seven pages, and needs some memory itself. */
-    assert_near((double)m->info.max_cached_pages, (double)memory.cached_pages, 8,
-                "pages in memory");
-}
 
 static void probes_of_real_stores(void **state)
 {
@@ -297,9 +194,10 @@ static void probes_of_real_stores(void **state)
 
         if (cases[c].count > 100000 && test_is_sanitized())
             continue;
-        setup(state, &random, cases[c].type, cases[c].count, &m);
+        measured_write(state, &random,
+                       &(struct measured_shape){cases[c].type, cases[c].count, 8, 0}, &m);
         for (size_t i = 0; i < COUNT_OF(memories); i++) {
-            open_measured(&m, memories[i]);
+            measured_open(&m, memories[i]);
             assert_memory(&m, memories[i]);
             assert_probes(&m, &random, 1, IKV_PROBE_PAGE);
             assert_probes(&m, &random, 20, IKV_PROBE_PAGE);
@@ -307,7 +205,7 @@ static void probes_of_real_stores(void **state)
         }
         assert_probes(&m, &random, 1, IKV_PROBE_ENTRY);
         assert_probes(&m, &random, 1000, IKV_PROBE_ENTRY);
-        cleanup(&m);
+        measured_free(&m);
     }
 }
 
@@ -323,19 +221,20 @@ static void merged_reads(void **state)
     /* A record: size, value, checksum. */
     const struct theory_records records = {4 + 8 + 4, 4 + 8 + 4, true, false};
 
-    setup(state, &random, IKV_KEY_U64, 100000, &m);
+    measured_write(state, &random, &hundred_thousand, &m);
     for (size_t b = 0; b < COUNT_OF(batches); b++) {
         struct theory_index index;
         struct theory_cost cost;
         ikv_stats total = {0};
         const double n = 20;
 
-        open_measured(&m, 10000); /* fences, and next to no pages */
-        index = index_of(&m, IKV_PROBE_PAGE);
+        measured_open(&m, 10000); /* fences, and next to no pages */
+        index = measured_index(&m, IKV_PROBE_PAGE);
         index.cached_pages = m.info.max_cached_pages;
-        theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1, 1}, &cost);
+        theory_cost(&index, &records, &(struct theory_batch){(double)batches[b], 1, 1, 1, false},
+                    &cost);
         for (size_t i = 0; i < (size_t)n; i++)
-            ikv_stats_add(&total, look_up_some(&m, &random, batches[b], IKV_PROBE_PAGE));
+            ikv_stats_add(&total, measured_lookup(&m, &random, batches[b], IKV_PROBE_PAGE));
         assert_near((double)total.index_reads / n, cost.index_reads, 0.05 * cost.index_reads + 1,
                     "reads of the index");
         assert_near((double)total.record_reads / n, cost.record_reads, 0.05 * cost.record_reads + 1,
@@ -343,7 +242,7 @@ static void merged_reads(void **state)
         assert_near((double)total.records / n, cost.records, DEVIATIONS * sqrt(cost.records / n),
                     "records");
     }
-    cleanup(&m);
+    measured_free(&m);
 }
 
 /* The probability that a page is cached is the share of pages that are cached. Their number changes
@@ -354,18 +253,18 @@ static void pages_in_memory(void **state)
     struct measured m;
     double expected = 0, drift = 0, variance = 0, cached = 0;
 
-    setup(state, &random, IKV_KEY_U64, 100000, &m);
-    open_measured(&m, 10000 + 200 * 4200);
+    measured_write(state, &random, &hundred_thousand, &m);
+    measured_open(&m, 10000 + 200 * 4200);
     assert_in_range(m.info.max_cached_pages, 180, 220);
     for (size_t i = 0; i < 2000; i++) {
-        struct theory_index index = index_of(&m, IKV_PROBE_PAGE);
+        struct theory_index index = measured_index(&m, IKV_PROBE_PAGE);
         struct theory_cost cost;
         const ikv_stats *stats;
         const uint64_t before = m.info.cached_pages;
 
         index.cached_pages = before;
-        theory_cost(&index, &small_records, &(struct theory_batch){16, 1, 1, 1}, &cost);
-        stats = look_up_some(&m, &random, 16, IKV_PROBE_PAGE);
+        theory_cost(&index, &small_records, &(struct theory_batch){16, 1, 1, 1, false}, &cost);
+        stats = measured_lookup(&m, &random, 16, IKV_PROBE_PAGE);
         ikv_store_info(m.store, &m.info);
         cached += (double)stats->cached;
         expected += cost.cached;
@@ -374,7 +273,7 @@ static void pages_in_memory(void **state)
                  (double)m.info.index_pages;
     }
     assert_near(cached, expected, DEVIATIONS * sqrt(variance) + drift, "pages found in memory");
-    cleanup(&m);
+    measured_free(&m);
 }
 
 /* Two workers split a batch. On each level both probe the chunk that contains the split. */
@@ -392,7 +291,7 @@ static void probes_of_shards(void **state)
     struct measured m;
     ikv_error err;
 
-    setup(state, &random, IKV_KEY_U64, 100000, &m);
+    measured_write(state, &random, &hundred_thousand, &m);
     engine_options.threads = 2;
     assert_ok(ikv_engine_new(&engine_options, &engine, &err), &err);
     options.engine = engine;
@@ -409,15 +308,15 @@ static void probes_of_shards(void **state)
         ikv_stats_add(&total, ikv_result_stats(m.result));
     }
     assert_int_equal(total.shards, 2 * BATCHES);
-    index = index_of(&m, IKV_PROBE_PAGE);
-    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 2}, &cost);
+    index = measured_index(&m, IKV_PROBE_PAGE);
+    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 2, false}, &cost);
     /* Fewer in the last levels, where the split chunk has keys on one side only. */
     assert_near((double)total.probes / BATCHES, cost.probes,
                 DEVIATIONS * cost.probes_deviation / sqrt(BATCHES) + 2, "probes of two shards");
-    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 1}, &cost);
+    theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 1, false}, &cost);
     assert_true((double)total.probes / BATCHES > cost.probes + 4); /* of nine levels */
     free(host);
-    cleanup(&m);
+    measured_free(&m);
     ikv_engine_close(engine);
 }
 
@@ -427,6 +326,7 @@ static void known_numbers(void **state)
 {
     const struct theory_index entries = {.pairs = 1000000, .stride = 16, .entry_probes = true};
     const struct theory_index huge = {.pairs = UINT64_C(10000000000), .stride = 16};
+    const struct theory_index billion = {.pairs = UINT64_C(1000000000), .stride = 16};
     const struct theory_device device = {.iops = 80000, .latency = 50e-6};
     struct theory_cost cost;
     struct theory_memory memory;
@@ -434,12 +334,12 @@ static void known_numbers(void **state)
 
     (void)state;
     /* A correct divide and conquer takes about 9 probes per key for 1,000 keys of a million. */
-    theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1, 1}, &cost);
+    theory_cost(&entries, &small_records, &(struct theory_batch){1000, 1, 1, 1, false}, &cost);
     assert_near(cost.probes / 1000, 9, 0.5, "entry probes of 1,000 keys out of a million");
     assert_int_equal(theory_max_levels(&entries), 20);
     assert_int_equal(theory_max_levels(&huge), 26); /* 39,062,500 pages */
     assert_int_equal(theory_pages(UINT64_MAX / 128, 128), UINT64_MAX / 128 / 32 + 1);
-    theory_memory(UINT64_C(1000000000), 16, 1, UINT64_C(64) << 20, &memory);
+    theory_memory(&billion, 1, UINT64_C(64) << 20, &memory);
     assert_int_equal(memory.full_bytes, 3906250 * 12);
     assert_int_equal(memory.step, 1);
 

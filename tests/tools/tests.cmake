@@ -1,8 +1,10 @@
 # The cost model of lookups.
-ikv_test(test_theory)
-target_sources(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools/theory/theory.c)
-target_include_directories(test_theory PRIVATE ${CMAKE_SOURCE_DIR}/tools)
-target_link_libraries(test_theory PRIVATE m)
+foreach(name test_theory test_theory_clustered)
+  ikv_test(${name})
+  target_sources(${name} PRIVATE tools/measured.c ${CMAKE_SOURCE_DIR}/tools/theory/theory.c)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+  target_link_libraries(${name} PRIVATE m)
+endforeach()
 
 # Keys drawn for benchmarks.
 ikv_test(test_draws)

@@ -14,10 +14,12 @@
 #define WARM_UP_SECONDS 0.3
 #define WARM_UP_BATCH   4096
 
+/* Of the page cache, and of an index. */
+#define PAGE 4096
+
 /* The ceiling is measured for this share of a point's time, and at least this long. */
 #define CEILING_SHARE   0.4
 #define CEILING_SECONDS 0.1
-#define CEILING_BLOCK   4096
 
 /* Cold: reads at most this share of the file, so that few pages are read twice. */
 #define COLD_SHARE 0.03
@@ -136,14 +138,27 @@ int bench_warm_up(const struct bench_subject *subject, const struct bench_opened
 
 /* ---------------------------------------------------------------- proof */
 
+static bool reads_leaves(const struct bench_subject *subject, const struct bench_point *point)
+{
+    return subject->info.layout == IKV_LAYOUT_CLUSTERED && point->probe == IKV_PROBE_PAGE;
+}
+
+/* What a lookup reads at a time: a page of the page cache, or a leaf. */
+static uint32_t block_size(const struct bench_subject *subject, const struct bench_point *point)
+{
+    return reads_leaves(subject, point) ? subject->info.leaf_size : PAGE;
+}
+
 bool bench_checksums_on_disk(const struct bench_subject *subject, const struct bench_setup *setup,
                              const struct bench_point *point)
 {
     const ikv_info *info = &subject->info;
+    const struct theory_index index = {.pairs = info->pair_count, .stride = info->stride};
     struct theory_memory memory;
 
-    theory_memory(info->pair_count, info->stride, (info->key_width + 7) / 8, setup->memory,
-                  &memory);
+    if (info->layout == IKV_LAYOUT_CLUSTERED)
+        return false;
+    theory_memory(&index, (info->key_width + 7) / 8, setup->memory, &memory);
     return info->has_trailer && memory.checksums_on_disk && point->probe == IKV_PROBE_PAGE;
 }
 
@@ -152,7 +167,9 @@ uint64_t bench_device_reads(const struct bench_subject *subject, const struct be
 {
     const uint64_t reads = counts->index_reads + counts->record_reads + counts->major_faults;
     const uint64_t each = bench_checksums_on_disk(subject, setup, point) ? 2 : 1;
-    const uint64_t needed = (counts->probes - counts->cached) * each + counts->records;
+    const uint64_t records = reads_leaves(subject, point) ? counts->record_reads /* outside */
+                                                          : counts->records;
+    const uint64_t needed = (counts->probes - counts->cached) * each + records;
 
     return setup->state == BENCH_COLD && needed < reads ? needed : reads;
 }
@@ -167,7 +184,7 @@ static enum bench_source prove(const struct bench_subject *subject, const struct
     if (state != BENCH_WARM) {
         /* The page cache reads whole pages. */
         const uint64_t pages =
-            CEILING_BLOCK * bench_device_reads(subject, setup, point, &called->counts);
+            block_size(subject, point) * bench_device_reads(subject, setup, point, &called->counts);
         return cold_end(cold, state == BENCH_COLD ? pages : called->counts.bytes, text, size)
                    ? BENCH_FROM_DEVICE
                    : BENCH_UNPROVED;
@@ -212,11 +229,12 @@ static int measure_ceiling(const struct bench_subject *subject, const struct ben
                            const struct bench_point *point, uint64_t seed, double *ret_rate,
                            unsigned *ret_in_flight)
 {
+    const uint32_t block = block_size(subject, point);
     struct disk_load load = {
         .fd = subject->raw.fd,
         .pattern = {.order = DISK_RANDOM,
-                    .area = {0, subject->raw.size / CEILING_BLOCK * CEILING_BLOCK},
-                    .block = CEILING_BLOCK},
+                    .area = {0, subject->raw.size / block * block},
+                    .block = block},
         .seed = seed,
         .seconds = subject->plan->seconds * CEILING_SHARE,
         .warm_up = 0.02,
@@ -243,9 +261,9 @@ static int measure_ceiling(const struct bench_subject *subject, const struct ben
 /* ---------------------------------------------------------------- a point */
 
 /* The number of keys that read COLD_SHARE of the file, with two reads each. */
-static uint64_t cold_keys(const struct bench_subject *subject)
+static uint64_t cold_keys(const struct bench_subject *subject, const struct bench_point *point)
 {
-    const double pages = (double)subject->file.size / CEILING_BLOCK;
+    const double pages = (double)subject->file.size / block_size(subject, point);
     return (uint64_t)(COLD_SHARE * pages / 2) + 1;
 }
 
@@ -281,7 +299,7 @@ int bench_measure(const struct bench_subject *subject, const struct bench_opened
     options.seconds = subject->plan->seconds;
     options.seed = seed;
     if (state == BENCH_COLD)
-        options.max_keys = cold_keys(subject);
+        options.max_keys = cold_keys(subject, point);
     if (state != BENCH_WARM)
         status = measure_ceiling(subject, opened, point, seed, &ceiling, &result->in_flight);
     if (status != STATUS_DONE)

@@ -298,18 +298,22 @@ static void add_store_facts(const struct bench_outcome *outcome)
 {
     const ikv_info *info = &outcome->subject->info;
     struct report *report = outcome->report;
-    char text[256], type[16], values[64] = "plain";
+    char text[256], type[16], values[64] = "plain", index[64];
 
     if (info->has_trailer)
         (void)snprintf(values, sizeof values,
                        info->value_size_min == info->value_size_max ? "values of %u bytes"
                                                                     : "values of %u to %u bytes",
                        info->value_size_min, info->value_size_max);
-    (void)snprintf(text, sizeof text, "%s keys of %s, %s, index %s, %s",
+    if (info->layout == IKV_LAYOUT_CLUSTERED)
+        (void)snprintf(index, sizeof index, "clustered in leaves of %s",
+                       human_bytes(info->leaf_size).text);
+    else
+        (void)snprintf(index, sizeof index, "index %s", human_bytes((double)info->index_size).text);
+    (void)snprintf(text, sizeof text, "%s keys of %s, %s, %s, %s",
                    human_count((double)info->pair_count).text,
                    ikv_key_type_name(info->key_type, type, sizeof type),
-                   human_bytes((double)info->file_size).text,
-                   human_bytes((double)info->index_size).text, values);
+                   human_bytes((double)info->file_size).text, index, values);
     report_fact(report, "store", text);
     report_fact_number(report, "pairs", (double)info->pair_count);
     report_fact_number(report, "file_size", (double)info->file_size);

@@ -6,7 +6,8 @@
 
 struct bench_prediction {
     double probes_per_key;
-    double reads_per_key; /* NaN: depends on which pages earlier lookups left in memory */
+    double reads_per_key; /* NaN: depends on which pages earlier lookups left in memory, or on
+                             how many records are too long for leaves */
 };
 
 void bench_predict(const struct bench_subject *subject, const struct bench_setup *setup,

@@ -12,10 +12,14 @@
 #define THEORY_LEVELS    64
 #define THEORY_PAGE_SIZE 4096
 
-/* The index of a store, and the parts of it that are in memory. */
+/* The index of a store, and the parts of it that are in memory. The pages of a clustered store are
+ * its leaves, which contain the records. */
 struct theory_index {
     uint64_t pairs;
     uint32_t stride;
+    uint64_t leaves;        /* clustered; otherwise 0 */
+    uint32_t leaf_size;     /* likewise */
+    double outside;         /* share of the records that are too long for a leaf */
     bool entry_probes;      /* a probe reads a single entry; nothing in memory is used */
     uint64_t fences;        /* in memory, of evenly spaced pages */
     uint64_t cached_pages;  /* random pages */
@@ -23,6 +27,7 @@ struct theory_index {
     uint32_t max_read;      /* maximum bytes per read; 0: a page */
 };
 
+/* The records that are read: if probes read leaves, only those outside the leaves are. */
 struct theory_records {
     double bytes;      /* average record size, including the size field and the checksum */
     double first_read; /* bytes of the first read of a record */
@@ -39,6 +44,7 @@ struct theory_batch {
     double run_length;
     double present; /* share of keys in the store; the others are at random gaps between its keys */
     double shards;  /* parts that the sorted batch is split into; 0: one */
+    bool ceiling;   /* absent keys are answered by the next key */
 };
 
 /* Expected values for one batch. */
@@ -51,11 +57,16 @@ struct theory_cost {
     double probes_deviation; /* an upper bound on the standard deviation of `probes` */
     double cached;           /* probes of cached pages */
     double index_reads;
+    double index_bytes; /* of the pages that are read */
     double records;
     double record_reads;
 };
 
 uint64_t theory_pages(uint64_t pairs, uint32_t stride);
+/* Leaves of a clustered store whose values all have the same size. */
+uint64_t theory_leaves(uint64_t pairs, uint32_t key_width, uint32_t value_size, uint32_t leaf_size);
+/* The largest value that fits into a leaf. */
+uint32_t theory_leaf_value_max(uint32_t key_width, uint32_t leaf_size);
 
 void theory_cost(const struct theory_index *index, const struct theory_records *records,
                  const struct theory_batch *batch, struct theory_cost *ret_cost);
@@ -69,7 +80,8 @@ uint32_t theory_max_levels(const struct theory_index *index);
 double theory_distinct(double keys, double draws);
 double theory_distinct_zipf(uint64_t keys, double theta, double draws);
 
-/* What fits into `index_memory` bytes, for a store with a trailer whose keys have `words` words. */
+/* What fits into `index_memory` bytes, for a store with a trailer whose keys have `words` words.
+ * Leaves contain their own checksums. */
 struct theory_memory {
     uint64_t fences;
     uint64_t step;          /* every step-th page has a fence in memory; 0: none */
@@ -77,7 +89,7 @@ struct theory_memory {
     uint64_t cached_pages;  /* pages that fit besides the fences and checksums */
     uint64_t full_bytes;    /* memory for all fences and checksums */
 };
-void theory_memory(uint64_t pairs, uint32_t stride, uint32_t words, uint64_t index_memory,
+void theory_memory(const struct theory_index *index, uint32_t words, uint64_t index_memory,
                    struct theory_memory *ret_memory);
 
 struct theory_device {
