@@ -196,6 +196,12 @@ static int open_subject(struct bench *bench, const char *path)
     int status = store_open(&bench->store, path, &store, &subject->info);
     if (status != STATUS_DONE)
         return status;
+    if (bench_list_has(&bench->plan.probes, IKV_PROBE_ENTRY))
+        status = check_probe(&syntax, IKV_PROBE_ENTRY, path, &subject->info);
+    if (status == STATUS_USAGE) {
+        ikv_close(store);
+        return status;
+    }
     subject->info.metadata = NULL; /* belongs to the store */
     ikv_close(store);
     status = disk_target_open(&subject->file, path, false, 1);

@@ -42,6 +42,7 @@ if(TARGET indexkv_command)
   # Again with clustered stores.
   foreach(name
       backends
+      bench
       binary
       build_options
       corrupt

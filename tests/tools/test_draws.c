@@ -289,6 +289,95 @@ static void sequential_and_clustered_draws(void **state)
     cleanup(&s);
 }
 
+/* Without a v2 index, keys are read from leaves. Every `outside`-th record is too long for one, so
+ * that leaves are not all next to each other. */
+static void setup_leaves(void **state, probe_keys keys, size_t outside, struct drawn_store *ret)
+{
+    static const unsigned char value[6000];
+    ikv_writer_options options = store_options(keys.type);
+    ikv_writer *writer = NULL;
+    ikv_store *store;
+    ikv_error err;
+
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.flags = IKV_WRITE_NO_V2_INDEX;
+    options.leaf_size = 4096;
+    ret->keys = keys;
+    ret->path = tmpdir_file(*state, "drawn");
+    assert_ok(ikv_writer_new(ret->path, &options, &writer, &err), &err);
+    for (size_t i = 0; i < keys.count; i++) {
+        unsigned char host[IKV_KEY_WIDTH_MAX];
+
+        hostkey_from_ordered(keys.type, probe_key_at(&keys, i), host);
+        assert_ok(ikv_writer_add(writer, host, value,
+                                 outside > 0 && i % outside == 0 ? sizeof value : 60, &err),
+                  &err);
+    }
+    assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
+    store = store_open(ret->path, keys.type, 0, 0);
+    ikv_store_info(store, &ret->info);
+    ikv_close(store);
+}
+
+static void draws_from_leaves(void **state)
+{
+    enum { KEYS = 20000, DRAWS = 40000, GROUP = 500 };
+    static const size_t outside[] = {0, 50, 1};
+    struct draws_options options = options_for(DISTRIBUTION_UNIFORM, DRAWS);
+
+    options.present = 0.5;
+    for (size_t o = 0; o < COUNT_OF(outside); o++) {
+        double seen[KEYS / GROUP] = {0};
+        rng_state random = {o};
+        struct drawn_store s;
+        struct draws draws;
+        probe_keys keys;
+
+        probe_keys_spread(&random, KEYS, &keys);
+        setup_leaves(state, keys, outside[o], &s);
+        assert_int_equal(s.info.has_v2_index, 0);
+        assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+        assert_int_equal(draws.count, DRAWS);
+        for (uint64_t i = 0; i < draws.count; i++) {
+            int is_present;
+            const size_t rank = rank_of(&s, &draws, i, &is_present);
+
+            assert_int_equal(draws.present[i], is_present);
+            seen[(is_present ? rank : rank - 1) / GROUP]++;
+        }
+        /* A leaf has 52 keys, so a group of keys is ten leaves, give or take one. */
+        for (size_t i = 0; i < KEYS / GROUP; i++)
+            assert_in_range(seen[i], 0.7 * DRAWS * GROUP / KEYS, 1.3 * DRAWS * GROUP / KEYS);
+        draws_free(&draws);
+        cleanup(&s);
+    }
+}
+
+/* All key types, and stores of one key and of one leaf. */
+static void draws_of_all_types_from_leaves(void **state)
+{
+    struct draws_options options = options_for(DISTRIBUTION_SEQUENTIAL, 500);
+
+    for (size_t t = 0; t < hostkey_type_count; t++) {
+        rng_state random = {t};
+        struct drawn_store s;
+        struct draws draws;
+        probe_keys keys;
+
+        probe_keys_random(&random, hostkey_types[t], t % 3 ? 100 : 1, MODEL_KEYS_UNIFORM, 0, &keys);
+        setup_leaves(state, keys, t % 2 ? 7 : 0, &s);
+        assert_int_equal(draws_make(&draws, s.path, &s.info, &options), STATUS_DONE);
+        for (uint64_t i = 0; i < draws.count; i++) {
+            int is_present;
+
+            (void)rank_of(&s, &draws, i, &is_present);
+            assert_true(is_present);
+        }
+        draws_free(&draws);
+        cleanup(&s);
+    }
+}
+
 static void same_seed_draws_same_keys(void **state)
 {
     struct draws_options options = options_for(DISTRIBUTION_UNIFORM, 100);
@@ -359,6 +448,8 @@ int main(void)
         cmocka_unit_test(draws_are_present_as_reported),
         cmocka_unit_test(draws_follow_distribution),
         cmocka_unit_test(sequential_and_clustered_draws),
+        cmocka_unit_test(draws_from_leaves),
+        cmocka_unit_test(draws_of_all_types_from_leaves),
         cmocka_unit_test(same_seed_draws_same_keys),
         cmocka_unit_test(impossible_draws_fail),
     };

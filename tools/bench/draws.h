@@ -1,11 +1,11 @@
 /*
  * Keys to look up, drawn at random from the keys of any store.
  *
- * A draw is a rank, the position of a key in key order. The key is read from its index entry in the
- * file (FORMAT.md), which costs one small read per draw, however large the store. Absent keys are
+ * A draw is a rank, the position of a key in key order. The key is read from the file
+ * (stored_keys.h), which costs one small read per draw, however large the store. Absent keys are
  * chosen from the gap between two consecutive keys.
  *
- * What is read here is not verified. The lookups verify it: a drawn key that is not found ends the
+ * What is read is not verified. The lookups verify it: a drawn key that is not found ends the
  * measurement.
  */
 #ifndef DRAWS_H
