@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blocks are kept in a hash table with linear probing that is never more than half full. Its own
- * memory comes from the C library directly. */
+/* A hash table of blocks with linear probing, at most half full. Its own memory comes from the C
+ * library, past the wrappers. */
 #define FIRST_SLOTS ((size_t)1 << 12)
 
 typedef struct block {
@@ -15,7 +15,7 @@ typedef struct block {
     size_t size;
 } block;
 
-/* Of all that follows. */
+/* Protects `layer`. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
@@ -24,8 +24,8 @@ static struct {
     uint64_t index;
     fault_alloc_report report;
     size_t live;
-    size_t bytes;       /* held now */
-    size_t bytes_start; /* held when counting began */
+    size_t bytes;       /* in live blocks */
+    size_t bytes_start; /* in live blocks when counting began */
     size_t slots;       /* a power of two */
     block *blocks;
 } layer;
@@ -55,7 +55,7 @@ static size_t slot_of(uintptr_t address)
     return (size_t)(hash >> 24) & (layer.slots - 1);
 }
 
-/* The slot that holds `address`, or the free one where it belongs. */
+/* The slot of `address`, or the free slot to put it in. */
 static size_t find(uintptr_t address)
 {
     size_t slot = slot_of(address);
@@ -98,7 +98,7 @@ static void track(const void *memory, size_t size)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* Removing closes the gap, so that probing never meets a hole. Returns the size. */
+/* Moves later blocks into the gap, so that probing finds them. Returns the size of the block. */
 static size_t remove_block(const void *memory)
 {
     if (memory == NULL || layer.slots == 0)
@@ -121,8 +121,7 @@ static size_t remove_block(const void *memory)
     return size;
 }
 
-/* Blocks that came from elsewhere (the C library's own allocations) are not known here; they are
- * left alone. */
+/* Ignores blocks that the C library allocated itself. Returns the size of the block. */
 static size_t untrack(const void *memory)
 {
     (void)pthread_mutex_lock(&lock);
@@ -133,37 +132,37 @@ static size_t untrack(const void *memory)
 
 /* ---------------------------------------------------------------- the wrappers */
 
-static bool refuse(void)
+static bool must_fail(void)
 {
     (void)pthread_mutex_lock(&lock);
     const uint64_t call = layer.report.calls;
-    const bool refused =
+    const bool failed =
         layer.active && (call == layer.index || (layer.for_good && call > layer.index));
     layer.report.calls += layer.active;
-    layer.report.failed += refused;
+    layer.report.failed += failed;
     (void)pthread_mutex_unlock(&lock);
-    if (refused)
+    if (failed)
         errno = ENOMEM;
-    return refused;
+    return failed;
 }
 
 void *__wrap_malloc(size_t size)
 {
-    void *memory = refuse() ? NULL : __real_malloc(size);
+    void *memory = must_fail() ? NULL : __real_malloc(size);
     track(memory, size);
     return memory;
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    void *memory = refuse() ? NULL : __real_calloc(count, size);
+    void *memory = must_fail() ? NULL : __real_calloc(count, size);
     track(memory, count * size);
     return memory;
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    if (refuse())
+    if (must_fail())
         return NULL;
     size_t old_size = untrack(old);
     void *memory = __real_realloc(old, size);
@@ -185,14 +184,14 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size)
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    void *memory = refuse() ? NULL : __real_aligned_alloc(alignment, size);
+    void *memory = must_fail() ? NULL : __real_aligned_alloc(alignment, size);
     track(memory, size);
     return memory;
 }
 
 int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
 {
-    if (refuse())
+    if (must_fail())
         return ENOMEM;
     int rc = __real_posix_memalign(ret, alignment, size);
     if (rc == 0)
@@ -223,7 +222,7 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-/* ---------------------------------------------------------------- for tests */
+/* ---------------------------------------------------------------- control */
 
 void fault_alloc_start(uint64_t index, bool for_good)
 {

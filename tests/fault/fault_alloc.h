@@ -1,9 +1,9 @@
 /*
- * Faults in allocations, by the linker's --wrap (see tests_writing.cmake): the Nth allocation of
- * the program fails, once or for good. All blocks are tracked, so that leaks and the most memory
- * held at once can be asked for in any build, not only under a sanitizer.
+ * Faults in allocations, injected by the linker's --wrap (see tests.cmake): the Nth allocation of
+ * the program fails, or the Nth and all later ones. All blocks are tracked, so that tests find
+ * leaks and peak memory in any build, not only with a sanitizer.
  *
- * Any thread's allocations are counted and refused.
+ * Allocations of all threads are counted, and may fail.
  */
 #ifndef IKV_TESTS_FAULT_ALLOC_H
 #define IKV_TESTS_FAULT_ALLOC_H
@@ -15,17 +15,17 @@
 #define FAULT_ALLOC_NONE UINT64_MAX
 
 typedef struct fault_alloc_report {
-    uint64_t calls;  /* allocations asked for */
-    uint64_t failed; /* refused ones among them */
-    size_t peak;     /* most bytes held at once, less what was held at the start */
+    uint64_t calls;  /* allocations requested */
+    uint64_t failed; /* of these, allocations made to fail */
+    size_t peak;     /* maximum of bytes allocated, relative to the start */
 } fault_alloc_report;
 
-/* Count allocations from 0; refuse number `index`, and with for_good all that follow. */
+/* Counts allocations from 0 on. Number `index` fails, with for_good also all later ones. */
 void fault_alloc_start(uint64_t index, bool for_good);
-/* Stop refusing. */
+/* No allocation fails from here on. */
 fault_alloc_report fault_alloc_stop(void);
 
-/* Blocks held by the program's own code now. */
+/* Number of blocks that code linked with the wrappers has allocated and not freed. */
 size_t fault_alloc_live(void);
 
 #endif

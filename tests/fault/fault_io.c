@@ -11,7 +11,7 @@
 
 #define FAILED_FILES_MAX 16
 
-/* A file whose fsync failed: syncing it once more would "succeed" without its data. */
+/* A file whose fsync failed. Another fsync would report success without writing the data. */
 typedef struct file_id {
     dev_t device;
     ino_t inode;
@@ -19,7 +19,7 @@ typedef struct file_id {
 
 static struct {
     bool active;
-    bool busy; /* inside the layer or an observer: pass everything through */
+    bool busy; /* in the layer or an observer: calls pass through */
     fault_plan plan;
     fault_observer observer;
     void *user;
@@ -39,7 +39,7 @@ static bool file_of(int fd, file_id *ret_id, bool *ret_directory)
     return true;
 }
 
-/* Look for a second fsync of a file whose first one failed; remember this one if it failed. */
+/* Notes repeated fsyncs of a file after a failed one, and failed ones. */
 static void watch_fsync(const fault_event *event)
 {
     file_id id;
@@ -59,9 +59,8 @@ static bool moves_bytes(fault_call call)
     return call == FAULT_READ || call == FAULT_WRITE || call == FAULT_GETRANDOM;
 }
 
-/* Can this call meet the planned fault at all? A single byte can't be cut short, and the hints
- * report errors by their return value, not by errno. */
-static bool applies(const fault_event *event)
+/* Whether the planned fault is possible in this call: one byte cannot be transferred in part. */
+static bool is_possible(const fault_event *event)
 {
     switch (layer.plan.action) {
     case FAULT_NOTHING:
@@ -75,8 +74,8 @@ static bool applies(const fault_event *event)
     }
 }
 
-/* Does the fault strike this call? Counts it. */
-static bool strikes(const fault_event *event)
+/* Counts the call. Returns whether to inject the fault into it. */
+static bool is_chosen(const fault_event *event)
 {
     if ((layer.plan.calls & FAULT_BIT(event->call)) == 0)
         return false;
@@ -84,7 +83,7 @@ static bool strikes(const fault_event *event)
     bool first = index == layer.plan.index;
     bool again = layer.plan.for_good && layer.report.faults > 0 &&
                  event->call == layer.report.call && index > layer.plan.index;
-    if ((!first && !again) || !applies(event))
+    if ((!first && !again) || !is_possible(event))
         return false;
     if (layer.report.faults++ == 0) {
         file_id id;
@@ -103,7 +102,7 @@ static void die(void)
     raise(SIGKILL);
 }
 
-static int64_t strike(fault_event *event, fault_real_call real)
+static int64_t inject(fault_event *event, fault_real_call real)
 {
     fault_event part = *event;
     part.size = event->size / 2;
@@ -139,10 +138,10 @@ static bool lacks_tmpfile(const fault_event *event)
     return layer.plan.no_tmpfile && event->call == FAULT_OPEN && test_is_unnamed(event->flags);
 }
 
-static int64_t carry_out(fault_event *event, fault_real_call real)
+static int64_t execute(fault_event *event, fault_real_call real)
 {
-    if (strikes(event))
-        return strike(event, real);
+    if (is_chosen(event))
+        return inject(event, real);
     if (lacks_tmpfile(event)) {
         errno = EOPNOTSUPP;
         return -1;
@@ -150,7 +149,7 @@ static int64_t carry_out(fault_event *event, fault_real_call real)
     return real(event);
 }
 
-/* The descriptor's own offset, for calls that name none. */
+/* The descriptor's own offset, for calls that have no such argument. */
 static uint64_t own_offset(const fault_event *event)
 {
     off_t at = lseek(event->fd, 0, SEEK_CUR);
@@ -164,7 +163,7 @@ int64_t fault_run(fault_event event, fault_real_call real)
     layer.busy = true;
     if (event.call == FAULT_WRITE && !event.at_offset)
         event.offset = own_offset(&event);
-    event.result = carry_out(&event, real);
+    event.result = execute(&event, real);
     event.error = event.result < 0 ? errno : 0;
     if (event.call == FAULT_FSYNC)
         watch_fsync(&event);

@@ -8,9 +8,9 @@
 #include <sys/types.h>
 
 /*
- * The wrappers. With 64-bit file offsets glibc gives many calls a second name, and fortified calls
- * a third: the linker sees those, so each is wrapped. __real_NAME is what --wrap calls the
- * original.
+ * The wrappers. glibc gives many calls a second name for 64-bit file offsets and a third for
+ * fortified calls. The linker sees these names, so each of them is wrapped. --wrap calls the
+ * original __real_NAME.
  */
 
 static bool takes_mode(int flags)
@@ -18,7 +18,7 @@ static bool takes_mode(int flags)
     return (flags & O_CREAT) != 0 || test_is_unnamed(flags);
 }
 
-/* The fortified calls know the size of the buffer as well. */
+/* Fortified calls also pass the size of the buffer. */
 static void check_room(size_t size, size_t room)
 {
     if (size > room)
@@ -322,7 +322,7 @@ int __wrap_unlinkat(int at, const char *path, int flags)
     return (int)fault_run(e, real_unlinkat);
 }
 
-/* ---------------------------------------------------------------- the rest */
+/* ---------------------------------------------------------------- others */
 
 int __real_fchmod(int fd, mode_t mode);
 int __wrap_fchmod(int fd, mode_t mode);
@@ -350,7 +350,7 @@ ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags)
     return (ssize_t)fault_run(e, real_getrandom);
 }
 
-/* All or nothing, so the layer sees no size that it could cut short. */
+/* Returns all bytes or fails: hide the size so that the layer returns no short count. */
 int __real_getentropy(void *buffer, size_t size);
 int __wrap_getentropy(void *buffer, size_t size);
 static int64_t real_getentropy(const fault_event *e)
@@ -370,7 +370,7 @@ static int64_t real_sync_file_range(const fault_event *e)
 {
     return __real_sync_file_range(e->fd, (off_t)e->offset, (off_t)e->size, (unsigned)e->flags);
 }
-/* A hint as well, but one that reports by errno: the layer must answer -1. */
+/* A hint, too, but unlike posix_fadvise it reports errors in errno. */
 int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
 {
     fault_event e = {.call = FAULT_ADVISE, .fd = fd, .flags = (int)flags, .size = (size_t)size};

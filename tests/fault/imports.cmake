@@ -1,6 +1,7 @@
 # cmake -DNM=nm -DOBJECTS=a.o|b.o|... -P imports.cmake
 #
-# Looks at the library's object files: a shared library has the symbols of gcov and the like as well.
+# Checks which functions the library calls. Reads its object files, since a shared library also has
+# symbols of gcov and the like.
 cmake_minimum_required(VERSION 3.20)
 
 # The library must not print, exit or change signals, locale or umask.
@@ -9,18 +10,18 @@ set(forbidden
     abort exit _exit quick_exit _Exit system execve fork vfork kill raise signal sigaction sigprocmask
     pthread_kill alarm setitimer umask setlocale setenv putenv chdir fchdir)
 
-# Nor may it change the mask of a thread; but the one that starts workers has them born with theirs.
-set(not_but_by_engine pthread_sigmask)
+# Only the engine may change a signal mask, and only so that the threads it creates inherit it.
+set(only_by_engine pthread_sigmask)
 
-# Its core, which writes, may touch files and memory only by calls that fault_wrap.c and fault_alloc.c
-# know: the fault tests would miss others.
-set(unwatched
+# The core may access files and memory only by calls that fault_wrap.c and fault_alloc.c wrap, since the
+# fault tests would miss others.
+set(not_wrapped
     fopen fopen64 fdopen tmpfile mkstemp mkostemp mkdtemp creat creat64 writev pwritev pwritev64 pwritev2
     preadv2 fallocate fallocate64 posix_fallocate posix_fallocate64 truncate truncate64 copy_file_range
     sendfile sendfile64 splice link linkat symlink renameat2 remove chmod fchmodat sync syncfs msync
     syscall lseek lseek64 memalign valloc asprintf vasprintf getline)
 
-# Names in what nm prints, fortified ones (__printf_chk) as their plain forms.
+# The undefined symbols that nm lists, fortified names (__printf_chk) in their plain form.
 function(undefined_symbols ret)
   execute_process(COMMAND ${NM} --undefined-only ${ARGN} OUTPUT_VARIABLE listing RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
@@ -42,7 +43,7 @@ set(core ${objects})
 list(FILTER core INCLUDE REGEX "/core/")
 list(LENGTH core count)
 if(count LESS 10)
-  message(FATAL_ERROR "Only ${count} objects of the core were found")
+  message(FATAL_ERROR "found only ${count} objects of the core")
 endif()
 set(others ${objects})
 list(FILTER others EXCLUDE REGEX "/pool/engine\\.")
@@ -56,12 +57,12 @@ foreach(name ${library_symbols})
   endif()
 endforeach()
 foreach(name ${other_symbols})
-  if(name IN_LIST not_but_by_engine)
+  if(name IN_LIST only_by_engine)
     list(APPEND found ${name})
   endif()
 endforeach()
 foreach(name ${core_symbols})
-  if(name IN_LIST unwatched)
+  if(name IN_LIST not_wrapped)
     list(APPEND found "${name} (core)")
   endif()
 endforeach()

@@ -162,7 +162,7 @@ static void record_names(power_log *log, const fault_event *event)
     const char *name = last_component(event->path);
     size_t file = disk_names_find(&log->names, name);
     if (file == POWER_NO_FILE)
-        test_die("power log: %s was never created", name);
+        test_die("power log: unknown name %s", name);
     disk_op *op = append(log, event->call == FAULT_RENAME ? DISK_RENAME : DISK_UNLINK, file);
     copy_name(op->name, name);
     if (event->call == FAULT_RENAME)

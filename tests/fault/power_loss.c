@@ -7,42 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Something that may or may not have reached the disk: a piece of data, a size or a name. */
+/* An operation that may or may not be on the disk. */
 typedef enum pending_kind { PENDING_DATA, PENDING_SIZE, PENDING_NAME } pending_kind;
 
 typedef struct pending {
     pending_kind kind;
     size_t file;
-    uint64_t offset; /* data: where; size: the size */
+    uint64_t offset; /* PENDING_SIZE: the size */
     size_t size;
     const unsigned char *data; /* NULL: zeros */
-    const disk_op *op;         /* name */
+    const disk_op *op;         /* of PENDING_NAME */
 } pending;
 
 typedef struct disk_image {
-    unsigned char *bytes; /* `room` bytes, zeros after `size` unless they arrived early */
+    unsigned char *bytes; /* `room` bytes; after `size` zeros, or data persisted before the size */
     size_t size;
     size_t now; /* size as the program sees it */
 } disk_image;
 
-#define SEEN_MAX                                                                                   \
-    8192 /* different orphans handed out per run; the table has four times the slots               \
-          */
+/* Distinct orphans checked per run. The hash table has four times as many slots. */
+#define SEEN_MAX 8192
 
 typedef struct simulation {
     const power_log *log;
     const power_loss_setup *setup;
     power_loss_result *result;
-    size_t room;                       /* of each image: the farthest byte ever written */
-    disk_image files[POWER_FILES_MAX]; /* what is certain */
+    size_t room;                       /* bytes of each image: up to the last byte written */
+    disk_image files[POWER_FILES_MAX]; /* durable contents */
     disk_names names;
     pending *pending;
-    bool *arrived; /* parallel to pending: the disk being looked at */
+    bool *persisted; /* which of `pending` are on the generated disk */
     size_t pending_count;
     size_t pending_room;
     size_t point;
-    bool renamed; /* the program has put its file at the path */
-    bool success; /* the program has been told so */
+    bool renamed; /* the program has renamed its file to the path */
+    bool success; /* the program has reported success */
     unsigned char *scratch;
     uint64_t random;
     size_t seen_count;
@@ -69,14 +68,14 @@ static void apply_to_image(const pending *item, unsigned char *bytes, size_t *si
         memcpy(bytes + item->offset, item->data, item->size);
 }
 
-/* What is in `file` on the disk being looked at: into sim->scratch. */
+/* Puts the contents of `file` on the generated disk into sim->scratch. Returns the size. */
 static size_t compose(simulation *sim, size_t file)
 {
     size_t size = sim->files[file].size;
     memcpy(sim->scratch, sim->files[file].bytes, sim->room);
     for (size_t i = 0; i < sim->pending_count; i++) {
         const pending *item = &sim->pending[i];
-        if (sim->arrived[i] && item->file == file && item->kind != PENDING_NAME)
+        if (sim->persisted[i] && item->file == file && item->kind != PENDING_NAME)
             apply_to_image(item, sim->scratch, &size);
     }
     return size;
@@ -101,7 +100,7 @@ static void check_path(simulation *sim, size_t file)
     const power_loss_setup *setup = sim->setup;
     if (file == POWER_NO_FILE) {
         if (sim->log->old_image != NULL || sim->success)
-            violation(sim, "nothing at the path", 0);
+            violation(sim, "no file at the path", 0);
         else
             sim->result->old_seen++;
         return;
@@ -110,7 +109,7 @@ static void check_path(simulation *sim, size_t file)
     if (is_image(sim, size, setup->new_image, setup->new_size)) {
         sim->result->new_seen++;
         if (!sim->renamed)
-            violation(sim, "the new store at the path before its time", size);
+            violation(sim, "the new store at the path before the rename", size);
     } else if (is_image(sim, size, sim->log->old_image, sim->log->old_size)) {
         sim->result->old_seen++;
         if (sim->success)
@@ -120,7 +119,7 @@ static void check_path(simulation *sim, size_t file)
     }
 }
 
-/* FNV-1a over words would miss nothing that matters here; it only has to tell images apart. */
+/* FNV-1a over words. Equal hashes of distinct images are rare enough here. */
 static uint64_t hash_image(const unsigned char *bytes, size_t size)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ size;
@@ -133,7 +132,7 @@ static uint64_t hash_image(const unsigned char *bytes, size_t size)
     return hash | 1;
 }
 
-/* True the first time an image turns up, as long as there is room to remember it. */
+/* Whether the image is seen for the first time. False if the table is full. */
 static bool is_new_orphan(simulation *sim, size_t size)
 {
     uint64_t hash = hash_image(sim->scratch, size);
@@ -159,7 +158,7 @@ static void check_orphans(simulation *sim, const disk_names *names)
             continue;
         size_t size = compose(sim, names->list[i].file);
         if (is_new_orphan(sim, size) && !sim->setup->orphan(sim->setup->user, sim->scratch, size))
-            violation(sim, "an orphan that passes for a whole store", size);
+            violation(sim, "an orphan that opens as a store", size);
     }
     sim->result->orphans += any;
 }
@@ -168,7 +167,7 @@ static void check_disk(simulation *sim)
 {
     disk_names names = sim->names;
     for (size_t i = 0; i < sim->pending_count; i++) {
-        if (sim->arrived[i] && sim->pending[i].kind == PENDING_NAME)
+        if (sim->persisted[i] && sim->pending[i].kind == PENDING_NAME)
             disk_names_apply(&names, sim->pending[i].op);
     }
     sim->result->disks++;
@@ -176,31 +175,31 @@ static void check_disk(simulation *sim)
     check_orphans(sim, &names);
 }
 
-/* ---------------------------------------------------------------- all disks of one point */
+/* ---------------------------------------------------------------- all disks at one point */
 
-static void fill_arrived(simulation *sim, bool value)
+static void fill_persisted(simulation *sim, bool value)
 {
     for (size_t i = 0; i < sim->pending_count; i++)
-        sim->arrived[i] = value;
+        sim->persisted[i] = value;
 }
 
 static void check_sample(simulation *sim)
 {
-    static const unsigned shares[] = {4, 2, 1, 7, 6}; /* eighths that arrive */
+    static const unsigned shares[] = {4, 2, 1, 7, 6}; /* eighths that are persisted */
 
     for (int value = 0; value < 2; value++) {
-        fill_arrived(sim, value != 0);
+        fill_persisted(sim, value != 0);
         check_disk(sim);
         for (size_t i = 0; i < sim->pending_count; i++) {
-            sim->arrived[i] = value == 0;
+            sim->persisted[i] = value == 0;
             check_disk(sim);
-            sim->arrived[i] = value != 0;
+            sim->persisted[i] = value != 0;
         }
     }
     for (uint64_t n = 0; n < sim->setup->samples; n++) {
         unsigned share = shares[n % (sizeof(shares) / sizeof(shares[0]))];
         for (size_t i = 0; i < sim->pending_count; i++)
-            sim->arrived[i] = next_random(sim) % 8 < share;
+            sim->persisted[i] = next_random(sim) % 8 < share;
         check_disk(sim);
     }
 }
@@ -215,7 +214,7 @@ static void check_point(simulation *sim)
     sim->result->exhaustive++;
     for (unsigned subset = 0; subset < 1u << sim->pending_count; subset++) {
         for (size_t i = 0; i < sim->pending_count; i++)
-            sim->arrived[i] = (subset >> i & 1) != 0;
+            sim->persisted[i] = (subset >> i & 1) != 0;
         check_disk(sim);
     }
 }
@@ -227,12 +226,12 @@ static void push(simulation *sim, pending item)
     if (sim->pending_count == sim->pending_room) {
         sim->pending_room = sim->pending_room * 2 + 64;
         sim->pending = must_realloc(sim->pending, sim->pending_room * sizeof(*sim->pending));
-        sim->arrived = must_realloc(sim->arrived, sim->pending_room * sizeof(*sim->arrived));
+        sim->persisted = must_realloc(sim->persisted, sim->pending_room * sizeof(*sim->persisted));
     }
     sim->pending[sim->pending_count++] = item;
 }
 
-/* A stretch of data as pieces that a disk writes as a whole. */
+/* Splits data into the units that a disk writes atomically. */
 static void push_data(simulation *sim, size_t file, uint64_t offset, size_t size,
                       const unsigned char *data)
 {
@@ -251,15 +250,15 @@ static void push_data(simulation *sim, size_t file, uint64_t offset, size_t size
 static void resize(simulation *sim, size_t file, uint64_t size)
 {
     disk_image *image = &sim->files[file];
-    /* What is cut off must not come back when the file grows again. */
+    /* Truncated bytes are zeros if the file grows again. */
     if (size < image->now)
         push_data(sim, file, size, image->now - (size_t)size, NULL);
     image->now = (size_t)size;
     push(sim, (pending){PENDING_SIZE, file, size, 0, NULL, NULL});
 }
 
-/* Make certain what is pending for `file`, or for the names (POWER_NO_FILE). */
-static void settle(simulation *sim, size_t file)
+/* Makes pending operations on `file` durable, or with POWER_NO_FILE those on names. */
+static void make_durable(simulation *sim, size_t file)
 {
     size_t kept = 0;
     for (size_t i = 0; i < sim->pending_count; i++) {
@@ -274,7 +273,7 @@ static void settle(simulation *sim, size_t file)
     sim->pending_count = kept;
 }
 
-static void carry_out(simulation *sim, const disk_op *op)
+static void execute(simulation *sim, const disk_op *op)
 {
     switch (op->kind) {
     case DISK_WRITE:
@@ -286,10 +285,10 @@ static void carry_out(simulation *sim, const disk_op *op)
         resize(sim, op->file, op->offset);
         break;
     case DISK_SYNC_FILE:
-        settle(sim, op->file);
+        make_durable(sim, op->file);
         break;
     case DISK_SYNC_NAMES:
-        settle(sim, POWER_NO_FILE);
+        make_durable(sim, POWER_NO_FILE);
         break;
     case DISK_RENAME:
         sim->renamed = sim->renamed || strcmp(op->to, sim->log->name) == 0;
@@ -303,7 +302,7 @@ static void carry_out(simulation *sim, const disk_op *op)
     }
 }
 
-static size_t farthest_byte(const power_log *log)
+static size_t last_byte(const power_log *log)
 {
     size_t end = log->old_size;
     for (size_t i = 0; i < log->op_count; i++) {
@@ -322,7 +321,7 @@ void power_loss_run(const power_log *log, const power_loss_setup *setup, power_l
     sim->setup = setup;
     sim->result = result;
     sim->random = setup->seed;
-    sim->room = farthest_byte(log);
+    sim->room = last_byte(log);
     sim->scratch = must_malloc(sim->room);
     for (size_t i = 0; i < log->files; i++) {
         sim->files[i].bytes = must_malloc(sim->room);
@@ -337,12 +336,12 @@ void power_loss_run(const power_log *log, const power_loss_setup *setup, power_l
         sim->success = setup->reported_success && sim->point == log->op_count;
         check_point(sim);
         if (sim->point < log->op_count)
-            carry_out(sim, &log->ops[sim->point]);
+            execute(sim, &log->ops[sim->point]);
     }
     for (size_t i = 0; i < log->files; i++)
         free(sim->files[i].bytes);
     free(sim->scratch);
     free(sim->pending);
-    free(sim->arrived);
+    free(sim->persisted);
     free(sim);
 }

@@ -1,5 +1,5 @@
-/* The process is killed around every call that writes, and at random moments: the path names the
- * whole old store or the whole new one, and what is left beside it passes for neither. */
+/* A building process is killed before, in and after every call that writes, and at random moments:
+ * the path has the complete old or new store, and an orphaned file does not open as a store. */
 #include "fault_io.h"
 #include "hostkey.h"
 #include "rng.h"
@@ -25,18 +25,18 @@ typedef struct tally {
     size_t old_seen;
     size_t new_seen;
     size_t orphans;
-    size_t incomplete; /* orphans that are refused as such */
+    size_t incomplete; /* orphans refused with IKV_E_INCOMPLETE */
 } tally;
 
-/* An orphan is incomplete, or it has not even a header, or it is the whole new store that only
- * lacked its name. A header that is torn may be refused as that. */
+/* An orphan is incomplete, shorter than a header, or the complete new store before its rename. With
+ * a torn header, it may be refused with other codes. */
 static void check_orphan(const victim *self, bool torn, tally *counts)
 {
     char *path = victim_orphan(self);
     if (path == NULL)
         return;
     if (victim_orphans(self) > 1)
-        fail_msg("more than one file is left");
+        fail_msg("more than one orphan");
     counts->orphans++;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_store *store = NULL;
@@ -53,20 +53,20 @@ static void check_orphan(const victim *self, bool torn, tally *counts)
     } else {
         bool has_header = file_size(path) >= DECODER_HEADER_SIZE;
         if (code != (has_header ? IKV_E_INCOMPLETE : IKV_E_NOT_STORE) && !torn)
-            fail_msg("an unfinished file is refused with %d (%s)", code, ikv_strerror(code));
+            fail_msg("an unfinished file was refused with %d (%s)", code, ikv_strerror(code));
         counts->incomplete += code == IKV_E_INCOMPLETE;
     }
     free(path);
 }
 
-/* After a build by a child that ended with `status`. */
+/* Checks the directory after a build by a child that ended with `status`. */
 static void check_aftermath(const victim *self, int status, bool torn, tally *counts)
 {
     bool is_new = victim_is_new(self);
     bool is_old = victim_is_old(self);
 
     if (!is_new && !is_old)
-        fail_msg("neither the old nor the new store is at the path");
+        fail_msg("the path has neither the old nor the new store");
     if (WIFEXITED(status)) {
         assert_int_equal(WEXITSTATUS(status), 0);
         assert_true(is_new);
@@ -125,18 +125,18 @@ static uint64_t count_calls(victim *self, unsigned calls, bool no_tmpfile)
     return count;
 }
 
-/* Kills around the calls that write: at most about `most` of them, 0 for all. The last ones, which
- * publish the store, are always among them. */
-static void kill_at_calls(const victim_setup *setup, bool no_tmpfile, size_t most)
+/* Kills a build at about `max` of the calls that write (0: at all of them), always at the last
+ * ones, which publish the store. */
+static void kill_at_calls(const victim_setup *setup, bool no_tmpfile, size_t max)
 {
     victim self;
     tally counts = {.killed = 0};
 
     victim_make(&self, setup);
     uint64_t count = count_calls(&self, FAULT_WRITE_CLASS, no_tmpfile);
-    uint64_t step = most > 0 && count > most ? (count + most - 1) / most : 1;
+    uint64_t step = max > 0 && count > max ? (count + max - 1) / max : 1;
     for (uint64_t index = 0; index < count; index++) {
-        bool is_chosen = most > 0 ? index % step == 0 : test_in_sample(index, count, 12);
+        bool is_chosen = max > 0 ? index % step == 0 : test_in_sample(index, count, 12);
         if (!is_chosen && index + 4 < count)
             continue;
         for (int action = FAULT_KILL_BEFORE; action <= FAULT_KILL_AFTER; action++) {

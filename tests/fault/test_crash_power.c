@@ -1,5 +1,5 @@
-/* The power fails at every point of a build, and whatever had not been synced may or may not be on
- * the disk: the path names the whole old store or the whole new one. */
+/* The power fails at every point of a build, when operations that were not synced may or may not be
+ * on the disk: the path has the complete old or new store. */
 #include "power_loss.h"
 #include "scale.h"
 #include "stores.h"
@@ -13,13 +13,12 @@
 
 #include <cmocka.h>
 
-/* A file left under a temporary name: nobody is told of it, but if somebody finds it, it must not
- * open as a store unless it is just the new one. */
+/* A file left under a temporary name must not open, unless it is the complete new store. */
 typedef struct orphan_check {
     const victim *self;
     char *path;
     size_t opened;
-    size_t incomplete; /* refused as that; others lack their header, or all of their bytes */
+    size_t incomplete; /* refused with IKV_E_INCOMPLETE; others have no header */
 } orphan_check;
 
 static bool orphan_is_harmless(void *user, const void *image, size_t size)
@@ -91,28 +90,28 @@ static void lose_power(const victim_setup *setup, uint64_t samples)
     tmpdir_remove(&scratch);
 }
 
-static void ours_over_an_old_store(void **state)
+static void native_over_an_old_store(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 300, .sizes = MODEL_SIZES_SMALL};
     lose_power(&setup, test_scaled(4000));
 }
 
-static void ours_of_few_bytes(void **state)
+static void native_of_few_bytes(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U16, .pairs = 2, .sizes = MODEL_SIZES_EIGHT};
     lose_power(&setup, test_scaled(4000));
 }
 
-static void ours_where_nothing_was(void **state)
+static void native_without_an_old_store(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 100, .no_old_store = true};
     lose_power(&setup, test_scaled(2000));
 }
 
-static void ours_with_duplicates_dropped(void **state)
+static void native_with_duplicates_dropped(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_I32,
@@ -134,10 +133,10 @@ static void plain_over_an_old_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(ours_over_an_old_store, stop_faults),
-        cmocka_unit_test_teardown(ours_of_few_bytes, stop_faults),
-        cmocka_unit_test_teardown(ours_where_nothing_was, stop_faults),
-        cmocka_unit_test_teardown(ours_with_duplicates_dropped, stop_faults),
+        cmocka_unit_test_teardown(native_over_an_old_store, stop_faults),
+        cmocka_unit_test_teardown(native_of_few_bytes, stop_faults),
+        cmocka_unit_test_teardown(native_without_an_old_store, stop_faults),
+        cmocka_unit_test_teardown(native_with_duplicates_dropped, stop_faults),
         cmocka_unit_test_teardown(plain_over_an_old_store, stop_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The disk is full at every possible point of a build: it fails with the system's error, the old
- * store stays, nothing is left. */
+/* The disk is full at every point of a build: the build fails with the system's error, the old
+ * store is unchanged, and no file is left. */
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
@@ -22,7 +22,7 @@
 
 #define SKIPPED 77
 
-/* About 4 MiB, with big values, small ones and an index. */
+/* About 4 MiB, with large and small values and an index. */
 static victim_setup four_mebibytes(void)
 {
     return (victim_setup){.type = IKV_KEY_U64, .pairs = 12000, .sizes = MODEL_SIZES_MIXED};
@@ -32,16 +32,16 @@ static void assert_clean_failure(const victim *self, int code, int expected, siz
                                  const ikv_error *err)
 {
     if (code != expected)
-        fail_msg("%zu bytes of room: %d (%s), expected %d", limit, code,
+        fail_msg("%zu bytes of space: %d (%s), expected %d", limit, code,
                  code < 0 ? err->message : "success", expected);
     assert_int_equal(err->code, code);
     if (!victim_is_old(self))
-        fail_msg("%zu bytes of room: the old store is not as it was", limit);
+        fail_msg("%zu bytes of space: the old store was changed", limit);
     if (victim_orphans(self) > 0)
-        fail_msg("%zu bytes of room: a file is left", limit);
+        fail_msg("%zu bytes of space: a file is left", limit);
 }
 
-/* ---------------------------------------------------------------- the largest file allowed */
+/* ---------------------------------------------------------------- RLIMIT_FSIZE */
 
 static void limit_file_size(rlim_t limit)
 {
@@ -63,7 +63,7 @@ static void file_size_limit(void **state)
 
     victim_make(&self, &setup);
     assert_in_range(self.new_size, 3u << 20, 8u << 20);
-    /* Every 4 KiB in a long run; fewer steps, at odd sizes, in a short one. */
+    /* In steps of 4 KiB in a long run; in a short one, fewer steps of odd size. */
     size_t steps = test_scaled(80);
     size_t step = self.new_size / steps < 4096 ? 4096 : self.new_size / steps;
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
@@ -99,7 +99,7 @@ static bool write_text(const char *path, const char *text)
     return ok;
 }
 
-/* Users and groups that have no number in a user namespace can't own files there. */
+/* Without a mapping, users and groups cannot own files in a user namespace. */
 static bool map_ids(long user, long group)
 {
     char users[64];
@@ -110,8 +110,8 @@ static bool map_ids(long user, long group)
            write_text("/proc/self/gid_map", groups);
 }
 
-/* A mount namespace of our own, so that nobody else sees the mount and it goes with the process.
- * Without privileges it takes a user namespace as well, where the system allows one. */
+/* Enters a new mount namespace, so that the mount is private and ends with the process. Without
+ * privileges that needs a user namespace, too, if the system allows it. */
 static bool enter_namespace(void)
 {
     long user = (long)geteuid();
@@ -137,19 +137,19 @@ static bool resize_mount(const char *path, size_t size)
     return mount("tmpfs", path, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, data) == 0;
 }
 
-/* Pages that the directory and the old store take: room for them comes on top. */
-static size_t pages(size_t bytes)
+/* Rounded up to pages, as tmpfs counts. */
+static size_t in_pages(size_t bytes)
 {
     return (bytes + 4095) / 4096 * 4096;
 }
 
-/* In a child process, which has the namespaces. The victim's directory becomes a mount point, so
- * what was in it is hidden and has to be put there again. */
+/* Runs in a child process, which enters the namespaces. Mounting on the victim's directory hides
+ * its contents, so they are written again. */
 static void fill_small_disk(victim *self)
 {
-    size_t used = pages(self->old_size);
+    size_t used = in_pages(self->old_size);
     size_t steps = test_scaled(40);
-    size_t step = pages(self->new_size / steps);
+    size_t step = in_pages(self->new_size / steps);
     size_t tried = 0;
     ikv_error err;
 
@@ -162,7 +162,7 @@ static void fill_small_disk(victim *self)
         int code = victim_build(self, &err);
         assert_clean_failure(self, code, -ENOSPC, room, &err);
     }
-    if (!resize_mount(self->dir.path, used + pages(self->new_size) + 4096))
+    if (!resize_mount(self->dir.path, used + in_pages(self->new_size) + 4096))
         test_die("remount: %s", strerror(errno));
     assert_ok(victim_build(self, &err), &err);
     assert_true(victim_is_new(self));
@@ -181,7 +181,7 @@ static void small_file_system(void **state)
     fflush(stderr);
     pid_t child = fork();
     if (child == 0) {
-        /* A failed assertion takes the child to the end of main, whose status tells of it. */
+        /* After a failed assertion the child returns from main with another exit status. */
         fill_small_disk(&self);
         fflush(stdout);
         _exit(0);

@@ -1,5 +1,5 @@
-/* Every system call of a build made to fail, one after the other, in every way it can: the build
- * either succeeds with just the right bytes, or fails with that error and leaves no trace. */
+/* Each system call of a build fails, in each way it can: the build either succeeds with the right
+ * bytes, or fails with that error, leaves the old store unchanged and no other file. */
 #include "fault_io.h"
 #include "scale.h"
 #include "stores.h"
@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-/* A build takes milliseconds: one that loops for ever is killed, and the test with it. */
+/* A build takes milliseconds. If one loops forever, SIGALRM ends the test. */
 #define HANG_SECONDS 60
 
 typedef enum outcome {
     MUST_FAIL,    /* with that errno */
-    MUST_SUCCEED, /* as if nothing had happened */
+    MUST_SUCCEED, /* as without the fault */
     MAY_EITHER
 } outcome;
 
@@ -101,7 +101,7 @@ static void note_call(void *user, const fault_event *event)
 
 static void describe(const fault_case *what, uint64_t index, int code, const ikv_error *err)
 {
-    print_error("call %llu (%s) met %s%s: build returned %d (%s)\n", (unsigned long long)index,
+    print_error("call %llu (%s), fault: %s%s: build returned %d (%s)\n", (unsigned long long)index,
                 fault_call_name(what->call),
                 what->action == FAULT_FAIL    ? strerror(what->error)
                 : what->action == FAULT_SHORT ? "a short count"
@@ -116,7 +116,7 @@ static bool is_expected_code(const fault_case *what, int code)
     return code == -what->error;
 }
 
-/* NULL: as it should be. */
+/* What is wrong after the build, NULL if nothing is. */
 static const char *judge(const victim *self, const fault_case *what, const fault_report *report,
                          int code, const ikv_error *err)
 {
@@ -127,27 +127,27 @@ static const char *judge(const victim *self, const fault_case *what, const fault
     if (victim_orphans(self) > (unlink_failed ? report->faults : 0))
         return "a file is left";
     if (code == 0 && what->outcome == MUST_FAIL)
-        return "success in spite of it";
+        return "success despite the fault";
     if (code == 0)
         return victim_is_new(self) ? NULL : "success with a wrong store";
     if (err->code != code || err->message[0] == '\0')
-        return "the error does not say what happened";
+        return "the error is not filled in";
     if (code == IKV_E_DURABILITY) {
         if (!report->after_rename || !report->on_directory)
-            return "durability in doubt without a cause";
-        return victim_is_new(self) ? NULL : "durability in doubt, but a wrong store";
+            return "IKV_E_DURABILITY without a failed sync of the directory";
+        return victim_is_new(self) ? NULL : "IKV_E_DURABILITY with a wrong store";
     }
     if (report->after_rename)
-        return "failure after the new store was in place";
+        return "failure after the rename";
     if (what->outcome == MUST_SUCCEED)
-        return "failure for a call that could be continued";
+        return "failure of a call that can be continued";
     if (!is_expected_code(what, code))
-        return "another error than the call's";
-    return victim_is_old(self) ? NULL : "the old store is not as it was";
+        return "not the error of the call";
+    return victim_is_old(self) ? NULL : "the old store was changed";
 }
 
-/* False if the call could not meet the fault: a read or write of a single byte can't be short. */
-static bool strike_call(victim *self, const fault_case *what, uint64_t index, bool no_tmpfile)
+/* False if the fault is not possible in this call: one byte cannot be transferred in part. */
+static bool inject_at_call(victim *self, const fault_case *what, uint64_t index, bool no_tmpfile)
 {
     fault_plan plan = {FAULT_ALL_CALLS, index,       what->for_good,
                        what->action,    what->error, no_tmpfile};
@@ -188,11 +188,11 @@ static void list_calls(victim *self, bool no_tmpfile, call_list *ret_list)
     assert_in_range(ret_list->count, 8, CALLS_MAX);
 }
 
-/* Strikes every call of one kind of build; with `most`, about that many of the possible cases,
- * evenly spread. Each case is struck at least once. */
-static void strike_build(const victim_setup *setup, bool no_tmpfile, size_t most)
+/* Injects each fault into each call of a build; with `max` > 0 only in about this many cases,
+ * evenly spread. Each kind of fault occurs at least once. */
+static void inject_into_build(const victim_setup *setup, bool no_tmpfile, size_t max)
 {
-    bool struck[CASES] = {false};
+    bool injected[CASES] = {false};
     call_list list;
     victim self;
     size_t possible = 0;
@@ -204,16 +204,16 @@ static void strike_build(const victim_setup *setup, bool no_tmpfile, size_t most
     for (size_t i = 0; i < list.count; i++)
         for (size_t c = 0; c < CASES; c++)
             possible += cases[c].call == list.calls[i];
-    size_t step = most > 0 ? (possible + most - 1) / most : 1;
+    size_t step = max > 0 ? (possible + max - 1) / max : 1;
     for (size_t i = 0; i < list.count; i++)
         for (size_t c = 0; c < CASES; c++) {
             if (cases[c].call != list.calls[i])
                 continue;
             bool is_chosen =
-                most > 0 ? number++ % step == 0 : test_in_sample(1000 * c + i, list.count, 3);
-            if (struck[c] && !is_chosen)
+                max > 0 ? number++ % step == 0 : test_in_sample(1000 * c + i, list.count, 3);
+            if (injected[c] && !is_chosen)
                 continue;
-            struck[c] |= strike_call(&self, &cases[c], i, no_tmpfile);
+            injected[c] |= inject_at_call(&self, &cases[c], i, no_tmpfile);
             done++;
         }
     print_message("%zu calls, %zu of %zu cases\n", list.count, done, possible);
@@ -226,21 +226,21 @@ static void small_build(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 500, .sizes = MODEL_SIZES_MIXED};
-    strike_build(&setup, false, 0);
+    inject_into_build(&setup, false, 0);
 }
 
 static void first_build_at_a_path(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_I16, .pairs = 200, .no_old_store = true};
-    strike_build(&setup, false, 0);
+    inject_into_build(&setup, false, 0);
 }
 
 static void plain_build(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U32, .pairs = 300, .flags = IKV_WRITE_PLAIN};
-    strike_build(&setup, false, 0);
+    inject_into_build(&setup, false, 0);
 }
 
 static void build_that_drops_duplicates(void **state)
@@ -251,7 +251,7 @@ static void build_that_drops_duplicates(void **state)
                           .sizes = MODEL_SIZES_MIXED,
                           .duplicates = true,
                           .by_callback = true};
-    strike_build(&setup, false, 0);
+    inject_into_build(&setup, false, 0);
 }
 
 static victim_setup spilled(void)
@@ -267,25 +267,25 @@ static void spilled_build(void **state)
 {
     (void)state;
     victim_setup setup = spilled();
-    strike_build(&setup, false, test_scaled(300));
+    inject_into_build(&setup, false, test_scaled(300));
 }
 
 static void spilled_build_without_o_tmpfile(void **state)
 {
     (void)state;
     victim_setup setup = spilled();
-    strike_build(&setup, true, test_scaled(150));
+    inject_into_build(&setup, true, test_scaled(150));
 }
 
-/* ---------------------------------------------------------------- afterwards */
+/* ---------------------------------------------------------------- after a failure */
 
-/* The first failure is final: every later call gives the same code, and finish cleans up. */
+/* After a failure, every later call returns the same code, and finish cleans up. */
 static void a_writer_that_failed_stays_failed(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 10};
     fault_plan plan = {FAULT_BIT(FAULT_WRITE), 1, false, FAULT_FAIL, EIO, false};
-    const size_t size = (size_t)3 << 20; /* more than a block, so that add has to write */
+    const size_t size = (size_t)3 << 20; /* more than a block, so that add writes */
     unsigned char *value = must_malloc(size);
     victim self;
     ikv_writer *writer = NULL;
@@ -294,7 +294,7 @@ static void a_writer_that_failed_stays_failed(void **state)
 
     memset(value, 7, size);
     victim_make(&self, &setup);
-    fault_start(&plan, NULL, NULL); /* the first write is the header's */
+    fault_start(&plan, NULL, NULL); /* write 0 is the header's */
     assert_ok(ikv_writer_new(self.path, &self.options, &writer, &err), &err);
     assert_failed(ikv_writer_add(writer, &key, value, size, &err), -EIO, &err, self.path);
     assert_int_equal(fault_stop().faults, 1);

@@ -1,5 +1,5 @@
-/* The instruments themselves: a fault layer that misses a call, or a simulator that misses a crash,
- * would make every test that relies on it pass. */
+/* Tests of the fault injection itself: if a layer missed calls, or the simulator crashes, the tests
+ * that use them would pass wrongly. */
 #include "fault_alloc.h"
 #include "fault_io.h"
 #include "platform.h"
@@ -22,7 +22,7 @@
 
 /* ---------------------------------------------------------------- system calls */
 
-static void nothing_planned_changes_nothing(void **state)
+static void without_a_plan_calls_pass_through(void **state)
 {
     (void)state;
     tmpdir dir;
@@ -127,7 +127,7 @@ static void repeated_fsync_is_noticed(void **state)
     tmpdir_remove(&dir);
 }
 
-/* What a child that is to die at its second write leaves in the file. */
+/* The size of the file after a child is killed at its second write. */
 static size_t bytes_left_by_killed_child(const char *path, fault_action action)
 {
     file_write(path, "", 0);
@@ -162,7 +162,7 @@ static void kill_happens_where_planned(void **state)
 
 /* ---------------------------------------------------------------- allocations */
 
-/* Out of the compiler's sight, which takes a block for freed even if realloc fails. */
+/* Not inlined: the compiler assumes that realloc frees the block, even if it fails. */
 static __attribute__((noinline)) void *resize(void *old, size_t size)
 {
     return realloc(old, size);
@@ -196,7 +196,7 @@ static void allocations_are_counted_and_refused(void **state)
     assert_null(second);
     assert_non_null(third);
     fault_alloc_start(0, true);
-    assert_null(resize(first, 100)); /* the old block stays */
+    assert_null(resize(first, 100)); /* does not free the old block */
     assert_null(strdup("text"));
     assert_null(aligned_alloc(64, 64));
     assert_int_equal(posix_memalign(&second, 64, 64), ENOMEM);
@@ -210,16 +210,16 @@ static void allocations_are_counted_and_refused(void **state)
 
 typedef enum publish_flaw {
     FLAW_NONE,
-    FLAW_NO_FSYNC,           /* rename without syncing the file */
-    FLAW_WRITE_AFTER_FSYNC,  /* something is written after it */
-    FLAW_NO_DIRECTORY_FSYNC, /* success is reported too early */
-    FLAW_IN_PLACE,           /* the old file is written over */
-    FLAW_UNLINK_FIRST        /* the old file is removed before the new one is there */
+    FLAW_NO_FSYNC,           /* renames without syncing the file */
+    FLAW_WRITE_AFTER_FSYNC,  /* writes to the file after syncing it */
+    FLAW_NO_DIRECTORY_FSYNC, /* does not sync the directory */
+    FLAW_IN_PLACE,           /* overwrites the old file */
+    FLAW_UNLINK_FIRST        /* removes the old file before the rename */
 } publish_flaw;
 
 #define IMAGE_SIZE 5000
 
-/* A program that replaces `path` as a writer of stores would, with one flaw. */
+/* Replaces `path` as a writer of stores does, but with a flaw. */
 static void publish(const tmpdir *dir, const char *path, const unsigned char *image,
                     publish_flaw flaw)
 {
@@ -282,7 +282,7 @@ static void power_loss_finds_every_flaw(void **state)
     for (size_t tear = 512; tear <= 4096; tear *= 8) {
         power_loss_result sound = lose_power(FLAW_NONE, tear);
         if (sound.violations != 0)
-            fail_msg("a sound program: %s", sound.first);
+            fail_msg("no flaw: %s", sound.first);
         assert_true(sound.old_seen > 0);
         assert_true(sound.new_seen > 0);
         assert_true(sound.orphans > 0);
@@ -290,7 +290,7 @@ static void power_loss_finds_every_flaw(void **state)
         assert_int_equal(sound.old_seen + sound.new_seen, sound.disks);
         for (int flaw = FLAW_NO_FSYNC; flaw <= FLAW_UNLINK_FIRST; flaw++) {
             if (lose_power((publish_flaw)flaw, tear).violations == 0)
-                fail_msg("flaw %d was not found with a tear of %zu", flaw, tear);
+                fail_msg("flaw %d not found, tear %zu", flaw, tear);
         }
     }
 }
@@ -298,7 +298,7 @@ static void power_loss_finds_every_flaw(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_planned_changes_nothing),
+        cmocka_unit_test(without_a_plan_calls_pass_through),
         cmocka_unit_test(each_action_does_what_it_says),
         cmocka_unit_test(repeated_fsync_is_noticed),
         cmocka_unit_test(kill_happens_where_planned),

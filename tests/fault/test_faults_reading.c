@@ -1,5 +1,5 @@
-/* Every system call of opening, looking up, scanning and verifying made to fail, one after the
- * other: what can be continued is, what can't is reported, and no answer is ever wrong. */
+/* Each system call of opening, lookups, scans and verification fails, in each way it can:
+ * interrupted calls are continued, other failures are reported, and no answer is wrong. */
 #include "fault_io.h"
 #include "hostkey.h"
 #include "platform.h"
@@ -22,20 +22,20 @@ typedef struct reading {
     uint64_t verify_memory; /* as in ikv_verify_options */
     ikv_store *store;
     ikv_result *result;
-    unsigned char *keys; /* of a batch */
+    unsigned char *keys; /* for a batch */
     size_t key_count;
     ikv_match match;
     ikv_order order;
 } reading;
 
-/* Does its work and fails the test if an answer is wrong. Returns the library's code. */
+/* Calls the library and checks the answers. Returns the library's code. */
 typedef int (*read_call)(reading *context);
 
 typedef struct read_fault {
     fault_action action;
     int error;
     bool for_good;
-    bool continued; /* reads are to go on as if nothing had happened */
+    bool continued; /* reads must succeed as without the fault */
 } read_fault;
 
 static const read_fault faults[] = {
@@ -68,7 +68,7 @@ static int call_open(reading *context)
     return code;
 }
 
-/* Every item is right or says that it could not be read; the counts agree. */
+/* Each item is right or IKV_UNREADABLE, and the statistics agree. */
 static void assert_right_or_unreadable(const reading *context, int code)
 {
     size_t width = hostkey_width(context->self.setup.type);
@@ -83,7 +83,7 @@ static void assert_right_or_unreadable(const reading *context, int code)
             unreadable++;
         } else if (!item_is_right(&context->self.model, context->keys + i * width, context->match,
                                   &items[i])) {
-            fail_msg("a wrong answer for key %zu", i);
+            fail_msg("wrong answer for key %zu", i);
         }
     }
     assert_int_equal(stats->unreadable, unreadable);
@@ -123,7 +123,7 @@ static int call_get(reading *context)
     return code;
 }
 
-/* What call_scan returns if the scan came to its end past records that could not be read. */
+/* Returned by call_scan if the scan reached its end, but records could not be read. */
 #define SOME_UNREADABLE 1
 
 static int call_scan(reading *context)
@@ -156,7 +156,7 @@ static int call_scan(reading *context)
     }
     if (code == IKV_E_END)
         assert_int_equal(count, model->sorted_count);
-    assert_int_equal(ikv_scan_next(scan, &item, NULL), code); /* it stays so */
+    assert_int_equal(ikv_scan_next(scan, &item, NULL), code); /* the code is repeated */
     assert_int_equal(ikv_scan_stats(scan)->unreadable, unreadable);
     ikv_scan_close(scan);
     if (code != IKV_E_END)
@@ -190,8 +190,8 @@ static void note_call(void *user, const fault_event *event)
     list->count++;
 }
 
-/* A batch and a scan by key read neighbours together, and one by one when that fails: they get past
- * what happens only once. */
+/* Batches and scans in key order read neighbouring records in one read, and one by one if that
+ * fails, so a fault that occurs only once may have no effect. */
 static bool is_expected(const read_fault *fault, fault_call call, int code, bool batch)
 {
     bool reads = call == FAULT_READ || call == FAULT_WRITE;
@@ -210,9 +210,9 @@ static bool is_expected(const read_fault *fault, fault_call call, int code, bool
     return code == -fault->error;
 }
 
-/* False if the call could not meet the fault: a read of a single byte can't be short. */
-static bool strike_call(const char *what, reading *context, read_call call, uint64_t index,
-                        fault_call kind, const read_fault *fault)
+/* False if the fault is not possible in this call: one byte cannot be transferred in part. */
+static bool inject_at_call(const char *what, reading *context, read_call call, uint64_t index,
+                           fault_call kind, const read_fault *fault)
 {
     fault_plan plan = {FAULT_ALL_CALLS, index, fault->for_good, fault->action, fault->error, false};
     size_t descriptors = open_descriptors();
@@ -223,17 +223,17 @@ static bool strike_call(const char *what, reading *context, read_call call, uint
     if (report.faults == 0)
         return false;
     if (!is_expected(fault, kind, code, call == call_get_many || call == call_scan))
-        fail_msg("%s: call %llu (%s) met action %d, errno %d%s: returned %d (%s)", what,
+        fail_msg("%s: call %llu (%s), action %d, errno %d%s: returned %d (%s)", what,
                  (unsigned long long)index, fault_call_name(kind), (int)fault->action, fault->error,
                  fault->for_good ? " for good" : "", code, ikv_strerror(code));
     assert_int_equal(open_descriptors(), descriptors);
     return true;
 }
 
-static void strike_all(const char *what, reading *context, read_call call)
+static void inject_into_all(const char *what, reading *context, read_call call)
 {
     call_list list = {.count = 0};
-    bool struck[FAULTS][FAULT_CALLS] = {{false}}; /* each kind of call by each fault */
+    bool injected[FAULTS][FAULT_CALLS] = {{false}}; /* each fault into each kind of call */
 
     fault_start(NULL, note_call, &list);
     assert_int_equal(call(context), 0);
@@ -241,18 +241,18 @@ static void strike_all(const char *what, reading *context, read_call call)
     assert_in_range(list.count, 1, CALLS_MAX);
     for (size_t i = 0; i < list.count; i++) {
         for (size_t f = 0; f < FAULTS; f++) {
-            bool *seen = &struck[f][list.calls[i]];
+            bool *seen = &injected[f][list.calls[i]];
             if (*seen && !test_in_sample(1000 * f + i, list.count, 3))
                 continue;
-            if (strike_call(what, context, call, i, list.calls[i], &faults[f]))
+            if (inject_at_call(what, context, call, i, list.calls[i], &faults[f]))
                 *seen = true;
         }
     }
-    assert_int_equal(call(context), 0); /* and nothing has suffered from it */
+    assert_int_equal(call(context), 0); /* no after-effects */
     print_message("%s: %zu calls\n", what, list.count);
 }
 
-/* The new store at the path, with keys to ask for: all of them and their neighbours. */
+/* The new store at the path, and a batch of all its keys and their neighbours. */
 static void make_readable(reading *context, const victim_setup *setup, uint64_t index_memory)
 {
     memset(context, 0, sizeof(*context));
@@ -287,34 +287,34 @@ static void read_under_faults(const victim_setup *setup, uint64_t index_memory)
     reading context;
 
     make_readable(&context, setup, index_memory);
-    strike_all("open", &context, call_open);
-    strike_all("verify", &context, call_verify);
+    inject_into_all("open", &context, call_open);
+    inject_into_all("verify", &context, call_verify);
     for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
         context.match = (ikv_match)match;
-        strike_all("get", &context, call_get);
-        strike_all("get_many", &context, call_get_many);
+        inject_into_all("get", &context, call_get);
+        inject_into_all("get_many", &context, call_get_many);
     }
     context.order = IKV_ORDER_KEY;
-    strike_all("scan by key", &context, call_scan);
+    inject_into_all("scan by key", &context, call_scan);
     context.order = IKV_ORDER_STORAGE;
-    strike_all("scan by storage", &context, call_scan);
+    inject_into_all("scan by storage", &context, call_scan);
     free_readable(&context);
 }
 
-/* Pairs that fill several index pages of 256 entries. */
+/* Enough pairs for several index pages of 256 entries. */
 static size_t some_pages(void)
 {
     return test_is_sanitized() ? 600 : 1500;
 }
 
-static void ours_with_its_index_in_memory(void **state)
+static void native_with_index_in_memory(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = some_pages(), .sizes = MODEL_SIZES_MIXED};
     read_under_faults(&setup, 0);
 }
 
-static void ours_without_its_index_in_memory(void **state)
+static void native_without_index_in_memory(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = some_pages(), .sizes = MODEL_SIZES_MIXED};
@@ -331,7 +331,7 @@ static void plain(void **state)
     read_under_faults(&setup, 0);
 }
 
-/* Sorting the positions does not fit into the least memory: verify writes as well. */
+/* Sorting the positions exceeds the minimum memory, so verify writes temporary files. */
 static void verify_that_spills(void **state)
 {
     (void)state;
@@ -340,7 +340,7 @@ static void verify_that_spills(void **state)
 
     make_readable(&context, &setup, 0);
     context.verify_memory = 8u << 20;
-    strike_all("verify of many", &context, call_verify);
+    inject_into_all("verify of many", &context, call_verify);
     if (!TEST_TEMP_FILES_ARE_NAMED) /* if they are, those whose unlink fails are left */
         assert_int_equal(tmpdir_count(&context.self.dir), 1);
     free_readable(&context);
@@ -349,8 +349,8 @@ static void verify_that_spills(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(ours_with_its_index_in_memory, stop_faults),
-        cmocka_unit_test_teardown(ours_without_its_index_in_memory, stop_faults),
+        cmocka_unit_test_teardown(native_with_index_in_memory, stop_faults),
+        cmocka_unit_test_teardown(native_without_index_in_memory, stop_faults),
         cmocka_unit_test_teardown(plain, stop_faults),
         cmocka_unit_test_teardown(verify_that_spills, stop_faults),
     };

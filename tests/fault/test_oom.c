@@ -1,6 +1,5 @@
-/* Memory runs out: the Nth allocation of a call fails, alone or with all that follow, for every N
- * up to the last. The call says -ENOMEM or does its work all the same; it leaks nothing, leaves no
- * file and disturbs no store. */
+/* Out of memory: the Nth allocation of a call fails, with or without all later ones, for every N.
+ * The call succeeds or returns -ENOMEM. It leaks nothing, leaves no file and changes no store. */
 #include "fault_alloc.h"
 #include "hostkey.h"
 #include "scale.h"
@@ -20,19 +19,19 @@ typedef struct oom_context {
     victim self;
     ikv_store *store;    /* the new store, for calls that read */
     ikv_result *result;  /* for calls that reuse one */
-    unsigned char *keys; /* asked for in a batch */
+    unsigned char *keys; /* for a batch */
     size_t key_count;
     ikv_match match;
     ikv_order order;
     const char *reading; /* path of a store to open or verify */
 } oom_context;
 
-/* Does its work and checks it; returns the library's code. It must free all it made, whatever
- * failed, and call nothing that can't stand failing allocations but the library. */
+/* Calls the library and checks the results. Returns the library's code. Frees all it allocated,
+ * even after failures, and allocates only through the library. */
 typedef int (*oom_call)(oom_context *context);
 
-static void assert_nothing_is_left(const char *what, uint64_t number, size_t live_before,
-                                   size_t descriptors_before)
+static void assert_no_leak(const char *what, uint64_t number, size_t live_before,
+                           size_t descriptors_before)
 {
     if (fault_alloc_live() != live_before)
         fail_msg("%s, allocation %llu: %ld blocks leaked", what, (unsigned long long)number,
@@ -41,9 +40,9 @@ static void assert_nothing_is_left(const char *what, uint64_t number, size_t liv
         fail_msg("%s, allocation %llu: a descriptor leaked", what, (unsigned long long)number);
 }
 
-/* Allocation `number` fails, with for_good all later ones, too. */
-static fault_alloc_report starve(const char *what, oom_context *context, oom_call call,
-                                 uint64_t number, bool for_good)
+/* Calls with allocation `number` failing, with for_good also all later ones. */
+static fault_alloc_report fail_allocation(const char *what, oom_context *context, oom_call call,
+                                          uint64_t number, bool for_good)
 {
     size_t live = fault_alloc_live();
     size_t descriptors = open_descriptors();
@@ -55,28 +54,28 @@ static fault_alloc_report starve(const char *what, oom_context *context, oom_cal
         fail_msg("%s, allocation %llu%s: failed with %d (%s)", what, (unsigned long long)number,
                  for_good ? " and all later ones" : "", code, ikv_strerror(code));
     if (code != 0 && report.failed == 0)
-        fail_msg("%s: no memory, but nothing was refused", what);
-    if (context->result == NULL) /* a result keeps its memory */
-        assert_nothing_is_left(what, number, live, descriptors);
+        fail_msg("%s: -ENOMEM, but no allocation failed", what);
+    if (context->result == NULL) /* results keep their memory */
+        assert_no_leak(what, number, live, descriptors);
     return report;
 }
 
-static void starve_all(const char *what, oom_context *context, oom_call call,
-                       void (*afterwards)(oom_context *context))
+static void fail_each_allocation(const char *what, oom_context *context, oom_call call,
+                                 void (*afterwards)(oom_context *context))
 {
-    const uint64_t calls = starve(what, context, call, FAULT_ALLOC_NONE, false).calls;
+    const uint64_t calls = fail_allocation(what, context, call, FAULT_ALLOC_NONE, false).calls;
     uint64_t number = 0;
     if (afterwards != NULL)
         afterwards(context);
     for (bool more = true; more; number++) {
         if (number < calls && !test_in_sample(number, calls, 8))
             continue;
-        more = starve(what, context, call, number, false).failed > 0;
+        more = fail_allocation(what, context, call, number, false).failed > 0;
         if (afterwards != NULL)
             afterwards(context);
         if (!more)
             break;
-        (void)starve(what, context, call, number, true);
+        (void)fail_allocation(what, context, call, number, true);
         if (afterwards != NULL)
             afterwards(context);
     }
@@ -90,27 +89,28 @@ static int call_build(oom_context *context)
     ikv_error err = {.code = 0};
     int code = victim_build(&context->self, &err);
     if (code != 0 && err.code != code)
-        fail_msg("the error says %d, not %d", err.code, code);
+        fail_msg("the error has code %d, not %d", err.code, code);
     return code;
 }
 
-/* The build failed or not: the path has the old store or the new one, and there is nothing else. */
+/* Whether the build failed or not, the path has the old or the new store, and there is no other
+ * file. */
 static void after_build(oom_context *context)
 {
     const victim *self = &context->self;
     if (victim_orphans(self) > 0)
         fail_msg("a file is left");
     if (!victim_is_old(self) && !victim_is_new(self))
-        fail_msg("neither the old nor the new store is at the path");
+        fail_msg("the path has neither the old nor the new store");
     if (!victim_is_old(self))
         victim_reset(self);
 }
 
-static void starve_build(const char *what, const victim_setup *setup)
+static void fail_in_build(const char *what, const victim_setup *setup)
 {
     oom_context context = {.result = NULL};
     victim_make(&context.self, setup);
-    starve_all(what, &context, call_build, after_build);
+    fail_each_allocation(what, &context, call_build, after_build);
     victim_free(&context.self);
 }
 
@@ -118,15 +118,15 @@ static void builds(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 500, .sizes = MODEL_SIZES_MIXED};
-    starve_build("build", &setup);
+    fail_in_build("build", &setup);
     setup.by_callback = true;
-    starve_build("build by callback", &setup);
+    fail_in_build("build by callback", &setup);
     setup.flags = IKV_WRITE_PLAIN;
-    starve_build("plain build", &setup);
+    fail_in_build("plain build", &setup);
     setup.duplicates = true;
-    starve_build("plain build with duplicates", &setup);
+    fail_in_build("plain build with duplicates", &setup);
     setup.flags = 0;
-    starve_build("build with duplicates", &setup);
+    fail_in_build("build with duplicates", &setup);
 }
 
 static void spilled_builds(void **state)
@@ -134,14 +134,14 @@ static void spilled_builds(void **state)
     (void)state;
     victim_setup setup = {
         .type = IKV_KEY_BYTES(128), .pairs = 40000, .sizes = MODEL_SIZES_EIGHT, .memory = 8u << 20};
-    starve_build("spilled build", &setup);
+    fail_in_build("spilled build", &setup);
     setup.duplicates = true;
-    starve_build("spilled build with duplicates", &setup);
+    fail_in_build("spilled build with duplicates", &setup);
 }
 
 static int call_new_and_abort(oom_context *context)
 {
-    static const char metadata[] = "what the builder says of it";
+    static const char metadata[] = "metadata of the builder";
     ikv_writer_options options = store_options(IKV_KEY_BYTES(20));
     ikv_writer *const untouched = (ikv_writer *)(void *)context;
     ikv_writer *writer = untouched;
@@ -165,13 +165,13 @@ static void writer_that_is_aborted(void **state)
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 10};
     oom_context context = {.result = NULL};
     victim_make(&context.self, &setup);
-    starve_all("new and abort", &context, call_new_and_abort, after_build);
+    fail_each_allocation("new and abort", &context, call_new_and_abort, after_build);
     victim_free(&context.self);
 }
 
 /* ---------------------------------------------------------------- reading */
 
-/* The new store at the path, with keys to ask for: all of them and their neighbours. */
+/* The new store at the path, and a batch of all its keys and their neighbours. */
 static void make_readable(oom_context *context, const victim_setup *setup)
 {
     memset(context, 0, sizeof(*context));
@@ -182,7 +182,7 @@ static void make_readable(oom_context *context, const victim_setup *setup)
     victim_make(self, setup);
     assert_ok(victim_build(self, &err), &err);
     context->reading = self->path;
-    /* What a plain store learns stays with it, and would be taken for a leak. */
+    /* A plain store remembers keys of its index, which would be taken for leaks. */
     context->store = store_open(self->path, setup->type, 0, setup->flags & IKV_WRITE_PLAIN ? 1 : 0);
     context->key_count = 2 * self->model.sorted_count;
     context->keys = must_malloc(context->key_count * width);
@@ -224,7 +224,7 @@ static void assert_answers(const oom_context *context, const ikv_result *result)
     for (size_t i = 0; i < context->key_count; i++) {
         if (!item_is_right(&context->self.model, context->keys + i * width, context->match,
                            &items[i]))
-            fail_msg("a wrong answer for key %zu", i);
+            fail_msg("wrong answer for key %zu", i);
     }
 }
 
@@ -267,7 +267,7 @@ static int call_get(oom_context *context)
     return code;
 }
 
-/* After a batch that found no memory the same result serves the next one. */
+/* After a batch failed, its result can be used for the next one. */
 static void after_get_many(oom_context *context)
 {
     assert_int_equal(call_get_many(context), 0);
@@ -319,34 +319,34 @@ static int call_verify(oom_context *context)
     return code;
 }
 
-static void starve_reading(const victim_setup *setup)
+static void fail_in_reading(const victim_setup *setup)
 {
     oom_context context;
     make_readable(&context, setup);
-    starve_all("open", &context, call_open, NULL);
-    starve_all("verify", &context, call_verify, NULL);
+    fail_each_allocation("open", &context, call_open, NULL);
+    fail_each_allocation("verify", &context, call_verify, NULL);
     for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
         context.match = (ikv_match)match;
-        starve_all("get", &context, call_get, NULL);
-        starve_all("get_many", &context, call_get_many, NULL);
+        fail_each_allocation("get", &context, call_get, NULL);
+        fail_each_allocation("get_many", &context, call_get_many, NULL);
         assert_int_equal(ikv_result_new(&context.result), 0);
-        starve_all("get_many again", &context, call_get_many, after_get_many);
+        fail_each_allocation("get_many again", &context, call_get_many, after_get_many);
         ikv_result_free(context.result);
         context.result = NULL;
     }
     for (int order = IKV_ORDER_KEY; order <= IKV_ORDER_STORAGE; order++) {
         context.order = (ikv_order)order;
-        starve_all(order == IKV_ORDER_KEY ? "scan by key" : "scan by storage", &context, call_scan,
-                   NULL);
+        fail_each_allocation(order == IKV_ORDER_KEY ? "scan by key" : "scan by storage", &context,
+                             call_scan, NULL);
     }
     free_readable(&context);
 }
 
-static void reading_ours(void **state)
+static void reading_native(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_U64, .pairs = 700, .sizes = MODEL_SIZES_MIXED};
-    starve_reading(&setup);
+    fail_in_reading(&setup);
 }
 
 static void reading_plain(void **state)
@@ -354,22 +354,22 @@ static void reading_plain(void **state)
     (void)state;
     victim_setup setup = {
         .type = IKV_KEY_U128, .pairs = 700, .sizes = MODEL_SIZES_MIXED, .flags = IKV_WRITE_PLAIN};
-    starve_reading(&setup);
+    fail_in_reading(&setup);
 }
 
-/* Enough pairs that sorting their positions does not fit into the memory of a verify. */
+/* Enough pairs that sorting their positions exceeds the memory of verify. */
 static void verify_that_spills(void **state)
 {
     (void)state;
     victim_setup setup = {.type = IKV_KEY_BYTES(128), .pairs = 40000, .sizes = MODEL_SIZES_EIGHT};
     oom_context context;
     make_readable(&context, &setup);
-    starve_all("verify of many", &context, call_verify, NULL);
+    fail_each_allocation("verify of many", &context, call_verify, NULL);
     free_readable(&context);
 }
 
-/* A failed assertion must not starve the tests that follow. */
-static int stop_starving(void **state)
+/* Without it, allocations would go on failing after a failed assertion. */
+static int stop_failing(void **state)
 {
     (void)state;
     (void)fault_alloc_stop();
@@ -379,12 +379,12 @@ static int stop_starving(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(builds, stop_starving),
-        cmocka_unit_test_teardown(spilled_builds, stop_starving),
-        cmocka_unit_test_teardown(writer_that_is_aborted, stop_starving),
-        cmocka_unit_test_teardown(reading_ours, stop_starving),
-        cmocka_unit_test_teardown(reading_plain, stop_starving),
-        cmocka_unit_test_teardown(verify_that_spills, stop_starving),
+        cmocka_unit_test_teardown(builds, stop_failing),
+        cmocka_unit_test_teardown(spilled_builds, stop_failing),
+        cmocka_unit_test_teardown(writer_that_is_aborted, stop_failing),
+        cmocka_unit_test_teardown(reading_native, stop_failing),
+        cmocka_unit_test_teardown(reading_plain, stop_failing),
+        cmocka_unit_test_teardown(verify_that_spills, stop_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

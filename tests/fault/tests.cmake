@@ -1,6 +1,6 @@
-# Writing: what is written, and what becomes of it when memory, disk or power fail.
+# Failing allocations and system calls, killed processes, full disks, power failures.
 
-# Calls that fault/fault_wrap.c wraps, by every name that a C library gives them.
+# Calls that fault/fault_wrap.c wraps, by all names that C libraries give them.
 set(fault_io_calls
     open open64 __open_2 __open64_2 openat openat64 __openat_2 __openat64_2
     read __read_chk pread pread64 __pread_chk __pread64_chk write pwrite pwrite64
@@ -27,7 +27,7 @@ foreach(call ${fault_alloc_calls})
 endforeach()
 
 # ikv_writing_test(NAME [INTERNAL] [THREADS] [PARTS of the above ...])
-# Tests without THREADS have one thread only: there is nothing in them for the thread sanitizer.
+# Tests without THREADS have one thread and are not built for the thread sanitizer.
 function(ikv_writing_test name)
   cmake_parse_arguments(arg "INTERNAL;THREADS" "" "PARTS" ${ARGN})
   if(INDEXKV_SANITIZE MATCHES "thread" AND NOT arg_THREADS)

@@ -131,9 +131,9 @@ int victim_build(victim *self, ikv_error *err)
     return ikv_writer_finish(writer, &self->stats, err);
 }
 
-/* ---------------------------------------------------------------- what is there */
+/* ---------------------------------------------------------------- the directory */
 
-static bool holds(const char *path, const unsigned char *image, size_t size)
+static bool has_contents(const char *path, const unsigned char *image, size_t size)
 {
     if (image == NULL)
         return !file_exists(path);
@@ -148,12 +148,12 @@ static bool holds(const char *path, const unsigned char *image, size_t size)
 
 bool victim_is_old(const victim *self)
 {
-    return holds(self->path, self->old_image, self->old_size);
+    return has_contents(self->path, self->old_image, self->old_size);
 }
 
 bool victim_is_new(const victim *self)
 {
-    return holds(self->path, self->new_image, self->new_size);
+    return has_contents(self->path, self->new_image, self->new_size);
 }
 
 size_t victim_orphans(const victim *self)
@@ -182,7 +182,7 @@ void victim_reset(const victim *self)
             test_die("unlink %s: %s", orphan, strerror(errno));
         free(orphan);
     }
-    /* A new file each time: readers and images of the one before are not to change. */
+    /* A new file each time: readers of the previous one must not see a change. */
     if (file_exists(self->path) && unlink(self->path) != 0)
         test_die("unlink %s: %s", self->path, strerror(errno));
     if (self->old_image != NULL)

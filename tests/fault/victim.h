@@ -1,6 +1,6 @@
 /*
- * A build that things happen to: an old store at a path in a directory of its own, a model of the
- * store that is to replace it, and the bytes that both have when nothing goes wrong.
+ * A build to inject faults into: a directory with an old store at a path, the model of the new
+ * store that replaces it, and the bytes that both files have without faults.
  */
 #ifndef IKV_TESTS_VICTIM_H
 #define IKV_TESTS_VICTIM_H
@@ -18,11 +18,11 @@ typedef struct victim_setup {
     size_t pairs;
     model_sizes sizes;
     uint32_t flags;    /* IKV_WRITE_* */
-    uint64_t memory;   /* of the writer; 0: its default */
-    bool duplicates;   /* every tenth key twice, policy: last */
-    bool by_callback;  /* ikv_build instead of the writer */
-    bool no_old_store; /* nothing at the path before */
-    bool on_disk;      /* in $TMPDIR rather than in memory */
+    uint64_t memory;   /* as in ikv_writer_options */
+    bool duplicates;   /* every tenth key twice, with IKV_DUPLICATES_LAST */
+    bool by_callback;  /* ikv_build instead of ikv_writer_* */
+    bool no_old_store; /* no file at the path before the build */
+    bool on_disk;      /* in $TMPDIR instead of memory */
 } victim_setup;
 
 typedef struct victim {
@@ -31,32 +31,32 @@ typedef struct victim {
     char *path; /* "store" in dir */
     store_model model;
     ikv_writer_options options;
-    ikv_build_stats stats; /* of the last build that went well */
+    ikv_build_stats stats; /* of the last successful build */
     unsigned char *old_image;
     size_t old_size;
     unsigned char *new_image;
     size_t new_size;
 } victim;
 
-/* The new store is built once without faults and held against its model; then the old one is put
+/* Builds the new store once without faults and checks it against its model, then puts the old one
  * in its place. */
 void victim_make(victim *ret_self, const victim_setup *setup);
 void victim_free(victim *self);
 
-/* Build the new store at the path. The code of the first call that failed. */
+/* Builds the new store at the path. Returns the code of the first call that failed, or 0. */
 int victim_build(victim *self, ikv_error *err);
-/* The old store at the path (or nothing), and nothing else in the directory. */
+/* Restores the old store at the path, or removes the file, and removes all other files. */
 void victim_reset(const victim *self);
 
-/* What is at the path, byte for byte? */
+/* Whether the path has the old store (or as before no file), or the new one, byte for byte. */
 bool victim_is_old(const victim *self);
 bool victim_is_new(const victim *self);
-/* Files in the directory beside the path. */
+/* Number of other files in the directory. */
 size_t victim_orphans(const victim *self);
-/* One of them, for free(); NULL if there is none. */
+/* The path of one of them, NULL if there is none. Free with free(). */
 char *victim_orphan(const victim *self);
 
-/* Descriptors that this process has open. */
+/* Number of open descriptors of this process. */
 size_t open_descriptors(void);
 
 #endif

@@ -59,7 +59,7 @@ void assert_written(const char *path, const store_model *model, bool plain, uint
     assert_int_equal(decoder_repeated_keys(&file), 0);
     for (size_t i = 0; i < model->sorted_count; i++)
         assert_entry(model, &file, i, plain ? 0 : CHECKSUM_SIZE);
-    /* The record at place i is that of the pair that arrived as number i. */
+    /* The i-th record is that of the i-th pair in arrival order. */
     for (size_t i = 0; i < model->sorted_count; i++)
         assert_ptr_equal(model->sorted[file.arrival[i]], order[i]);
     if (plain) {

@@ -1,5 +1,5 @@
-/* A file that the library wrote, held against its model byte for byte as far as the base format
- * goes, by the decoder and not by the library. */
+/* Files written by the library, checked byte by byte with the decoder, which shares no code with
+ * it. */
 #ifndef IKV_TESTS_WRITTEN_H
 #define IKV_TESTS_WRITTEN_H
 
@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The sorted model is in the file: keys and values, records in arrival order without a gap. With
- * `plain` also what only plain files promise: records hold just the value, the index follows them
- * at once, the file ends with it, and all bytes without a meaning are zero. Otherwise: each record
- * ends with 4 bytes more, and the index starts on a page. stride 0: the usual one. */
+/* The file has the keys and values of the sorted model, and records in arrival order without gaps.
+ * In a plain file, records have only the value, the index follows the last record and ends the
+ * file, and unused bytes are zero. Otherwise records have 4 more bytes, and the index starts on a
+ * page boundary. stride 0: the default. */
 void assert_written(const char *path, const store_model *model, bool plain, uint32_t stride);
 
-/* Both files have the same bytes. */
+/* The files have the same contents. */
 void assert_same_file(const char *a, const char *b);
 
 #endif

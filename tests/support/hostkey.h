@@ -34,8 +34,7 @@ void hostkey_from_file(ikv_key_type type, const unsigned char *bytes, void *ret_
 int hostkey_compare(ikv_key_type type, const void *a, const void *b);
 void hostkey_least(ikv_key_type type, void *ret_key);
 void hostkey_greatest(ikv_key_type type, void *ret_key);
-/* Step to the next greater or smaller key. If there is none, return 0 and leave the key as it is.
- */
+/* Step to the next greater or smaller key. Return 0, without a change, if there is none. */
 int hostkey_next(ikv_key_type type, void *key);
 int hostkey_previous(ikv_key_type type, void *key);
 /* The least key plus `number`, modulo the number of keys. */
