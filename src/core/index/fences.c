@@ -42,7 +42,7 @@ const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page
     uint64_t low = 0;
     uint64_t high = fences->count;
 
-    if (fences->count == 0)
+    if (!fences->keys)
         return NULL;
     if (!fences->pages) {
         low = page / fences->step;

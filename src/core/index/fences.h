@@ -3,6 +3,7 @@
 #ifndef IKV_FENCES_H
 #define IKV_FENCES_H
 
+#include "core/index/fence_lines.h"
 #include "core/key/key.h"
 
 struct ikv_fences {
@@ -11,7 +12,8 @@ struct ikv_fences {
     uint64_t count;
     uint64_t step;
     uint32_t words;
-    bool is_in_tree; /* `keys` is the lowest level of a fence tree, which owns the memory */
+    const struct ikv_fence_lines *lines; /* rounded fences of all pages, instead of keys */
+    bool is_in_tree; /* `keys` is the lowest level of a fence tree, which has the memory */
 };
 
 /* For searches that use no fences. */
@@ -36,6 +38,8 @@ uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t 
 /* Bytes of memory that the fences themselves own. */
 static inline uint64_t ikv_fences_memory(const struct ikv_fences *fences)
 {
+    if (fences->lines)
+        return ikv_fence_lines_memory(fences->count);
     return fences->is_in_tree ? 0 : fences->count * fences->words * sizeof(uint64_t);
 }
 

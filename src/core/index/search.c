@@ -99,6 +99,28 @@ static void split_at_fences(struct ikv_search *search)
     }
 }
 
+/* The same with rounded fences: keys that may belong to either of two pages get both. The second
+ * is probed first, and has the key if that is the fence itself. */
+static void split_at_lines(struct ikv_search *search)
+{
+    const struct ikv_fence_lines *lines = search->fences->lines;
+    const uint32_t keys = search->keys.count;
+    struct ikv_fence_range next = ikv_fence_lines_rank(lines, key_at(search, 0), 0);
+
+    for (uint32_t begin = 0, end = 1; begin < keys; begin = end++) {
+        const struct ikv_fence_range range = next;
+        for (; end < keys; end++) {
+            next = ikv_fence_lines_rank(lines, key_at(search, end), range.at_least);
+            if (next.at_least != range.at_least || next.at_most != range.at_most)
+                break;
+        }
+        struct ikv_chunk chunk = {.page_begin = range.at_least ? range.at_least - 1 : 0,
+                                  .page_end = range.at_most,
+                                  .key_end = end};
+        open_chunk(search, begin, chunk);
+    }
+}
+
 void ikv_search_begin(struct ikv_search *search)
 {
     struct ikv_chunk all = {.page_end = search->index->pages, .key_end = search->keys.count};
@@ -106,7 +128,9 @@ void ikv_search_begin(struct ikv_search *search)
     search->hit_count = 0;
     search->queue_head = search->queue_tail = IKV_NO_CHUNK;
     search->corrupt_pages = 0;
-    if (search->fences->count && search->index->pages)
+    if (search->fences->lines && search->keys.count)
+        split_at_lines(search);
+    else if (search->fences->count && search->index->pages)
         split_at_fences(search);
     else
         open_chunk(search, 0, all);

@@ -78,7 +78,11 @@ static int find_leaf(struct ikv_scan *scan, const uint64_t *words, uint64_t *ret
     uint64_t low = 0;
     uint64_t high = store->index.pages;
 
-    if (fences->count) {
+    if (fences->lines) {
+        const struct ikv_fence_range range = ikv_fence_lines_rank(fences->lines, words, 0);
+        low = range.at_least ? range.at_least - 1 : 0;
+        high = ikv_max(range.at_most, 1);
+    } else if (fences->count) {
         const uint64_t fence = ikv_fences_upper_bound(fences, words, 0);
         low = fence ? ikv_fence_page(fences, fence - 1) : 0;
         high = fence < fences->count ? ikv_fence_page(fences, fence) : high;

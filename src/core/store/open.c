@@ -133,7 +133,7 @@ static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error 
     const uint64_t tree_memory = ikv_fence_tree_memory(fences->count);
     const uint64_t freed = fences->words == 1 ? ikv_fences_memory(fences) : 0;
 
-    if (!store->map || fences->count == 0 || fences->count != store->index.pages ||
+    if (!store->map || !fences->keys || fences->count != store->index.pages ||
         ikv_store_fixed_memory(store) - freed + tree_memory > memory)
         return 0;
     int code = ikv_fence_tree_build(&store->tree, fences);
@@ -225,6 +225,7 @@ void ikv_store_close(struct ikv_store *store)
     free(store->metadata);
     if (!store->fences.is_in_tree)
         free(store->fences.keys);
+    ikv_fence_lines_free(&store->fence_lines);
     ikv_fence_tree_free(&store->tree);
     ikv_samples_free(store->samples);
     ikv_map_free(store->map);

@@ -112,13 +112,26 @@ static int check_length(const struct ikv_store *store, uint32_t type, uint64_t l
     return 0;
 }
 
+static void keep_fence(struct ikv_store *store, const unsigned char *stored)
+{
+    struct ikv_fences *fences = &store->fences;
+    uint64_t words[IKV_KEY_WORDS_MAX];
+
+    ikv_key_load(&store->index.key, stored, words);
+    if (fences->lines)
+        ikv_fence_lines_add(&store->fence_lines, words);
+    else
+        memcpy(fences->keys + fences->count * fences->words, words,
+               fences->words * sizeof words[0]);
+    fences->count++;
+}
+
 /* Read all fences in pieces to verify the section, and keep every step-th. */
 static int load_fences(struct ikv_store *store, const struct ikv_section *section, uint64_t step,
                        struct ikv_checksum_stream *sum, unsigned char *piece, ikv_error *err)
 {
     const struct ikv_key_info *key = &store->index.key;
     const uint64_t per_piece = IKV_BLOCK_SIZE / key->width;
-    struct ikv_fences *fences = &store->fences;
 
     for (uint64_t page = 0; page < store->index.pages; page += per_piece) {
         uint64_t n = ikv_min(per_piece, store->index.pages - page);
@@ -128,33 +141,72 @@ static int load_fences(struct ikv_store *store, const struct ikv_section *sectio
             return code;
         ikv_checksum_stream_add(sum, piece, (size_t)(n * key->width));
         for (uint64_t i = (step - page % step) % step; i < n; i += step)
-            ikv_key_load(key, piece + i * key->width,
-                         fences->keys + fences->count++ * fences->words);
+            keep_fence(store, piece + i * key->width);
     }
     if (ikv_checksum_stream_value(sum) != section->checksum)
         return ikv_store_section_fail(store, section, IKV_E_SECTION, "wrong checksum", err);
     return 0;
 }
 
+/* Room for rounded fences of all pages. */
+static int allocate_lines(struct ikv_store *store, const struct ikv_section *section,
+                          ikv_error *err)
+{
+    const struct ikv_key_info *key = &store->index.key;
+    const uint64_t last = (store->index.pages - 1) * key->width;
+    unsigned char stored[2][IKV_KEY_WIDTH_MAX];
+    uint64_t words[2][IKV_KEY_WORDS_MAX];
+
+    int code = ikv_store_read(store, stored[0], key->width, section->offset, err);
+    if (code == 0)
+        code = ikv_store_read(store, stored[1], key->width, section->offset + last, err);
+    if (code < 0)
+        return code;
+    ikv_key_load(key, stored[0], words[0]);
+    ikv_key_load(key, stored[1], words[1]);
+    code = ikv_fence_lines_new(&store->fence_lines, store->index.pages, words[0], words[1],
+                               key->words);
+    store->fences.lines = &store->fence_lines;
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read the fences") : 0;
+}
+
+/* Room for fences, whole ones or every step-th; of leaves, rounded ones before any is left out. */
+static int allocate_fences(struct ikv_store *store, const struct ikv_section *section,
+                           uint64_t memory, ikv_error *err)
+{
+    const uint64_t pages = store->index.pages;
+    const uint64_t fence_size = store->index.key.words * sizeof(uint64_t);
+    const uint64_t step = (pages - 1) / (memory / fence_size) + 1;
+
+    store->fences = (struct ikv_fences){.step = step, .words = store->index.key.words};
+    if (step > 1 && store->is_clustered && ikv_fence_lines_memory(pages) <= memory) {
+        store->fences.step = 1;
+        return allocate_lines(store, section, err);
+    }
+    store->fences.keys = malloc((size_t)(((pages - 1) / step + 1) * fence_size));
+    return store->fences.keys
+               ? 0
+               : ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot read the fences");
+}
+
 static int keep_fences(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
     const struct ikv_section *section = ikv_store_section(store, IKV_SECTION_FENCES);
     const uint64_t fence_size = store->index.key.words * sizeof(uint64_t);
-    const uint64_t max_fences = memory / fence_size;
     struct ikv_checksum_stream *sum = NULL;
 
-    if (!section || max_fences == 0 || store->index.pages == 0)
+    if (!section || memory < fence_size || store->index.pages == 0)
         return 0;
-    const uint64_t step = (store->index.pages - 1) / max_fences + 1;
-    const uint64_t count = (store->index.pages - 1) / step + 1;
     unsigned char *piece = malloc(IKV_BLOCK_SIZE);
-    store->fences = (struct ikv_fences){.step = step, .words = store->index.key.words};
-    store->fences.keys = malloc((size_t)(count * fence_size));
-    int code = piece && store->fences.keys ? ikv_checksum_stream_new(&sum) : -ENOMEM;
+    int code = piece ? ikv_checksum_stream_new(&sum) : -ENOMEM;
     if (code < 0)
         (void)ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read the fences");
-    else
-        code = load_fences(store, section, step, sum, piece, err);
+    if (code == 0)
+        code = allocate_fences(store, section, memory, err);
+    if (code == 0)
+        code = load_fences(store, section, store->fences.step, sum, piece, err);
+    if (code == 0 && store->fences.lines)
+        ikv_fence_lines_end(&store->fence_lines);
     ikv_checksum_stream_free(sum);
     free(piece);
     return code;

@@ -65,12 +65,13 @@ struct ikv_store {
     bool locked;         /* preloaded pages are locked in memory */
 
     struct ikv_fences fences;
-    struct ikv_fence_tree tree;   /* no nodes: not all fences are in memory */
-    struct ikv_samples *samples;  /* of pages searched in memory; NULL: none */
-    struct ikv_learner *learner;  /* plain v2, instead of fences; NULL: nothing is learned */
-    _Atomic uint64_t *visited;    /* leaves; NULL: pages are kept at their first visit */
-    struct ikv_page_cache *cache; /* of index pages; NULL: none */
-    unsigned char *page_sums;     /* all checksums, as in the file; NULL: read when needed */
+    struct ikv_fence_lines fence_lines; /* what `fences` consists of, if memory is short */
+    struct ikv_fence_tree tree;         /* no nodes: not all fences are in memory */
+    struct ikv_samples *samples;        /* of pages searched in memory; NULL: none */
+    struct ikv_learner *learner;        /* plain v2, instead of fences; NULL: nothing is learned */
+    _Atomic uint64_t *visited;          /* leaves; NULL: pages are kept at their first visit */
+    struct ikv_page_cache *cache;       /* of index pages; NULL: none */
+    unsigned char *page_sums;           /* all checksums, as in the file; NULL: read when needed */
 
     uint64_t open_reads;
     uint64_t open_bytes;
