@@ -47,13 +47,17 @@ has '[.series[1].rows[].parameters | select(.direction == "backwards")] | length
 # Probes: the index has 16384 entries in 64 pages. A binary search of entries takes at most 15 probes,
 # and 13 to 14 on average; one of pages at most 7. Each lookup then reads a record.
 has '[.series[3].rows[].parameters | [.way, .batch]] == [["entries", 1], ["pages", 1], ["fences", 1],
-     ["memory", 1], ["entries", 1000], ["pages", 1000], ["fences", 1000], ["memory", 1000]]'
+     ["memory", 1], ["clustered", 1], ["entries", 1000], ["pages", 1000], ["fences", 1000],
+     ["memory", 1000], ["clustered", 1000]]'
 has '.series[3].rows[0].metrics.reads_per_lookup | . > 11 and . <= 16'
 has '.series[3].rows[1].metrics.reads_per_lookup | . > 4 and . <= 8'
 has '.series[3].rows[2].metrics.reads_per_lookup == 2 and .series[3].rows[3].metrics.reads_per_lookup == 1'
-has '.series[3].rows[5].metrics.reads_per_lookup | . > 1 and . <= 1.065'
+has '.series[3].rows[4].metrics | .reads_per_lookup == 1 and .bytes_per_lookup == 4096'
 has '.series[3].rows[6].metrics.reads_per_lookup | . > 1 and . <= 1.065'
-has '.series[3].rows[7].metrics.reads_per_lookup == 1'
+has '.series[3].rows[7].metrics.reads_per_lookup | . > 1 and . <= 1.065'
+has '.series[3].rows[8].metrics.reads_per_lookup == 1'
+# Of 497 leaves, 1000 keys read at most all.
+has '.series[3].rows[9].metrics.reads_per_lookup | . > 0.4 and . <= 0.497'
 
 # CSV: the same rows, each with as many fields as there are names.
 jq '[.series[].rows | length] | add' report.json >expected

@@ -16,7 +16,8 @@ draw() {
 
 draw --plot "it's all.svg"
 [ -s "it's all.svg" ] || fail 'no plots'
-for text in 'reads in flight' 'latency (us)' 'distance' 'MB/s' 'lookups/s' 'fences in memory'; do
+for text in 'reads in flight' 'latency (us)' 'distance' 'MB/s' 'lookups/s' 'fences in memory' 'index in memory' \
+    clustered; do
     grep -qF "$text" "it's all.svg" || fail "the plots lack: $text"
 done
 tail -n 3 "it's all.svg" | grep -q '</svg>' || fail 'the plots are incomplete'

@@ -42,13 +42,20 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The number of entries that one probe reads. */
+/* The number of entries, or of keys in a leaf, that one probe reads. */
 static uint64_t unit(const struct probe_walk *walk)
 {
-    return walk->way == PROBE_ENTRIES ? 1 : PROBE_PAGE / PROBE_ENTRY;
+    switch (walk->way) {
+    case PROBE_ENTRIES:
+        return 1;
+    case PROBE_LEAVES:
+        return PROBE_LEAF_RECORDS;
+    default:
+        return PROBE_PAGE / PROBE_ENTRY;
+    }
 }
 
-/* Fences tell every key's page: chunks of one page. */
+/* Fences tell every key's page, or leaf: chunks of one page. */
 static void begin_with_fences(struct probe_walk *walk)
 {
     const uint64_t per_page = unit(walk);
@@ -69,9 +76,9 @@ void probe_walk_begin(struct probe_walk *walk, size_t count, uint64_t seed)
     for (size_t i = 0; i < count; i++)
         walk->keys[i] = disk_random(&walk->state) % walk->entries;
     qsort(walk->keys, count, sizeof *walk->keys, compare_keys);
-    walk->records_done = false;
+    walk->records_done = walk->way == PROBE_LEAVES;
     walk->chunk_count = 0;
-    if (walk->way == PROBE_FENCES)
+    if (walk->way == PROBE_FENCES || walk->way == PROBE_LEAVES)
         begin_with_fences(walk);
     else if (walk->way != PROBE_MEMORY)
         walk->chunks[walk->chunk_count++] =
@@ -104,14 +111,14 @@ static void add_chunk(struct probe_walk *walk, size_t *count, struct probe_chunk
 static void probe_chunks(struct probe_walk *walk)
 {
     const uint64_t entries = unit(walk);
+    const uint32_t size = walk->way == PROBE_ENTRIES ? PROBE_ENTRY : PROBE_PAGE;
     size_t count = 0;
-    walk->length =
-        probe_read_size(walk->way == PROBE_ENTRIES ? PROBE_ENTRY : PROBE_PAGE, walk->sector);
+    walk->length = probe_read_size(size, walk->sector);
     walk->offset_count = 0;
     for (size_t i = 0; i < walk->chunk_count; i++) {
         const struct probe_chunk *chunk = &walk->chunks[i];
         const uint64_t middle = chunk->low + (chunk->high - chunk->low) / 2;
-        const uint64_t at = middle * entries * PROBE_ENTRY;
+        const uint64_t at = middle * size;
         const size_t left = lower_bound(walk, chunk, middle * entries);
         const size_t right = lower_bound(walk, chunk, (middle + 1) * entries);
         walk->offsets[walk->offset_count++] = walk->area.start + at / walk->sector * walk->sector;

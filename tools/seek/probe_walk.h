@@ -6,7 +6,8 @@
  *     area   | index: sorted entries of 16 bytes | records                                   |
  *            | the first 1/8                     | the rest; entries point to random records |
  *
- * This resembles a store with 8-byte keys and records of about 112 bytes.
+ * This resembles a store with 8-byte keys and records of about 112 bytes. Of the clustered store
+ * with the same pairs, the area has the leaves.
  */
 #ifndef PROBE_WALK_H
 #define PROBE_WALK_H
@@ -21,9 +22,16 @@ enum probe_way {
     PROBE_ENTRIES, /* binary search, each probe reads one entry, as the Rust crate does */
     PROBE_PAGES,   /* binary search, each probe reads a page of 256 entries */
     PROBE_FENCES,  /* the first key of each page is in memory: one probe */
-    PROBE_MEMORY   /* the whole index is in memory: no probe */
+    PROBE_MEMORY,  /* the whole index is in memory: no probe */
+    PROBE_LEAVES   /* clustered: the first key of each leaf is in memory, the leaf has the record */
 };
-enum { PROBE_WAYS = 4, PROBE_ENTRY = 16, PROBE_PAGE = 4096, PROBE_RECORD = 112 };
+enum {
+    PROBE_WAYS = 5,
+    PROBE_ENTRY = 16,
+    PROBE_PAGE = 4096,  /* and a leaf */
+    PROBE_RECORD = 112, /* in a leaf with a key and its place besides */
+    PROBE_LEAF_RECORDS = (PROBE_PAGE - 16) / (8 + 2 + PROBE_RECORD)
+};
 
 struct probe_walk {
     enum probe_way way;

@@ -21,9 +21,10 @@ static const struct report_column columns[] = {
     {"reads_per_second", "1/s", REPORT_NEUTRAL, 0, "reads/s"},
 };
 
-static const char *const way_names[PROBE_WAYS] = {"entries", "pages", "fences", "memory"};
-static const char *const way_titles[PROBE_WAYS] = {"probes of entries", "probes of pages",
-                                                   "fences in memory", "index in memory"};
+static const char *const way_names[PROBE_WAYS] = {"entries", "pages", "fences", "memory",
+                                                  "clustered"};
+static const char *const way_titles[PROBE_WAYS] = {
+    "probes of entries", "probes of pages", "fences in memory", "index in memory", "clustered"};
 
 /* One way of searching, with single keys or batches. */
 struct probe_point {
@@ -189,10 +190,11 @@ static void finish(struct seek *seek, const struct probe_point *points)
 
 int seek_probes(struct seek *seek)
 {
-    struct report_series *series = report_series_add(
-        seek->report, "probes",
-        "Lookups (a search in 16-byte entries, and a record) by the way the index is searched",
-        columns, REPORT_COUNT(columns), "lookups_per_second");
+    struct report_series *series =
+        report_series_add(seek->report, "probes",
+                          "Lookups by the way the index is searched: 16-byte entries and records, "
+                          "or clustered leaves",
+                          columns, REPORT_COUNT(columns), "lookups_per_second");
     struct probe_point points[POINTS] = {0};
     int status = STATUS_DONE;
     seek->watch.phase = "lookups";
