@@ -3,6 +3,7 @@
 #include "hostkey.h"
 #include "platform.h"
 #include "stores.h"
+#include "written.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,12 +41,9 @@ static void make_old_store(const victim *self)
 
 static void decode_and_compare(const victim *self)
 {
-    decoder_layout layout = hostkey_layout(self->setup.type, 0);
-    decoded_store file;
-    if (decoder_read(self->path, &layout, &file) != 0)
-        fail_msg("%s", file.error);
-    assert_int_equal(file.pair_count, self->model.sorted_count);
-    decoder_free(&file);
+    const bool plain = (self->setup.flags & IKV_WRITE_PLAIN) != 0;
+
+    assert_written(self->path, &self->model, plain, 0);
     assert_store_equals(self->path, &self->model);
 }
 

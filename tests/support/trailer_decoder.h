@@ -1,0 +1,68 @@
+/*
+ * A decoder of the trailer of native stores, written from FORMAT.md alone and sharing nothing with
+ * the library. It checks every rule that does not depend on the layout of the records: header tag,
+ * footer, directory, places and checksums of sections, zeros between them, fields of the properties
+ * that are fixed.
+ */
+#ifndef TEST_TRAILER_DECODER_H
+#define TEST_TRAILER_DECODER_H
+
+#include "decoder.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TRAILER_PROPERTIES = 1,
+    TRAILER_FENCES = 2,
+    TRAILER_PAGE_CHECKSUMS = 3,
+    TRAILER_BLOCK_CHECKSUMS = 4,
+    TRAILER_METADATA = 5,
+    TRAILER_LEAVES = 6,
+    TRAILER_EXTENTS = 7
+};
+
+#define TRAILER_SECTIONS_MAX 64
+#define TRAILER_ERROR_MAX    256
+
+typedef struct trailer_section {
+    uint32_t type;
+    bool is_optional;
+    uint64_t offset;
+    uint64_t length;
+} trailer_section;
+
+typedef struct decoded_trailer {
+    trailer_section sections[TRAILER_SECTIONS_MAX]; /* ascending offsets */
+    size_t section_count;
+    unsigned char store_id[16];
+    uint64_t record_seed; /* XXH3-64 of the store id */
+
+    /* From the header. */
+    uint64_t v2_pairs;
+    uint64_t v2_index_start;
+
+    /* From the properties. */
+    decoder_layout layout;
+    bool in_key_order;
+    uint64_t pair_count;
+    uint64_t records_end;
+    uint64_t value_bytes;
+    uint32_t value_min;
+    uint32_t value_max;
+    uint32_t value_p99;
+
+    char error[TRAILER_ERROR_MAX]; /* the rule that is broken; "" if none is */
+} decoded_trailer;
+
+/* Decode and check the file's bytes. 0, or -1 with ret->error set. */
+int trailer_decode(const unsigned char *bytes, size_t size, decoded_trailer *ret);
+
+/* NULL: the store has no such section. */
+const trailer_section *trailer_find(const decoded_trailer *trailer, uint32_t type);
+
+/* Offset of the first byte that is not zero in [begin, end); end if all are. */
+uint64_t trailer_not_zero(const unsigned char *bytes, uint64_t begin, uint64_t end);
+
+#endif
