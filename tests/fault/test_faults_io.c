@@ -160,8 +160,10 @@ static bool inject_at_call(victim *self, const fault_case *what, uint64_t index,
     int code = victim_build(self, &err);
     alarm(0);
     fault_report report = fault_stop();
-    if (report.faults == 0)
+    if (report.faults == 0) {
+        victim_reset(self); /* it was built */
         return false;
+    }
     const char *wrong = judge(self, what, &report, code, &err);
     if (wrong == NULL && open_descriptors() != descriptors)
         wrong = "a descriptor is left open";

@@ -289,8 +289,7 @@ static int call_scan(oom_context *context)
         return code;
     while ((code = ikv_scan_next(scan, &item, NULL)) == 0) {
         assert_true(count < model->sorted_count);
-        const model_pair *pair =
-            context->order == IKV_ORDER_KEY ? model->sorted[count] : &model->pairs[count];
+        const model_pair *pair = store_scanned_pair(context->store, model, context->order, count);
         assert_int_equal(item.status, IKV_FOUND);
         assert_int_equal(item.size, pair->size);
         assert_memory_equal(item.value, pair->value, pair->size);

@@ -31,8 +31,7 @@ static void make_old_store(const victim *self)
 {
     store_model model;
     rng_state rng = {77};
-    ikv_writer_options options = store_options(self->setup.type);
-    options.flags = self->setup.flags;
+    ikv_writer_options options = store_options_with(self->setup.type, self->setup.flags);
     model_init(&model, self->setup.type);
     model_fill(&model, &rng, 20, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
     store_write(self->path, &model, &options);
@@ -60,11 +59,8 @@ void victim_make(victim *ret_self, const victim_setup *setup)
     else
         tmpdir_make_in_memory(&self->dir);
     self->path = tmpdir_file(&self->dir, "store");
-    self->options = store_options(setup->type);
-    self->options.flags = setup->flags;
+    self->options = store_options_with(setup->type, setup->flags);
     self->options.memory = setup->memory;
-    if ((setup->flags & IKV_WRITE_PLAIN) != 0)
-        self->options.store_id = NULL;
     model_init(&self->model, setup->type);
     model_fill(&self->model, &rng, setup->pairs, MODEL_KEYS_UNIFORM, setup->sizes);
     if (setup->duplicates) {

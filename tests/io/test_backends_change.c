@@ -185,7 +185,7 @@ static void threads_one_after_the_other(void **state)
         ikv_result_free(errand.result);
         ikv_close(errand.store);
     }
-    free(s.path);
+    numbered_free(&s);
 }
 
 /* Both go on with what is one result before the fork, at the same time. */
@@ -222,7 +222,7 @@ static void parent_and_child_at_the_same_time(void **state)
         ikv_result_free(errand.result);
         ikv_close(errand.store);
     }
-    free(s.path);
+    numbered_free(&s);
 }
 
 /* ---------------------------------------------------------------- cut files */
@@ -277,7 +277,7 @@ static void files_cut_under_open_stores(void **state)
 
             numbered_make(*state, IKV_KEY_U64, 0, 20, 0, &s);
             cut_under(&s, way, pages[p]);
-            free(s.path);
+            numbered_free(&s);
         }
 }
 

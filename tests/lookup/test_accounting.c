@@ -91,7 +91,7 @@ static void key_scan_counts_all_reads(void **state)
             check_scan_stats(&s, 0, &options);
             check_scan_stats(&s, 1, &options);
         }
-        free(s.path);
+        numbered_free(&s);
     }
 }
 
@@ -124,7 +124,7 @@ static void batch_counts_all_reads(void **state)
             }
             ikv_result_free(result);
             ikv_close(store);
-            free(s.path);
+            numbered_free(&s);
         }
 }
 
@@ -167,7 +167,7 @@ static void position_outside_of_records(void **state)
         assert_failed(ikv_get(store, &damaged, NULL, result, &err), IKV_E_INDEX, &err, s.path);
         ikv_result_free(result);
         ikv_close(store);
-        free(s.path);
+        numbered_free(&s);
     }
 }
 
@@ -181,8 +181,7 @@ static void scan_reports_position_of_damaged_record(void **state)
     ikv_item item;
 
     numbered_make(*state, IKV_KEY_U64, 0, 2, 0, &s);
-    /* Records of 4 + 8 + 4 bytes in key order. */
-    const uint64_t position = 24 + 10 * 16;
+    const uint64_t position = numbered_record(&s, 10);
     file_flip_bit(s.path, 8 * (position + 4));
     store = store_open(s.path, 0, 0, 0);
     assert_ok(ikv_scan_open(store, NULL, &scan, &err), &err);
@@ -193,7 +192,7 @@ static void scan_reports_position_of_damaged_record(void **state)
     assert_int_equal(err.offset, position);
     ikv_scan_close(scan);
     ikv_close(store);
-    free(s.path);
+    numbered_free(&s);
 }
 
 static void assert_empty(const ikv_result *result)
@@ -221,7 +220,7 @@ static void invalid_arguments_clear_the_result(void **state)
     ikv_error err;
 
     numbered_make(*state, IKV_KEY_U64, 0, 2, 0, &s);
-    file_flip_bit(s.path, 8 * (24 + 10 * 16 + 4));
+    file_flip_bit(s.path, 8 * (numbered_record(&s, damaged) + 4));
     store = store_open(s.path, 0, 0, 0);
     assert_ok(ikv_result_new(&result), NULL);
     for (int mistake = 0; mistake < 6; mistake++) {
@@ -247,15 +246,17 @@ static void invalid_arguments_clear_the_result(void **state)
     }
     ikv_result_free(result);
     ikv_close(store);
-    free(s.path);
+    numbered_free(&s);
 }
 
 /* ---------------------------------------------------------------- verify */
 
-static int cancel_at_records(void *user, const ikv_progress *progress)
+/* Cancel after the index page, or after the leaves of the first extent. */
+static int cancel_after_index(void *user, const ikv_progress *progress)
 {
     (void)user;
-    return strcmp(progress->phase, "records") == 0;
+    return strcmp(progress->phase, "records") == 0 ||
+           (strcmp(progress->phase, "leaves") == 0 && progress->done > 0);
 }
 
 static void count_problem(void *user, const ikv_error *problem)
@@ -264,10 +265,10 @@ static void count_problem(void *user, const ikv_error *problem)
     ++*(uint64_t *)user;
 }
 
-/* A store with a damaged index page, which verify finds before it checks records. */
+/* A store with a damaged page at the front, which verify finds before it checks everything else. */
 static void make_damaged(void **state, numbered_store *ret)
 {
-    numbered_make(*state, IKV_KEY_U64, 0, 100, 0, ret);
+    numbered_make(*state, IKV_KEY_U64, 0, 300, 0, ret);
     file_flip_bit(ret->path, 8 * numbered_entry_offset(ret, 3));
 }
 
@@ -284,7 +285,7 @@ static void canceled_verify_has_no_report(void **state)
     make_damaged(state, &s);
     memset(&untouched, 0x5a, sizeof(untouched));
     report = untouched;
-    options.on_progress = cancel_at_records;
+    options.on_progress = cancel_after_index;
     options.on_problem = count_problem;
     options.user = &problems;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_CANCELED, &err, s.path);
@@ -301,7 +302,7 @@ static void canceled_verify_has_no_report(void **state)
     report = untouched;
     assert_failed(ikv_verify(s.path, NULL, &options, &report, &err), IKV_E_INDEX, &err, s.path);
     assert_true(report.problems >= 1 && report.problems < 1000);
-    free(s.path);
+    numbered_free(&s);
 }
 
 /* No report either if a read failed, whatever was found before. */
@@ -328,7 +329,7 @@ static void failed_verify_has_no_report(void **state)
         assert_failed(code, -EIO, &err, s.path);
         assert_memory_equal(&report, &untouched, sizeof(report));
     }
-    free(s.path);
+    numbered_free(&s);
 }
 
 int main(void)

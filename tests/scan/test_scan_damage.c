@@ -36,7 +36,7 @@ static void assert_fails_at(const numbered_store *s, ikv_store *store, numbered_
     uint64_t delivered = numbered_scan(s, store, bounds, &code, &err);
 
     assert_failed(code, IKV_E_INDEX, &err, s->path);
-    assert_int_equal(err.offset, numbered_entry_offset(s, bad));
+    assert_int_equal(err.offset, s->places.pages[s->places.pairs[bad].page].begin);
     assert_int_equal(delivered, bad);
 }
 
@@ -111,7 +111,7 @@ static void damage_pages(void **state, ikv_key_type type, uint32_t flags)
         }
         file_flip_bit(s.path, bit);
     }
-    free(s.path);
+    numbered_free(&s);
 }
 
 static void damaged_pages_with_checksums(void **state)
@@ -143,7 +143,7 @@ static void several_damaged_pages(void **state)
                             numbered_first_entry(&s, page));
         ikv_close(store);
     }
-    free(s.path);
+    numbered_free(&s);
 }
 
 int main(void)

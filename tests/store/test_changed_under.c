@@ -7,6 +7,7 @@
 #include "decoder.h"
 #include "hostkey.h"
 #include "model.h"
+#include "places.h"
 #include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
@@ -29,21 +30,19 @@ typedef struct changed_store {
     ikv_store *store;
     ikv_result *result;
     unsigned char *keys; /* all of them in arrival order */
-    decoded_store decoded;
+    store_places places;
 } changed_store;
 
 static void set_up(void **state, uint32_t flags, uint64_t index_memory, changed_store *ret)
 {
-    ikv_writer_options options = store_options(IKV_KEY_U64);
-    decoder_layout layout = hostkey_layout(IKV_KEY_U64, 0);
+    const ikv_writer_options options = store_options_with(IKV_KEY_U64, flags);
     rng_state random = {flags + 5};
 
     ret->path = tmpdir_file(*state, "changed");
     model_init(&ret->model, IKV_KEY_U64);
     model_fill(&ret->model, &random, PAIRS, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
-    options.flags = flags;
     store_write(ret->path, &ret->model, &options);
-    assert_int_equal(decoder_read(ret->path, &layout, &ret->decoded), 0);
+    places_read(ret->path, IKV_KEY_U64, 0, &ret->places);
     ret->store = store_open(ret->path, IKV_KEY_U64, 0, index_memory);
     ret->result = NULL;
     assert_ok(ikv_result_new(&ret->result), NULL);
@@ -57,7 +56,7 @@ static void tear_down(changed_store *fixture)
     ikv_result_free(fixture->result);
     ikv_close(fixture->store);
     model_free(&fixture->model);
-    decoder_free(&fixture->decoded);
+    places_free(&fixture->places);
     free(fixture->keys);
     free(fixture->path);
 }
@@ -82,7 +81,7 @@ static size_t count_unreadable(const changed_store *fixture)
     return unreadable;
 }
 
-/* Cut at a place of the index: the keys whose pages lie before it are still answered. */
+/* Truncated within page or leaf 5: the keys of pages before it are still answered. */
 static void a_cut_index_leaves_the_keys_before_the_cut(void **state)
 {
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
@@ -92,13 +91,13 @@ static void a_cut_index_leaves_the_keys_before_the_cut(void **state)
 
         /* With fences; a plain file has none, there the search needs pages from all over. */
         set_up(state, flags, 0, &fixture);
-        file_truncate(fixture.path, fixture.decoded.index_start + 5 * 4096 + 100);
+        file_truncate(fixture.path, fixture.places.pages[5].begin + 100);
         assert_failed(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err),
                       IKV_E_TRUNCATED, &err, fixture.path);
         unreadable = count_unreadable(&fixture);
-        assert_true(unreadable >= PAIRS - 6 * 256);
+        assert_true(unreadable >= PAIRS - fixture.places.pages[6].first);
         if (flags == 0)
-            assert_true(unreadable <= PAIRS - 5 * 256);
+            assert_true(unreadable <= PAIRS - fixture.places.pages[5].first);
         assert_non_null(ikv_result_problem(fixture.result));
         assert_int_equal(ikv_result_problem(fixture.result)->code, IKV_E_TRUNCATED);
         tear_down(&fixture);
@@ -128,11 +127,44 @@ static void a_cut_among_the_records_is_an_error(void **state)
     }
 }
 
-/* The index page is still held by the result, so that it is the records which can't be read: those
- * before the cut are answered all the same, although they were read together with the others. */
+enum { FEW = 8, FEW_CUT = 4 };
+
+/* Items of the batch after the file was truncated. Keys in the same leaf as the first one are still
+ * answered if that is in memory. */
+static void check_cut_batch(ikv_store *store, const store_model *model, const store_places *places,
+                            const uint64_t *keys, ikv_result *result)
+{
+    const bool is_cached =
+        store_backend() == IKV_BACKEND_PREAD || store_backend() == IKV_BACKEND_URING;
+    size_t unreadable = 0;
+    ikv_error err;
+    const int code = ikv_get_many(store, keys, FEW, NULL, result, &err);
+
+    for (size_t i = 0; i < FEW; i++) {
+        const ikv_item *item = &ikv_result_items(result)[i];
+        const pair_place *place = &places->pairs[i];
+        const bool in_memory =
+            is_cached && places->is_clustered && !place->is_outside && place->page == 0;
+
+        unreadable += item->status == IKV_UNREADABLE;
+        if (in_memory || item->status != IKV_UNREADABLE ||
+            (i + 1 < FEW_CUT && is_cached && place->page == 0))
+            assert_item(model, &keys[i], IKV_EXACT, item);
+        assert_true(i < FEW_CUT || in_memory || item->status == IKV_UNREADABLE);
+    }
+    if (unreadable > 0)
+        assert_failed(code, IKV_E_TRUNCATED, &err, NULL);
+    else
+        assert_ok(code, &err);
+    /* A mapping has no copy of the page: it is cut off, too. */
+    if (is_cached)
+        assert_int_equal(ikv_result_stats(result)->cached, 1);
+}
+
+/* The index page is still in memory, so only records can't be read: those before the cut are
+ * answered, although they were read together with the others. */
 static void a_cut_leaves_the_records_before_it(void **state)
 {
-    enum { FEW = 8, CUT = 4 };
     static const size_t sizes[] = {10, 3000, 200000};
 
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
@@ -141,9 +173,9 @@ static void a_cut_leaves_the_records_before_it(void **state)
         unsigned char *value = must_malloc(sizes[s]);
         ikv_result *result = NULL;
         uint64_t keys[FEW];
+        store_places places;
         store_model model;
         ikv_store *store;
-        ikv_error err;
 
         memset(value, 'v', sizes[s]);
         model_init(&model, IKV_KEY_U64);
@@ -153,26 +185,15 @@ static void a_cut_leaves_the_records_before_it(void **state)
         }
         model_sort(&model, MODEL_KEEP_ALL);
         store_write(path, &model, &options);
+        places_read(path, IKV_KEY_U64, 0, &places);
         store = store_open(path, 0, 0, 0);
         assert_ok(ikv_result_new(&result), NULL);
         assert_batch(store, &model, keys, 1, IKV_EXACT, result);
-        file_truncate(path, 24 + CUT * (8 + sizes[s]));
-        assert_failed(ikv_get_many(store, keys, FEW, NULL, result, &err), IKV_E_TRUNCATED, &err,
-                      path);
-        /* A mapping has no copy of the page: it is cut off, too. */
-        if (store_backend() == IKV_BACKEND_PREAD || store_backend() == IKV_BACKEND_URING)
-            assert_int_equal(ikv_result_stats(result)->cached, 1);
-        for (size_t i = 0; i < FEW; i++) {
-            const ikv_item *item = &ikv_result_items(result)[i];
-
-            if (i >= CUT)
-                assert_int_equal(item->status, IKV_UNREADABLE);
-            else if (item->status != IKV_UNREADABLE ||
-                     (i + 1 < CUT && ikv_result_stats(result)->cached > 0))
-                assert_item(&model, &keys[i], IKV_EXACT, item);
-        }
+        file_truncate(path, places.pairs[FEW_CUT].record);
+        check_cut_batch(store, &model, &places, keys, result);
         ikv_result_free(result);
         ikv_close(store);
+        places_free(&places);
         model_free(&model);
         free(value);
         free(path);
@@ -214,7 +235,7 @@ static void a_scan_of_a_cut_file_ends_with_an_error(void **state)
  * file is cut: it goes on with items that can't be read. */
 static void a_scan_tells_the_records_it_can_not_read(void **state)
 {
-    enum { COUNT = 40, CUT = 20, SIZE = 1000 };
+    enum { COUNT = 40, CUT = 20, SIZE = 40000 }; /* a leaf has no room for such records */
     char *path = tmpdir_file(*state, "scanned");
     ikv_writer_options options = store_options(IKV_KEY_U16);
     ikv_scan_options scan_options = IKV_SCAN_OPTIONS_INIT;
@@ -264,7 +285,7 @@ static void a_scan_tells_the_records_it_can_not_read(void **state)
 static void a_damaged_record_is_corrupt_and_alone(void **state)
 {
     changed_store fixture;
-    const decoder_entry *victim;
+    uint64_t victim;
     unsigned char victim_key[8];
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
     ikv_scan *scan = NULL;
@@ -272,9 +293,9 @@ static void a_damaged_record_is_corrupt_and_alone(void **state)
     ikv_error err;
 
     set_up(state, 0, 0, &fixture);
-    victim = &fixture.decoded.entries[fixture.decoded.arrival[PAIRS / 2]];
-    hostkey_from_file(IKV_KEY_U64, victim->key, victim_key);
-    file_flip_bit(fixture.path, (victim->position + 4) * 8 + 3);
+    memcpy(victim_key, fixture.model.pairs[PAIRS / 2].key, sizeof(victim_key));
+    victim = fixture.places.pairs[model_rank(&fixture.model, victim_key)].record;
+    file_flip_bit(fixture.path, (victim + 4) * 8 + 3);
 
     assert_ok(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err), &err);
     for (size_t i = 0; i < PAIRS; i++) {
@@ -292,10 +313,10 @@ static void a_damaged_record_is_corrupt_and_alone(void **state)
     assert_int_equal(stats->found, PAIRS - 1);
     assert_non_null(ikv_result_problem(fixture.result));
     assert_int_equal(ikv_result_problem(fixture.result)->code, IKV_E_RECORD);
-    assert_int_equal(ikv_result_problem(fixture.result)->offset, victim->position);
+    assert_int_equal(ikv_result_problem(fixture.result)->offset, victim);
     assert_failed(ikv_get(fixture.store, victim_key, NULL, fixture.result, &err), IKV_E_RECORD,
                   &err, fixture.path);
-    assert_int_equal(err.offset, victim->position);
+    assert_int_equal(err.offset, victim);
     assert_memory_equal(err.key, victim_key, 8);
 
     assert_ok(ikv_scan_open(fixture.store, &options, &scan, &err), &err);

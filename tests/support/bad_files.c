@@ -137,8 +137,9 @@ static void check_storage_scan(ikv_store *store, const store_model *model)
     while (code == 0 && (code = ikv_scan_next(scan, &item, NULL)) == 0) {
         assert_true(delivered < model->count);
         assert_int_equal(item.status, IKV_FOUND);
-        assert_int_equal(item.size, model->pairs[delivered].size);
-        assert_memory_equal(item.value, model->pairs[delivered].value, item.size);
+        const model_pair *pair = store_scanned_pair(store, model, options.order, delivered);
+        assert_int_equal(item.size, pair->size);
+        assert_memory_equal(item.value, pair->value, item.size);
         delivered++;
     }
     if (code == IKV_E_END)

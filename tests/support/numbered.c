@@ -16,14 +16,22 @@
 
 uint64_t numbered_first_entry(const numbered_store *s, uint64_t page)
 {
-    uint64_t entry = (page * NUMBERED_PAGE + s->stride - 1) / s->stride;
-
-    return entry < s->count ? entry : s->count;
+    return page < s->places.page_count ? s->places.pages[page].first : s->count;
 }
 
 uint64_t numbered_entry_offset(const numbered_store *s, uint64_t entry)
 {
-    return s->index_start + entry * s->stride;
+    return s->places.pairs[entry].entry;
+}
+
+uint64_t numbered_record(const numbered_store *s, uint64_t number)
+{
+    return s->places.pairs[number].record;
+}
+
+uint64_t numbered_record_end(const numbered_store *s, uint64_t number)
+{
+    return s->places.pairs[number].end;
 }
 
 static uint32_t value_size(const numbered_store *s, uint64_t number)
@@ -31,17 +39,28 @@ static uint32_t value_size(const numbered_store *s, uint64_t number)
     return number < s->large ? NUMBERED_LARGE : sizeof(number);
 }
 
-static void write_numbered(const numbered_store *s)
+/* Number of pairs that fill leaves, and some more: a leaf has entries of key and place, records of
+ * size, number and checksum or, for large values, positions. */
+static uint64_t pairs_in_leaves(const numbered_store *s, uint64_t leaves)
 {
-    ikv_writer_options options = store_options(s->type);
+    const uint64_t entry = hostkey_width(s->type) + 2;
+    uint64_t number = 0;
+
+    for (uint64_t leaf = 0; leaf + 1 < leaves; leaf++) {
+        uint64_t left = NUMBERED_PAGE - 16 - (leaf == 0 ? 24 : 0);
+        for (uint64_t size; left >= (size = entry + (number < s->large ? 8 : 4 + 8 + 4)); number++)
+            left -= size;
+    }
+    return number + LAST_ENTRIES;
+}
+
+static void write_numbered(const numbered_store *s, ikv_writer_options *options)
+{
     unsigned char value[NUMBERED_LARGE] = {0};
     ikv_writer *writer = NULL;
     ikv_error err;
 
-    options.flags = s->flags;
-    if (s->flags & IKV_WRITE_PLAIN)
-        options.store_id = NULL;
-    assert_ok(ikv_writer_new(s->path, &options, &writer, &err), &err);
+    assert_ok(ikv_writer_new(s->path, options, &writer, &err), &err);
     for (uint64_t i = 0; i < s->count; i++) {
         const uint64_t number = s->large ? s->count - 1 - i : i;
         unsigned char key[IKV_KEY_WIDTH_MAX];
@@ -56,20 +75,31 @@ static void write_numbered(const numbered_store *s)
 void numbered_make(const tmpdir *dir, ikv_key_type type, uint32_t flags, uint64_t pages,
                    uint64_t large, numbered_store *ret)
 {
+    const uint64_t stride = decoder_stride(hostkey_kind(type), hostkey_width(type));
+    ikv_writer_options options = store_options_with(type, flags);
     ikv_store *store;
     ikv_info info;
 
     *ret = (numbered_store){.type = type, .flags = flags, .large = large};
     ret->path = tmpdir_file(dir, "numbered");
-    ret->stride = (uint32_t)decoder_stride(hostkey_kind(type), hostkey_width(type));
-    ret->count = (pages - 1) * NUMBERED_PAGE / ret->stride + LAST_ENTRIES;
-    write_numbered(ret);
+    ret->count = (pages - 1) * NUMBERED_PAGE / stride + LAST_ENTRIES;
+    if (options.layout == IKV_LAYOUT_CLUSTERED) {
+        options.leaf_size = NUMBERED_PAGE;
+        ret->count = pairs_in_leaves(ret, pages);
+    }
+    write_numbered(ret, &options);
+    places_read(ret->path, type, 0, &ret->places);
     store = store_open(ret->path, type, 0, 0);
     ikv_store_info(store, &info);
     assert_int_equal(info.index_pages, pages);
-    assert_int_equal(info.stride, ret->stride);
-    ret->index_start = info.index_start;
+    assert_int_equal(info.stride, stride);
     ikv_close(store);
+}
+
+void numbered_free(numbered_store *s)
+{
+    places_free(&s->places);
+    free(s->path);
 }
 
 static void assert_number(const numbered_store *s, uint64_t number, const ikv_item *item)

@@ -14,7 +14,7 @@
 
 /* ---------------------------------------------------------------- writing and opening */
 
-ikv_writer_options store_options(ikv_key_type type)
+ikv_writer_options store_options_with(ikv_key_type type, uint32_t flags)
 {
     static const unsigned char id[16] = {0x69, 0x6b, 0x76, 1, 2,  3,  4,  5,
                                          6,    7,    8,    9, 10, 11, 12, 13};
@@ -22,8 +22,18 @@ ikv_writer_options store_options(ikv_key_type type)
 
     options.key_type = type;
     options.store_id = id;
+    options.flags = flags;
     options.layout = store_layout();
+    if (flags & IKV_WRITE_PLAIN) {
+        options.store_id = NULL;
+        options.layout = IKV_LAYOUT_ARRIVAL;
+    }
     return options;
+}
+
+ikv_writer_options store_options(ikv_key_type type)
+{
+    return store_options_with(type, 0);
 }
 
 ikv_layout store_layout(void)
@@ -216,6 +226,16 @@ static const model_pair **storage_order(const ikv_store *store, const model_pair
         order[i] = sorted[i].pair;
     free(sorted);
     return order;
+}
+
+const model_pair *store_scanned_pair(const ikv_store *store, const store_model *model,
+                                     ikv_order order, size_t number)
+{
+    ikv_info info;
+
+    ikv_store_info(store, &info);
+    return order == IKV_ORDER_KEY || info.layout == IKV_LAYOUT_CLUSTERED ? model->sorted[number]
+                                                                         : &model->pairs[number];
 }
 
 void assert_storage_scan(ikv_store *store, const model_pair *const *arrival, size_t count,

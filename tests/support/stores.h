@@ -16,6 +16,8 @@
 
 /* Options for a native store with a fixed store id, so that builds are reproducible. */
 ikv_writer_options store_options(ikv_key_type type);
+/* The same with IKV_WRITE_ flags. Plain files have no id and no layout. */
+ikv_writer_options store_options_with(ikv_key_type type, uint32_t flags);
 /* Writes all pairs of the model in arrival order. */
 void store_write(const char *path, const store_model *model, const ikv_writer_options *options);
 
@@ -44,6 +46,9 @@ void assert_key_scan(ikv_store *store, const store_model *model, const void *fro
  * key order. */
 void assert_storage_scan(ikv_store *store, const model_pair *const *arrival, size_t count,
                          uint64_t limit, uint64_t memory);
+/* Item `number` of a scan in this order over a store of all pairs of the model. */
+const model_pair *store_scanned_pair(const ikv_store *store, const store_model *model,
+                                     ikv_order order, size_t number);
 /* The pairs of model->sorted in arrival order. Free with free(). */
 const model_pair **model_by_arrival(const store_model *model);
 /* Checks everything: info, all keys and absent neighbours in batches, a sample of the keys by
