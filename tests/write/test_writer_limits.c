@@ -44,6 +44,14 @@ static void assert_untouched(const victim *self)
 
 /* ---------------------------------------------------------------- values */
 
+static size_t largest_value(uint32_t flags)
+{
+    if (flags & IKV_WRITE_PLAIN)
+        return UINT32_MAX;
+    return store_layout() == IKV_LAYOUT_CLUSTERED ? IKV_VALUE_SIZE_MAX_CLUSTERED
+                                                  : IKV_VALUE_SIZE_MAX;
+}
+
 /* The size is refused before a byte of the value is looked at: there is only one here. */
 static void add_too_large(ikv_writer *writer, const char *path, uint64_t size)
 {
@@ -61,14 +69,11 @@ static void too_large_a_value_is_refused_and_no_more(void **state)
 {
     victim *self = *state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags++) {
-        ikv_writer_options options = store_options(IKV_KEY_U64);
-        uint64_t most = flags == IKV_WRITE_PLAIN ? UINT32_MAX : IKV_VALUE_SIZE_MAX;
+        const ikv_writer_options options = store_options_with(IKV_KEY_U64, flags);
+        const uint64_t most = largest_value(flags);
         ikv_writer *writer = NULL;
         ikv_error err;
 
-        options.flags = flags;
-        if (flags == IKV_WRITE_PLAIN)
-            options.store_id = NULL;
         assert_ok(ikv_writer_new(self->path, &options, &writer, &err), &err);
         add_too_large(writer, self->path, most + 1);
         for (size_t i = 0; i < self->model.count; i++) {
@@ -109,7 +114,7 @@ static void too_large_a_value_ends_a_build(void **state)
 static void the_largest_values_are_taken(void **state)
 {
     (void)state;
-    const size_t most = IKV_VALUE_SIZE_MAX;
+    const size_t most = largest_value(0);
     if (sizeof(size_t) < 8 || test_scaled(100) < 1000)
         skip();
     tmpdir dir;
@@ -170,7 +175,7 @@ static void wrong_options_are_refused(void **state)
         refuse(self, &bad);
     }
     bad = good;
-    bad.flags = 2;
+    bad.flags = 4;
     refuse(self, &bad);
     bad = good;
     bad.on_duplicate = (ikv_duplicates)3;
@@ -196,6 +201,38 @@ static void wrong_options_are_refused(void **state)
     bad.store_id = NULL;
     bad.metadata = "m";
     bad.metadata_size = 1;
+    refuse(self, &bad);
+}
+
+static void wrong_layouts_are_refused(void **state)
+{
+    static const uint32_t leaf_sizes[] = {1,     512,   2048,  4095,      4097,
+                                          12288, 32767, 65536, UINT32_MAX};
+    const victim *self = *state;
+    ikv_writer_options good = store_options(IKV_KEY_U64);
+    ikv_writer_options bad;
+
+    good.layout = IKV_LAYOUT_ARRIVAL;
+    bad = good;
+    bad.layout = (ikv_layout)3;
+    refuse(self, &bad);
+    bad = good; /* for clustered stores only */
+    bad.leaf_size = 4096;
+    refuse(self, &bad);
+    bad = good;
+    bad.flags = IKV_WRITE_NO_V2_INDEX;
+    refuse(self, &bad);
+    good.layout = IKV_LAYOUT_CLUSTERED;
+    for (size_t i = 0; i < sizeof(leaf_sizes) / sizeof(leaf_sizes[0]); i++) {
+        bad = good;
+        bad.leaf_size = leaf_sizes[i];
+        refuse(self, &bad);
+    }
+    bad = good;
+    bad.flags = IKV_WRITE_PLAIN;
+    bad.store_id = NULL;
+    refuse(self, &bad);
+    bad.flags = IKV_WRITE_PLAIN | IKV_WRITE_NO_V2_INDEX;
     refuse(self, &bad);
 }
 
@@ -384,6 +421,7 @@ int main(void)
         cmocka_unit_test(too_large_a_value_ends_a_build),
         cmocka_unit_test(the_largest_values_are_taken),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(wrong_layouts_are_refused),
         cmocka_unit_test(missing_arguments_are_refused),
         cmocka_unit_test(longer_options_are_taken_while_zero),
         cmocka_unit_test(the_callers_own_code_comes_back),

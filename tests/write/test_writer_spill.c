@@ -110,6 +110,14 @@ static void assert_sample(const char *path, const sequence *pairs)
     ikv_close(store);
 }
 
+/* At most what a clustered store collects of its index for the base format, in any memory. */
+static uint64_t collected_bytes(const sequence *pairs)
+{
+    const decoder_layout layout = hostkey_layout(pairs->type, 0);
+
+    return store_layout() == IKV_LAYOUT_CLUSTERED ? pairs->count * layout.stride : 0;
+}
+
 /* The whole of it: built in plenty of memory, then in the least. */
 static ikv_build_stats spill_and_compare(const sequence *pairs, ikv_duplicates policy)
 {
@@ -125,7 +133,7 @@ static ikv_build_stats spill_and_compare(const sequence *pairs, ikv_duplicates p
 
     ikv_build_stats expected = build(whole, *pairs, &options);
     assert_int_equal(expected.spilled_runs, 0);
-    assert_int_equal(expected.spilled_bytes, 0);
+    assert_true(expected.spilled_bytes <= collected_bytes(pairs));
     options.memory = LEAST_MEMORY;
     options.temp_dir = spills.path;
     fault_alloc_start(FAULT_ALLOC_NONE, false);
@@ -167,7 +175,8 @@ static void narrow_keys(void **state)
     for (int order = ARRIVAL_SORTED; order <= ARRIVAL_SHUFFLED; order++) {
         sequence pairs = {.type = IKV_KEY_U64, .count = many(1000000), .arrival = (arrival)order};
         ikv_build_stats stats = spill_and_compare(&pairs, IKV_DUPLICATES_ERROR);
-        assert_true(stats.spilled_runs >= 1);
+        if (order != ARRIVAL_SORTED || store_layout() == IKV_LAYOUT_ARRIVAL)
+            assert_true(stats.spilled_runs >= 1);
         assert_int_equal(stats.input_sorted, order == ARRIVAL_SORTED);
     }
 }
