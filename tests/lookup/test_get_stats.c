@@ -97,7 +97,8 @@ static void logarithmic_probes_without_fences(void **state)
 
             open_many_pages(state, counts[i], flags, 1, &pages);
             assert_int_equal(pages.info.fences, 0);
-            assert_int_equal(pages.info.index_pages, (counts[i] + 255) / 256);
+            if (pages.info.layout == IKV_LAYOUT_ARRIVAL)
+                assert_int_equal(pages.info.index_pages, (counts[i] + 255) / 256);
             assert_probes_of_single_keys(&pages, probes_among(pages.info.index_pages));
             close_many_pages(&pages);
         }
@@ -155,7 +156,8 @@ static void batch_of_all_keys_reads_every_page_once(void **state)
         assert_int_equal(stats->shards, 1); /* two would both read some pages */
         assert_int_equal(stats->probes - stats->cached, pages.info.index_pages);
         assert_int_equal(stats->records, pages.model.count);
-        assert_true(stats->record_bytes >= pages.model.count * 8);
+        assert_true(stats->record_bytes >= pages.model.count * 8 ||
+                    pages.info.layout == IKV_LAYOUT_CLUSTERED);
         assert_true(stats->index_bytes >= pages.info.index_size);
         free(keys);
         close_many_pages(&pages);

@@ -92,7 +92,7 @@ static int do_scan(reader_thread *worker, rng_state *rng)
     if (code != 0)
         return failed(worker, "scan_open", code);
     for (size_t i = 0; i < count && code == 0; i++) {
-        const model_pair *pair = in_key_order ? model->sorted[first + i] : &model->pairs[i];
+        const model_pair *pair = store_scanned_pair(worker->store, model, options.order, first + i);
 
         code = ikv_scan_next(scan, &item, NULL);
         if (code != 0 || item.size != pair->size ||

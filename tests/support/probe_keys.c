@@ -177,13 +177,10 @@ void probe_keys_sample(rng_state *random, const probe_keys *index, size_t count,
 
 void probe_keys_write(const char *path, const probe_keys *keys, uint32_t flags)
 {
-    ikv_writer_options options = store_options(keys->type);
+    const ikv_writer_options options = store_options_with(keys->type, flags);
     ikv_writer *writer = NULL;
     ikv_error err;
 
-    options.flags = flags;
-    if (flags & IKV_WRITE_PLAIN)
-        options.store_id = NULL;
     assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
     for (uint64_t i = 0; i < keys->count; i++) {
         unsigned char host[IKV_KEY_WIDTH_MAX];
