@@ -17,6 +17,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -60,15 +61,20 @@ static void tear_down(damaged_store *damaged)
 /* A random offset, half of the time one where a part of the file begins. */
 static size_t random_place(rng_state *rng, const store_image *image)
 {
+    const bool is_clustered = image_has(image, EDIT_LEAVES);
+    const size_t leaf =
+        is_clustered ? image_leaf(image, (size_t)rng_below(rng, image_leaf_count(image))) : 0;
     size_t places[] = {0,
                        24,
                        image_index_start(image),
                        image_index_end(image),
                        image_directory(image),
-                       image_footer(image)};
-    size_t chosen = (size_t)rng_below(rng, 12);
+                       image_footer(image),
+                       leaf,
+                       is_clustered ? leaf + image_leaf_size(image) - 16 : 24};
+    size_t chosen = (size_t)rng_below(rng, 16);
 
-    return chosen < 6 ? places[chosen] : (size_t)rng_below(rng, image->size);
+    return chosen < 8 ? places[chosen] : (size_t)rng_below(rng, image->size);
 }
 
 static size_t random_length(rng_state *rng, size_t max)
@@ -134,7 +140,20 @@ static void damage_is_always_detected(void **state)
 
 /* ---------------------------------------------------------------- forgeries */
 
-/* Change one field or bit, mostly in the index, trailer or header. */
+/* A place among keys, and positions or places. */
+static size_t random_entry(rng_state *rng, const store_image *image)
+{
+    const size_t start = image_index_start(image);
+
+    if (image_has(image, EDIT_LEAVES) && rng_below(rng, 4) > 0) {
+        const size_t leaf = (size_t)rng_below(rng, image_leaf_count(image));
+
+        return image_leaf(image, leaf) + image_leaf_size(image) - 8 - (size_t)rng_below(rng, 300);
+    }
+    return start + (size_t)rng_below(rng, image_index_end(image) - start - 8);
+}
+
+/* Change one field or bit, mostly in the index, leaves, trailer or header. */
 static void forge(rng_state *rng, const store_image *intact, store_image *image)
 {
     size_t trailer = image_index_end(intact);
@@ -143,7 +162,7 @@ static void forge(rng_state *rng, const store_image *intact, store_image *image)
 
     switch (rng_below(rng, 4)) {
     case 0: /* a position, or a key */
-        place = start + (size_t)rng_below(rng, trailer - start - 8);
+        place = random_entry(rng, intact);
         break;
     case 1:
         place = trailer + (size_t)rng_below(rng, image->size - trailer - 8);
@@ -171,6 +190,19 @@ static void forge(rng_state *rng, const store_image *intact, store_image *image)
     }
 }
 
+/* Whether the parts of the two files that say where leaves are have the same bytes. */
+static bool has_same_leaves(const store_image *image, const store_image *intact)
+{
+    static const uint32_t types[] = {EDIT_PROPERTIES, EDIT_LEAVES, EDIT_EXTENTS};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (image_has(intact, types[i]) && memcmp(image->bytes + image_section(intact, types[i]),
+                                                  intact->bytes + image_section(intact, types[i]),
+                                                  image_section_length(intact, types[i])) != 0)
+            return false;
+    return true;
+}
+
 /* Repairs rely on these fields, so all of them must be intact. */
 static int can_repair(const store_image *image, const store_image *intact)
 {
@@ -185,7 +217,14 @@ static int can_repair(const store_image *image, const store_image *intact)
 static void repair(store_image *image, const store_image *intact)
 {
     if (can_repair(image, intact)) {
-        image_repair(image);
+        if (!image_has(intact, EDIT_LEAVES) || has_same_leaves(image, intact)) {
+            image_repair_pages(image);
+            image_repair_blocks(image);
+        }
+        image_repair_sections(image);
+        image_repair_directory(image);
+        image_repair_header(image);
+        image_repair_footer(image);
         return;
     }
     if (memcmp(image->bytes + image_footer(intact) + 12, intact->bytes + image_footer(intact) + 12,

@@ -28,6 +28,8 @@ static size_t place_offset(const bad_file *bad, const store_image *image)
         return image_entry(image, bad->type);
     case BAD_SECTION:
         return image_section(image, bad->type);
+    case BAD_LEAF:
+        return image_leaf(image, bad->type);
     }
     test_die("unknown place: %d", (int)bad->place);
 }

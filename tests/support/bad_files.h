@@ -21,7 +21,8 @@ typedef enum bad_place {
     BAD_FOOTER,
     BAD_DIRECTORY, /* the first entry */
     BAD_ENTRY,     /* the directory entry of section `type` */
-    BAD_SECTION    /* the contents of section `type` */
+    BAD_SECTION,   /* the contents of section `type` */
+    BAD_LEAF       /* the leaf of number `type` */
 } bad_place;
 
 /* Checksums to recompute after the change. */

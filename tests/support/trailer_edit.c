@@ -12,6 +12,8 @@
 #define TAGGED_SIZE  19 /* bytes of the header covered by its tag, the last 5 bytes */
 #define PAGE_SIZE    4096
 #define BLOCK_SIZE   (1u << 20)
+#define EXTENT_SIZE  (1u << 20)
+#define LEAF_FOOTER  16
 #define FOOTER_MAGIC "IKVTRAIL"
 
 uint64_t edit_load(const unsigned char *bytes, size_t width)
@@ -56,15 +58,30 @@ size_t image_directory(const store_image *image)
     return image_footer(image) - section_count(image) * EDIT_ENTRY_SIZE;
 }
 
-size_t image_entry(const store_image *image, uint32_t type)
+static bool find_entry(const store_image *image, uint32_t type, size_t *ret)
 {
     for (size_t i = 0; i < section_count(image); i++) {
-        size_t entry = image_directory(image) + i * EDIT_ENTRY_SIZE;
-
-        if (edit_load(image->bytes + entry + EDIT_TYPE, 4) == type)
-            return entry;
+        *ret = image_directory(image) + i * EDIT_ENTRY_SIZE;
+        if (edit_load(image->bytes + *ret + EDIT_TYPE, 4) == type)
+            return true;
     }
-    test_die("the image has no section of type %u", (unsigned)type);
+    return false;
+}
+
+bool image_has(const store_image *image, uint32_t type)
+{
+    size_t entry;
+
+    return find_entry(image, type, &entry);
+}
+
+size_t image_entry(const store_image *image, uint32_t type)
+{
+    size_t entry;
+
+    if (!find_entry(image, type, &entry))
+        test_die("the image has no section of type %u", (unsigned)type);
+    return entry;
 }
 
 size_t image_section(const store_image *image, uint32_t type)
@@ -75,6 +92,28 @@ size_t image_section(const store_image *image, uint32_t type)
 size_t image_section_length(const store_image *image, uint32_t type)
 {
     return (size_t)edit_load(image->bytes + image_entry(image, type) + EDIT_LENGTH, 8);
+}
+
+size_t image_leaf_count(const store_image *image)
+{
+    return (size_t)edit_load(image->bytes + image_section(image, EDIT_LEAVES) + 8, 8);
+}
+
+size_t image_leaf_size(const store_image *image)
+{
+    return (size_t)edit_load(image->bytes + image_section(image, EDIT_LEAVES), 4);
+}
+
+size_t image_leaf(const store_image *image, size_t number)
+{
+    const size_t leaf_size = image_leaf_size(image);
+    const size_t in_extent = EXTENT_SIZE / leaf_size;
+    size_t extent = number / in_extent * EXTENT_SIZE;
+
+    if (image_has(image, EDIT_EXTENTS))
+        extent = (size_t)edit_load(
+            image->bytes + image_section(image, EDIT_EXTENTS) + 8 * (number / in_extent), 8);
+    return extent + number % in_extent * leaf_size;
 }
 
 /* ---------------------------------------------------------------- images */
@@ -140,9 +179,31 @@ void image_add_entry(store_image *image, uint32_t type, uint32_t flags, uint64_t
 
 /* ---------------------------------------------------------------- repairs */
 
+/* The checksum of a leaf covers its directory and footer, whose size is in the footer: 0 u16
+ * entries, 2 u16 positions. */
+static void repair_leaf(const store_image *image, size_t number)
+{
+    const size_t leaf_size = image_leaf_size(image);
+    const size_t width = image->bytes[image_section(image, EDIT_PROPERTIES) + 1];
+    const size_t offset = image_leaf(image, number);
+    unsigned char bytes[8];
+
+    if (offset > image->size || leaf_size > image->size - offset)
+        return;
+    unsigned char *footer = image->bytes + offset + leaf_size - LEAF_FOOTER;
+    const size_t directory =
+        (size_t)(edit_load(footer, 2) * (width + 2) + edit_load(footer + 2, 2) * 8);
+    if (directory > leaf_size - LEAF_FOOTER)
+        return;
+    edit_store(bytes, sizeof(bytes), number);
+    const uint64_t store = XXH3_64bits(image->bytes + image_footer(image) + 32, 16);
+    const uint64_t seed = XXH3_64bits_withSeed(bytes, sizeof(bytes), store);
+    edit_store(footer + 8, 8, XXH3_64bits_withSeed(footer - directory, directory + 8, seed));
+}
+
 /* A page has the entries that begin in 4096 bytes of the index. Its checksum is the low 32 bits of
  * XXH3-64. */
-void image_repair_pages(store_image *image)
+static void repair_index(store_image *image)
 {
     size_t sums = image_section(image, EDIT_PAGE_SUMS);
     size_t pages = image_section_length(image, EDIT_PAGE_SUMS) / 4;
@@ -160,9 +221,19 @@ void image_repair_pages(store_image *image)
     }
 }
 
+void image_repair_pages(store_image *image)
+{
+    if (!image_has(image, EDIT_LEAVES)) {
+        repair_index(image);
+        return;
+    }
+    for (size_t i = 0; i < image_leaf_count(image); i++)
+        repair_leaf(image, i);
+}
+
 /* Blocks are split at file offsets that are multiples of 1 MiB. The first begins after the header,
  * the last ends at the index. */
-void image_repair_blocks(store_image *image)
+static void repair_blocks(store_image *image)
 {
     size_t sums = image_section(image, EDIT_BLOCK_SUMS);
     size_t blocks = image_section_length(image, EDIT_BLOCK_SUMS) / 8;
@@ -176,6 +247,16 @@ void image_repair_blocks(store_image *image)
         edit_store(image->bytes + sums + 8 * block, 8,
                    XXH3_64bits(image->bytes + first, next - first));
     }
+}
+
+void image_repair_blocks(store_image *image)
+{
+    if (!image_has(image, EDIT_LEAVES)) {
+        repair_blocks(image);
+        return;
+    }
+    edit_store(image->bytes + image_section(image, EDIT_LEAVES) + 24, 8,
+               XXH3_64bits(image->bytes + HEADER_SIZE, PAGE_SIZE - HEADER_SIZE));
 }
 
 void image_repair_sections(store_image *image)

@@ -11,6 +11,7 @@
 #ifndef TEST_TRAILER_EDIT_H
 #define TEST_TRAILER_EDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,12 +22,14 @@
 #define EDIT_OFFSET        8
 #define EDIT_LENGTH        16
 #define EDIT_CHECKSUM      24
-#define EDIT_SECTION_MAX   5
+#define EDIT_SECTION_MAX   7
 #define EDIT_PROPERTIES    1
 #define EDIT_FENCES        2
 #define EDIT_PAGE_SUMS     3
 #define EDIT_BLOCK_SUMS    4
 #define EDIT_METADATA      5
+#define EDIT_LEAVES        6 /* clustered stores, instead of 3 and 4 */
+#define EDIT_EXTENTS       7
 #define EDIT_FLAG_OPTIONAL 1
 
 typedef struct store_image {
@@ -52,6 +55,12 @@ size_t image_directory(const store_image *image);
 size_t image_entry(const store_image *image, uint32_t type);
 size_t image_section(const store_image *image, uint32_t type);
 size_t image_section_length(const store_image *image, uint32_t type);
+bool image_has(const store_image *image, uint32_t type);
+
+/* Of a clustered store: number of leaves, their size, offset of a leaf. */
+size_t image_leaf_count(const store_image *image);
+size_t image_leaf_size(const store_image *image);
+size_t image_leaf(const store_image *image, size_t number);
 
 /* Replaces `removed` bytes by `size` others. Offsets and checksums are not adjusted. */
 void image_splice(store_image *image, size_t offset, size_t removed, const void *bytes,
@@ -60,8 +69,9 @@ void image_splice(store_image *image, size_t offset, size_t removed, const void 
 void image_add_entry(store_image *image, uint32_t type, uint32_t flags, uint64_t offset,
                      uint64_t length);
 
-/* Each recomputes one kind of checksum. Later ones cover earlier ones: pages, blocks, sections,
- * directory, footer. The header's tag is separate, and the footer has a copy of the header. */
+/* Each recomputes one kind of checksum. Later ones cover earlier ones: pages (of the index, or
+ * leaves), blocks (or the start of the file), sections, directory, footer. The header's tag is
+ * separate, and the footer has a copy of the header. */
 void image_repair_pages(store_image *image);
 void image_repair_blocks(store_image *image);
 void image_repair_sections(store_image *image);

@@ -4,6 +4,7 @@
 #include "core/format/leaf.h"
 #include "core/io/file_io.h"
 #include "core/io/reader.h"
+#include "core/store/open_leaves.h"
 #include "core/store/sections.h"
 #include "core/verify/verify_v2_index.h"
 
@@ -371,6 +372,21 @@ static int walk_extents(struct walk *walk)
     return code;
 }
 
+/* The checksum of the start of the file, which a reader uses only if the header is damaged. */
+static int verify_head(struct ikv_verifier *verifier)
+{
+    const struct ikv_section *section = ikv_store_section(verifier->store, IKV_SECTION_LEAVES);
+    bool is_unchanged = true;
+
+    if (verifier->report.problems > 0)
+        return 0;
+    int code = ikv_store_is_head_unchanged(verifier->store, section, &is_unchanged);
+    if (code < 0 || is_unchanged)
+        return code;
+    return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
+                              "wrong checksum of the start of the file");
+}
+
 int ikv_verify_leaves(struct ikv_verifier *verifier)
 {
     const struct ikv_store *store = verifier->store;
@@ -386,6 +402,8 @@ int ikv_verify_leaves(struct ikv_verifier *verifier)
         code = ikv_v2_walk_begin(&walk.v2, verifier);
     if (code == 0)
         code = walk_extents(&walk);
+    if (code == 0)
+        code = verify_head(verifier);
     if (code == 0)
         code = ikv_verify_totals(verifier);
     ikv_v2_walk_free(&walk.v2);
