@@ -1,9 +1,7 @@
 #include "child.h"
 
-#include "platform.h"
 #include "tmpdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,17 +35,4 @@ void in_child(void (*run)(void *user), void *user)
             test_die("waitpid: %s", strerror(errno));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail_msg("a child process ended with status %#x", (unsigned)status);
-}
-
-size_t count_descriptors(void)
-{
-    DIR *directory = opendir(TEST_DESCRIPTORS);
-    size_t count = 0;
-
-    if (!directory)
-        test_die(TEST_DESCRIPTORS ": %s", strerror(errno));
-    while (readdir(directory))
-        count++;
-    (void)closedir(directory);
-    return count;
 }

@@ -2,8 +2,6 @@
 #ifndef IKV_TESTS_CHILD_H
 #define IKV_TESTS_CHILD_H
 
-#include <stddef.h>
-
 /* In a child: prints the condition and ends the process if it does not hold. */
 #define CHILD_CHECK(condition)                                                                     \
     do {                                                                                           \
@@ -15,8 +13,5 @@ void child_failed(const char *file, int line, const char *condition) __attribute
 
 /* Run in a child process; fails the test unless it returns. */
 void in_child(void (*run)(void *user), void *user);
-
-/* Open descriptors of this process. */
-size_t count_descriptors(void);
 
 #endif

@@ -42,9 +42,9 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
     }
     if (choice == 2)
         CHILD_CHECK(window->backend->reap(window->io) == NULL);
-    size_t before = count_descriptors();
+    size_t before = process_descriptors();
     window->backend->destroy(window->io);
-    CHILD_CHECK(count_descriptors() == before - 1);
+    CHILD_CHECK(process_descriptors() == before - 1);
     /* And it can have one of its own. */
     const struct ikv_io_options options = {.depth = 1};
     struct ikv_io *io;
@@ -59,7 +59,7 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
 static void fork_with_reads_under_way(void **state)
 {
     const size_t rounds = test_scaled(1000);
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
     rng_state rng = {20};
 
     (void)state;
@@ -92,7 +92,7 @@ static void fork_with_reads_under_way(void **state)
         window_reap_some(&window, &buffered, depth);
         window_close(&window);
     }
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
     watchdog(0);
 }
 

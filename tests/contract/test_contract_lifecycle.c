@@ -32,7 +32,7 @@ static struct content direct;
 static void create_and_destroy(void **state)
 {
     const size_t rounds = test_scaled(10000);
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
     unsigned char *memory = must_malloc(65536);
     const struct ikv_io_options options = {.depth = 4, .memory = memory, .memory_size = 65536};
 
@@ -52,7 +52,7 @@ static void create_and_destroy(void **state)
         }
         ikv_io_uring.destroy(io);
     }
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
     free(memory);
     watchdog(0);
 }
@@ -100,7 +100,7 @@ static void memory_is_registered_later(void **state)
 static void many_at_once(void **state)
 {
     enum { RINGS = 100 };
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
     struct window windows[RINGS];
 
     (void)state;
@@ -112,7 +112,7 @@ static void many_at_once(void **state)
         window_reap_some(&windows[i], i % 2 ? &buffered : &direct, 8);
     for (unsigned i = 0; i < RINGS; i++)
         window_close(&windows[i]);
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
 }
 
 /* Two users on one thread: each sees its own completions only. */
@@ -204,7 +204,7 @@ static void *destroy_elsewhere(void *user)
 
 static void destroyed_elsewhere(void **state)
 {
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
 
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
@@ -217,7 +217,7 @@ static void destroyed_elsewhere(void **state)
         (void)pthread_join(thread, NULL);
         window_close(&window);
     }
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
 }
 
 /* Ends with requests that were not handed over to the kernel. */
@@ -255,14 +255,14 @@ static void destroy_what_is_left(void *(*leave)(void *user))
 static void threads_end_without_destroying(void **state)
 {
     const size_t rounds = test_scaled(1000);
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
 
     (void)state;
     watchdog(300);
     for (size_t round = 0; round < rounds; round++)
         destroy_what_is_left(leave_requests_behind);
     destroy_what_is_left(leave_reads_behind);
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
     watchdog(0);
 }
 
@@ -280,7 +280,7 @@ static void *create_use_destroy(void *user)
 static void threads_come_and_go(void **state)
 {
     const size_t rounds = test_scaled(10000);
-    const size_t before = count_descriptors();
+    const size_t before = process_descriptors();
 
     (void)state;
     watchdog(300);
@@ -289,7 +289,7 @@ static void threads_come_and_go(void **state)
         assert_int_equal(pthread_create(&thread, NULL, create_use_destroy, &buffered), 0);
         (void)pthread_join(thread, NULL);
     }
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
     watchdog(0);
 }
 
@@ -316,7 +316,7 @@ static void ring_is_closed_by_others(void **state)
     for (unsigned round = 0; round < 4; round++) {
         const bool is_reused = round % 2;
         const unsigned under_way = round < 2 ? 0 : 64;
-        const size_t before = count_descriptors();
+        const size_t before = process_descriptors();
         bool has_failed = false; /* so that it was noticed */
         struct window window;
         window_open(&window, &ikv_io_uring, 64, ROOM);
@@ -347,7 +347,7 @@ static void ring_is_closed_by_others(void **state)
             assert_true(fcntl(fd, F_GETFD) >= 0);
         if (is_reused)
             (void)close(fd);
-        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(process_descriptors(), before);
     }
     watchdog(0);
 }

@@ -46,7 +46,7 @@ static void child_without_setup(void *user)
     struct ikv_io *io = NULL;
     char why[300];
 
-    size_t before = count_descriptors();
+    size_t before = process_descriptors();
     forbid(SYS_io_uring_setup, error);
     CHILD_CHECK(ikv_io_uring.create(&options, &io) == -error);
     CHILD_CHECK(io == NULL);
@@ -54,7 +54,7 @@ static void child_without_setup(void *user)
     CHILD_CHECK(strstr(why, error == EPERM ? "EPERM" : "ENOSYS"));
     CHILD_CHECK(strstr(why, "seccomp"));
     CHILD_CHECK(!strstr(why, error == EPERM ? "ENOSYS" : "EPERM"));
-    CHILD_CHECK(count_descriptors() == before);
+    CHILD_CHECK(process_descriptors() == before);
 }
 
 static void setup_is_forbidden(void **state)

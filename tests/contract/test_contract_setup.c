@@ -117,7 +117,7 @@ static void too_old(void **state)
     char why[300];
 
     (void)state;
-    size_t before = count_descriptors();
+    size_t before = process_descriptors();
     for (size_t i = 0; i < 2; i++) {
         const struct ring_setup_faults faults = {.hidden_bits = bits[i]};
         ring_shim_setup(&faults);
@@ -127,7 +127,7 @@ static void too_old(void **state)
         assert_non_null(strstr(why, "5.6"));
     }
     ring_shim_setup(NULL);
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -271,11 +271,11 @@ static void one_thread_is_refused(void **state)
     (void)state;
     window_open(&window, &ikv_io_uring, 64, ROOM);
     ring_shim_setup(&faults);
-    size_t before = count_descriptors();
+    size_t before = process_descriptors();
     assert_int_equal(pthread_create(&thread, NULL, open_a_window, &code), 0);
     (void)pthread_join(thread, NULL);
     assert_int_equal(code, -ENOMEM);
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(process_descriptors(), before);
     reads_work(&window);
     window_close(&window);
     ring_shim_setup(NULL);

@@ -1,6 +1,7 @@
 /* Each system call of a build fails, in each way it can: the build either succeeds with the right
  * bytes, or fails with that error, leaves the old store unchanged and no other file. */
 #include "fault_io.h"
+#include "process.h"
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
@@ -151,7 +152,7 @@ static bool inject_at_call(victim *self, const fault_case *what, uint64_t index,
 {
     fault_plan plan = {FAULT_ALL_CALLS, index,       what->for_good,
                        what->action,    what->error, no_tmpfile};
-    size_t descriptors = open_descriptors();
+    size_t descriptors = process_descriptors();
     ikv_error err;
 
     memset(&err, 0, sizeof(err));
@@ -165,7 +166,7 @@ static bool inject_at_call(victim *self, const fault_case *what, uint64_t index,
         return false;
     }
     const char *wrong = judge(self, what, &report, code, &err);
-    if (wrong == NULL && open_descriptors() != descriptors)
+    if (wrong == NULL && process_descriptors() != descriptors)
         wrong = "a descriptor is left open";
     if (wrong != NULL) {
         describe(what, index, code, &err);

@@ -3,6 +3,7 @@
 #include "fault_io.h"
 #include "hostkey.h"
 #include "platform.h"
+#include "process.h"
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
@@ -214,7 +215,7 @@ static bool inject_at_call(const char *what, reading *context, read_call call, u
                            fault_call kind, const read_fault *fault)
 {
     fault_plan plan = {FAULT_ALL_CALLS, index, fault->for_good, fault->action, fault->error, false};
-    size_t descriptors = open_descriptors();
+    size_t descriptors = process_descriptors();
 
     fault_start(&plan, NULL, NULL);
     int code = call(context);
@@ -225,7 +226,7 @@ static bool inject_at_call(const char *what, reading *context, read_call call, u
         fail_msg("%s: call %llu (%s), action %d, errno %d%s: returned %d (%s)", what,
                  (unsigned long long)index, fault_call_name(kind), (int)fault->action, fault->error,
                  fault->for_good ? " for good" : "", code, ikv_strerror(code));
-    assert_int_equal(open_descriptors(), descriptors);
+    assert_int_equal(process_descriptors(), descriptors);
     return true;
 }
 

@@ -2,6 +2,7 @@
  * The call succeeds or returns -ENOMEM. It leaks nothing, leaves no file and changes no store. */
 #include "fault_alloc.h"
 #include "hostkey.h"
+#include "process.h"
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
@@ -36,7 +37,7 @@ static void assert_no_leak(const char *what, uint64_t number, size_t live_before
     if (fault_alloc_live() != live_before)
         fail_msg("%s, allocation %llu: %ld blocks leaked", what, (unsigned long long)number,
                  (long)fault_alloc_live() - (long)live_before);
-    if (open_descriptors() != descriptors_before)
+    if (process_descriptors() != descriptors_before)
         fail_msg("%s, allocation %llu: a descriptor leaked", what, (unsigned long long)number);
 }
 
@@ -45,7 +46,7 @@ static fault_alloc_report fail_allocation(const char *what, oom_context *context
                                           uint64_t number, bool for_good)
 {
     size_t live = fault_alloc_live();
-    size_t descriptors = open_descriptors();
+    size_t descriptors = process_descriptors();
 
     fault_alloc_start(number, for_good);
     int code = call(context);

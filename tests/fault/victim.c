@@ -1,11 +1,9 @@
 #include "victim.h"
 
 #include "hostkey.h"
-#include "platform.h"
 #include "stores.h"
 #include "written.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -181,16 +179,4 @@ void victim_reset(const victim *self)
         test_die("unlink %s: %s", self->path, strerror(errno));
     if (self->old_image != NULL)
         file_write(self->path, self->old_image, self->old_size);
-}
-
-size_t open_descriptors(void)
-{
-    size_t count = 0;
-    DIR *stream = opendir(TEST_DESCRIPTORS);
-    if (stream == NULL)
-        return 0;
-    while (readdir(stream) != NULL)
-        count++;
-    closedir(stream);
-    return count;
 }

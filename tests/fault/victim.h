@@ -56,7 +56,4 @@ size_t victim_orphans(const victim *self);
 /* The path of one of them, NULL if there is none. Free with free(). */
 char *victim_orphan(const victim *self);
 
-/* Number of open descriptors of this process. */
-size_t open_descriptors(void);
-
 #endif

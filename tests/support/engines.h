@@ -1,7 +1,4 @@
-/*
- * Engines under test: stores that use them, batches of all shapes, and the resources of the process
- * to check for leaks.
- */
+/* Engines under test, stores that use them, and batches of all shapes. */
 #ifndef TEST_ENGINES_H
 #define TEST_ENGINES_H
 
@@ -9,6 +6,7 @@
 
 #include "answers.h"
 #include "model.h"
+#include "process.h"
 #include "rng.h"
 
 #include <stddef.h>
@@ -53,23 +51,5 @@ typedef enum batch_shape {
 /* Keys for a batch, to be freed with free(). `count` is ignored for shapes that determine it. */
 unsigned char *batch_keys(const store_model *model, rng_state *rng, batch_shape shape, size_t count,
                           size_t *ret_count);
-
-/* Peak memory of this process in bytes. */
-uint64_t process_peak_memory(void);
-/* Descriptors and threads of this process. */
-size_t process_descriptors(void);
-size_t process_threads(void);
-/* Waits until the number of threads is down to `wanted`, at most some seconds, and returns it: a
- * joined thread leaves the kernel's list a moment later. */
-size_t process_threads_down_to(size_t wanted);
-
-/* Both, to show that nothing was leaked. */
-typedef struct process_usage {
-    size_t descriptors;
-    size_t threads;
-} process_usage;
-process_usage process_usage_now(void);
-#define assert_process_usage(before) assert_process_usage_at((before), __FILE__, __LINE__)
-void assert_process_usage_at(process_usage before, const char *file, int line);
 
 #endif

@@ -1,10 +1,9 @@
 #include "open_checks.h"
 
-#include "platform.h"
+#include "process.h"
 #include "rng.h"
 #include "stores.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,25 +32,11 @@ void assert_opens(const char *path, ikv_key_type type, uint32_t stride)
     assert_ok(open_as(path, type, stride, &err), &err);
 }
 
-/* Descriptors of this process; 0 if the system does not list them. */
-static size_t count_descriptors(void)
-{
-    DIR *directory = opendir(TEST_DESCRIPTORS);
-    size_t count = 0;
-
-    if (directory == NULL)
-        return 0;
-    while (readdir(directory) != NULL)
-        count++;
-    (void)closedir(directory);
-    return count;
-}
-
 void assert_open_fails_at(const char *path, ikv_key_type type, int expected, const char *file,
                           int line)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
-    size_t descriptors = count_descriptors();
+    size_t descriptors = process_descriptors();
     ikv_error err = {0};
 
     options.key_type = type;
@@ -60,7 +45,7 @@ void assert_open_fails_at(const char *path, ikv_key_type type, int expected, con
                      line);
     _assert_int_equal((LargestIntegralType)open_as(path, type, 0, NULL),
                       (LargestIntegralType)expected, file, line);
-    _assert_int_equal(count_descriptors(), descriptors, file, line);
+    _assert_int_equal(process_descriptors(), descriptors, file, line);
 }
 
 static void write_random(const char *path, const ikv_writer_options *options, size_t count,

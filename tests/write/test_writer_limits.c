@@ -1,6 +1,7 @@
 /* What a writer refuses, and how a build ends that is given up: by the caller's own code, by its
  * progress callback, by abort. The old store stays and nothing is left. */
 #include "hostkey.h"
+#include "process.h"
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
@@ -327,7 +328,7 @@ static void the_callers_own_code_comes_back(void **state)
 static void abort_leaves_nothing(void **state)
 {
     victim *self = *state;
-    size_t descriptors = open_descriptors();
+    size_t descriptors = process_descriptors();
     for (size_t count = 0; count <= self->model.count; count += 400) {
         ikv_writer *writer = NULL;
         ikv_error err;
@@ -340,7 +341,7 @@ static void abort_leaves_nothing(void **state)
         ikv_writer_abort(writer);
         assert_untouched(self);
     }
-    assert_int_equal(open_descriptors(), descriptors);
+    assert_int_equal(process_descriptors(), descriptors);
 }
 
 typedef struct progress_log {
