@@ -14,7 +14,7 @@
 
 void child_failed(const char *file, int line, const char *condition)
 {
-    (void)fprintf(stderr, "%s:%d: in a child process: %s\n", file, line, condition);
+    (void)fprintf(stderr, "%s:%d: failed in a child process: %s\n", file, line, condition);
     _exit(1);
 }
 

@@ -1,8 +1,8 @@
-/* Checks in a child process, where a failed cmocka assertion would go on in the parent's tests. */
+/* Checks in child processes, where a failed cmocka assertion would continue with the next test. */
 #ifndef IKV_TESTS_CHILD_H
 #define IKV_TESTS_CHILD_H
 
-/* In a child: prints the condition and ends the process if it does not hold. */
+/* Ends the child process with a message if the condition is false. */
 #define CHILD_CHECK(condition)                                                                     \
     do {                                                                                           \
         if (!(condition))                                                                          \
@@ -11,7 +11,7 @@
 
 void child_failed(const char *file, int line, const char *condition) __attribute__((noreturn));
 
-/* Run in a child process; fails the test unless it returns. */
+/* Runs the function in a child process. Fails the test unless it returns. */
 void in_child(void (*run)(void *user), void *user);
 
 #endif

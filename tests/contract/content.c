@@ -104,7 +104,7 @@ void read_begin(struct ikv_io_request *ret, const struct content *content, struc
                 uint64_t offset, uint32_t length, uint32_t need)
 {
     if (length > room->room || need > length || need == 0)
-        test_die("a bad request: length %u, need %u, room %zu", length, need, room->room);
+        test_die("invalid request: length %u, need %u, room %zu", length, need, room->room);
     memset(room->buffer, PATTERN, room->room);
     *ret = (struct ikv_io_request){.file = &content->file,
                                    .offset = offset,
@@ -118,13 +118,13 @@ void read_begin(struct ikv_io_request *ret, const struct content *content, struc
 void read_begin_random(struct ikv_io_request *ret, const struct content *content,
                        struct read_room *room, rng_state *rng)
 {
-    /* Now and then around the end of the file, or far beyond it. */
+    /* Sometimes at or after the end of the file. */
     uint64_t span = rng_below(rng, 16) == 0 ? content->size + 3 * CONTENT_ALIGNMENT : content->size;
     uint64_t offset = rng_below(rng, span ? span : 1);
     uint32_t length = (uint32_t)(1 + rng_below(rng, room->room));
     uint32_t shift = 0;
 
-    if (rng_below(rng, 2) == 0) /* small ones are the usual ones */
+    if (rng_below(rng, 2) == 0) /* short, as most reads of the library are */
         length = 1 + length % 600;
     if (content->file.direct) {
         offset -= offset % CONTENT_ALIGNMENT;
@@ -151,12 +151,12 @@ void read_check_guards(const struct ikv_io_request *request, const struct read_r
     const unsigned char *begin = room->buffer - GUARD;
     const unsigned char *end = begin + read_room_span(room->room);
     const unsigned char *buffer = request->buffer;
-    const unsigned char *behind = buffer + request->length;
+    const unsigned char *after = buffer + request->length;
 
     if (!is_pattern(begin, (size_t)(buffer - begin)))
         fail_msg("bytes before the buffer were written");
-    if (!is_pattern(behind, (size_t)(end - behind)))
-        fail_msg("bytes behind the %u of the buffer were written", request->length);
+    if (!is_pattern(after, (size_t)(end - after)))
+        fail_msg("bytes after the buffer of %u were written", request->length);
 }
 
 void read_check(const struct ikv_io_request *request, const struct content *content,
@@ -176,9 +176,9 @@ void read_check(const struct ikv_io_request *request, const struct content *cont
 
 /* ---------------------------------------------------------------- hanging */
 
-static void bark(int number)
+static void on_alarm(int number)
 {
-    static const char text[] = "watchdog: a test hangs\n";
+    static const char text[] = "watchdog: the test hangs\n";
 
     (void)number;
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
@@ -188,6 +188,6 @@ static void bark(int number)
 
 void watchdog(unsigned seconds)
 {
-    (void)signal(SIGALRM, bark);
+    (void)signal(SIGALRM, on_alarm);
     (void)alarm(test_is_sanitized() ? 4 * seconds : seconds);
 }

@@ -7,27 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* O_DIRECT: pieces remain aligned. */
-#define PIECE_ALIGNMENT 4096u
+/* Parts of reads with O_DIRECT remain aligned. */
+#define PART_ALIGNMENT 4096u
 
-/* One request of the caller's, and the one that the inner backend sees. */
-struct passage {
+/* A request of the caller, and the one passed to the inner backend. */
+struct forwarded {
     struct ikv_io_request inner;
     struct ikv_io_request *outer;
     uint32_t done;
     bool fails;
-    struct passage *next; /* free ones */
+    struct forwarded *next; /* in the list of free ones */
 };
 
 struct ikv_io {
     faulty_plan plan;
     struct ikv_io *inner;
     rng_state rng;
-    struct passage *free;
-    struct ikv_io_request **held; /* finished, not handed out */
+    struct forwarded *free;
+    struct ikv_io_request **held; /* completed, not yet returned */
     unsigned held_count;
-    unsigned inside; /* in the inner backend */
-    struct passage passages[];
+    unsigned inside; /* in flight in the inner backend */
+    struct forwarded requests[];
 };
 
 static faulty_plan next_plan;
@@ -51,7 +51,7 @@ static bool one_in(struct ikv_io *io, unsigned n)
 
 static int faulty_create(const struct ikv_io_options *options, struct ikv_io **ret)
 {
-    struct ikv_io *io = calloc(1, sizeof *io + options->depth * sizeof io->passages[0]);
+    struct ikv_io *io = calloc(1, sizeof *io + options->depth * sizeof io->requests[0]);
 
     if (!io)
         return -ENOMEM;
@@ -65,8 +65,8 @@ static int faulty_create(const struct ikv_io_options *options, struct ikv_io **r
         return code;
     }
     for (unsigned i = 0; i < options->depth; i++) {
-        io->passages[i].next = io->free;
-        io->free = &io->passages[i];
+        io->requests[i].next = io->free;
+        io->free = &io->requests[i];
     }
     *ret = io;
     return 0;
@@ -81,23 +81,23 @@ static void faulty_destroy(struct ikv_io *io)
     free(io);
 }
 
-/* Pass on what is left of a request, or a piece of it. */
-static int pass_on(struct ikv_io *io, struct passage *passage)
+/* Forwards the rest of a request, or a part of it. */
+static int forward(struct ikv_io *io, struct forwarded *forwarded)
 {
-    const struct ikv_io_request *outer = passage->outer;
-    struct ikv_io_request *inner = &passage->inner;
-    uint32_t unit = outer->file->direct ? PIECE_ALIGNMENT : 1;
+    const struct ikv_io_request *outer = forwarded->outer;
+    struct ikv_io_request *inner = &forwarded->inner;
+    uint32_t unit = outer->file->direct ? PART_ALIGNMENT : 1;
 
     *inner = *outer;
-    inner->owner = passage;
-    inner->offset += passage->done;
-    inner->buffer = (unsigned char *)inner->buffer + passage->done;
-    inner->length -= passage->done;
-    inner->need -= passage->done;
-    /* A piece that ends before what is needed does, so that there is a next one. */
-    uint32_t pieces = (inner->need - 1) / unit;
-    if (pieces > 0 && one_in(io, io->plan.cut)) {
-        inner->length = inner->need = (uint32_t)(1 + rng_below(&io->rng, pieces)) * unit;
+    inner->owner = forwarded;
+    inner->offset += forwarded->done;
+    inner->buffer = (unsigned char *)inner->buffer + forwarded->done;
+    inner->length -= forwarded->done;
+    inner->need -= forwarded->done;
+    /* The part ends before the needed bytes do, so that another follows. */
+    uint32_t parts = (inner->need - 1) / unit;
+    if (parts > 0 && one_in(io, io->plan.cut)) {
+        inner->length = inner->need = (uint32_t)(1 + rng_below(&io->rng, parts)) * unit;
         report.cut++;
     }
     int code = io->plan.inner->submit(io->inner, inner);
@@ -108,57 +108,57 @@ static int pass_on(struct ikv_io *io, struct passage *passage)
 
 static int faulty_submit(struct ikv_io *io, struct ikv_io_request *request)
 {
-    struct passage *passage = io->free;
+    struct forwarded *forwarded = io->free;
 
-    if (!passage)
+    if (!forwarded)
         return -EAGAIN;
     report.submitted++;
     if (one_in(io, io->plan.refuse)) {
         report.refused++;
         return io->plan.code;
     }
-    passage->outer = request;
-    passage->done = 0;
-    passage->fails = one_in(io, io->plan.fail) || report.submitted == io->plan.fail_nth;
+    forwarded->outer = request;
+    forwarded->done = 0;
+    forwarded->fails = one_in(io, io->plan.fail) || report.submitted == io->plan.fail_nth;
     request->retries = 0;
-    int code = pass_on(io, passage);
+    int code = forward(io, forwarded);
     if (code == 0)
-        io->free = passage->next;
+        io->free = forwarded->next;
     return code;
 }
 
-static void finish(struct ikv_io *io, struct passage *passage, int code)
+static void finish(struct ikv_io *io, struct forwarded *forwarded, int code)
 {
-    struct ikv_io_request *outer = passage->outer;
+    struct ikv_io_request *outer = forwarded->outer;
 
-    if (passage->fails) {
+    if (forwarded->fails) {
         memset(outer->buffer, 0xee, outer->length);
         code = io->plan.code;
         report.failed++;
     }
     outer->code = code;
-    passage->next = io->free;
-    io->free = passage;
+    forwarded->next = io->free;
+    io->free = forwarded;
     io->held[io->held_count++] = outer;
 }
 
 static void reap_inner(struct ikv_io *io)
 {
     struct ikv_io_request *inner = io->plan.inner->reap(io->inner);
-    struct passage *passage = inner->owner;
-    struct ikv_io_request *outer = passage->outer;
+    struct forwarded *forwarded = inner->owner;
+    struct ikv_io_request *outer = forwarded->outer;
 
     io->inside--;
     outer->retries += inner->retries;
-    if (inner->code == 0 && passage->done + inner->need < outer->need) {
+    if (inner->code == 0 && forwarded->done + inner->need < outer->need) {
         outer->retries++;
-        passage->done += inner->need;
-        int code = pass_on(io, passage);
+        forwarded->done += inner->need;
+        int code = forward(io, forwarded);
         if (code == 0)
             return;
         inner->code = code;
     }
-    finish(io, passage, inner->code);
+    finish(io, forwarded, inner->code);
 }
 
 static struct ikv_io_request *faulty_reap(struct ikv_io *io)

@@ -1,9 +1,8 @@
 /*
- * A backend that passes requests on to another one and does to them what kernels and disks may do:
- * it cuts reads into pieces, hands finished requests out in another order, fails some of them, and
- * refuses some. What it does is drawn at random from a seed.
+ * A backend that forwards requests to an inner backend and injects faults: it splits reads,
+ * reorders completions, lets requests fail and refuses requests, at random from a seed.
  *
- * Process-wide state by nature: the contract's create has no argument to carry it.
+ * The plan is process-wide, since the contract's create has no argument for it.
  */
 #ifndef IKV_TESTS_FAULTY_IO_H
 #define IKV_TESTS_FAULTY_IO_H
@@ -15,13 +14,13 @@
 typedef struct faulty_plan {
     const struct ikv_io_backend *inner;
     uint64_t seed;
-    /* One in so many; 0: none. */
-    unsigned cut;      /* reads that are carried out in two pieces or more */
-    unsigned fail;     /* requests that are finished with `code`, garbage in their buffers */
-    unsigned refuse;   /* requests that submit does not take, with `code` */
-    uint64_t fail_nth; /* besides: the request of this number, the first being 1; 0: none */
+    /* One in this many requests is affected; 0: none. */
+    unsigned cut;      /* split the read into two or more */
+    unsigned fail;     /* complete with `code`, and garbage in the buffer */
+    unsigned refuse;   /* submit returns `code` */
+    uint64_t fail_nth; /* besides, let request number fail_nth fail, counted from 1; 0: none */
     int code;
-    unsigned hold; /* finished requests held back at most, so that later ones overtake them */
+    unsigned hold; /* delay up to this many completions, to reorder them */
 } faulty_plan;
 
 typedef struct faulty_report {
@@ -32,7 +31,7 @@ typedef struct faulty_report {
     uint64_t reordered;
 } faulty_report;
 
-/* Use this plan from the next create on. What happened since is counted from 0. */
+/* Sets the plan for later calls of create, and clears the report. */
 void faulty_io_set(const faulty_plan *plan);
 faulty_report faulty_io_report(void);
 

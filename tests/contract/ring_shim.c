@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The user data's lower half is the operation's number, this one being the marker of a drain; the
- * upper half tells uses of the number apart. */
+/* The lower half of user data is the operation's number, or MARKER for the marker of a drain. The
+ * upper half is the number's generation. */
 #define MARKER UINT32_MAX
-/* No operation has this number. */
-#define NOBODY (UINT32_MAX - 1)
+/* A number that no operation has. */
+#define NO_OPERATION (UINT32_MAX - 1)
 
 #define TRACKED 4096
 
@@ -19,10 +19,10 @@ static bool active;
 static struct ring_faults plan;
 static struct ring_fault_counts counts;
 static rng_state rng;
-static unsigned seen; /* completions up to here were looked at */
-static bool owes_badr;
-static unsigned tracked_to; /* requests up to here were looked at */
-/* Where the read of an operation goes to. */
+static unsigned seen; /* completions up to here were handled */
+static bool badr_pending;
+static unsigned tracked_to; /* requests up to here were noted */
+/* The buffer of each operation. */
 static struct {
     unsigned char *buffer;
     uint32_t length;
@@ -37,7 +37,7 @@ void ring_shim_start(const struct ring_faults *faults)
     plan = *faults;
     counts = (struct ring_fault_counts){0};
     rng.state = faults->seed;
-    owes_badr = false;
+    badr_pending = false;
     active = true;
 }
 
@@ -54,8 +54,8 @@ struct ring_fault_counts ring_shim_counts(void)
 
 uint64_t ring_fault_sum(const struct ring_fault_counts *c)
 {
-    return c->refused + c->interrupted + c->partial + c->early + c->cut + c->put_off + c->failed +
-           c->lost + c->reordered;
+    return c->refused + c->interrupted + c->partial + c->early + c->cut + c->transient + c->failed +
+           c->dropped + c->reordered;
 }
 
 static bool one_in(unsigned n)
@@ -69,7 +69,7 @@ static void track(const struct io_uring *ring)
 {
     const struct io_uring_sq *sq = &ring->sq;
 
-    if (sq->sqe_tail - tracked_to > sq->sqe_tail - *sq->khead) /* the kernel has them already */
+    if (sq->sqe_tail - tracked_to > sq->sqe_tail - *sq->khead) /* the kernel has consumed them */
         tracked_to = *sq->khead;
     for (; tracked_to != sq->sqe_tail; tracked_to++) {
         const struct io_uring_sqe *sqe = &sq->sqes[tracked_to & sq->ring_mask];
@@ -85,8 +85,8 @@ static void track(const struct io_uring *ring)
     }
 }
 
-/* The kernel may have written anything to where it says that it read nothing to. */
-static void spoil(uint32_t number, uint32_t from)
+/* Overwrites the part of the buffer that the result does not cover: the kernel may write there. */
+static void overwrite(uint32_t number, uint32_t from)
 {
     if (number < TRACKED && tracked[number].length > from)
         memset(tracked[number].buffer + from, 0xd1, tracked[number].length - from);
@@ -99,60 +99,60 @@ static void cut(struct io_uring_cqe *cqe, uint32_t number)
     if (left > 512 && one_in(2))
         left -= left % 512;
     cqe->res = (int)left;
-    spoil(number, left);
+    overwrite(number, left);
     counts.cut++;
 }
 
-static void put_off(struct io_uring_cqe *cqe, uint32_t number)
+static void transient(struct io_uring_cqe *cqe, uint32_t number)
 {
     static const int codes[] = {-EAGAIN, -EINTR, -EBUSY, -ENOMEM, -ECANCELED};
 
     cqe->res = codes[rng_below(&rng, sizeof codes / sizeof codes[0])];
-    spoil(number, 0);
-    counts.put_off++;
+    overwrite(number, 0);
+    counts.transient++;
 }
 
-/* In the place of the completion that is dropped there is one for nobody, or one that has come
- * before: of an earlier read by the same operation. */
-static void lose(struct io_uring *ring, struct io_uring_cqe *cqe, uint32_t number)
+/* Replaces a dropped completion by one of no operation, or of an earlier generation of the same
+ * one. */
+static void drop(struct io_uring *ring, struct io_uring_cqe *cqe, uint32_t number)
 {
     if (number < TRACKED && tracked[number].generation > 0 && one_in(2))
         cqe->user_data = (uint64_t)(tracked[number].generation - 1) << 32 | number;
     else
-        cqe->user_data = NOBODY;
-    spoil(number, 0);
+        cqe->user_data = NO_OPERATION;
+    overwrite(number, 0);
     *ring->cq.koverflow += 1;
-    owes_badr = true;
-    counts.lost++;
+    badr_pending = true;
+    counts.dropped++;
 }
 
-static void meddle(struct io_uring *ring, struct io_uring_cqe *cqe)
+static void modify(struct io_uring *ring, struct io_uring_cqe *cqe)
 {
     uint32_t number = (uint32_t)cqe->user_data;
 
     counts.completions++;
-    if (number == NOBODY)
+    if (number == NO_OPERATION)
         return;
-    if (one_in(plan.lose)) {
-        lose(ring, cqe, number);
+    if (one_in(plan.drop)) {
+        drop(ring, cqe, number);
     } else if (number == MARKER) {
         return;
     } else if (plan.result_count > 0) {
         plan.result_count--;
         cqe->res = plan.result_code;
-        spoil(number, 0);
+        overwrite(number, 0);
         counts.failed++;
     } else if (plan.cut_to > 0 && cqe->res > (int)plan.cut_to) {
         cqe->res = (int)plan.cut_to;
-        spoil(number, plan.cut_to);
+        overwrite(number, plan.cut_to);
         counts.cut++;
     } else if (cqe->res > 1 && one_in(plan.cut)) {
         cut(cqe, number);
-    } else if (one_in(plan.put_off)) {
-        put_off(cqe, number);
+    } else if (one_in(plan.transient)) {
+        transient(cqe, number);
     } else if (one_in(plan.fail)) {
         cqe->res = -EIO;
-        spoil(number, 0);
+        overwrite(number, 0);
         counts.failed++;
     }
 }
@@ -165,7 +165,7 @@ static void shuffle(struct io_uring *ring, unsigned begin, unsigned end)
         struct io_uring_cqe *a = &ring->cq.cqes[(i - 1) & mask];
         struct io_uring_cqe *b = &ring->cq.cqes[(begin + rng_below(&rng, i - begin)) & mask];
         struct io_uring_cqe spare = *a;
-        /* What came before the marker of a drain comes before it. */
+        /* A drain's marker completes after all before it. */
         if ((uint32_t)a->user_data == MARKER || (uint32_t)b->user_data == MARKER || a == b)
             continue;
         *a = *b;
@@ -183,15 +183,15 @@ static bool has_marker(const struct io_uring *ring, unsigned begin, unsigned end
     return false;
 }
 
-static void look_at_completions(struct io_uring *ring)
+static void handle_completions(struct io_uring *ring)
 {
     const unsigned begin = *ring->cq.khead;
     const unsigned end = io_uring_smp_load_acquire(ring->cq.ktail);
 
-    if (seen - begin > end - begin) /* they were taken already */
+    if (seen - begin > end - begin) /* the backend has consumed them */
         seen = begin;
     for (; seen != end; seen++)
-        meddle(ring, &ring->cq.cqes[seen & ring->cq.ring_mask]);
+        modify(ring, &ring->cq.cqes[seen & ring->cq.ring_mask]);
     if (plan.shuffle && !has_marker(ring, begin, end))
         shuffle(ring, begin, end);
 }
@@ -207,7 +207,7 @@ int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe_p
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe_ptr, unsigned submit,
                               unsigned wait_nr, sigset_t *sigmask);
 
-/* The code that a call fails with before anything happens, or 0. */
+/* The code with which the call fails without any effect, or 0. */
 static int draw_failure(const struct io_uring *ring)
 {
     static const int codes[] = {-EAGAIN, -EBUSY, -ENOMEM};
@@ -218,8 +218,8 @@ static int draw_failure(const struct io_uring *ring)
         counts.refused++;
         return plan.call_code;
     }
-    if (owes_badr && one_in(2)) {
-        owes_badr = false;
+    if (badr_pending && one_in(2)) {
+        badr_pending = false;
         return -EBADR;
     }
     if (one_in(plan.refuse)) {
@@ -233,12 +233,12 @@ static int draw_failure(const struct io_uring *ring)
     return 0;
 }
 
-/* Hand over only some of what is prepared, and then the kernel does not wait. */
+/* Submits only some of the prepared requests. The kernel does not wait then. */
 static int submit_some(struct io_uring *ring)
 {
     struct io_uring_sq *sq = &ring->sq;
     const unsigned tail = sq->sqe_tail;
-    const unsigned fresh = tail - *sq->ktail; /* the rest was given to the kernel before */
+    const unsigned fresh = tail - *sq->ktail; /* not submitted before */
 
     sq->sqe_tail -= (unsigned)rng_below(&rng, fresh + 1);
     int result = __real_io_uring_submit(ring);
@@ -256,7 +256,7 @@ int __wrap_io_uring_submit(struct io_uring *ring)
     if (result < 0)
         return result;
     result = one_in(plan.partial) ? submit_some(ring) : __real_io_uring_submit(ring);
-    look_at_completions(ring);
+    handle_completions(ring);
     return result;
 }
 
@@ -276,7 +276,7 @@ int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait_nr)
     } else {
         result = __real_io_uring_submit_and_wait(ring, wait_nr);
     }
-    look_at_completions(ring);
+    handle_completions(ring);
     return result;
 }
 
@@ -289,11 +289,11 @@ int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe_p
     if (result < 0)
         return result;
     result = __real___io_uring_get_cqe(ring, cqe_ptr, submit, wait_nr, sigmask);
-    look_at_completions(ring);
+    handle_completions(ring);
     return result;
 }
 
-/* ---------------------------------------------------------------- set-up */
+/* ---------------------------------------------------------------- setup */
 
 int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
                                       struct io_uring_params *p);

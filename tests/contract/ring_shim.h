@@ -1,10 +1,10 @@
 /*
- * Between the uring backend and liburing: a test that is linked with the --wrap options of
- * tests_contract.cmake sees every call that sets a ring up or enters the kernel, can have it fail,
- * and can change what completions say before the backend reads them. Completions lie in memory that
- * is shared with the kernel, so they are changed in place.
+ * A layer between the uring backend and liburing. In tests linked with the --wrap options of
+ * tests.cmake, calls that set up a ring or enter the kernel go through it. It can make them fail,
+ * and modify completions before the backend reads them: they are in memory shared with the kernel,
+ * and are modified in place.
  *
- * Process-wide state, as with any linker wrapper; it serves one ring at a time.
+ * Process-wide, as any linker wrapper, and for one ring at a time.
  */
 #ifndef IKV_TESTS_RING_SHIM_H
 #define IKV_TESTS_RING_SHIM_H
@@ -12,32 +12,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Odds are "one in so many"; 0: never. */
+/* Random faults occur once in this many calls or completions; 0: never. */
 struct ring_faults {
     uint64_t seed;
     unsigned refuse;    /* calls: EAGAIN, EBUSY, ENOMEM */
     unsigned interrupt; /* calls: EINTR */
-    unsigned partial;   /* calls: only some of the prepared requests are taken */
-    unsigned early;     /* calls: no waiting */
-    unsigned cut;       /* completions: less was read */
-    unsigned put_off;   /* completions: EAGAIN, EINTR, EBUSY, ENOMEM, ECANCELED */
+    unsigned partial;   /* calls: submit only some of the prepared requests */
+    unsigned early;     /* calls: return without waiting */
+    unsigned cut;       /* completions: short reads */
+    unsigned transient; /* completions: EAGAIN, EINTR, EBUSY, ENOMEM, ECANCELED */
     unsigned fail;      /* completions: EIO */
-    unsigned lose;      /* completions: dropped for want of memory, and counted by the kernel */
-    bool shuffle;       /* completions: in another order */
+    unsigned drop;      /* completions: dropped and counted, as by a kernel without memory */
+    bool shuffle;       /* completions: reordered */
 
-    /* For certain: the next `call_count` calls fail with call_code. */
+    /* Not random: the next `call_count` calls fail with call_code. */
     int call_code;
     uint64_t call_count;
-    bool waits_only; /* but those that have something to hand over succeed */
-    int result_code; /* the next `result_count` completions have this result */
+    bool waits_only; /* except calls that submit requests */
+    int result_code; /* result of the next `result_count` completions */
     uint64_t result_count;
-    uint32_t cut_to; /* completions bring this many bytes at most; 0: as they are */
+    uint32_t cut_to; /* completions have at most this many bytes; 0: no limit */
 };
 
 struct ring_fault_counts {
     uint64_t calls;
     uint64_t completions;
-    uint64_t reads;         /* handed to the kernel */
+    uint64_t reads;         /* submitted */
     uint64_t fixed_buffers; /* into registered memory */
     uint64_t fixed_files;   /* from registered files */
     uint64_t refused;
@@ -45,30 +45,30 @@ struct ring_fault_counts {
     uint64_t partial;
     uint64_t early;
     uint64_t cut;
-    uint64_t put_off;
+    uint64_t transient;
     uint64_t failed;
-    uint64_t lost;
-    uint64_t reordered; /* times, not completions */
+    uint64_t dropped;
+    uint64_t reordered; /* calls that reordered completions */
 };
 
 void ring_shim_start(const struct ring_faults *faults);
-/* Calls pass through untouched from here on. Returns what happened since the start. */
+/* Ends the injection of faults. Returns the counts since the start. */
 struct ring_fault_counts ring_shim_stop(void);
 struct ring_fault_counts ring_shim_counts(void);
 uint64_t ring_fault_sum(const struct ring_fault_counts *counts);
 
-/* What setting a ring up meets. */
+/* Faults in setting up rings. */
 struct ring_setup_faults {
-    unsigned unknown_flags; /* IORING_SETUP_* that this kernel does not know: EINVAL */
-    unsigned entries_max;   /* larger rings: ENOMEM; 0: no limit */
-    unsigned hidden_bits;   /* IORING_FEAT_* that this kernel does not have */
-    int setup_code;         /* every set-up fails with it; 0: none does */
-    int buffers_code;       /* the same of registering buffers */
-    int files_code;         /* the same of registering files */
+    unsigned unknown_flags; /* IORING_SETUP_* that fail with EINVAL */
+    unsigned entries_max;   /* larger rings fail with ENOMEM; 0: no limit */
+    unsigned hidden_bits;   /* IORING_FEAT_* that the kernel does not report */
+    int setup_code;         /* every setup fails with it; 0: none */
+    int buffers_code;       /* registering buffers fails with it; 0: does not */
+    int files_code;         /* registering files fails with it; 0: does not */
 };
 
-void ring_shim_setup(const struct ring_setup_faults *faults); /* NULL: none any more */
-/* Set-ups tried since ring_shim_setup. */
+void ring_shim_setup(const struct ring_setup_faults *faults); /* NULL: no faults */
+/* Number of setups tried since ring_shim_setup. */
 unsigned ring_shim_setups(void);
 
 #endif

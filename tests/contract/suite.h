@@ -1,4 +1,4 @@
-/* The parts of the contract's suite, and what they share. test_contract_io.c runs them. */
+/* The tests of the contract's suite, run by test_contract_io.c, and what they share. */
 #ifndef IKV_TESTS_SUITE_H
 #define IKV_TESTS_SUITE_H
 
@@ -12,17 +12,17 @@
 
 #define ROOM ((size_t)5 * CONTENT_ALIGNMENT)
 
-/* What is tested. Set before the first test, then left alone. */
+/* The variant under test. Constant once the tests have started. */
 extern struct variant tested;
 
-/* One read through a window that is open. */
+/* Makes and checks one read through an open window. */
 void read_one(struct window *window, const struct content *content, uint64_t offset,
               uint32_t length, uint32_t need);
 
-/* What offsets and lengths must be multiples of. */
+/* Offsets and lengths must be multiples of this. */
 uint32_t unit(void);
 
-/* How many reads to do. */
+/* The number of reads to do, by the scale of the tests. */
 size_t many(size_t count);
 
 /* suite_single.c: one read at a time. */
@@ -44,11 +44,11 @@ void many_files(void **state);
 void file_replaced_under_the_number(void **state);
 void buffers_elsewhere(void **state);
 
-/* suite_errors.c: what can't be read, what is not taken, and the end. */
+/* suite_errors.c: failing reads, refused requests, destroying. */
 void errors_in_the_middle(void **state);
 void errors_by_name(void **state);
 void more_than_depth(void **state);
 void depth_zero(void **state);
-void destroy_with_reads_under_way(void **state);
+void destroy_with_reads_in_flight(void **state);
 
 #endif

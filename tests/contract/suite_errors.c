@@ -1,4 +1,4 @@
-/* What can't be read, what is not taken, and what destroy leaves behind: nothing. */
+/* Failing reads, refused requests, and destroying with reads in flight. */
 #include "suite.h"
 
 #include "platform.h"
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* Files that can't be read stand among good ones; only what was asked of them fails. */
+/* Of reads from readable and unreadable files, only the latter fail. */
 void errors_in_the_middle(void **state)
 {
     enum { DEPTH = 64 };
@@ -58,7 +58,7 @@ void errors_in_the_middle(void **state)
     content_close(&content);
 }
 
-/* The kernel's own errors come through: a directory, memory that can't be written. */
+/* Errors of the kernel are passed on: of a directory, of memory that is not writable. */
 void errors_by_name(void **state)
 {
     struct window window;
@@ -73,7 +73,7 @@ void errors_by_name(void **state)
     window.requests[0].file = &folder;
     window_submit(&window, 0);
     assert_int_equal(window_reap(&window), 0);
-    /* A ring that polls asks for a way of polling first, which directories do not have. */
+    /* With polling, the kernel first checks for support, which directories lack. */
     if (window.requests[0].code != -EOPNOTSUPP)
         assert_int_equal(window.requests[0].code, -EISDIR);
     (void)close(folder.fd);
@@ -90,7 +90,7 @@ void errors_by_name(void **state)
     content_close(&content);
 }
 
-/* One more than `depth` is not taken, and does not turn up later. */
+/* submit refuses one request more than `depth`, and it never completes. */
 void more_than_depth(void **state)
 {
     enum { DEPTH = 8 };
@@ -134,10 +134,10 @@ void depth_zero(void **state)
         assert_null(io);
 }
 
-/* ---------------------------------------------------------------- the end */
+/* ---------------------------------------------------------------- destroying */
 
-/* After destroy nobody writes to the buffers: what is put there then stays. */
-void destroy_with_reads_under_way(void **state)
+/* After destroy nothing writes to the buffers. */
+void destroy_with_reads_in_flight(void **state)
 {
     enum { DEPTH = 64 };
     struct content content;
@@ -160,7 +160,7 @@ void destroy_with_reads_under_way(void **state)
         }
         for (unsigned n = 0; n < reaped; n++)
             (void)window_reap(&window);
-        window_destroy_silently(&window);
+        window_destroy_checked(&window);
         window_close(&window);
     }
     content_close(&content);

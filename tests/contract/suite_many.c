@@ -1,4 +1,4 @@
-/* Many reads at a time, of many files, into all kinds of memory. */
+/* Many reads at a time, from many files, into all kinds of memory. */
 #include "suite.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-/* `count` random reads from several files through a window of their own. */
+/* Makes `count` random reads from the files. */
 static void random_reads(unsigned depth, size_t count, const struct content *files,
                          unsigned file_count, uint64_t seed)
 {
@@ -58,7 +58,7 @@ void odd_depths(void **state)
         random_reads_at_depth(depths[i], many(3000));
 }
 
-/* More than any table of files holds, each read several times. */
+/* More files than any table of registered files has entries, each read several times. */
 void many_files(void **state)
 {
     enum { FILES = 40 };
@@ -68,14 +68,14 @@ void many_files(void **state)
     for (unsigned i = 0; i < FILES; i++)
         content_make(&files[i], group_dir.path, 20000 + 1000 * i, 100 + i, tested.direct);
     random_reads(32, many(20000), files, FILES, 6);
-    /* One after the other, so that each has its turn in the table. */
+    /* One after another, so that each file is in the table at some time. */
     for (unsigned i = 0; i < FILES; i++)
         random_reads(4, many(1500), &files[i], 1, 7 + i);
     for (unsigned i = 0; i < FILES; i++)
         content_close(&files[i]);
 }
 
-/* A descriptor's number comes back for another file, between reads of one backend object. */
+/* A descriptor's number is reused for another file between reads of one backend object. */
 void file_replaced_under_the_number(void **state)
 {
     struct window window;
@@ -111,7 +111,7 @@ void file_replaced_under_the_number(void **state)
     content_close(&first);
 }
 
-/* Buffers that the backend was not told about, or that lie only partly in what it was. */
+/* Buffers outside the memory passed to create, or only partly inside. */
 void buffers_elsewhere(void **state)
 {
     const size_t known = (size_t)4 * CONTENT_ALIGNMENT;
@@ -123,7 +123,7 @@ void buffers_elsewhere(void **state)
     (void)state;
     content_make(&content, group_dir.path, 100000, 9, tested.direct);
     assert_int_equal(posix_memalign(&memory, CONTENT_ALIGNMENT, span), 0);
-    /* The room reaches from before the known memory to behind it. */
+    /* The room extends from before the memory passed to create to after it. */
     const struct ikv_io_options options = {.depth = 2,
                                            .memory =
                                                (unsigned char *)memory + 3 * CONTENT_ALIGNMENT,

@@ -1,4 +1,4 @@
-/* One read at a time: offsets, lengths, the end of the file. */
+/* Single reads: offsets, lengths, the end of the file. */
 #include "suite.h"
 
 #include "platform.h"
@@ -50,7 +50,7 @@ void offsets_and_lengths(void **state)
     content_close(&content);
 }
 
-/* Direct reads of single sectors, where the disk has them. */
+/* Direct reads of single sectors, if the disk has sectors of 512 bytes. */
 void sectors(void **state)
 {
     const uint32_t sector = 512;
@@ -79,8 +79,8 @@ void sectors(void **state)
         skip();
 }
 
-/* Sizes on both sides of a page's and a sector's end; every read that ends, begins or lies around
- * the end of the file, for every need. */
+/* Files with sizes around page and sector boundaries; reads that end at, begin at or extend past
+ * the end of the file, with every kind of `need`. */
 void end_of_file(void **state)
 {
     static const uint64_t sizes[] = {0, 1, 100, 511, 512, 513, 4095, 4096, 4097, 5000, 8192, 12289};
@@ -127,7 +127,7 @@ void beyond_the_end(void **state)
     content_close(&content);
 }
 
-/* No file has these offsets. -1 stands for "the current position" in some interfaces. */
+/* Offsets that no file can have. -1 means the current position in some interfaces. */
 void impossible_offsets(void **state)
 {
     static const uint64_t offsets[] = {(uint64_t)INT64_MAX + 1, UINT64_MAX - 4095, UINT64_MAX};
@@ -170,8 +170,8 @@ void large_reads(void **state)
     content_close(&content);
 }
 
-/* More than one system call moves: a file of holes, read into one piece of memory that is mapped
- * over and over. Only with O_DIRECT, since it would fill the page cache. */
+/* A read longer than one system call can transfer: a sparse file, read into pages that are mapped
+ * repeatedly. Only with O_DIRECT, since it would fill the page cache. */
 void more_than_one_call_can(void **state)
 {
     const size_t piece = (size_t)4 << 20;

@@ -1,7 +1,7 @@
 /*
- * Whole batches over backends that misbehave: every key gets one answer, and it is the right one or
- * says that a read failed. Below the driver lies the fault layer (faulty_io), or the ring's own
- * (ring_shim).
+ * Batches on backends with injected faults: every key gets one answer, which is right or says that
+ * a read failed. The faults are injected below the driver by faulty_io, or in the ring by
+ * ring_shim.
  */
 #include "faulty_io.h"
 #include "fixtures.h"
@@ -28,8 +28,7 @@
 
 #include <cmocka.h>
 
-/* What the library takes for the backend that has rings, put in its place by the linker. NULL: what
- * it has. */
+/* Replaces the library's backend for rings, by the linker's --wrap. NULL: no replacement. */
 static const struct ikv_io_backend *injected;
 
 const struct ikv_io_backend *__real_ikv_io_ring(void);
@@ -39,24 +38,24 @@ const struct ikv_io_backend *__wrap_ikv_io_ring(void)
     return injected ? injected : __real_ikv_io_ring();
 }
 
-/* How a store is read. */
-static const struct way {
+/* A backend, and flags to open stores with. */
+static const struct mode {
     const struct ikv_io_backend *backend;
     uint32_t flags;
-} ways[] = {{&ikv_io_pread, 0}, {&ikv_io_uring, 0}, {&ikv_io_uring, IKV_OPEN_DIRECT}};
-enum { WAYS = sizeof ways / sizeof ways[0] };
+} modes[] = {{&ikv_io_pread, 0}, {&ikv_io_uring, 0}, {&ikv_io_uring, IKV_OPEN_DIRECT}};
+enum { MODES = sizeof modes / sizeof modes[0] };
 
 struct world {
     store_model model;
     char *path;
     ikv_open_options options;
-    ikv_engine *engine; /* of one worker: the shim is for one thread at a time */
+    ikv_engine *engine; /* has one worker */
     ikv_store *store;
     ikv_result *result;
 };
 
-/* An engine of one worker, since the layers below are for one thread at a time. It opens its window
- * once, so a change of what is below takes a new one. */
+/* With a new engine, since an engine opens its window once, with the backend of that time. It has
+ * one worker, since the fault layers are for one thread at a time. */
 static void open_store(struct world *world)
 {
     ikv_engine_options engine = IKV_ENGINE_OPTIONS_INIT;
@@ -74,7 +73,7 @@ static void close_store(struct world *world)
     ikv_engine_close(world->engine);
 }
 
-static void world_open(struct world *ret, ikv_key_type type, const struct way *way, bool fences)
+static void world_open(struct world *ret, ikv_key_type type, const struct mode *mode, bool fences)
 {
     rng_state rng = {type};
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -86,8 +85,8 @@ static void world_open(struct world *ret, ikv_key_type type, const struct way *w
     store_write(ret->path, &ret->model, &writing);
     options.key_type = type;
     options.index_memory = fences ? 0 : 1;
-    options.backend = way->backend == &ikv_io_uring ? IKV_BACKEND_URING : IKV_BACKEND_PREAD;
-    options.flags = way->flags;
+    options.backend = mode->backend == &ikv_io_uring ? IKV_BACKEND_URING : IKV_BACKEND_PREAD;
+    options.flags = mode->flags;
     injected = NULL;
     ret->options = options;
     open_store(ret);
@@ -103,11 +102,10 @@ static void world_close(struct world *world)
     model_free(&world->model);
 }
 
-/* Put the fault layer between the driver and the way: workers take it for the one that has rings.
- */
-static void spoil(struct world *world, faulty_plan plan, const struct way *way)
+/* Puts the fault layer between the driver and the mode's backend. */
+static void inject_faults(struct world *world, faulty_plan plan, const struct mode *mode)
 {
-    plan.inner = way->backend;
+    plan.inner = mode->backend;
     faulty_io_set(&plan);
     close_store(world);
     injected = &faulty_io;
@@ -125,8 +123,8 @@ static unsigned char *random_keys(const struct world *world, rng_state *rng, siz
     return keys;
 }
 
-/* A batch of which everything must be right. */
-static void right_batch(struct world *world, rng_state *rng)
+/* Looks up a batch and checks that all is right. */
+static void check_batch(struct world *world, rng_state *rng)
 {
     size_t count = (size_t)(rng_below(rng, 2) == 0 ? rng_below(rng, 8) : rng_below(rng, 2000));
     unsigned char *keys = random_keys(world, rng, count);
@@ -136,8 +134,8 @@ static void right_batch(struct world *world, rng_state *rng)
     free(keys);
 }
 
-/* A batch in which reads may fail with `code`. Returns how many keys are unreadable. */
-static size_t failing_batch(struct world *world, rng_state *rng, size_t count, int code)
+/* Looks up a batch in which reads may fail with `code`. Returns the number of unreadable keys. */
+static size_t check_failing_batch(struct world *world, rng_state *rng, size_t count, int code)
 {
     const size_t width = hostkey_width(world->model.type);
     unsigned char *keys = random_keys(world, rng, count);
@@ -174,12 +172,12 @@ static void cut_and_reordered(void **state)
     rng_state rng = {1};
 
     (void)state;
-    for (size_t i = 0; i < (size_t)TYPES * WAYS; i++) {
+    for (size_t i = 0; i < (size_t)TYPES * MODES; i++) {
         struct world world;
-        world_open(&world, types[i % TYPES], &ways[i / TYPES], i % 2);
-        spoil(&world, plan, &ways[i / TYPES]);
+        world_open(&world, types[i % TYPES], &modes[i / TYPES], i % 2);
+        inject_faults(&world, plan, &modes[i / TYPES]);
         for (size_t n = test_scaled_min(20, 5); n > 0; n--)
-            right_batch(&world, &rng);
+            check_batch(&world, &rng);
         faulty_report report = faulty_io_report();
         assert_true(report.cut > 0 && report.reordered > 0);
         world_close(&world);
@@ -196,46 +194,46 @@ static void some_reads_fail(void **state)
     rng_state rng = {2};
 
     (void)state;
-    for (size_t i = 0; i < WAYS * sizeof plans / sizeof plans[0]; i++) {
-        const faulty_plan *plan = &plans[i / WAYS];
-        const struct way *way = &ways[i % WAYS];
+    for (size_t i = 0; i < MODES * sizeof plans / sizeof plans[0]; i++) {
+        const faulty_plan *plan = &plans[i / MODES];
+        const struct mode *mode = &modes[i % MODES];
         struct world world;
         size_t unreadable = 0;
-        world_open(&world, types[i % TYPES], way, i % 2);
-        spoil(&world, *plan, way);
-        /* Until some did fail, however short the run. */
+        world_open(&world, types[i % TYPES], mode, i % 2);
+        inject_faults(&world, *plan, mode);
+        /* Until some reads failed, however small the scale. */
         for (size_t n = 0; n < test_scaled(40) || (unreadable == 0 && n < 400); n++)
-            unreadable += failing_batch(&world, &rng, rng_below(&rng, 500), plan->code);
+            unreadable += check_failing_batch(&world, &rng, rng_below(&rng, 500), plan->code);
         assert_true(unreadable > 0);
-        /* The store is as good as ever. */
-        spoil(&world, (faulty_plan){.seed = 7}, way);
-        right_batch(&world, &rng);
+        /* Without faults, the store works as before. */
+        inject_faults(&world, (faulty_plan){.seed = 7}, mode);
+        check_batch(&world, &rng);
         world_close(&world);
     }
 }
 
-/* The first read fails, the second, the third, ..., until there are not so many. */
+/* The first read fails, then only the second, and so on for all reads of the batch. */
 static void the_nth_read_fails(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < MODES; i++) {
         struct world world;
         uint64_t nth = 0;
         uint64_t step = test_is_sanitized() ? 7 : 1;
-        world_open(&world, IKV_KEY_U64, &ways[i], true);
+        world_open(&world, IKV_KEY_U64, &modes[i], true);
         do {
             nth += step;
             const faulty_plan plan = {.seed = nth, .fail_nth = nth, .code = -EIO};
             rng_state rng = {3}; /* the same batch each time */
-            spoil(&world, plan, &ways[i]);
-            (void)failing_batch(&world, &rng, 300, -EIO);
+            inject_faults(&world, plan, &modes[i]);
+            (void)check_failing_batch(&world, &rng, 300, -EIO);
         } while (faulty_io_report().failed > 0);
         assert_true(nth > 20);
         world_close(&world);
     }
 }
 
-/* Faults inside the ring: those that pass leave no trace, those that do not fail their keys. */
+/* Faults in the ring: transient ones have no effect, others make only their keys unreadable. */
 static void storms(void **state)
 {
     struct ring_faults faults = {.refuse = 60,
@@ -243,8 +241,8 @@ static void storms(void **state)
                                  .partial = 10,
                                  .early = 10,
                                  .cut = 6,
-                                 .put_off = 8,
-                                 .lose = 300,
+                                 .transient = 8,
+                                 .drop = 300,
                                  .shuffle = true};
     rng_state rng = {4};
     uint64_t total = 0;
@@ -252,18 +250,18 @@ static void storms(void **state)
     (void)state;
     for (size_t i = 0; i < (size_t)2 * TYPES; i++) {
         struct world world;
-        world_open(&world, types[i % TYPES], &ways[1 + i / TYPES], i % 2);
+        world_open(&world, types[i % TYPES], &modes[1 + i / TYPES], i % 2);
         faults.seed = i;
         faults.fail = 0;
         ring_shim_start(&faults);
         for (size_t n = test_scaled(20); n > 0; n--)
-            right_batch(&world, &rng);
+            check_batch(&world, &rng);
         struct ring_fault_counts counts = ring_shim_stop();
         total += ring_fault_sum(&counts);
         faults.fail = 50;
         ring_shim_start(&faults);
         for (size_t n = test_scaled(20); n > 0; n--)
-            (void)failing_batch(&world, &rng, rng_below(&rng, 1000), -EIO);
+            (void)check_failing_batch(&world, &rng, rng_below(&rng, 1000), -EIO);
         counts = ring_shim_stop();
         total += ring_fault_sum(&counts);
         world_close(&world);

@@ -1,7 +1,7 @@
 /*
- * Rings that the system refuses, by seccomp as container runtimes do, or by limits: "auto" gives
- * the same answers through pread and says why; "uring" fails and says why. Each case is a process
- * of its own, since a filter can't be taken back.
+ * Rings that cannot be set up, because of seccomp filters, as in containers, or limits: backend
+ * "auto" falls back to pread with the same answers and reports the reason, "uring" fails with the
+ * reason. Each case runs in its own process, since a filter cannot be removed.
  */
 #include "indexkv.h"
 
@@ -25,11 +25,11 @@
 
 #include <cmocka.h>
 
-static store_fixture world;
+static store_fixture fixture;
 
-/* ---------------------------------------------------------------- what refuses */
+/* ---------------------------------------------------------------- seccomp */
 
-/* From here on the system call fails with this error, in this thread and those that it starts. */
+/* Makes the system call fail with this error, in this thread and threads it creates. */
 static void forbid(long call, int error)
 {
     struct sock_filter filter[] = {
@@ -44,7 +44,7 @@ static void forbid(long call, int error)
     CHILD_CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
-/* ---------------------------------------------------------------- what must come of it */
+/* ---------------------------------------------------------------- expected results */
 
 static ikv_store *child_open(ikv_backend backend)
 {
@@ -53,21 +53,21 @@ static ikv_store *child_open(ikv_backend backend)
 
     options.backend = backend;
     options.flags = backend == IKV_BACKEND_AUTO ? IKV_OPEN_NO_MAP : 0;
-    CHILD_CHECK(ikv_open(world.path, &options, &store, NULL) == 0);
+    CHILD_CHECK(ikv_open(fixture.path, &options, &store, NULL) == 0);
     return store;
 }
 
-/* *ret_stats: of a batch that was answered right. */
+/* Looks up a batch, checks the answers and returns its statistics. */
 static void child_batch(ikv_store *store, ikv_stats *ret_stats)
 {
     ikv_result *result = NULL;
 
     CHILD_CHECK(ikv_result_new(&result) == 0);
-    CHILD_CHECK(ikv_get_many(store, world.keys, world.count, NULL, result, NULL) == 0);
-    CHILD_CHECK(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result));
+    CHILD_CHECK(ikv_get_many(store, fixture.keys, fixture.count, NULL, result, NULL) == 0);
+    CHILD_CHECK(batch_is_right(&fixture.model, fixture.keys, fixture.count, IKV_EXACT, result));
     *ret_stats = *ikv_result_stats(result);
-    CHILD_CHECK(ikv_get_many(store, world.keys, 8, NULL, result, NULL) == 0);
-    CHILD_CHECK(batch_is_right(&world.model, world.keys, 8, IKV_EXACT, result));
+    CHILD_CHECK(ikv_get_many(store, fixture.keys, 8, NULL, result, NULL) == 0);
+    CHILD_CHECK(batch_is_right(&fixture.model, fixture.keys, 8, IKV_EXACT, result));
     ikv_result_free(result);
 }
 
@@ -80,14 +80,14 @@ static void child_auto_falls_back(ikv_store *store, int code)
     CHILD_CHECK(stats.fallback == code);
 }
 
-/* A store that was opened when there were rings. */
+/* On a store opened while rings were available. */
 static void child_uring_fails(ikv_store *store, int code, const char *reason)
 {
     ikv_result *result = NULL;
     ikv_error err;
 
     CHILD_CHECK(ikv_result_new(&result) == 0);
-    CHILD_CHECK(ikv_get_many(store, world.keys, world.count, NULL, result, &err) == code);
+    CHILD_CHECK(ikv_get_many(store, fixture.keys, fixture.count, NULL, result, &err) == code);
     CHILD_CHECK(ikv_result_count(result) == 0);
     CHILD_CHECK(ikv_result_code(result) == code);
     CHILD_CHECK(err.code == code && strstr(err.message, reason) != NULL);
@@ -102,11 +102,11 @@ static void child_open_fails(int code, const char *reason)
     ikv_error err;
 
     options.backend = IKV_BACKEND_URING;
-    CHILD_CHECK(ikv_open(world.path, &options, &store, &err) == code);
+    CHILD_CHECK(ikv_open(fixture.path, &options, &store, &err) == code);
     CHILD_CHECK(store == NULL && strstr(err.message, reason) != NULL);
 }
 
-static void child_behind_seccomp(void *user)
+static void child_with_seccomp(void *user)
 {
     const int error = *(const int *)user;
     const char *reason = error == EPERM ? "EPERM" : "ENOSYS";
@@ -131,11 +131,11 @@ static void seccomp_refuses(void **state)
     int errors[] = {EPERM, ENOSYS};
 
     (void)state;
-    in_child(child_behind_seccomp, &errors[0]);
-    in_child(child_behind_seccomp, &errors[1]);
+    in_child(child_with_seccomp, &errors[0]);
+    in_child(child_with_seccomp, &errors[1]);
 }
 
-/* Registered buffers are locked memory, and may be refused: a ring is a ring without them. */
+/* Registered buffers count as locked memory. Without them, a ring still works. */
 static void child_without_locked_memory(void *user)
 {
     const struct rlimit none = {0, 0};
@@ -156,16 +156,16 @@ static void no_locked_memory(void **state)
     in_child(child_without_locked_memory, NULL);
 }
 
-/* Whether a batch that must have a ring finds one. */
+/* Whether a batch on backend "uring" gets a ring. */
 static int child_has_ring(ikv_store *store)
 {
     ikv_result *result = NULL;
 
     CHILD_CHECK(ikv_result_new(&result) == 0);
-    const int code = ikv_get_many(store, world.keys, world.count, NULL, result, NULL);
+    const int code = ikv_get_many(store, fixture.keys, fixture.count, NULL, result, NULL);
     CHILD_CHECK(code == 0 || code == -EMFILE);
     if (code == 0) {
-        CHILD_CHECK(batch_is_right(&world.model, world.keys, world.count, IKV_EXACT, result));
+        CHILD_CHECK(batch_is_right(&fixture.model, fixture.keys, fixture.count, IKV_EXACT, result));
         CHILD_CHECK(strcmp(ikv_result_stats(result)->backend, "uring") == 0);
     }
     ikv_result_free(result);
@@ -195,7 +195,7 @@ static void child_without_descriptors(void *user)
         child_batch(store, &stats);
     }
     CHILD_CHECK(stats.fallback == 0);
-    int good = 0; /* one after another, since each worker waits its own second */
+    int good = 0; /* in a row, since each worker waits a second before it tries again */
     for (int tries = 0; tries < 200 && good < 5; tries++) {
         good = child_has_ring(with_ring) ? good + 1 : 0;
         (void)nanosleep(&moment, NULL);
@@ -214,14 +214,14 @@ static void no_descriptors(void **state)
 static int group_setup(void **state)
 {
     (void)state;
-    store_fixture_make(&world, 3000, MODEL_SIZES_SMALL, BATCH_MIXED, 1000);
+    store_fixture_make(&fixture, 3000, MODEL_SIZES_SMALL, BATCH_MIXED, 1000);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    store_fixture_free(&world);
+    store_fixture_free(&fixture);
     return 0;
 }
 

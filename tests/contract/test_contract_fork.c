@@ -1,4 +1,4 @@
-/* Forks with reads under way: the ring remains the parent's. */
+/* Forks with reads in flight: the ring stays with the parent. */
 #include "child.h"
 #include "content.h"
 #include "fixtures.h"
@@ -23,7 +23,7 @@
 static struct content buffered;
 static struct content direct;
 
-/* The child is told that the ring is not its own, may go on without it, and disturbs nothing. */
+/* In the child, using the ring fails, and destroying it does not affect the parent. */
 static void child_of_reads(struct window *window, unsigned left, unsigned choice)
 {
     struct ikv_io_request surplus = window->requests[0];
@@ -35,8 +35,8 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
     for (unsigned n = 0; n < left; n++) {
         struct ikv_io_request *request = window->backend->reap(window->io);
         CHILD_CHECK(request && request->code == IKV_E_STATE);
-        CHILD_CHECK(window->under_way[request - window->requests]);
-        window->under_way[request - window->requests] = false;
+        CHILD_CHECK(window->in_flight[request - window->requests]);
+        window->in_flight[request - window->requests] = false;
         if (choice == 1)
             break;
     }
@@ -45,7 +45,7 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
     size_t before = process_descriptors();
     window->backend->destroy(window->io);
     CHILD_CHECK(process_descriptors() == before - 1);
-    /* And it can have one of its own. */
+    /* The child can create its own ring. */
     const struct ikv_io_options options = {.depth = 1};
     struct ikv_io *io;
     CHILD_CHECK(window->backend->create(&options, &io) == 0);
@@ -56,7 +56,7 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
     window->backend->destroy(io);
 }
 
-static void fork_with_reads_under_way(void **state)
+static void fork_with_reads_in_flight(void **state)
 {
     const size_t rounds = test_scaled(1000);
     const size_t before = process_descriptors();
@@ -79,7 +79,7 @@ static void fork_with_reads_under_way(void **state)
             child_of_reads(&window, depth - reaped, (unsigned)(round % 3));
             _exit(0);
         }
-        if (round % 2) { /* before or after the child did its part */
+        if (round % 2) { /* before or after the child has used the ring */
             assert_int_equal(waitpid(child, &status, 0), child);
             window_reap_some(&window, &direct, depth - reaped);
         } else {
@@ -87,7 +87,7 @@ static void fork_with_reads_under_way(void **state)
             assert_int_equal(waitpid(child, &status, 0), child);
         }
         assert_int_equal(status, 0);
-        /* The ring is as good as before. */
+        /* The ring works as before. */
         window_submit_all(&window, &buffered);
         window_reap_some(&window, &buffered, depth);
         window_close(&window);
@@ -96,7 +96,7 @@ static void fork_with_reads_under_way(void **state)
     watchdog(0);
 }
 
-/* The parent destroys its object while the child still has a copy. */
+/* The parent destroys the ring while the child still has a copy. */
 static void child_outlives_the_ring(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void child_outlives_the_ring(void **state)
             child_of_reads(&window, 14, 2);
             _exit(0);
         }
-        window_destroy_silently(&window);
+        window_destroy_checked(&window);
         assert_int_equal(write(pipes[1], &byte, 1), 1);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
@@ -146,7 +146,7 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fork_with_reads_under_way),
+        cmocka_unit_test(fork_with_reads_in_flight),
         cmocka_unit_test(child_outlives_the_ring),
     };
     variant_require_uring();

@@ -1,7 +1,4 @@
-/*
- * The I/O contract, held against a backend: test_contract_io [VARIANT [TEST]]. The backend that
- * does the simplest thing, pread, is the default.
- */
+/* Tests a backend against the I/O contract: test_contract_io [VARIANT [TEST]]. Default: pread. */
 #include "suite.h"
 
 #include "indexkv.h"
@@ -30,7 +27,7 @@ void read_one(struct window *window, const struct content *content, uint64_t off
 
 size_t many(size_t count)
 {
-    return test_scaled(count) / tested.patience + 1;
+    return test_scaled(count) / tested.slowdown + 1;
 }
 
 uint32_t unit(void)
@@ -38,7 +35,7 @@ uint32_t unit(void)
     return tested.direct ? CONTENT_ALIGNMENT : 1;
 }
 
-/* A ring that polls for completions needs a device that can be polled. */
+/* Polling for completions needs support by the device. */
 static void require_support(void)
 {
     struct window window;
@@ -55,7 +52,7 @@ static void require_support(void)
     if (code != -EOPNOTSUPP)
         return;
     tmpdir_remove(&group_dir);
-    (void)fprintf(stderr, "skipped: the device can't do this: %s\n", ikv_strerror(code));
+    (void)fprintf(stderr, "skipped: not supported by the device: %s\n", ikv_strerror(code));
     exit(77);
 }
 
@@ -93,12 +90,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(errors_by_name),
         cmocka_unit_test(more_than_depth),
         cmocka_unit_test(depth_zero),
-        cmocka_unit_test(destroy_with_reads_under_way),
+        cmocka_unit_test(destroy_with_reads_in_flight),
     };
     const char *name = argc > 1 ? argv[1] : "pread";
 
     if (!variant_find(name, &tested)) {
-        (void)fprintf(stderr, "no such backend: %s\n", name);
+        (void)fprintf(stderr, "unknown variant: %s\n", name);
         return 2;
     }
     variant_require(&tested);

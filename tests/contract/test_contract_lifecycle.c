@@ -1,4 +1,4 @@
-/* Rings that come and go, with threads and without; descriptors that others close. */
+/* Creating, using and destroying rings, in several threads; descriptors closed by others. */
 #include "child.h"
 #include "content.h"
 #include "fixtures.h"
@@ -27,7 +27,7 @@
 static struct content buffered;
 static struct content direct;
 
-/* ---------------------------------------------------------------- many, one after another */
+/* ---------------------------------------------------------------- one thread */
 
 static void create_and_destroy(void **state)
 {
@@ -62,8 +62,8 @@ static bool has_buffers(const struct ikv_io *io)
     return (ikv_uring_feature_bits(io) & IKV_URING_BUFFERS) != 0;
 }
 
-/* Memory is registered after as many requests as asked for, and not while reads are in flight. */
-static void memory_is_registered_later(void **state)
+/* Memory is registered after `memory_after` requests, and not while reads are in flight. */
+static void registering_memory_is_deferred(void **state)
 {
     enum { AFTER = 3, DEPTH = 8, SIZE = 4096 };
     unsigned char *memory = must_malloc((size_t)DEPTH * SIZE);
@@ -96,7 +96,7 @@ static void memory_is_registered_later(void **state)
     free(memory);
 }
 
-/* More rings on one thread than there are places for registered ones. */
+/* More rings in one thread than can be registered. */
 static void many_at_once(void **state)
 {
     enum { RINGS = 100 };
@@ -115,8 +115,8 @@ static void many_at_once(void **state)
     assert_int_equal(process_descriptors(), before);
 }
 
-/* Two users on one thread: each sees its own completions only. */
-static void two_users(void **state)
+/* Two rings in one thread do not mix up their completions. */
+static void two_rings(void **state)
 {
     struct window a;
     struct window b;
@@ -220,8 +220,8 @@ static void destroyed_elsewhere(void **state)
     assert_int_equal(process_descriptors(), before);
 }
 
-/* Ends with requests that were not handed over to the kernel. */
-static void *leave_requests_behind(void *user)
+/* The thread ends with requests that were not submitted to the kernel. */
+static void *end_with_prepared_requests(void *user)
 {
     struct window *window = user;
 
@@ -230,8 +230,8 @@ static void *leave_requests_behind(void *user)
     return NULL;
 }
 
-/* Ends with most of its reads under way. */
-static void *leave_reads_behind(void *user)
+/* The thread ends with most of its reads in flight. */
+static void *end_with_reads_in_flight(void *user)
 {
     struct window *window = user;
 
@@ -241,14 +241,14 @@ static void *leave_reads_behind(void *user)
     return NULL;
 }
 
-static void destroy_what_is_left(void *(*leave)(void *user))
+static void destroy_after_its_thread(void *(*leave)(void *user))
 {
     struct window window;
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, leave, &window), 0);
     (void)pthread_join(thread, NULL);
-    window_destroy_silently(&window);
+    window_destroy_checked(&window);
     window_close(&window);
 }
 
@@ -260,8 +260,8 @@ static void threads_end_without_destroying(void **state)
     (void)state;
     watchdog(300);
     for (size_t round = 0; round < rounds; round++)
-        destroy_what_is_left(leave_requests_behind);
-    destroy_what_is_left(leave_reads_behind);
+        destroy_after_its_thread(end_with_prepared_requests);
+    destroy_after_its_thread(end_with_reads_in_flight);
     assert_int_equal(process_descriptors(), before);
     watchdog(0);
 }
@@ -295,7 +295,7 @@ static void threads_come_and_go(void **state)
 
 /* ---------------------------------------------------------------- descriptors */
 
-/* The descriptor of the one ring that is open. */
+/* The descriptor of the only open ring. */
 static int ring_descriptor(void)
 {
     for (int fd = 0; fd < 1024; fd++) {
@@ -308,30 +308,30 @@ static int ring_descriptor(void)
     return -1;
 }
 
-/* Programs that close all descriptors they do not know take the ring's, too. */
+/* Some programs close all descriptors they do not know, so the ring's, too. */
 static void ring_is_closed_by_others(void **state)
 {
     (void)state;
     watchdog(120);
     for (unsigned round = 0; round < 4; round++) {
         const bool is_reused = round % 2;
-        const unsigned under_way = round < 2 ? 0 : 64;
+        const unsigned in_flight = round < 2 ? 0 : 64;
         const size_t before = process_descriptors();
-        bool has_failed = false; /* so that it was noticed */
+        bool has_failed = false; /* the backend noticed it */
         struct window window;
         window_open(&window, &ikv_io_uring, 64, ROOM);
         int fd = ring_descriptor();
         assert_true(fd >= 0);
-        if (under_way > 0) {
+        if (in_flight > 0) {
             window_submit_all(&window, &direct);
             window_reap_some(&window, &direct, 1);
         }
         (void)close(fd);
         if (is_reused)
             assert_int_equal(dup2(buffered.file.fd, fd), fd);
-        if (under_way == 0)
+        if (in_flight == 0)
             window_submit_all(&window, &direct);
-        for (unsigned n = 0; n < (under_way ? under_way - 1 : 64); n++) {
+        for (unsigned n = 0; n < (in_flight ? in_flight - 1 : 64); n++) {
             const struct ikv_io_request *request = window.backend->reap(window.io);
             assert_non_null(request);
             has_failed = has_failed || request->code != 0;
@@ -342,7 +342,7 @@ static void ring_is_closed_by_others(void **state)
         }
         assert_null(window.backend->reap(window.io));
         window_close(&window);
-        /* What has the number now is somebody else's. */
+        /* The number now belongs to somebody else, so it must stay open. */
         if (is_reused && has_failed)
             assert_true(fcntl(fd, F_GETFD) >= 0);
         if (is_reused)
@@ -352,8 +352,8 @@ static void ring_is_closed_by_others(void **state)
     watchdog(0);
 }
 
-/* True if nobody holds the file open: a lock is held as long as its open file lives. */
-static bool is_let_go(const char *path)
+/* Whether the locked open file description is closed: its lock lasts as long. */
+static bool is_released(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -363,7 +363,7 @@ static bool is_let_go(const char *path)
     return free_to_lock;
 }
 
-static void forgotten_files_are_let_go(void **state)
+static void forgotten_files_are_released(void **state)
 {
     struct window window;
     struct content file;
@@ -374,33 +374,33 @@ static void forgotten_files_are_let_go(void **state)
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
     window_reap_some(&window, &file, 8);
-    ikv_uring_forget_file(window.io, &buffered.file); /* never met */
+    ikv_uring_forget_file(window.io, &buffered.file); /* never used */
     int fd = file.file.fd;
     (void)close(fd);
-    assert_false(is_let_go(file.path));
+    assert_false(is_released(file.path));
     ikv_uring_forget_file(window.io, &file.file);
-    assert_true(is_let_go(file.path));
-    ikv_uring_forget_file(window.io, &file.file); /* once more */
+    assert_true(is_released(file.path));
+    ikv_uring_forget_file(window.io, &file.file); /* again */
 
-    /* With requests on it under way it goes with the last of them. */
+    /* If requests on it are in flight, it is released with the last of them. */
     file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
     ikv_uring_forget_file(window.io, &file.file);
     window_reap_some(&window, &file, 7);
     (void)close(file.file.fd);
-    assert_false(is_let_go(file.path));
+    assert_false(is_released(file.path));
     window_reap_some(&window, &file, 1);
-    assert_true(is_let_go(file.path));
+    assert_true(is_released(file.path));
 
-    /* Destroying lets go of all, at once. */
+    /* Destroying the ring releases all files at once. */
     file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
     window_reap_some(&window, &file, 8);
     (void)close(file.file.fd);
     window_close(&window);
-    assert_true(is_let_go(file.path));
+    assert_true(is_released(file.path));
     file.file.fd = -1;
     content_close(&file);
 }
@@ -424,16 +424,16 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_and_destroy),
-        cmocka_unit_test(memory_is_registered_later),
+        cmocka_unit_test(registering_memory_is_deferred),
         cmocka_unit_test(many_at_once),
-        cmocka_unit_test(two_users),
+        cmocka_unit_test(two_rings),
         cmocka_unit_test(a_ring_for_each_thread),
         cmocka_unit_test(submit_is_refused_elsewhere),
         cmocka_unit_test(destroyed_elsewhere),
         cmocka_unit_test(threads_end_without_destroying),
         cmocka_unit_test(threads_come_and_go),
         cmocka_unit_test(ring_is_closed_by_others),
-        cmocka_unit_test(forgotten_files_are_let_go),
+        cmocka_unit_test(forgotten_files_are_released),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -1,4 +1,4 @@
-/* Answers of the kernel, one after the other, and what becomes of the requests. */
+/* Results and errors of the kernel, one at a time, and their effects on requests. */
 #include "content.h"
 #include "fixtures.h"
 #include "ring_shim.h"
@@ -36,7 +36,7 @@ static void fixture_open(struct fixture *ret, const char *name, unsigned depth)
 
     assert_true(variant_find(name, &variant));
     content_make(&ret->content, group_dir.path, 200000, 40, variant.direct);
-    /* The window keeps a pointer to the backend: ikv_io_uring's copy must outlive it. */
+    /* The window keeps a pointer to the backend. */
     static struct ikv_io_backend backend;
     backend = variant.backend;
     window_open(&ret->window, &backend, depth, ROOM);
@@ -53,7 +53,7 @@ static void submit_all(struct fixture *fixture)
     window_submit_all(&fixture->window, &fixture->content);
 }
 
-/* Reap all; each has this code. */
+/* Reaps all requests and checks that each has this code. */
 static void reap_all(struct fixture *fixture, int code)
 {
     struct window *window = &fixture->window;
@@ -69,8 +69,8 @@ static void reap_all(struct fixture *fixture, int code)
     assert_null(window->backend->reap(window->io));
 }
 
-/* A result that passes, but never does: reported, after a bounded number of tries. */
-static void results_that_never_pass(void **state)
+/* A transient error that lasts is reported after a bounded number of tries. */
+static void lasting_transient_results(void **state)
 {
     static const int codes[] = {-EAGAIN, -EINTR, -EBUSY, -ENOMEM, -ECANCELED};
 
@@ -84,7 +84,7 @@ static void results_that_never_pass(void **state)
         ring_shim_start(&faults);
         reap_all(&fixture, codes[i]);
         assert_true(ring_shim_stop().completions <= 8 * 100);
-        /* And the next ones are as good as ever. */
+        /* Later requests succeed. */
         submit_all(&fixture);
         reap_all(&fixture, 0);
         fixture_close(&fixture);
@@ -92,8 +92,8 @@ static void results_that_never_pass(void **state)
     watchdog(0);
 }
 
-/* Any other result is final, and reported as it is. */
-static void results_that_are_final(void **state)
+/* Any other error is final, and is reported unchanged. */
+static void final_results(void **state)
 {
     static const int codes[] = {-EIO, -EBADF, -EFAULT, -EINVAL, -EOPNOTSUPP, -EREMOTEIO, -EPERM};
 
@@ -110,9 +110,9 @@ static void results_that_are_final(void **state)
     }
 }
 
-/* Reads that bring less and less: with bytes coming there is no limit to the tries; a direct read
- * that never brings a whole sector gets nowhere, and says so. */
-static void results_that_are_short(void **state)
+/* Short reads are continued without a limit while bytes arrive. A direct read that never returns a
+ * whole sector fails. */
+static void short_results(void **state)
 {
     struct fixture fixture;
     const struct ring_faults single = {.cut_to = 1};
@@ -139,7 +139,7 @@ static void results_that_are_short(void **state)
     watchdog(0);
 }
 
-/* The end of the file takes one read to find under O_DIRECT, not an endless loop of them. */
+/* With O_DIRECT, the end of the file is found by one read, not retried forever. */
 static void end_of_file_takes_one_read(void **state)
 {
     static const uint64_t sizes[] = {0, 1, 4095, 4096, 5000, 8191};
@@ -165,37 +165,37 @@ static void end_of_file_takes_one_read(void **state)
     }
 }
 
-/* What is registered is used, unless the ring has no such thing. */
-static void what_is_registered_is_used(void **state)
+/* Registered buffers and files are used, unless the variant has none. */
+static void registered_resources_are_used(void **state)
 {
     static const struct {
         const char *name;
         bool buffers;
         bool files;
-    } shapes[] = {{"uring", true, true},
-                  {"uring_direct", true, true},
-                  {"uring_no_buffers", false, true},
-                  {"uring_no_files", true, false},
-                  {"uring_bare", false, false}};
+    } variants[] = {{"uring", true, true},
+                    {"uring_direct", true, true},
+                    {"uring_no_buffers", false, true},
+                    {"uring_no_files", true, false},
+                    {"uring_bare", false, false}};
     const struct ring_faults none = {.seed = 1};
 
     (void)state;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         struct fixture fixture;
-        fixture_open(&fixture, shapes[i].name, 64);
+        fixture_open(&fixture, variants[i].name, 64);
         ring_shim_start(&none);
         submit_all(&fixture);
         reap_all(&fixture, 0);
         struct ring_fault_counts counts = ring_shim_stop();
         assert_int_equal(counts.reads, 64);
-        assert_int_equal(counts.fixed_buffers, shapes[i].buffers ? 64 : 0);
-        assert_int_equal(counts.fixed_files, shapes[i].files ? 64 : 0);
+        assert_int_equal(counts.fixed_buffers, variants[i].buffers ? 64 : 0);
+        assert_int_equal(counts.fixed_files, variants[i].files ? 64 : 0);
         fixture_close(&fixture);
     }
 }
 
-/* The kernel takes nothing for want of resources, for ever or for a while. */
-static void refused_for_want_of_resources(void **state)
+/* The kernel accepts no requests without resources, for a time or forever. */
+static void refused_without_resources(void **state)
 {
     static const int codes[] = {-EAGAIN, -EBUSY, -ENOMEM};
 
@@ -205,11 +205,11 @@ static void refused_for_want_of_resources(void **state)
         struct fixture fixture;
         struct timespec start;
         fixture_open(&fixture, "uring", 8);
-        const struct ring_faults for_ever = {.call_code = codes[i], .call_count = UINT64_MAX};
+        const struct ring_faults forever = {.call_code = codes[i], .call_count = UINT64_MAX};
         const struct ring_faults a_while = {.call_code = codes[i], .call_count = 20};
         (void)clock_gettime(CLOCK_MONOTONIC, &start);
         submit_all(&fixture);
-        ring_shim_start(&for_ever);
+        ring_shim_start(&forever);
         reap_all(&fixture, codes[i]);
         (void)ring_shim_stop();
         assert_true(seconds_since(&start) < 10);
@@ -222,8 +222,8 @@ static void refused_for_want_of_resources(void **state)
     watchdog(0);
 }
 
-/* Being interrupted is no error however often it happens. */
-static void interrupted_time_and_again(void **state)
+/* Interrupted calls are repeated without a limit. */
+static void interrupted_often(void **state)
 {
     struct fixture fixture;
     const struct ring_faults faults = {.call_code = -EINTR, .call_count = 100000};
@@ -237,8 +237,8 @@ static void interrupted_time_and_again(void **state)
     fixture_close(&fixture);
 }
 
-/* A code that will not pass: all that the kernel has not taken fails with it, at once. */
-static void refused_for_good(void **state)
+/* A permanent error fails all requests that the kernel has not accepted, at once. */
+static void refused_permanently(void **state)
 {
     static const int codes[] = {-EBADFD, -EFAULT, -EINVAL, -ENXIO,
                                 -EEXIST, -EPERM,  -ENOSYS, -EOWNERDEAD};
@@ -260,8 +260,8 @@ static void refused_for_good(void **state)
     watchdog(0);
 }
 
-/* The descriptor is no ring any more: nothing is sent to whatever it is now. */
-static void descriptor_is_lost(void **state)
+/* The descriptor is no longer a ring: no further calls are made on it. */
+static void lost_descriptor(void **state)
 {
     static const int codes[] = {-EBADF, -EOPNOTSUPP};
 
@@ -278,7 +278,7 @@ static void descriptor_is_lost(void **state)
             fixture.window.backend->submit(fixture.window.io, &fixture.window.requests[0]),
             codes[i]);
         assert_null(fixture.window.backend->reap(fixture.window.io));
-        /* A completion that comes yet is nobody's: who believed in it would go on for ever. */
+        /* A completion that still arrives is ignored, otherwise reaping would never end. */
         ++*fixture.window.io->ring.uring.cq.ktail;
         assert_false(window_has_finished(&fixture.window));
         assert_null(fixture.window.backend->reap(fixture.window.io));
@@ -286,14 +286,14 @@ static void descriptor_is_lost(void **state)
     }
 }
 
-/* Waiting fails while the kernel has reads of ours. They are not given up before they had time to
- * end, since their buffers are the kernel's until then. */
+/* Waiting fails while reads are in flight. The backend gives up on them only after they had time to
+ * complete, since the kernel may write to their buffers until then. */
 static void waiting_fails(void **state)
 {
     struct fixture fixture;
     struct timespec start;
     const struct ring_faults a_while = {.call_code = -EFAULT, .call_count = 30, .waits_only = true};
-    const struct ring_faults for_ever = {
+    const struct ring_faults forever = {
         .call_code = -EFAULT, .call_count = UINT64_MAX, .waits_only = true};
 
     (void)state;
@@ -305,7 +305,7 @@ static void waiting_fails(void **state)
     (void)ring_shim_stop();
 
     submit_all(&fixture);
-    ring_shim_start(&for_ever);
+    ring_shim_start(&forever);
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
     for (unsigned n = 0; n < 8; n++) {
         unsigned k = window_reap(&fixture.window);
@@ -318,11 +318,11 @@ static void waiting_fails(void **state)
     watchdog(0);
 }
 
-/* Every other completion is dropped, those of the markers that are to find it out among them. */
-static void half_of_the_completions_lost(void **state)
+/* Every other completion is dropped, even those of the markers that detect it. */
+static void half_of_the_completions_dropped(void **state)
 {
     struct fixture fixture;
-    const struct ring_faults half = {.seed = 2, .lose = 2};
+    const struct ring_faults half = {.seed = 2, .drop = 2};
 
     (void)state;
     watchdog(60);
@@ -330,7 +330,7 @@ static void half_of_the_completions_lost(void **state)
     ring_shim_start(&half);
     submit_all(&fixture);
     reap_all(&fixture, 0);
-    assert_true(ring_shim_stop().lost > 10);
+    assert_true(ring_shim_stop().dropped > 10);
     submit_all(&fixture);
     reap_all(&fixture, 0);
     fixture_close(&fixture);
@@ -340,17 +340,17 @@ static void half_of_the_completions_lost(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_that_never_pass),
-        cmocka_unit_test(results_that_are_final),
-        cmocka_unit_test(results_that_are_short),
+        cmocka_unit_test(lasting_transient_results),
+        cmocka_unit_test(final_results),
+        cmocka_unit_test(short_results),
         cmocka_unit_test(end_of_file_takes_one_read),
-        cmocka_unit_test(what_is_registered_is_used),
-        cmocka_unit_test(refused_for_want_of_resources),
-        cmocka_unit_test(interrupted_time_and_again),
-        cmocka_unit_test(refused_for_good),
-        cmocka_unit_test(descriptor_is_lost),
+        cmocka_unit_test(registered_resources_are_used),
+        cmocka_unit_test(refused_without_resources),
+        cmocka_unit_test(interrupted_often),
+        cmocka_unit_test(refused_permanently),
+        cmocka_unit_test(lost_descriptor),
         cmocka_unit_test(waiting_fails),
-        cmocka_unit_test(half_of_the_completions_lost),
+        cmocka_unit_test(half_of_the_completions_dropped),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

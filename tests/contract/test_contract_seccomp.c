@@ -1,4 +1,4 @@
-/* Behind seccomp filters, as container runtimes and browsers set them. */
+/* Rings under seccomp filters, as container runtimes and browsers install them. */
 #include "child.h"
 #include "content.h"
 #include "fixtures.h"
@@ -24,7 +24,7 @@
 
 static struct content file;
 
-/* From here on the system call fails with this error in this process. */
+/* Makes the system call fail with this error in this process from here on. */
 static void forbid(long call, int error)
 {
     struct sock_filter filter[] = {
@@ -95,7 +95,7 @@ static void registering_is_forbidden(void **state)
     in_child(child_without_register, &errors[1]);
 }
 
-/* A ring that can be had and not be used: each request says so. */
+/* A ring that can be set up but not entered: each request fails with the error. */
 static void child_without_enter(void *user)
 {
     const int error = *(const int *)user;

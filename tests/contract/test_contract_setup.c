@@ -1,4 +1,4 @@
-/* Getting a ring, less of one, or none: on older kernels, and under limits. */
+/* Setting up rings on older kernels and under limits. */
 #include "child.h"
 #include "content.h"
 #include "fixtures.h"
@@ -41,7 +41,7 @@ static const char *features_of(const struct window *window)
 
 /* ---------------------------------------------------------------- older kernels */
 
-/* What each release added is missing from those before it. */
+/* Older kernels lack the flags that later releases added. */
 static void older_kernels(void **state)
 {
     static const struct {
@@ -81,8 +81,8 @@ static void older_kernels(void **state)
     ring_shim_setup(NULL);
 }
 
-/* A refusal of everything, for ever, is reported as what it is. */
-static void nothing_is_known(void **state)
+/* EINVAL for any combination of flags is reported. */
+static void all_flags_refused(void **state)
 {
     const struct ring_setup_faults faults = {.setup_code = -EINVAL};
     struct window window;
@@ -94,8 +94,8 @@ static void nothing_is_known(void **state)
     ring_shim_setup(NULL);
 }
 
-/* Only EINVAL says that a feature is missing: after anything else no feature is given up. */
-static void other_errors_are_no_steps(void **state)
+/* Only EINVAL means that a feature is missing: other errors are not retried. */
+static void other_errors_are_final(void **state)
 {
     static const int codes[] = {-EPERM, -ENOSYS, -EMFILE, -ENFILE, -EACCES, -EFAULT, -EAGAIN};
     struct window window;
@@ -132,7 +132,7 @@ static void too_old(void **state)
 
 /* ---------------------------------------------------------------- limits */
 
-static void little_memory_for_the_ring(void **state)
+static void small_limit_of_memory(void **state)
 {
     const struct ring_setup_faults small = {.entries_max = 16};
     const struct ring_setup_faults none = {.entries_max = 1};
@@ -155,7 +155,7 @@ static void little_memory_for_the_ring(void **state)
     ring_shim_setup(NULL);
 }
 
-static void nothing_can_be_registered(void **state)
+static void registering_fails(void **state)
 {
     const struct ring_setup_faults faults = {.buffers_code = -ENOMEM, .files_code = -EMFILE};
     struct window window;
@@ -173,7 +173,7 @@ static void nothing_can_be_registered(void **state)
     ring_shim_setup(NULL);
 }
 
-/* Drop what lets root lock memory without a limit. */
+/* Drops the privilege to lock memory without a limit. */
 static void become_nobody(void)
 {
     if (geteuid() == 0)
@@ -190,7 +190,7 @@ static void child_without_locked_memory(void *user)
     CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
     int code = window_try_open(&window, &ikv_io_uring, 64, ROOM);
     if (code == -ENOMEM || code == -EPERM)
-        return; /* a clean error: rings count as locked memory here, or are not for everybody */
+        return; /* also right: rings may count as locked memory, or need privileges */
     CHILD_CHECK(code == 0);
     CHILD_CHECK((ikv_uring_feature_bits(window.io) & IKV_URING_BUFFERS) == 0);
     CHILD_CHECK(strstr(features_of(&window), "buffers (Cannot allocate memory)"));
@@ -212,7 +212,7 @@ static void no_locked_memory(void **state)
     in_child(child_without_locked_memory, NULL);
 }
 
-/* From no descriptor left up to enough for a table of files. */
+/* Limits from no descriptor left to enough for registering files. */
 static void child_with_few_descriptors(void *user)
 {
     struct rlimit few;
@@ -260,8 +260,8 @@ static void *open_a_window(void *user)
     return NULL;
 }
 
-/* One thread is refused a ring while another one has its own. */
-static void one_thread_is_refused(void **state)
+/* A thread cannot set up a ring while another one uses its own. */
+static void setup_fails_in_one_thread(void **state)
 {
     const struct ring_setup_faults faults = {.setup_code = -ENOMEM};
     struct window window;
@@ -281,9 +281,9 @@ static void one_thread_is_refused(void **state)
     ring_shim_setup(NULL);
 }
 
-/* ---------------------------------------------------------------- words */
+/* ---------------------------------------------------------------- texts */
 
-static void reasons(void **state)
+static void texts_of_reasons(void **state)
 {
     static const struct {
         int code;
@@ -312,7 +312,7 @@ static void reasons(void **state)
     assert_int_equal(ikv_uring_probe(why, sizeof why), 0);
 }
 
-static void features_fit(void **state)
+static void text_of_features(void **state)
 {
     const struct ring_setup_faults faults = {.unknown_flags = IORING_SETUP_DEFER_TASKRUN,
                                              .buffers_code = -ENOMEM};
@@ -357,16 +357,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(older_kernels),
-        cmocka_unit_test(nothing_is_known),
-        cmocka_unit_test(other_errors_are_no_steps),
+        cmocka_unit_test(all_flags_refused),
+        cmocka_unit_test(other_errors_are_final),
         cmocka_unit_test(too_old),
-        cmocka_unit_test(little_memory_for_the_ring),
-        cmocka_unit_test(nothing_can_be_registered),
+        cmocka_unit_test(small_limit_of_memory),
+        cmocka_unit_test(registering_fails),
         cmocka_unit_test(no_locked_memory),
         cmocka_unit_test(few_descriptors),
-        cmocka_unit_test(one_thread_is_refused),
-        cmocka_unit_test(reasons),
-        cmocka_unit_test(features_fit),
+        cmocka_unit_test(setup_fails_in_one_thread),
+        cmocka_unit_test(texts_of_reasons),
+        cmocka_unit_test(text_of_features),
     };
     variant_require_uring();
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

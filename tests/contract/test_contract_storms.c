@@ -1,6 +1,6 @@
 /*
- * Faults at random, many of them, of all kinds: no wrong byte, no hang, each request finished
- * exactly once. INDEXKV_TEST_SCALE=10 makes it a million.
+ * Many random faults of all kinds in the ring: no wrong byte, no hang, and each request completes
+ * exactly once. With INDEXKV_TEST_SCALE=10 there are a million faults.
  */
 #include "content.h"
 #include "fixtures.h"
@@ -20,7 +20,7 @@
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
 
-static uint64_t total; /* faults of all storms */
+static uint64_t total; /* faults injected */
 
 static bool is_eio(int code)
 {
@@ -31,15 +31,15 @@ static void print_counts(const char *name, const struct ring_fault_counts *c)
 {
     (void)printf(
         "  %s: %llu calls (refused %llu, interrupted %llu, partial %llu, early %llu), %llu "
-        "completions (cut %llu, put off %llu, failed %llu, lost %llu, reordered %llu)\n",
+        "completions (cut %llu, transient %llu, failed %llu, dropped %llu, reordered %llu)\n",
         name, (unsigned long long)c->calls, (unsigned long long)c->refused,
         (unsigned long long)c->interrupted, (unsigned long long)c->partial,
         (unsigned long long)c->early, (unsigned long long)c->completions,
-        (unsigned long long)c->cut, (unsigned long long)c->put_off, (unsigned long long)c->failed,
-        (unsigned long long)c->lost, (unsigned long long)c->reordered);
+        (unsigned long long)c->cut, (unsigned long long)c->transient, (unsigned long long)c->failed,
+        (unsigned long long)c->dropped, (unsigned long long)c->reordered);
 }
 
-/* Random reads through one shape of the backend until so many faults were met. */
+/* Random reads with a variant of the backend until `wanted` faults were injected. */
 static void storm(const char *name, const struct ring_faults *faults, unsigned depth,
                   uint64_t wanted)
 {
@@ -68,7 +68,7 @@ static void storm(const char *name, const struct ring_faults *faults, unsigned d
         content_close(&files[i]);
 }
 
-/* All kinds at once, on every shape of the ring. */
+/* All kinds of faults at once, on several variants of the ring. */
 static void storms(void **state)
 {
     static const char *const names[] = {"uring",          "uring_direct",         "uring_no_defer",
@@ -81,27 +81,27 @@ static void storms(void **state)
                                        .partial = 10,
                                        .early = 10,
                                        .cut = 6,
-                                       .put_off = 8,
+                                       .transient = 8,
                                        .fail = 50,
-                                       .lose = 300,
+                                       .drop = 300,
                                        .shuffle = true};
-    const size_t shapes = sizeof names / sizeof names[0];
+    const size_t variants = sizeof names / sizeof names[0];
 
     (void)state;
-    for (size_t i = 0; i < shapes; i++)
+    for (size_t i = 0; i < variants; i++)
         for (size_t j = 0; j < sizeof depths / sizeof depths[0]; j++) {
-            /* Few are in flight at small depths, and being refused costs a pause then. */
+            /* At small depths, each refusal costs a pause. */
             storm(names[i], &faults, depths[j], test_scaled(depths[j] > 10 ? 5500 : 500));
         }
 }
 
-/* One kind at a time, often. */
+/* Frequent faults of one kind at a time. */
 static void storms_of_one_kind(void **state)
 {
     static const struct ring_faults kinds[] = {
         {.seed = 1, .interrupt = 2}, {.seed = 2, .partial = 2},   {.seed = 3, .early = 2},
-        {.seed = 4, .cut = 2},       {.seed = 5, .put_off = 3},   {.seed = 6, .fail = 2},
-        {.seed = 7, .lose = 20},     {.seed = 8, .shuffle = true}};
+        {.seed = 4, .cut = 2},       {.seed = 5, .transient = 3}, {.seed = 6, .fail = 2},
+        {.seed = 7, .drop = 20},     {.seed = 8, .shuffle = true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -110,7 +110,7 @@ static void storms_of_one_kind(void **state)
     }
     const struct ring_faults refusing = {.seed = 9, .refuse = 2};
     storm("uring", &refusing, 64, test_scaled(200));
-    /* Only reads that are not in the page cache are waited for. */
+    /* Only reads that are not in the page cache make the call wait. */
     const struct ring_faults hasty = {.seed = 3, .early = 2};
     storm("uring_direct", &hasty, 64, test_scaled(1000));
 }
@@ -122,7 +122,7 @@ static void on_signal(int number)
     (void)number;
 }
 
-/* Real signals, many a millisecond, while reads are waited for. */
+/* Signals, several per millisecond, while calls wait for reads. */
 static void real_signals(void **state)
 {
     const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
@@ -144,9 +144,9 @@ static void real_signals(void **state)
     content_close(&content);
 }
 
-/* ---------------------------------------------------------------- destroying in a storm */
+/* ---------------------------------------------------------------- destroying */
 
-static void destroyed_in_a_storm(void **state)
+static void destroying_with_faults(void **state)
 {
     const struct ring_faults faults = {.seed = 5,
                                        .refuse = 8,
@@ -154,9 +154,9 @@ static void destroyed_in_a_storm(void **state)
                                        .partial = 4,
                                        .early = 4,
                                        .cut = 4,
-                                       .put_off = 4,
+                                       .transient = 4,
                                        .fail = 8,
-                                       .lose = 50,
+                                       .drop = 50,
                                        .shuffle = true};
     rng_state rng = {62};
     struct ring_faults plan = faults;
@@ -177,7 +177,7 @@ static void destroyed_in_a_storm(void **state)
         window_submit_all(&window, variant.direct ? &direct : &buffered);
         for (uint64_t n = rng_below(&rng, 40); n > 0; n--)
             (void)window_reap(&window);
-        window_destroy_silently(&window);
+        window_destroy_checked(&window);
         (void)ring_shim_stop();
         window_close(&window);
     }
@@ -192,12 +192,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(storms),
         cmocka_unit_test(storms_of_one_kind),
         cmocka_unit_test(real_signals),
-        cmocka_unit_test(destroyed_in_a_storm),
+        cmocka_unit_test(destroying_with_faults),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     variant_require_uring();
     int failed = cmocka_run_group_tests(tests, group_dir_setup, group_dir_teardown);
-    (void)printf("%llu faults at random\n", (unsigned long long)total);
+    (void)printf("%llu random faults\n", (unsigned long long)total);
     return failed;
 }

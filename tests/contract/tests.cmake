@@ -1,4 +1,4 @@
-# The I/O contract: one suite run on every backend in every shape, and what only a ring can do wrong.
+# The I/O contract: one suite run on every variant of the backends, and tests of rings alone.
 
 add_library(test_contract OBJECT contract/child.c contract/content.c contract/faulty_io.c
             contract/variants.c contract/window.c)

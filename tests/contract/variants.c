@@ -13,7 +13,7 @@
 #include "iouring/explain.h"
 #include "iouring/uring.h"
 
-/* The backend with these options in place of its own. */
+/* The backend with other options than its defaults. */
 #define URING_CREATE(name, ...)                                                                    \
     static int create_##name(const struct ikv_io_options *options, struct ikv_io **ret)            \
     {                                                                                              \
@@ -31,7 +31,7 @@ URING_CREATE(bare, .without = IKV_URING_FEATURES)
 URING_CREATE(sqpoll, .sqpoll = true)
 URING_CREATE(iopoll, .iopoll = true)
 URING_CREATE(small_sq, .sq_entries = 2)
-/* More in the kernel than the completion queue holds: the kernel has to keep them for us. */
+/* More requests in flight than the completion queue holds, so that it overflows. */
 URING_CREATE(small_cq, .sq_entries = 1, .cq_entries = 1, .window = 1 << 20)
 URING_CREATE(small_window, .window = 3)
 
@@ -72,9 +72,9 @@ static bool find_uring(const char *name, struct variant *ret)
         ret->backend = ikv_io_uring;
         ret->backend.create = uring_variants[i].create;
         ret->direct = uring_variants[i].direct;
-        /* Its thread and ours have to take turns where cores are few and busy. */
+        /* Its thread and ours compete if there are few cores. */
         if (strcmp(name, "uring_sqpoll") == 0)
-            ret->patience = 20;
+            ret->slowdown = 20;
         return true;
     }
     return false;
@@ -116,7 +116,7 @@ static const char *explain(int code, char *why, size_t size)
 
 #endif
 
-/* "faulty_NAME": what the fault layer makes of NAME, without failures. */
+/* "faulty_NAME": variant NAME with split and reordered reads, but no failures. */
 static bool find_faulty(const char *name, struct variant *ret)
 {
     static struct variant inner;
@@ -136,7 +136,7 @@ bool variant_find(const char *name, struct variant *ret)
 {
     ret->name = name;
     ret->direct = false;
-    ret->patience = 1;
+    ret->slowdown = 1;
     if (strcmp(name, "pread") == 0) {
         ret->backend = ikv_io_pread;
         return true;

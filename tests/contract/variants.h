@@ -1,4 +1,4 @@
-/* The backends that the contract's suite runs on, by name: each in every shape it can take. */
+/* Variants of the backends that the contract's suite runs on, by name. */
 #ifndef IKV_TESTS_VARIANTS_H
 #define IKV_TESTS_VARIANTS_H
 
@@ -10,16 +10,16 @@ struct variant {
     const char *name;
     struct ikv_io_backend backend;
     bool direct;
-    unsigned patience; /* reads are that many times slower than usual: do fewer */
+    unsigned slowdown; /* reads take this many times as long: do fewer */
 };
 
-/* Sets *ret. False: there is no such variant in this build. */
+/* Returns false if this build has no such variant. */
 bool variant_find(const char *name, struct variant *ret);
 
-/* Ends the process with 77, "skipped", and the reason if this machine has no such backend. Returns
- * otherwise, with a line on what the backend has. */
+/* Exits with 77, "skipped", and the reason if this machine does not support the variant. Otherwise
+ * prints its features. */
 void variant_require(const struct variant *variant);
-/* The same for io_uring; returns at once in a build without it. */
+/* The same for variant "uring". Does nothing in a build without io_uring. */
 void variant_require_uring(void);
 
 #endif

@@ -15,7 +15,7 @@ static void free_all(struct window *window)
     free(window->memory);
     free(window->rooms);
     free(window->requests);
-    free(window->under_way);
+    free(window->in_flight);
 }
 
 int window_try_open(struct window *ret, const struct ikv_io_backend *backend, unsigned depth,
@@ -30,10 +30,10 @@ int window_try_open(struct window *ret, const struct ikv_io_backend *backend, un
     ret->memory = memory;
     ret->rooms = must_malloc(depth * sizeof *ret->rooms);
     ret->requests = must_malloc(depth * sizeof *ret->requests);
-    ret->under_way = must_malloc(depth * sizeof *ret->under_way);
+    ret->in_flight = must_malloc(depth * sizeof *ret->in_flight);
     for (unsigned i = 0; i < depth; i++) {
         read_room_place(&ret->rooms[i], ret->memory + i * read_room_span(room), room);
-        ret->under_way[i] = false;
+        ret->in_flight[i] = false;
     }
     const struct ikv_io_options options = {
         .depth = depth, .memory = ret->memory, .memory_size = ret->memory_size};
@@ -57,9 +57,9 @@ void window_close(struct window *window)
 
 void window_submit(struct window *window, unsigned i)
 {
-    assert_false(window->under_way[i]);
+    assert_false(window->in_flight[i]);
     assert_int_equal(window->backend->submit(window->io, &window->requests[i]), 0);
-    window->under_way[i] = true;
+    window->in_flight[i] = true;
 }
 
 unsigned window_reap(struct window *window)
@@ -69,9 +69,9 @@ unsigned window_reap(struct window *window)
     assert_non_null(request);
     assert_in_range(request - window->requests, 0, window->depth - 1);
     unsigned i = (unsigned)(request - window->requests);
-    assert_true(window->under_way[i]);
+    assert_true(window->in_flight[i]);
     assert_ptr_equal(request->owner, &window->rooms[i]);
-    window->under_way[i] = false;
+    window->in_flight[i] = false;
     return i;
 }
 
@@ -97,7 +97,7 @@ void window_reap_some(struct window *window, const struct content *file, unsigne
     }
 }
 
-void window_destroy_silently(struct window *window)
+void window_destroy_checked(struct window *window)
 {
     const struct timespec pause = {.tv_nsec = 500000};
 
@@ -114,15 +114,15 @@ size_t window_random_reads(struct window *window, size_t count, const struct con
                            unsigned file_count, uint64_t seed, bool (*is_fault)(int code))
 {
     rng_state rng = {seed};
-    const struct content **asked = must_malloc(window->depth * sizeof(const struct content *));
+    const struct content **read_from = must_malloc(window->depth * sizeof(const struct content *));
     size_t submitted = 0;
     size_t faults = 0;
-    unsigned next = 0; /* to be submitted: the first window full, then what has come back */
+    unsigned next = 0; /* request to submit: unused ones first, then the one just completed */
 
     for (size_t finished = 0; finished < count; finished++) {
         while (submitted < count && submitted - finished < window->depth) {
-            asked[next] = &files[rng_below(&rng, file_count)];
-            read_begin_random(&window->requests[next], asked[next], &window->rooms[next], &rng);
+            read_from[next] = &files[rng_below(&rng, file_count)];
+            read_begin_random(&window->requests[next], read_from[next], &window->rooms[next], &rng);
             window_submit(window, next);
             next++;
             submitted++;
@@ -132,10 +132,10 @@ size_t window_random_reads(struct window *window, size_t count, const struct con
             read_check_guards(&window->requests[i], &window->rooms[i]);
             faults++;
         } else {
-            read_check(&window->requests[i], asked[i], &window->rooms[i]);
+            read_check(&window->requests[i], read_from[i], &window->rooms[i]);
         }
     }
     assert_null(window->backend->reap(window->io));
-    free(asked);
+    free(read_from);
     return faults;
 }
