@@ -48,6 +48,13 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
     return true;
 }
 
+static int fail_key(const struct ikv_store *store, const void *key, int code, ikv_error *err)
+{
+    const struct ikv_where where = {store->path, IKV_NO_OFFSET, store->index.key.type, key};
+
+    return ikv_fail(err, code, where, "lookup");
+}
+
 int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
             ikv_error *err)
 {
@@ -57,7 +64,6 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
             return code;
     }
     result->get_ended = ikv_platform_ticks();
-    const struct ikv_where at_key = {store->path, IKV_NO_OFFSET, store->index.key.type, key};
     switch (ikv_result_items(result)[0].status) {
     case IKV_FOUND:
         return 0;
@@ -66,8 +72,8 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
             *err = result->problem.first;
         return result->problem.first.code;
     case IKV_OTHER_SIZE:
-        return ikv_fail(err, IKV_E_VALUE_SIZE, at_key, "lookup");
+        return fail_key(store, key, IKV_E_VALUE_SIZE, err);
     default:
-        return ikv_fail(err, IKV_E_NOT_FOUND, at_key, "lookup");
+        return fail_key(store, key, IKV_E_NOT_FOUND, err);
     }
 }
