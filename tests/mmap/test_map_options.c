@@ -339,10 +339,13 @@ static void locked_memory(void **state)
     free(path);
 }
 
+/* setrlimit's own type for these differs between systems. */
+enum limited { LOCKED_MEMORY, ADDRESS_SPACE };
+
 /* Open the store in a child process without privileges and with a resource limit. Returns 0 and the
  * code and message of ikv_open, or nonzero if the child failed. */
-static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags, int limit,
-                           rlim_t value, int *ret_code, char *ret_message)
+static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags,
+                           enum limited limited, rlim_t value, int *ret_code, char *ret_message)
 {
     struct report {
         int code;
@@ -361,7 +364,8 @@ static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags
 
         options.backend = backend;
         options.flags = flags;
-        if (setrlimit(limit, &new_limit) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+        if (setrlimit(limited == LOCKED_MEMORY ? RLIMIT_MEMLOCK : RLIMIT_AS, &new_limit) != 0 ||
+            (geteuid() == 0 && setuid(65534) != 0))
             _exit(2);
         report.code = ikv_open(path, &options, &store, &err);
         if (report.code != 0)
@@ -395,17 +399,17 @@ static void resource_limits(void **state)
     for (int backend = 0; backend < 2; backend++) {
         const ikv_backend mode = backend ? IKV_BACKEND_MMAP : IKV_BACKEND_AUTO;
 
-        assert_int_equal(open_with_limit(path, mode, lock, RLIMIT_MEMLOCK, 0, &code, message), 0);
+        assert_int_equal(open_with_limit(path, mode, lock, LOCKED_MEMORY, 0, &code, message), 0);
         if (code == -EACCES) /* a parent directory is private */
             skip();
         assert_true(code == -EPERM || code == -ENOMEM || code == -EAGAIN);
         assert_non_null(strstr(message, "RLIMIT_MEMLOCK"));
         assert_non_null(strstr(message, path));
         assert_int_equal(
-            open_with_limit(path, mode, IKV_OPEN_PRELOAD, RLIMIT_MEMLOCK, 0, &code, message), 0);
+            open_with_limit(path, mode, IKV_OPEN_PRELOAD, LOCKED_MEMORY, 0, &code, message), 0);
         assert_int_equal(code, 0);
         assert_int_equal(
-            open_with_limit(path, mode, 0, RLIMIT_AS, (rlim_t)70 << 20, &code, message), 0);
+            open_with_limit(path, mode, 0, ADDRESS_SPACE, (rlim_t)70 << 20, &code, message), 0);
         assert_int_equal(code, backend ? -ENOMEM : 0);
         if (backend)
             assert_non_null(strstr(message, "cannot map"));
