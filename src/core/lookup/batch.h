@@ -20,8 +20,8 @@ struct ikv_batch {
     ikv_item *items;
     const uint32_t *places; /* of the sorted keys in the caller's array, equal keys side by side */
     ikv_get_options options;
-    const struct ikv_filters *filters; /* of absent keys; NULL: none is asked */
-    _Atomic uint64_t *visited;         /* pages; one that was not is not kept; NULL: all are */
+    const struct ikv_filters *filters; /* of absent keys; NULL: not used */
+    _Atomic uint64_t *visited;         /* pages: others are not cached; NULL: all are */
     struct ikv_learner *learner;       /* where fences come from and new ones go; may be NULL */
     struct ikv_page_cache *cache;      /* may be NULL */
     struct ikv_pace *pace;             /* the store's */

@@ -136,8 +136,8 @@ static bool may_contain(const struct ikv_run *run, uint64_t leaf, uint32_t key)
                                    ikv_filter_hash(search->index->seed, stored, info->width));
 }
 
-/* Whether the keys that wait for the next page are known to be absent, all of them: then they are
- * answered, and the page is not read for them. Pages in memory answer by themselves. */
+/* If the filter says that all keys that wait for the next page are absent, answer them without the
+ * page. Resident pages are searched instead. */
 static bool skip_absent(struct ikv_run *run, uint64_t page)
 {
     struct ikv_search *search = &run->search;
@@ -179,7 +179,7 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
     }
 }
 
-/* Whether a page can be read together with the one before: it is the same or the next. */
+/* Whether a page can share a read with the last one: it is the same or the next. */
 static bool follows(const struct ikv_geometry *index, uint64_t last, uint64_t page)
 {
     return page == last || (page == last + 1 && ikv_page_adjoins(index, page));

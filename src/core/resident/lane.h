@@ -3,14 +3,14 @@
  * step with all its lanes and prefetches the cache lines that its next step touches; while these
  * arrive, other groups take their steps (resident.c):
  *
- *     descend  down the tree of fences to the node above its lowest level
- *     locate   the lowest level gives each key its page; a guess where in the page the key is, by
- *              interpolation between the page's fence and the next
+ *     descend  the fence tree is walked down to the node above its lowest level     (lane_enter.h)
+ *     locate   the lowest level gives the key's page; interpolation between the page's fence and
+ *              the next one gives a guess of where in the page the key is           (lane_enter.h)
  *     aim      the guess is corrected: by the page's samples (samples.h), else by the entry that it
  *              points to; in a leaf, by the number of its entries, which is in its footer. Result:
- *              a window of 8 entries                                                  (lane_find.h)
- *     find     the key's entry in the window, by counting; the position of its record (lane_find.h)
- *     take     the record: verified, copied                                           (resident.c)
+ *              a window of 8 entries                                                (lane_find.h)
+ *     find     the key's entry in the window, by counting; its record's position    (lane_find.h)
+ *     take     the record: verified, copied                                         (resident.c)
  *
  * Each step issues the prefetches of a whole group in a row. With small pages almost every touch
  * misses the TLB, and processors overlap page walks only if they are issued within a few hundred

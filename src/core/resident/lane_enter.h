@@ -1,4 +1,4 @@
-/* The first step of lanes: from keys to pages, and guesses where in their pages they are. */
+/* Lanes descend and locate: from keys to pages, and guesses where in their pages they are. */
 #ifndef IKV_LANE_ENTER_H
 #define IKV_LANE_ENTER_H
 
@@ -90,15 +90,15 @@ INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lan
     lane->at = lane->samples ? lane->samples : lane->entries + lane->guess * lane_stride(x, shape);
 }
 
-/* What the numbers of a node are compared with: nodes are filled up with UINT64_MAX, which no word
- * may reach. */
+/* The word to compare with the numbers of nodes, which are filled up with UINT64_MAX: these must
+ * not count. */
 INLINE uint64_t lane_bound(const struct lane *lane)
 {
     return lane->word - (lane->word == UINT64_MAX);
 }
 
-/* The first n of the lanes' keys, from `keys` on, 1 <= n <= GROUP: down the tree to the node above
- * its lowest level. */
+/* Set the first n lanes to the keys at `keys`, 1 <= n <= GROUP, and walk down the fence tree. In
+ * between `page` is the number of a node. */
 INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigned char *keys,
                           unsigned n, struct lane *lanes)
 {
@@ -122,7 +122,7 @@ INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigne
         IKV_PREFETCH(tree->nodes + tree->level_at[0] + lanes[i].page * IKV_NODE_KEYS);
 }
 
-/* The lowest level of the tree gives each lane its page. */
+/* Find each lane's page in the lowest level of the fence tree. */
 INLINE void lanes_locate(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
 {
     const uint64_t *leaves = x->tree->nodes + x->tree->level_at[0];

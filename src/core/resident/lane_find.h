@@ -1,4 +1,4 @@
-/* The second and third step of lanes: from guesses to windows, and to the entries of the keys. */
+/* Lanes aim and find: from guesses to windows, and to the entries of the keys. */
 #ifndef IKV_LANE_FIND_H
 #define IKV_LANE_FIND_H
 

@@ -3,7 +3,7 @@
 #include "core/format/checksum.h"
 #include "core/resident/lane_find.h"
 
-/* Groups in the pipeline: while one descends, the one before it is located, and so on. */
+/* Groups in the pipeline: while one descends, the one before it locates, and so on. */
 #define STEPS 5u
 
 /* Records up to this size are copied here. Larger ones are left to the search, where repeated keys
@@ -391,7 +391,7 @@ static struct lanes lanes_of(struct ikv_run *run)
 
 /* ---------------------------------------------------------------- a run */
 
-/* A leaf has the record that it is searched for: that is one access. */
+/* In a leaf, the entry and its record count as one access. */
 static void account(const struct ikv_store *store, struct ikv_stats *stats, uint64_t found,
                     uint64_t missing)
 {
