@@ -33,10 +33,10 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum shape {
-    SHAPE_4,    /* u32, i32 */
-    SHAPE_8,    /* u64, i64 */
-    SHAPE_16,   /* u128, i128 */
-    SHAPE_TEXT, /* byte strings that have all 8 bytes of the tree's word */
+    SHAPE_4 = 1, /* u32, i32 */
+    SHAPE_8,     /* u64, i64 */
+    SHAPE_16,    /* u128, i128 */
+    SHAPE_TEXT,  /* byte strings that have all 8 bytes of the tree's word */
     SHAPE_ANY,
     SHAPE_KEYS = 7, /* mask of the above */
     SHAPE_LEAF = 8  /* flag: pages are leaves */

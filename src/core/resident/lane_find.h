@@ -38,7 +38,7 @@ INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lan
     lane->guess = 0;
     if (IKV_UNLIKELY(leaf.count < WINDOW))
         return;
-    const double begin = lane->scale * (double)leaf.count - (double)(WINDOW / 2);
+    const double begin = lane->scale * (double)leaf.count - WINDOW / 2.0;
     const double max = (double)(leaf.count - WINDOW);
     lane->guess = begin <= 0 ? 0 : begin < max ? (uint32_t)begin : leaf.count - WINDOW;
     lane->at += lane->guess * lane_stride(x, shape);

@@ -28,8 +28,8 @@ bool ikv_resident_suits(const struct ikv_batch *batch)
 /* ---------------------------------------------------------------- records */
 
 /* Put an intact value where the options say. False: the run has failed. */
-INLINE bool place(struct lanes *x, const struct lane *lane, const unsigned char *value,
-                  uint32_t size, ikv_item *item)
+INLINE bool put_value(struct lanes *x, const struct lane *lane, const unsigned char *value,
+                      uint32_t size, ikv_item *item)
 {
     const ikv_get_options *options = &x->batch->options;
 
@@ -108,20 +108,19 @@ INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct l
 INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
 {
     const struct ikv_store *store = x->store;
-    const unsigned char *record = x->map->bytes + lane->position;
     uint32_t size = 0;
 
     if (!lane_content(x, shape, lane, &size) || (size > x->budget && !reserve_budget(x, size)))
         return false;
+    const unsigned char *value = &x->map->bytes[lane->position + IKV_RECORD_HEADER_SIZE];
     const uint32_t value_size = size - store->surplus;
-    record += IKV_RECORD_HEADER_SIZE;
     if (store->surplus &&
-        ikv_load32(record + value_size) !=
-            ikv_record_checksum(store->record_seed, lane->key, x->key->width, record, value_size))
+        ikv_load32(value + value_size) !=
+            ikv_record_checksum(store->record_seed, lane->key, x->key->width, value, value_size))
         return false;
     if (!x->in_place)
         x->budget -= size;
-    return place(x, lane, record, value_size, item);
+    return put_value(x, lane, value, value_size, item);
 }
 
 /* ---------------------------------------------------------------- absent keys */
@@ -423,10 +422,11 @@ static void leave_all(struct ikv_run *run)
 void ikv_resident_run(struct ikv_run *run)
 {
     struct lanes x = lanes_of(run);
-    const enum shape shape =
-        shape_of(x.key, x.word) | (x.store->is_clustered ? SHAPE_LEAF : SHAPE_4);
+    enum shape shape = shape_of(x.key, x.word);
     const uint32_t keys = run->end - run->begin;
 
+    if (x.store->is_clustered)
+        shape |= SHAPE_LEAF;
     ikv_faults_begin(&run->faults, keys);
     if (run->map && run->usable_size == run->map->size)
         (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);

@@ -106,7 +106,7 @@ static int seek(struct ikv_scan *scan, const void *from)
 {
     const struct ikv_geometry *index = &scan->store->index;
     unsigned char stored[IKV_KEY_WIDTH_MAX];
-    uint64_t words[IKV_KEY_WORDS_MAX];
+    uint64_t words[IKV_KEY_WORDS_MAX] = {0};
     uint64_t leaf = 0;
 
     ikv_key_swap_host(&index->key, from, stored);
