@@ -18,13 +18,6 @@ static bool takes_mode(int flags)
     return (flags & O_CREAT) != 0 || test_is_unnamed(flags);
 }
 
-/* Fortified calls also pass the size of the buffer. */
-static void check_room(size_t size, size_t room)
-{
-    if (size > room)
-        raise(SIGABRT);
-}
-
 #define WRAP_OPEN(name)                                                                            \
     int __real_##name(const char *path, int flags, ...);                                           \
     int __wrap_##name(const char *path, int flags, ...);                                           \
@@ -230,7 +223,15 @@ WRAP_FADVISE(posix_fadvise)
 WRAP_FD(fsync, FAULT_FSYNC)
 WRAP_FD(fdatasync, FAULT_FSYNC)
 WRAP_FD(close, FAULT_CLOSE)
-#ifdef __GLIBC__
+#if TEST_GLIBC_NAMES
+
+/* Fortified calls also pass the size of the buffer. */
+static void check_room(size_t size, size_t room)
+{
+    if (size > room)
+        raise(SIGABRT);
+}
+
 WRAP_OPEN(open64)
 WRAP_OPENAT(openat64)
 WRAP_PREAD(pread64)

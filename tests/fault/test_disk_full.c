@@ -1,19 +1,18 @@
 /* The disk is full at every point of a build: the build fails with the system's error, the old
  * store is unchanged, and no file is left. */
+#include "platform.h"
 #include "scale.h"
 #include "stores.h"
 #include "victim.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,25 +115,23 @@ static bool enter_namespace(void)
 {
     long user = (long)geteuid();
     long group = (long)getegid();
-    if (user == 0 && unshare(CLONE_NEWNS) == 0)
+    if (user == 0 && test_unshare_mounts(false))
         return true;
-    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && map_ids(user, group);
+    return test_unshare_mounts(true) && map_ids(user, group);
 }
 
 static bool mount_sized(const char *path, size_t size)
 {
     char data[64];
     (void)snprintf(data, sizeof(data), "size=%zu", size);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-        return false;
-    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, data) == 0;
+    return test_mount_memory(path, data, false);
 }
 
 static bool resize_mount(const char *path, size_t size)
 {
     char data[64];
     (void)snprintf(data, sizeof(data), "size=%zu", size);
-    return mount("tmpfs", path, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, data) == 0;
+    return test_mount_memory(path, data, true);
 }
 
 /* Rounded up to pages, as tmpfs counts. */

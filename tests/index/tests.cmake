@@ -1,7 +1,7 @@
 ikv_test(test_samples INTERNAL)
 ikv_test(test_probe_counts INTERNAL)
 ikv_test(test_probe_model)
-ikv_test(test_cached_pages LINK_OPTIONS -Wl,--wrap=clock_gettime)
+ikv_test(test_cached_pages WRAP clock_gettime)
 
 foreach(name page_cache page_cache_policy)
   ikv_test(test_${name} INTERNAL)

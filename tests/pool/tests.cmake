@@ -1,8 +1,8 @@
 # Engines: answers, many callers, lifecycle, submitted batches, memory, rings that cannot be created.
 ikv_test(test_engine_submit TIMEOUT 120)
 ikv_test(test_engine_lifecycle_threads TIMEOUT 120)
-ikv_test(test_engine_rings INTERNAL TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=ikv_io_ring,--wrap=ikv_io_ring_probe)
-ikv_test(test_engine_fallback TIMEOUT 120 LINK_OPTIONS -Wl,--wrap=pthread_create,--wrap=preadv2,--wrap=preadv64v2)
+ikv_test(test_engine_rings INTERNAL TIMEOUT 120 WRAP ikv_io_ring ikv_io_ring_probe)
+ikv_test(test_engine_fallback TIMEOUT 120 WRAP pthread_create preadv2 preadv64v2)
 ikv_test(test_engine_fairness TIMEOUT 120)
 ikv_test(test_engine_values TIMEOUT 120)
 ikv_test(test_engine_answers TIMEOUT 120)

@@ -18,6 +18,10 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/mount.h>
+#endif
 
 /* Whether the library reads random numbers from a file, whether its temporary files have names. */
 #if defined(IKV_PORTABLE)
@@ -31,6 +35,13 @@ enum { TEST_RANDOM_IS_READ = 0, TEST_TEMP_FILES_ARE_NAMED = 0 };
 #define TEST_DESCRIPTORS "/proc/self/fd"
 #else
 #define TEST_DESCRIPTORS "/dev/fd"
+#endif
+
+/* With 64-bit offsets and fortified calls, glibc gives some functions further names. */
+#if defined(__GLIBC__)
+#define TEST_GLIBC_NAMES 1
+#else
+#define TEST_GLIBC_NAMES 0
 #endif
 
 /* ---------------------------------------------------------------- files */
@@ -108,6 +119,34 @@ static inline int test_in_core(void *start, size_t size, unsigned char *vector)
     (void)size;
     (void)vector;
     return -1;
+#endif
+}
+
+/* Move the process into a mount namespace of its own, `with_user` into a user namespace as well.
+ * False: not possible. */
+static inline bool test_unshare_mounts(bool with_user)
+{
+#if defined(__linux__)
+    return unshare(with_user ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) == 0;
+#else
+    (void)with_user;
+    return false;
+#endif
+}
+
+/* Mount a file system in memory, or change its options. For nobody else to see. */
+static inline bool test_mount_memory(const char *path, const char *options, bool again)
+{
+#if defined(__linux__)
+    const unsigned long flags = MS_NOSUID | MS_NODEV;
+    if (!again && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return false;
+    return mount("tmpfs", path, "tmpfs", again ? flags | MS_REMOUNT : flags, options) == 0;
+#else
+    (void)path;
+    (void)options;
+    (void)again;
+    return false;
 #endif
 }
 
