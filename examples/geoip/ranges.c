@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void address_from_ipv4(uint32_t number, unsigned char ret_address[ADDRESS_SIZE])
 {

@@ -192,7 +192,7 @@ void more_than_one_call_can(void **state)
     assert_int_equal(unlink(path_of_pieces), 0);
     assert_int_equal(ftruncate(pieces, (off_t)piece), 0);
     unsigned char *memory =
-        mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | TEST_MAP_NORESERVE, -1, 0);
     for (size_t at = 0; at < length; at += piece)
         assert_ptr_equal(
             mmap(memory + at, piece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pieces, 0),

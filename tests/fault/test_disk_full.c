@@ -67,17 +67,17 @@ static void file_size_limit(void **state)
     size_t step = self.new_size / steps < 4096 ? 4096 : self.new_size / steps;
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     for (size_t limit = 0; limit < self.new_size; limit += step, tried++) {
-        limit_file_size(limit);
+        limit_file_size((rlim_t)limit);
         int code = victim_build(&self, &err);
         limit_file_size(RLIM_INFINITY);
         assert_clean_failure(&self, code, -EFBIG, limit, &err);
     }
-    limit_file_size(self.new_size - 1);
+    limit_file_size((rlim_t)self.new_size - 1);
     int code = victim_build(&self, &err);
     limit_file_size(RLIM_INFINITY);
     assert_clean_failure(&self, code, -EFBIG, self.new_size - 1, &err);
 
-    limit_file_size(self.new_size);
+    limit_file_size((rlim_t)self.new_size);
     code = victim_build(&self, &err);
     limit_file_size(RLIM_INFINITY);
     assert_ok(code, &err);

@@ -109,6 +109,13 @@ static inline bool test_lease(int fd)
 #endif
 }
 
+/* Memory that is reserved only when it is touched: the default where the flag is missing. */
+#if defined(MAP_NORESERVE)
+#define TEST_MAP_NORESERVE MAP_NORESERVE
+#else
+#define TEST_MAP_NORESERVE 0
+#endif
+
 /* Which pages of a mapping are resident: bit 0 of vector[i] says it of page i. Returns 0 or -1. */
 static inline int test_in_core(void *start, size_t size, unsigned char *vector)
 {

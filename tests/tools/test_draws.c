@@ -81,7 +81,7 @@ static void zipf_follows_definition(void **state)
         for (int i = 1; i <= COUNT; i++)
             sum += pow(i, -thetas[t]);
         for (int i = 1; i <= COUNT; i++)
-            assert_count(seen[i], DRAWS * pow(i, -thetas[t]) / sum, "draws of a number");
+            assert_count(seen[i], (double)DRAWS * pow(i, -thetas[t]) / sum, "draws of a number");
     }
 }
 
@@ -243,7 +243,7 @@ static void draws_follow_distribution(void **state)
     for (uint64_t i = 0; i < DRAWS; i++)
         seen[rank_of(&s, &draws, i, &is_present)]++;
     for (int i = 0; i < KEYS; i++)
-        assert_count(seen[i], (double)DRAWS / KEYS, "draws of a key");
+        assert_count(seen[i], (double)DRAWS / (double)KEYS, "draws of a key");
     draws_free(&draws);
 
     /* Zipf: the most frequent key, wherever it is. */
@@ -254,7 +254,7 @@ static void draws_follow_distribution(void **state)
         seen[rank_of(&s, &draws, i, &is_present)]++;
     for (int i = 1; i <= KEYS; i++)
         sum += pow(i, -0.99);
-    assert_count(seen[scatter(0, KEYS, 42)], DRAWS / sum, "draws of the most frequent key");
+    assert_count(seen[scatter(0, KEYS, 42)], (double)DRAWS / sum, "draws of the most frequent key");
     draws_free(&draws);
     cleanup(&s);
 }

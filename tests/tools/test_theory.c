@@ -311,10 +311,10 @@ static void probes_of_shards(void **state)
     index = measured_index(&m, IKV_PROBE_PAGE);
     theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 2, false}, &cost);
     /* Fewer in the last levels, where the split chunk has keys on one side only. */
-    assert_near((double)total.probes / BATCHES, cost.probes,
+    assert_near((double)total.probes / (double)BATCHES, cost.probes,
                 DEVIATIONS * cost.probes_deviation / sqrt(BATCHES) + 2, "probes of two shards");
     theory_cost(&index, &small_records, &(struct theory_batch){BATCH, 1, 1, 1, false}, &cost);
-    assert_true((double)total.probes / BATCHES > cost.probes + 4); /* of nine levels */
+    assert_true((double)total.probes / (double)BATCHES > cost.probes + 4); /* of nine levels */
     free(host);
     measured_free(&m);
     ikv_engine_close(engine);

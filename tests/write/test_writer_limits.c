@@ -1,6 +1,7 @@
 /* What a writer refuses, and how a build ends that is given up: by the caller's own code, by its
  * progress callback, by abort. The old store stays and nothing is left. */
 #include "hostkey.h"
+#include "platform.h"
 #include "process.h"
 #include "rng.h"
 #include "scale.h"
@@ -122,7 +123,7 @@ static void the_largest_values_are_taken(void **state)
     tmpdir_make(&dir);
     char *path = tmpdir_file(&dir, "store");
     unsigned char *value = mmap(NULL, most + 4, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                                MAP_PRIVATE | MAP_ANONYMOUS | TEST_MAP_NORESERVE, -1, 0);
     ikv_writer_options options = store_options(IKV_KEY_U8);
     ikv_writer *writer = NULL;
     ikv_result *result = NULL;

@@ -42,7 +42,7 @@ void signals_catch(void)
 
 int signals_caught(void)
 {
-    return caught_signal;
+    return (int)caught_signal; /* long on some systems */
 }
 
 int signals_wait_readable(int fd)

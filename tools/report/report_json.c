@@ -14,7 +14,7 @@ static void write_number(struct output *output, double number)
 
 static void write_name(struct output *output, const char *name)
 {
-    json_string(output, name, strlen(name));
+    json_string_literal(output, name, strlen(name));
     output_text(output, ":");
 }
 
@@ -47,7 +47,7 @@ static void write_column(struct output *output, const struct report_column *colu
         output_text(output, ",\"better\":");
         const char *word = better[column->role];
         if (word != NULL)
-            json_string(output, word, strlen(word));
+            json_string_literal(output, word, strlen(word));
         else
             output_text(output, "null");
     }
@@ -84,7 +84,7 @@ static void write_values(const struct report_row *row, struct output *output, bo
         gap = ",";
         write_name(output, series->columns[i].name);
         if (value->kind == REPORT_TEXT)
-            json_string(output, value->text, strlen(value->text));
+            json_string_literal(output, value->text, strlen(value->text));
         else
             write_number(output, value->number);
     }

@@ -14,7 +14,7 @@ static size_t unescaped_run(const unsigned char *p, const unsigned char *end)
     return (size_t)(p - start);
 }
 
-void json_string(struct output *output, const void *text, size_t length)
+void json_string_literal(struct output *output, const void *text, size_t length)
 {
     static const char short_names[] = "\b\t\n\f\r\"\\", short_escapes[] = "btnfr\"\\";
     const unsigned char *p = text, *end = p + length;
@@ -65,7 +65,7 @@ void json_bytes_member(struct output *output, const char *name, const void *byte
     output_text(output, name);
     output_text(output, text ? "\":" : "_base64\":");
     if (text)
-        json_string(output, bytes, size);
+        json_string_literal(output, bytes, size);
     else
         base64_string(output, bytes, size);
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Write a string literal. The text must be UTF-8; control characters are escaped. */
-void json_string(struct output *output, const void *text, size_t length);
+void json_string_literal(struct output *output, const void *text, size_t length);
 
 /* "name":"text", or "name_base64":"..." if the bytes are not UTF-8. */
 void json_bytes_member(struct output *output, const char *name, const void *bytes, size_t size);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* A magnitude of up to 128 bits: compilers for 32-bit machines have no such integer. */
 struct wide {
