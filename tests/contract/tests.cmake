@@ -9,7 +9,7 @@ if(uring_found)
   target_link_libraries(test_contract PUBLIC PkgConfig::LIBURING)
 endif()
 
-# ikv_contract_test(NAME [LINK_OPTIONS ...]): one program, NAME.c in contract/.
+# ikv_contract_test(NAME [WRAP CALLS...]): one program, NAME.c in contract/.
 function(ikv_contract_test name)
   cmake_parse_arguments(arg "" "" "LINK_OPTIONS" ${ARGN})
   add_executable(${name} contract/${name}.c $<TARGET_OBJECTS:indexkv_objects>)
