@@ -91,7 +91,7 @@ struct bench {
     size_t measured; /* points, over all repetitions */
 };
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct bench *bench = user;
 
@@ -364,7 +364,7 @@ int cmd_bench(int argc, char **argv)
     report_init(&report, "bench");
     /* Before options_parse, which moves the operands to the front of argv. */
     context_now(report_fact_callback, &report, "bench", argc, argv);
-    int status = options_parse(&syntax, argc, argv, accept, &bench, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &bench, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &path);
     if (status == OPTIONS_CONTINUE)

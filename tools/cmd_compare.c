@@ -57,7 +57,7 @@ struct matching {
 
 /* ---------------------------------------------------------------- options */
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct compare *compare = user;
 
@@ -346,7 +346,7 @@ int cmd_compare(int argc, char **argv)
     struct report report;
     struct plots plots = {0};
     struct operands operands;
-    int status = options_parse(&syntax, argc, argv, accept, &compare, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &compare, &operands);
 
     if (status == OPTIONS_CONTINUE && operands.count != 2)
         status = usage_error(syntax.name, "expected two reports, A.json and B.json");

@@ -124,7 +124,7 @@ static int accept_backend(struct store_options *options, int id, const char *arg
     }
 }
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct get_options *options = user;
     int choice = 0, status;
@@ -210,8 +210,8 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
 
 static void print_stats(const struct lookup *lookup, double total_seconds)
 {
-    const bool leaves = lookup->info.layout == IKV_LAYOUT_CLUSTERED &&
-                        lookup->options.get.probe == IKV_PROBE_PAGE;
+    const bool leaves =
+        lookup->info.layout == IKV_LAYOUT_CLUSTERED && lookup->options.get.probe == IKV_PROBE_PAGE;
     stats_table_print(&(struct stats_report){.stats = &lookup->stats,
                                              .latency = lookup->latency,
                                              .leaves = leaves,
@@ -292,7 +292,7 @@ int cmd_get(int argc, char **argv)
     struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}};
     store_options_init(&options.store, &syntax);
     struct operands operands;
-    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE)
         status = check_operands(&options, &operands);
     if (status != OPTIONS_CONTINUE)

@@ -32,7 +32,7 @@ struct info_options {
     bool json;
 };
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct info_options *options = user;
     if (id == OPTION_JSON) {
@@ -228,7 +228,7 @@ int cmd_info(int argc, char **argv)
     store_options_init(&options.store, &syntax);
     struct operands operands;
     const char *path;
-    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &path);
     if (status != OPTIONS_CONTINUE)

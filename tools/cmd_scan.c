@@ -61,7 +61,7 @@ struct scan_job {
     int status;
 };
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct scan_options *options = user;
     int choice = 0, status;
@@ -219,7 +219,7 @@ int cmd_scan(int argc, char **argv)
     store_options_init(&options.store, &syntax);
     struct operands operands;
     const char *path;
-    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &path);
     if (status == OPTIONS_CONTINUE && options.order == IKV_ORDER_STORAGE &&

@@ -180,7 +180,7 @@ static int accept_bound(struct seek_options *options, int id, const char *argume
     }
 }
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct command_options *options = user;
     switch (id) {
@@ -393,7 +393,7 @@ int cmd_seek(int argc, char **argv)
     seek.target.fd = -1;
     report_init(&report, "seek");
     context_now(report_fact_callback, &report, "seek", argc, argv);
-    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE && operands.count != 1)
         status = usage_error(syntax.name, "expected one FILE, DEVICE or DIRECTORY");
     if (status == OPTIONS_CONTINUE)

@@ -53,7 +53,7 @@ struct verify_job {
     uint64_t problems; /* reported so far */
 };
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct verify_options *options = user;
     switch (id) {
@@ -184,7 +184,7 @@ int cmd_verify(int argc, char **argv)
     store_options_init(&options.store, &syntax);
     struct operands operands;
     struct verify_job job = {.options = &options};
-    int status = options_parse(&syntax, argc, argv, accept, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &job.path);
     if (status != OPTIONS_CONTINUE)

@@ -180,7 +180,7 @@ static int accept_choice(struct build_options *options, int id, const char *argu
     }
 }
 
-static int accept(void *user, int id, const char *argument)
+static int accept_option(void *user, int id, const char *argument)
 {
     struct build_options *options = user;
     switch (id) {
@@ -307,7 +307,7 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         .writer = IKV_WRITER_OPTIONS_INIT,
         .standard_input = "-"};
     options->default_inputs[0] = options->standard_input;
-    int status = options_parse(&syntax, argc, argv, accept, options, &options->inputs);
+    int status = options_parse(&syntax, argc, argv, accept_option, options, &options->inputs);
     if (options->writer.layout == IKV_LAYOUT_DEFAULT) /* plain stores have only one */
         options->writer.layout =
             options->writer.flags & IKV_WRITE_PLAIN ? IKV_LAYOUT_ARRIVAL : LAYOUT_DEFAULT;
