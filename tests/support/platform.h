@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -156,6 +157,17 @@ static inline bool test_mount_memory(const char *path, const char *options, bool
     return false;
 #endif
 }
+
+/* ---------------------------------------------------------------- limits */
+
+/* Limit of the address space of a process. OpenBSD has none. */
+#if defined(RLIMIT_AS)
+enum { TEST_LIMITS_ADDRESSES = 1 };
+#define TEST_RLIMIT_AS RLIMIT_AS
+#else
+enum { TEST_LIMITS_ADDRESSES = 0 };
+#define TEST_RLIMIT_AS RLIMIT_DATA
+#endif
 
 /* ---------------------------------------------------------------- threads, signals */
 
