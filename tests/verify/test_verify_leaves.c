@@ -4,6 +4,7 @@
 
 #include "checks.h"
 #include "model.h"
+#include "rng.h"
 #include "stores.h"
 #include "tmpdir.h"
 #include "trailer_edit.h"
@@ -20,11 +21,13 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define LEAF     4096u
-#define FIRST    24u /* position of the first record */
-#define FOOTER   (LEAF - 16)
-#define ENTRY    10u /* u64 key, u16 place */
-#define STORE_ID "0123456789abcdef"
+#define LEAF         4096u
+#define FIRST        24u /* position of the first record */
+#define FOOTER       (LEAF - 16)
+#define ENTRY        10u /* u64 key, u16 place */
+#define STORE_ID     "0123456789abcdef"
+#define FILTER       8 /* section types */
+#define FILTER_CELLS 9
 
 static void write_pairs(const char *path, const size_t *sizes, size_t count)
 {
@@ -135,11 +138,47 @@ static void positions_of_no_record_are_problems(void **state)
     free(path);
 }
 
+/* A filter that reports a key absent hides it: cells that are wrong, with right checksums. */
+static void a_filter_that_hides_keys(void **state)
+{
+    char *path = tmpdir_file(*state, "filter");
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    rng_state rng = {17};
+    store_model model;
+    store_image image;
+    ikv_verify_report report;
+
+    model_init(&model, IKV_KEY_U64);
+    model_fill(&model, &rng, 500, MODEL_KEYS_UNIFORM, MODEL_SIZES_EIGHT);
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.filter_bits = 8;
+    store_write(path, &model, &options);
+    assert_int_equal(verify(path, &report), 0);
+
+    image_load(path, &image);
+    unsigned char *cells = image.bytes + image_section(&image, FILTER_CELLS);
+    const size_t size = image_section_length(&image, FILTER_CELLS);
+    for (size_t i = 0; i < size; i++)
+        cells[i] ^= (unsigned char)rng_next(&rng);
+    edit_store(image.bytes + image_section(&image, FILTER) + 16, 8, XXH3_64bits(cells, size));
+    image_repair_sections(&image);
+    image_repair_directory(&image);
+    image_repair_footer(&image);
+    image_save(&image, path);
+    assert_int_equal(verify(path, &report), IKV_E_SECTION);
+    assert_in_range(report.problems, 450, model.count);
+
+    image_free(&image);
+    model_free(&model);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bit_around_a_padded_record_matters),
         cmocka_unit_test(positions_of_no_record_are_problems),
+        cmocka_unit_test(a_filter_that_hides_keys),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -6,7 +6,7 @@
  *              must be where the next entry points, with the right size and checksum
  *                                                                             (verify_records.c)
  * For a clustered store, instead of the last two:
- *   leaves     directories of leaves, records in and outside them, the v2 index
+ *   leaves     directories of leaves, records in and outside them, v2 index, filter in memory
  *                                                                             (verify_leaves.c)
  */
 #include "core/io/file_io.h"

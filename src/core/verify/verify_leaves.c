@@ -229,6 +229,18 @@ static int verify_order(struct walk *walk, const unsigned char *key, uint64_t of
     return code;
 }
 
+/* A key that the filter reported absent would not be found. */
+static int verify_filter(struct walk *walk, const unsigned char *key, uint64_t leaf,
+                         uint64_t offset)
+{
+    const struct ikv_store *store = walk->verifier->store;
+    const uint64_t hash = ikv_filter_hash(store->record_seed, key, store->index.key.width);
+
+    if (store->filters.loaded == 0 || ikv_filters_may_contain(&store->filters, leaf, hash))
+        return 0;
+    return problem(walk, IKV_E_SECTION, offset, key, "the filter of absent keys lacks this key");
+}
+
 static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32_t number)
 {
     const struct ikv_key_info *info = &walk->verifier->store->index.key;
@@ -245,6 +257,8 @@ static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32
         code = verify_order(walk, key, offset);
         if (code == 0)
             code = ikv_v2_walk_compare(&walk->v2, key, position);
+        if (code == 0)
+            code = verify_filter(walk, key, walk->first + number, offset);
         if (code < 0)
             return code;
         if (place != (place & IKV_PLACE_OUTSIDE ? IKV_PLACE_OUTSIDE | outside : expected))
