@@ -1,7 +1,4 @@
-/*
- * Histograms of durations against a sorted array of the durations themselves. The buckets are
- * described by the table of their limits, which the test makes by counting up.
- */
+/* Latency histograms, compared with sorted arrays of the durations and a table of bucket limits. */
 #include "indexkv.h"
 
 #include "rng.h"
@@ -20,7 +17,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Bucket i takes limits[i] to limits[i + 1] - 1; the last one everything from its limit on. */
+/* Bucket i counts durations from limits[i] to limits[i + 1] - 1, the last one all from its limit
+ * on. */
 static uint64_t limits[IKV_LATENCY_BUCKETS];
 
 static int make_limits(void **state)
@@ -29,7 +27,7 @@ static int make_limits(void **state)
 
     (void)state;
     for (size_t i = 1; i < IKV_LATENCY_BUCKETS; i++) {
-        /* 8 for each power of two; below 16 they would be narrower than one nanosecond. */
+        /* 8 buckets per power of two; below 16, each is one nanosecond. */
         if (i > 16 && i % 8 == 1)
             width *= 2;
         limits[i] = limits[i - 1] + width;
@@ -46,7 +44,7 @@ static size_t naive_bucket(uint64_t duration)
     return bucket;
 }
 
-/* What the histogram may say instead of a duration. */
+/* The value that the histogram reports for a duration. */
 static uint64_t naive_rounded(uint64_t duration, uint64_t longest)
 {
     size_t bucket = naive_bucket(duration);
@@ -64,7 +62,7 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* ---------------------------------------------------------------- one batch of durations */
+/* ---------------------------------------------------------------- sets of durations */
 
 static void assert_buckets(const ikv_latency *latency, const uint64_t *durations, size_t count)
 {
@@ -80,7 +78,7 @@ static void assert_buckets(const ikv_latency *latency, const uint64_t *durations
     assert_memory_equal(latency->bucket, expected, sizeof(expected));
 }
 
-/* `durations` are sorted. Shares are fractions, so that ranks are computed without rounding. */
+/* `durations` is sorted. Shares are given as fractions, so that ranks are exact. */
 static void assert_percentiles(const ikv_latency *latency, const uint64_t *durations, size_t count)
 {
     static const uint64_t parts[] = {1, 2, 3, 7, 10, 100, 1000, 10000};
@@ -94,15 +92,15 @@ static void assert_percentiles(const ikv_latency *latency, const uint64_t *durat
         for (uint64_t k = 0; k <= parts[p]; k += step) {
             uint64_t rank = (k * count + parts[p] - 1) / parts[p];
             uint64_t duration = durations[rank > 0 ? rank - 1 : 0];
-            uint64_t told = ikv_latency_percentile(latency, (double)k / (double)parts[p]);
+            uint64_t reported = ikv_latency_percentile(latency, (double)k / (double)parts[p]);
 
-            if (told != naive_rounded(duration, longest))
+            if (reported != naive_rounded(duration, longest))
                 fail_msg("%llu/%llu of %zu durations: %llu ns, not %llu", (unsigned long long)k,
-                         (unsigned long long)parts[p], count, (unsigned long long)told,
+                         (unsigned long long)parts[p], count, (unsigned long long)reported,
                          (unsigned long long)naive_rounded(duration, longest));
-            assert_true(told >= duration);
+            assert_true(reported >= duration);
             if (naive_bucket(duration) + 1 < IKV_LATENCY_BUCKETS)
-                assert_true(told - duration <= duration / 8);
+                assert_true(reported - duration <= duration / 8);
         }
     }
 }
@@ -125,7 +123,7 @@ static uint64_t draw(rng_state *random, enum shape shape)
     }
 }
 
-static void percentiles_are_those_of_the_sorted_array(void **state)
+static void percentiles_of_sorted_durations(void **state)
 {
     static const size_t counts[] = {1, 2, 3, 7, 100, 101, 1000, 4096};
     rng_state random = {1};
@@ -147,10 +145,10 @@ static void percentiles_are_those_of_the_sorted_array(void **state)
         }
 }
 
-static void every_limit_is_where_it_should_be(void **state)
+static void limits_of_buckets(void **state)
 {
     (void)state;
-    /* The last bucket begins after an hour: nothing that a disk does gets there. */
+    /* The last bucket begins after an hour: no disk operation takes as long. */
     assert_true(limits[IKV_LATENCY_BUCKETS - 1] > UINT64_C(3600) * 1000000000);
     for (size_t i = 1; i < IKV_LATENCY_BUCKETS; i++) {
         ikv_latency latency = {0};
@@ -162,7 +160,7 @@ static void every_limit_is_where_it_should_be(void **state)
     }
 }
 
-static void parts_add_up_to_the_whole(void **state)
+static void parts_add_up(void **state)
 {
     rng_state random = {2};
 
@@ -172,7 +170,7 @@ static void parts_add_up_to_the_whole(void **state)
         ikv_latency whole = {0};
         ikv_latency parts[3] = {{0}};
         ikv_latency total = {0};
-        size_t used = 1 + (size_t)rng_below(&random, 3); /* the others remain empty */
+        size_t used = 1 + (size_t)rng_below(&random, 3); /* others stay empty */
 
         for (uint64_t left = rng_below(&random, 50); left > 0; left--) {
             uint64_t duration = draw(&random, ANY);
@@ -191,7 +189,7 @@ static void parts_add_up_to_the_whole(void **state)
     }
 }
 
-static void shares_that_are_none_are_clipped(void **state)
+static void invalid_shares_are_clamped(void **state)
 {
     ikv_latency latency = {0};
 
@@ -213,8 +211,8 @@ static void shares_that_are_none_are_clipped(void **state)
     assert_int_equal(ikv_latency_percentile(&latency, INFINITY), 1000);
 }
 
-/* Histograms are plain data: they may come from anywhere, a file for instance. */
-static void no_contents_lead_astray(void **state)
+/* A histogram is plain data, which may come from a file. */
+static void arbitrary_contents_are_safe(void **state)
 {
     ikv_latency latency;
 
@@ -234,11 +232,11 @@ static void no_contents_lead_astray(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(percentiles_are_those_of_the_sorted_array),
-        cmocka_unit_test(every_limit_is_where_it_should_be),
-        cmocka_unit_test(parts_add_up_to_the_whole),
-        cmocka_unit_test(shares_that_are_none_are_clipped),
-        cmocka_unit_test(no_contents_lead_astray),
+        cmocka_unit_test(percentiles_of_sorted_durations),
+        cmocka_unit_test(limits_of_buckets),
+        cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(invalid_shares_are_clamped),
+        cmocka_unit_test(arbitrary_contents_are_safe),
     };
 
     return cmocka_run_group_tests(tests, make_limits, NULL);

@@ -1,4 +1,5 @@
-/* The scale of tests: a sample that left cases out systematically would make sweeps pass. */
+/* Tests of the tests' scale: samples that missed cases systematically would let sweeps pass
+ * wrongly. */
 #include "scale.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * The tests' own decoder: it refuses files that break a rule of the base format, and reads the
- * crate's files. And the claim it is there for: stores of ours keep every rule of the base format.
+ * The tests' decoder refuses files that violate a rule of the base format, and reads the files of
+ * the crate. With it: native stores follow every rule of the base format.
  */
 #include "indexkv.h"
 
@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 /*
- * Three pairs of u8 keys, written out by hand:
+ * Three pairs with u8 keys, written by hand:
  *
  *    0  header     version 2, completed, 3 pairs, index at 48
  *   24  records    "ab", "", "c", then 9 zeros of padding
@@ -42,7 +42,7 @@ static const unsigned char SMALL_STORE[48 + 3 * 16] = {
 
 static const decoder_layout SMALL_LAYOUT = {DECODER_UNSIGNED, 1, 16};
 
-static void decoder_reads_a_file_written_by_hand(void **state)
+static void reads_a_file_written_by_hand(void **state)
 {
     char *path = tmpdir_file(*state, "hand");
     decoded_store decoded;
@@ -64,7 +64,7 @@ static void decoder_reads_a_file_written_by_hand(void **state)
     free(path);
 }
 
-static void decoder_refuses_broken_rules(void **state)
+static void refuses_violated_rules(void **state)
 {
     static const struct {
         const char *rule;
@@ -75,7 +75,7 @@ static void decoder_refuses_broken_rules(void **state)
         {"version, high byte", 1, 1},
         {"completed", 2, 0},
         {"completed is neither 0 nor 1", 2, 2},
-        {"more pairs than the file has", 3, 4},
+        {"more pairs than in the file", 3, 4},
         {"very many pairs", 10, 0x80},
         {"fewer pairs: a record without an entry", 3, 1},
         {"index inside the header", 11, 23},
@@ -101,7 +101,7 @@ static void decoder_refuses_broken_rules(void **state)
         bytes[cases[i].offset] = cases[i].byte;
         file_write(path, bytes, sizeof(bytes));
         if (decoder_read(path, &SMALL_LAYOUT, &decoded) == 0)
-            fail_msg("not noticed: %s", cases[i].rule);
+            fail_msg("not detected: %s", cases[i].rule);
         assert_true(decoded.error[0] != '\0');
         decoder_free(&decoded);
     }
@@ -115,7 +115,7 @@ static void decoder_refuses_broken_rules(void **state)
     free(path);
 }
 
-static void decoder_orders_keys(void **state)
+static void compares_keys(void **state)
 {
     static const decoder_layout is = {DECODER_SIGNED, 2, 16};
     static const decoder_layout us = {DECODER_UNSIGNED, 2, 16};
@@ -133,7 +133,7 @@ static void decoder_orders_keys(void **state)
     assert_true(decoder_compare(&is, one, one) == 0);
 }
 
-static void decoder_reads_the_golden_files(void **state)
+static void reads_the_golden_files(void **state)
 {
     size_t count;
     golden_file *files = golden_list(&count);
@@ -161,9 +161,9 @@ static void decoder_reads_the_golden_files(void **state)
     free(files);
 }
 
-/* ---------------------------------------------------------------- stores of ours */
+/* ---------------------------------------------------------------- native stores */
 
-/* Everything that the base format says about a store of ours, and what it adds in its gaps. */
+/* The rules of the base format, and of native stores where the base format leaves a choice. */
 static void assert_base_format(const char *path, const store_model *model)
 {
     decoder_layout layout = hostkey_layout(model->type, 0);
@@ -184,17 +184,17 @@ static void assert_base_format(const char *path, const store_model *model)
         assert_int_equal(entry->size, model->pairs[i].size + 4);
         assert_memory_equal(entry->content, model->pairs[i].value, model->pairs[i].size);
     }
-    /* Padding of entries is undefined in the base format and zero in our files. */
+    /* Padding of entries is undefined in the base format, and zero in native stores. */
     for (uint64_t i = 0; i < decoded.pair_count; i++)
         for (size_t k = layout.key_width + 8; k < layout.stride; k++)
             assert_int_equal(decoded.bytes[decoded.index_start + i * layout.stride + k], 0);
     decoder_free(&decoded);
 }
 
-static void stores_of_ours_keep_the_base_format(void **state)
+static void native_stores_follow_the_base_format(void **state)
 {
     static const size_t counts[] = {0, 1, 2, 3, 127, 128, 1000};
-    char *path = tmpdir_file(*state, "ours");
+    char *path = tmpdir_file(*state, "native");
     rng_state random = {3};
 
     for (size_t t = 0; t < hostkey_type_count; t++)
@@ -215,11 +215,11 @@ static void stores_of_ours_keep_the_base_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoder_reads_a_file_written_by_hand),
-        cmocka_unit_test(decoder_refuses_broken_rules),
-        cmocka_unit_test(decoder_orders_keys),
-        cmocka_unit_test(decoder_reads_the_golden_files),
-        cmocka_unit_test(stores_of_ours_keep_the_base_format),
+        cmocka_unit_test(reads_a_file_written_by_hand),
+        cmocka_unit_test(refuses_violated_rules),
+        cmocka_unit_test(compares_keys),
+        cmocka_unit_test(reads_the_golden_files),
+        cmocka_unit_test(native_stores_follow_the_base_format),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

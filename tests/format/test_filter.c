@@ -1,5 +1,5 @@
-/* Filters of absent keys: no key that is there is reported absent, few others are not; and stores
- * that have one. */
+/* Filters of absent keys: no present key is reported absent, and few absent ones pass. Stores with
+ * filters. */
 #include "core/format/filter.h"
 
 #include "hostkey.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-static void every_key_is_there(void **state)
+static void present_keys_pass(void **state)
 {
     static const uint32_t counts[] = {1, 2, 3, 7, 50, 999, 5000, 30000, 65536, 66000};
     rng_state rng = {3};
@@ -45,7 +45,7 @@ static void every_key_is_there(void **state)
     }
 }
 
-static void the_same_hash_twice(void **state)
+static void equal_hashes(void **state)
 {
     uint64_t hashes[] = {1, 2, 3, 4, 5, 3};
     struct ikv_filter_segment segment;
@@ -57,7 +57,7 @@ static void the_same_hash_twice(void **state)
     assert_true(ikv_filter_may_contain(&segment, NULL, 77));
 }
 
-#define BATCH 20u /* so few that each has a leaf of its own, nearly always */
+#define BATCH 20u /* few, so that hardly any two are in the same leaf */
 
 static ikv_store *open_without_map(const char *path, uint64_t index_memory)
 {
@@ -70,7 +70,7 @@ static ikv_store *open_without_map(const char *path, uint64_t index_memory)
     return store;
 }
 
-/* Looks up `count` random keys and all that are there; returns the statistics of the absent. */
+/* Looks up all present keys and `count` absent ones. Returns the statistics of the latter. */
 static ikv_stats look_up(ikv_store *store, const store_model *model, size_t count)
 {
     rng_state rng = {31};
@@ -120,13 +120,13 @@ static void stores_with_a_filter(void **state)
     ikv_stats stats = look_up(store, &model, 50000);
     ikv_close(store);
     assert_int_equal(stats.missing, 50000);
-    /* All but those that share their leaf with a key that passed. */
+    /* All but keys in the leaf of another key that passed. */
     assert_in_range(stats.filter_asked, 49900, 50005);
-    /* 195 keys pass. */
+    /* 195 keys pass on average. */
     assert_in_range(stats.filter_asked - stats.filter_answered, 100, 300);
     assert_true(stats.index_reads <= 300);
 
-    /* Half of the filter fits: the other half of the keys is read. */
+    /* Half of the filter fits into memory: reads are needed for half of the keys. */
     store = open_without_map(path, info.index_pages * 8 + info.filter_memory / 2);
     stats = look_up(store, &model, 50000);
     ikv_close(store);
@@ -136,7 +136,7 @@ static void stores_with_a_filter(void **state)
     free(path);
 }
 
-/* Damage costs reads, not answers, and verify names it. */
+/* Damage costs additional reads, but gives no wrong answers, and verify reports it. */
 static void damaged_filters(void **state)
 {
     char *path = tmpdir_file(*state, "damaged");
@@ -172,8 +172,8 @@ static void damaged_filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_is_there),
-        cmocka_unit_test(the_same_hash_twice),
+        cmocka_unit_test(present_keys_pass),
+        cmocka_unit_test(equal_hashes),
         cmocka_unit_test(stores_with_a_filter),
         cmocka_unit_test(damaged_filters),
     };

@@ -1,7 +1,5 @@
-/*
- * How an index is cut: pages of 4096-byte slices and of single entries, against a walk over all
- * entries.
- */
+/* Dividing an index into pages of 4096 bytes or of single entries, compared with a walk over all
+ * entries. */
 #include "core/format/format.h"
 
 #include <setjmp.h>
@@ -13,9 +11,9 @@
 
 #define INDEX_START 40960
 
-/* Each entry is in one page, pages follow each other without gaps, and each page is where its first
- * entry is. `page_of` says to which page an entry belongs. */
-static void assert_cut(const struct ikv_geometry *index, uint64_t (*page_of)(uint64_t, uint32_t))
+/* Each entry is in one page, there are no gaps, and a page begins at its first entry. `page_of`
+ * returns the page of an entry. */
+static void assert_pages(const struct ikv_geometry *index, uint64_t (*page_of)(uint64_t, uint32_t))
 {
     uint64_t pages = 0;
 
@@ -36,12 +34,12 @@ static void assert_cut(const struct ikv_geometry *index, uint64_t (*page_of)(uin
     assert_int_equal(ikv_page_offset(index, pages), INDEX_START + index->count * index->stride);
 }
 
-static uint64_t slice_where_it_begins(uint64_t entry, uint32_t stride)
+static uint64_t page_of_its_first_byte(uint64_t entry, uint32_t stride)
 {
     return entry * stride / 4096;
 }
 
-static uint64_t itself(uint64_t entry, uint32_t stride)
+static uint64_t page_of_its_own(uint64_t entry, uint32_t stride)
 {
     (void)stride;
     return entry;
@@ -58,16 +56,16 @@ static void every_entry_is_in_one_page(void **state)
             struct ikv_geometry pages;
 
             ikv_geometry_set(&pages, &key, stride, INDEX_START, count);
-            assert_cut(&pages, slice_where_it_begins);
+            assert_pages(&pages, page_of_its_first_byte);
             struct ikv_geometry entries = ikv_geometry_of_entries(&pages);
             assert_int_equal(entries.key.type, IKV_KEY_U64);
             assert_int_equal(entries.count, count);
-            assert_cut(&entries, itself);
+            assert_pages(&entries, page_of_its_own);
         }
 }
 
-/* As many entries as a file may have bytes for: nothing wraps. */
-static void the_largest_index_is_cut_right(void **state)
+/* The maximum number of entries: nothing wraps around. */
+static void the_largest_index(void **state)
 {
     const uint64_t count = (UINT64_C(1) << 63) / 136 - 1000;
     struct ikv_key_info key;
@@ -89,7 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_entry_is_in_one_page),
-        cmocka_unit_test(the_largest_index_is_cut_right),
+        cmocka_unit_test(the_largest_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The files that the crate wrote: each opens, gives exactly what it is expected to hold in every
- * way of reading, and is written again byte for byte. One cmocka test a file and subject.
+ * Files written by the crate: each opens, has the expected pairs with every kind of lookup and
+ * scan, and is reproduced byte for byte. One cmocka test per file and subject.
  */
 #include "indexkv.h"
 
@@ -22,13 +22,13 @@
 
 #include <cmocka.h>
 
-/* A file and a directory to write in, as cmocka's initial state. */
+/* The initial state of a cmocka test: a file, and a directory to write in. */
 typedef struct golden_case {
     const golden_file *file;
     const tmpdir *dir;
 } golden_case;
 
-/* The pairs as the expected table has them, but in arrival order, which only the file knows. */
+/* The expected pairs, but in arrival order, which only the file has. */
 static void load_model(const golden_file *file, store_model *ret_model)
 {
     store_model expected;
@@ -58,7 +58,7 @@ static void info_is_right(void **state)
     ikv_close(store);
 }
 
-static void every_way_of_reading_gives_the_pairs(void **state)
+static void contents_are_right(void **state)
 {
     const golden_file *file = ((const golden_case *)*state)->file;
     store_model model;
@@ -68,8 +68,8 @@ static void every_way_of_reading_gives_the_pairs(void **state)
     model_free(&model);
 }
 
-/* Batches of keys that are there, next to them, and far off, repeated, in random order. */
-static void batches_give_what_the_model_has(void **state)
+/* Batches of present keys, neighbours, far away and repeated keys, in random order. */
+static void batches_are_right(void **state)
 {
     static const uint64_t memories[] = {1, 64, 0};
     const golden_file *file = ((const golden_case *)*state)->file;
@@ -97,7 +97,7 @@ static void batches_give_what_the_model_has(void **state)
     free(keys);
 }
 
-static void verify_finds_it_sound(void **state)
+static void verify_finds_no_problem(void **state)
 {
     const golden_file *file = ((const golden_case *)*state)->file;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -112,33 +112,33 @@ static void verify_finds_it_sound(void **state)
     assert_int_equal(report.sections, 0);
 }
 
-/* Equal where the crate's bytes are defined; zero in ours where they are not. */
-static void assert_defined_bytes_equal(const decoded_store *ours, const decoded_store *crate)
+/* Bytes that the format defines are equal; others are zero in files of this library. */
+static void assert_defined_bytes_equal(const decoded_store *native, const decoded_store *crate)
 {
     size_t defined = crate->layout.key_width + 8;
     size_t stride = crate->layout.stride;
 
-    assert_int_equal(ours->file_size, crate->index_end);
-    assert_memory_equal(ours->bytes, crate->bytes, 19);
-    for (size_t i = 0; i < sizeof(ours->spare); i++)
-        assert_int_equal(ours->spare[i], 0);
-    assert_memory_equal(ours->bytes + 24, crate->bytes + 24, crate->index_start - 24);
+    assert_int_equal(native->file_size, crate->index_end);
+    assert_memory_equal(native->bytes, crate->bytes, 19);
+    for (size_t i = 0; i < sizeof(native->spare); i++)
+        assert_int_equal(native->spare[i], 0);
+    assert_memory_equal(native->bytes + 24, crate->bytes + 24, crate->index_start - 24);
     for (size_t i = 0; i < crate->pair_count; i++) {
         uint64_t entry = crate->index_start + i * stride;
 
-        assert_memory_equal(ours->bytes + entry, crate->bytes + entry, defined);
+        assert_memory_equal(native->bytes + entry, crate->bytes + entry, defined);
         for (size_t k = defined; k < stride; k++)
-            assert_int_equal(ours->bytes[entry + k], 0);
+            assert_int_equal(native->bytes[entry + k], 0);
     }
 }
 
-static void plain_output_is_what_the_crate_wrote(void **state)
+static void plain_output_is_the_same(void **state)
 {
     const golden_file *file = ((const golden_case *)*state)->file;
     decoder_layout layout = hostkey_layout(file->type, file->stride);
     ikv_writer_options options = store_options(file->type);
     decoded_store crate;
-    decoded_store ours;
+    decoded_store native;
     store_model model;
     char *path = tmpdir_file(((const golden_case *)*state)->dir, "plain");
 
@@ -148,21 +148,21 @@ static void plain_output_is_what_the_crate_wrote(void **state)
         options.stride = file->stride;
     store_write(path, &model, &options);
     assert_int_equal(decoder_read(file->path, &layout, &crate), 0);
-    if (decoder_read(path, &layout, &ours) != 0)
-        fail_msg("%s", ours.error);
-    assert_defined_bytes_equal(&ours, &crate);
+    if (decoder_read(path, &layout, &native) != 0)
+        fail_msg("%s", native.error);
+    assert_defined_bytes_equal(&native, &crate);
     decoder_free(&crate);
-    decoder_free(&ours);
+    decoder_free(&native);
     model_free(&model);
     free(path);
 }
 
-static void the_same_pairs_as_a_store_of_ours(void **state)
+static void native_store_of_the_same_pairs(void **state)
 {
     const golden_file *file = ((const golden_case *)*state)->file;
     ikv_writer_options options = store_options(file->type);
     store_model model;
-    char *path = tmpdir_file(((const golden_case *)*state)->dir, "ours");
+    char *path = tmpdir_file(((const golden_case *)*state)->dir, "native");
 
     load_model(file, &model);
     store_write(path, &model, &options);
@@ -171,7 +171,7 @@ static void the_same_pairs_as_a_store_of_ours(void **state)
     free(path);
 }
 
-static void it_is_refused_as_incomplete(void **state)
+static void is_refused_as_incomplete(void **state)
 {
     const golden_file *file = ((const golden_case *)*state)->file;
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -208,17 +208,17 @@ static void add_test(test_list *list, golden_case *one, const char *subject,
 static void add_tests_of(test_list *list, golden_case *one)
 {
     if (!one->file->is_complete) {
-        add_test(list, one, "incomplete", it_is_refused_as_incomplete);
+        add_test(list, one, "incomplete", is_refused_as_incomplete);
         return;
     }
     add_test(list, one, "info", info_is_right);
-    add_test(list, one, "contents", every_way_of_reading_gives_the_pairs);
-    add_test(list, one, "batches", batches_give_what_the_model_has);
-    add_test(list, one, "verify", verify_finds_it_sound);
-    /* The writer refuses what this file has: the same key twice. */
+    add_test(list, one, "contents", contents_are_right);
+    add_test(list, one, "batches", batches_are_right);
+    add_test(list, one, "verify", verify_finds_no_problem);
+    /* The writer refuses equal keys. */
     if (strcmp(one->file->case_name, "dup") != 0) {
-        add_test(list, one, "plain output", plain_output_is_what_the_crate_wrote);
-        add_test(list, one, "as ours", the_same_pairs_as_a_store_of_ours);
+        add_test(list, one, "plain output", plain_output_is_the_same);
+        add_test(list, one, "as a native store", native_store_of_the_same_pairs);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * Lookups through every backend, with and without the page cache, against the naive model; a result
- * that goes from backend to backend, from thread to thread and into the child of a fork.
+ * Lookups on every backend, with and without O_DIRECT, compared with the model. One result is used
+ * on several backends, in several threads and in a forked child.
  */
 #include "indexkv.h"
 
@@ -24,13 +24,13 @@
 
 #include <cmocka.h>
 
-struct way {
+struct mode {
     ikv_backend backend;
     uint32_t flags;
-    const char *name; /* that info gives, and stats unless it is auto */
+    const char *name; /* in ikv_info, and in ikv_stats unless "auto" */
 };
 
-static const struct way ways[] = {
+static const struct mode modes[] = {
     {IKV_BACKEND_AUTO, 0, "auto"},
     {IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP, "auto"},
     {IKV_BACKEND_MMAP, 0, "mmap"},
@@ -39,12 +39,11 @@ static const struct way ways[] = {
     {IKV_BACKEND_URING, 0, "uring"},
     {IKV_BACKEND_URING, IKV_OPEN_DIRECT, "uring"},
 };
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define MODES (sizeof(modes) / sizeof(modes[0]))
 
-/* NULL, with the reason printed, where the kernel has no rings or the file system no direct reads.
- */
-static ikv_store *open_way(const char *path, const store_model *model, const struct way *way,
-                           uint64_t index_memory)
+/* Returns NULL and prints the reason if the mode is not supported here. */
+static ikv_store *open_with_mode(const char *path, const store_model *model,
+                                 const struct mode *mode, uint64_t index_memory)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_store *store = NULL;
@@ -53,17 +52,17 @@ static ikv_store *open_way(const char *path, const store_model *model, const str
 
     options.key_type = model->type;
     options.index_memory = index_memory;
-    options.backend = way->backend;
-    options.flags = way->flags;
+    options.backend = mode->backend;
+    options.flags = mode->flags;
     int code = ikv_open(path, &options, &store, &err);
     if (code < 0) {
-        assert_true(way->backend == IKV_BACKEND_URING || way->flags != 0);
-        print_message("not here: %s\n", err.message);
+        assert_true(mode->backend == IKV_BACKEND_URING || mode->flags != 0);
+        print_message("not supported: %s\n", err.message);
         return NULL;
     }
     ikv_store_info(store, &info);
-    assert_string_equal(info.backend, way->name);
-    assert_int_equal(info.direct, (way->flags & IKV_OPEN_DIRECT) != 0);
+    assert_string_equal(info.backend, mode->name);
+    assert_int_equal(info.direct, (mode->flags & IKV_OPEN_DIRECT) != 0);
     return store;
 }
 
@@ -88,7 +87,7 @@ static void random_lookups(ikv_store *store, const store_model *model, rng_state
     }
 }
 
-/* Strides that divide a page and that do not, plain and ours, values up to 1 MiB. */
+/* Strides that divide a page or not, plain files and native stores, values of up to 1 MiB. */
 static void make_store(const char *path, rng_state *rng, uint64_t round, store_model *ret_model)
 {
     static const ikv_key_type types[] = {IKV_KEY_U64,       IKV_KEY_U32,       IKV_KEY_I128,
@@ -116,11 +115,11 @@ static void make_store(const char *path, rng_state *rng, uint64_t round, store_m
     free(large);
 }
 
-static void every_way_gives_the_models_answers(void **state)
+static void answers_of_all_modes(void **state)
 {
     static const uint64_t memories[] = {0, 1, 700};
     char *path = tmpdir_file(*state, "store");
-    ikv_result *result = NULL; /* one for all: it goes from backend to backend */
+    ikv_result *result = NULL; /* used on all backends */
 
     assert_ok(ikv_result_new(&result), NULL);
     for (uint64_t round = 0; round < test_scaled(24); round++) {
@@ -128,11 +127,11 @@ static void every_way_gives_the_models_answers(void **state)
         store_model model;
 
         make_store(path, &random, round, &model);
-        for (size_t i = 0; i < WAYS; i++) {
-            ikv_store *store = open_way(path, &model, &ways[i], memories[round % 3]);
+        for (size_t i = 0; i < MODES; i++) {
+            ikv_store *store = open_with_mode(path, &model, &modes[i], memories[round % 3]);
 
             if (store != NULL)
-                random_lookups(store, &model, &random, result, ways[i].name);
+                random_lookups(store, &model, &random, result, modes[i].name);
             ikv_close(store);
         }
         model_free(&model);
@@ -143,63 +142,63 @@ static void every_way_gives_the_models_answers(void **state)
 
 /* ---------------------------------------------------------------- threads and children */
 
-struct errand {
+struct task {
     ikv_store *store;
     const store_model *model;
     ikv_result *result;
     int wrong;
 };
 
-/* Assertions work in the test's own thread and process only. */
-static int count_wrong(const struct errand *errand)
+/* Assertions work only in the main thread of the test process. */
+static int count_wrong(const struct task *task)
 {
-    const size_t width = hostkey_width(errand->model->type);
-    const size_t count = errand->model->sorted_count;
+    const size_t width = hostkey_width(task->model->type);
+    const size_t count = task->model->sorted_count;
     unsigned char *keys = must_malloc(count * width);
     int wrong = 0;
 
     for (size_t i = 0; i < count; i++)
-        memcpy(keys + i * width, errand->model->sorted[i]->key, width);
-    if (ikv_get_many(errand->store, keys, count, NULL, errand->result, NULL) != 0)
+        memcpy(keys + i * width, task->model->sorted[i]->key, width);
+    if (ikv_get_many(task->store, keys, count, NULL, task->result, NULL) != 0)
         wrong = 1;
     for (size_t i = 0; i < count && wrong == 0; i++)
-        wrong = !item_is_right(errand->model, keys + i * width, IKV_EXACT,
-                               &ikv_result_items(errand->result)[i]);
+        wrong = !item_is_right(task->model, keys + i * width, IKV_EXACT,
+                               &ikv_result_items(task->result)[i]);
     free(keys);
     return wrong;
 }
 
-static void *run_errand(void *argument)
+static void *run_task(void *argument)
 {
-    struct errand *errand = argument;
-    errand->wrong = count_wrong(errand);
+    struct task *task = argument;
+    task->wrong = count_wrong(task);
     return NULL;
 }
 
-static void run_in_thread(struct errand *errand)
+static void run_in_thread(struct task *task)
 {
     pthread_t thread;
 
-    errand->wrong = 1;
-    assert_int_equal(pthread_create(&thread, NULL, run_errand, errand), 0);
+    task->wrong = 1;
+    assert_int_equal(pthread_create(&thread, NULL, run_task, task), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(errand->wrong, 0);
+    assert_int_equal(task->wrong, 0);
 }
 
-static void run_in_child(const struct errand *errand)
+static void run_in_child(const struct task *task)
 {
     int status = 0;
     pid_t child = fork();
 
     if (child == 0)
-        _exit(count_wrong(errand));
+        _exit(count_wrong(task));
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void a_result_changes_threads_and_processes(void **state)
+static void a_result_in_threads_and_processes(void **state)
 {
     char *path = tmpdir_file(*state, "store");
     rng_state random = {7};
@@ -209,25 +208,25 @@ static void a_result_changes_threads_and_processes(void **state)
     model_init(&model, IKV_KEY_U64);
     model_fill(&model, &random, 3000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
     store_write(path, &model, &options);
-    for (size_t i = 0; i < WAYS; i++) {
-        struct errand errand = {.store = open_way(path, &model, &ways[i], 0), .model = &model};
+    for (size_t i = 0; i < MODES; i++) {
+        struct task task = {.store = open_with_mode(path, &model, &modes[i], 0), .model = &model};
 
-        if (errand.store == NULL)
+        if (task.store == NULL)
             continue;
-        assert_ok(ikv_result_new(&errand.result), NULL);
+        assert_ok(ikv_result_new(&task.result), NULL);
         for (int turn = 0; turn < 10; turn++) {
-            assert_int_equal(count_wrong(&errand), 0);
-            run_in_thread(&errand);
-            run_in_child(&errand);
+            assert_int_equal(count_wrong(&task), 0);
+            run_in_thread(&task);
+            run_in_child(&task);
         }
-        ikv_result_free(errand.result);
-        ikv_close(errand.store);
+        ikv_result_free(task.result);
+        ikv_close(task.store);
     }
     model_free(&model);
     free(path);
 }
 
-static void unknown_ways_are_refused(void **state)
+static void invalid_modes_are_refused(void **state)
 {
     char *path = tmpdir_file(*state, "store");
     store_model model;
@@ -265,9 +264,9 @@ static void unknown_ways_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_way_gives_the_models_answers),
-        cmocka_unit_test(a_result_changes_threads_and_processes),
-        cmocka_unit_test(unknown_ways_are_refused),
+        cmocka_unit_test(answers_of_all_modes),
+        cmocka_unit_test(a_result_in_threads_and_processes),
+        cmocka_unit_test(invalid_modes_are_refused),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

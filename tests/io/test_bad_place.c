@@ -1,10 +1,10 @@
 /*
- * A disk with one bad place. Neighbours are read together, so a read that fails fails many keys at
- * first: each of them is read again by itself, through the same backend, and only those whose own
- * bytes lie in the bad place are lost.
+ * A disk with one bad place. Neighbours are read together, so a failed read first affects many
+ * keys. Each of them is read again separately, on the same backend, and only keys whose own bytes
+ * are in the bad place become unreadable.
  *
- * The disk is a backend that the linker puts in place of the library's (--wrap=ikv_io_find): reads
- * that went around it would succeed, and show.
+ * The disk is a backend that replaces the library's backend for rings (--wrap=ikv_io_ring). Reads
+ * that did not use it would succeed, and fail the test.
  */
 #include "indexkv.h"
 
@@ -28,12 +28,12 @@
 
 /* ---------------------------------------------------------------- the disk */
 
-/* The linker gives a wrapper no context to carry. */
+/* Global, since a wrapper gets no context. */
 static struct {
     uint64_t bad_begin;
     uint64_t bad_end;
     uint64_t reads;
-    uint64_t needed; /* bytes that were asked for */
+    uint64_t needed; /* bytes requested */
     uint64_t failed;
     bool misaligned;
 } disk;
@@ -65,7 +65,7 @@ static struct ikv_io_request *disk_reap(struct ikv_io *io)
     return request;
 }
 
-/* The library takes the disk for the backend that has rings. */
+/* Replaces the library's backend for rings. */
 const struct ikv_io_backend *__wrap_ikv_io_ring(void);
 int __wrap_ikv_io_ring_probe(char *reason, size_t size);
 
@@ -93,7 +93,7 @@ static void break_disk(uint64_t begin, uint64_t end)
     disk.bad_end = end;
 }
 
-static int mend_disk(void **state)
+static int repair_disk(void **state)
 {
     (void)state;
     break_disk(0, 0);
@@ -102,23 +102,23 @@ static int mend_disk(void **state)
 
 /* ---------------------------------------------------------------- batches */
 
-/* Numbers of keys [begin, end) of which the batch can't have the values. */
-typedef struct lost_keys {
+/* Keys [begin, end) are unreadable. */
+typedef struct unreadable_keys {
     uint64_t begin;
     uint64_t end;
-    bool absent; /* nor say of keys above all that they are missing: the last page is lost */
-} lost_keys;
+    bool absent; /* also keys above all others: the last page is unreadable */
+} unreadable_keys;
 
-/* The number of the key that answers; `count`: none. */
-static uint64_t matching(const numbered_store *s, uint64_t asked, ikv_match match)
+/* The number of the key that answers, s->count if none does. */
+static uint64_t matching(const numbered_store *s, uint64_t key, ikv_match match)
 {
-    if (asked < s->count)
-        return asked;
+    if (key < s->count)
+        return key;
     return match == IKV_FLOOR ? s->count - 1 : s->count;
 }
 
-static void assert_batch_but(const numbered_store *s, ikv_store *store, ikv_match match,
-                             ikv_result *result, lost_keys lost)
+static void assert_batch_without(const numbered_store *s, ikv_store *store, ikv_match match,
+                                 ikv_result *result, unreadable_keys lost)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     uint64_t *keys = must_malloc(KEYS_MAX * sizeof(*keys));
@@ -160,8 +160,8 @@ static void assert_batch_but(const numbered_store *s, ikv_store *store, ikv_matc
     free(keys);
 }
 
-/* Every read that was made is in the account, those that were made again as well. */
-static void assert_account(const ikv_result *result, bool direct)
+/* The statistics count every read, repeated ones as well. */
+static void assert_reads_counted(const ikv_result *result, bool direct)
 {
     const ikv_stats *stats = ikv_result_stats(result);
 
@@ -171,8 +171,7 @@ static void assert_account(const ikv_result *result, bool direct)
     assert_false(disk.misaligned);
 }
 
-/* With room for fences and checksums: a page that is kept in memory is not read from the bad disk.
- */
+/* Memory for fences and checksums only: pages in memory would not be read from the disk. */
 #define FENCES_ONLY 180
 
 static ikv_store *open_disk(const numbered_store *s, uint64_t index_memory, uint32_t flags)
@@ -195,8 +194,7 @@ static ikv_store *open_disk(const numbered_store *s, uint64_t index_memory, uint
     return store;
 }
 
-/* One page is bad, or a part of it. Only where fences tell the page of each key does nothing else
- * depend on it. */
+/* One page is bad, or a part of it. With fences, no key of another page needs it. */
 static void one_bad_page(void **state)
 {
     ikv_result *result = NULL;
@@ -209,14 +207,14 @@ static void one_bad_page(void **state)
 
         for (uint64_t page = 0; page < 15 && store != NULL; page++)
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
-                const lost_keys lost = {numbered_first_entry(&s, page),
-                                        numbered_first_entry(&s, page + 1), page == 14};
+                const unreadable_keys lost = {numbered_first_entry(&s, page),
+                                              numbered_first_entry(&s, page + 1), page == 14};
                 const uint64_t middle = numbered_entry_offset(&s, (lost.begin + lost.end) / 2);
 
                 break_disk(middle, middle + 1);
-                assert_batch_but(&s, store, (ikv_match)match, result, lost);
+                assert_batch_without(&s, store, (ikv_match)match, result, lost);
                 assert_true(disk.failed >= 1 && disk.failed <= 3);
-                assert_account(result, flags != 0);
+                assert_reads_counted(result, flags != 0);
             }
         ikv_close(store);
     }
@@ -224,8 +222,8 @@ static void one_bad_page(void **state)
     numbered_free(&s);
 }
 
-/* Checksums of pages are read beside them, where they are not in memory. */
-static void all_searches_go_through_the_backend(void **state)
+/* Including reads of page checksums, if these are not in memory. */
+static void all_searches_use_the_backend(void **state)
 {
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         ikv_result *result = NULL;
@@ -237,13 +235,15 @@ static void all_searches_go_through_the_backend(void **state)
         store = open_disk(&s, 1, 0);
         for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
             break_disk(0, 0);
-            assert_batch_but(&s, store, (ikv_match)match, result, (lost_keys){0, 0, false});
-            assert_account(result, false);
-            /* The page in the middle is needed for every key. */
+            assert_batch_without(&s, store, (ikv_match)match, result,
+                                 (unreadable_keys){0, 0, false});
+            assert_reads_counted(result, false);
+            /* Every key needs the page in the middle. */
             const uint64_t bad = numbered_entry_offset(&s, s.count / 2);
             break_disk(bad - 3 * NUMBERED_PAGE, bad + 3 * NUMBERED_PAGE);
-            assert_batch_but(&s, store, (ikv_match)match, result, (lost_keys){0, s.count, true});
-            assert_account(result, false);
+            assert_batch_without(&s, store, (ikv_match)match, result,
+                                 (unreadable_keys){0, s.count, true});
+            assert_reads_counted(result, false);
         }
         ikv_result_free(result);
         ikv_close(store);
@@ -252,7 +252,7 @@ static void all_searches_go_through_the_backend(void **state)
 }
 
 /* Keys lost with records [first, last]: just these, or those of their leaves. */
-static lost_keys lost_with_records(const numbered_store *s, uint64_t first, uint64_t last)
+static unreadable_keys lost_with_records(const numbered_store *s, uint64_t first, uint64_t last)
 {
     const uint64_t begin = s->places.pairs[first].page;
     const uint64_t end = s->places.pairs[last].page + 1;
@@ -260,16 +260,16 @@ static lost_keys lost_with_records(const numbered_store *s, uint64_t first, uint
     const uint64_t before = s->flags & IKV_WRITE_PLAIN && first > 0;
 
     if (!s->places.is_clustered)
-        return (lost_keys){first - before, last + 1, false};
-    return (lost_keys){numbered_first_entry(s, begin), numbered_first_entry(s, end),
-                       end == s->places.page_count};
+        return (unreadable_keys){first - before, last + 1, false};
+    return (unreadable_keys){numbered_first_entry(s, begin), numbered_first_entry(s, end),
+                             end == s->places.page_count};
 }
 
 /* Records of one size, in key order. */
-static void one_bad_place_among_the_records(void **state)
+static void one_bad_place_in_records(void **state)
 {
     static const struct {
-        uint64_t first; /* records that it touches, inclusive */
+        uint64_t first; /* records that the place overlaps, inclusive */
         uint64_t last;
     } places[] = {{0, 0},       {1, 1},       {100, 100},  {1000, 1003},
                   {2000, 2240}, {2000, 2400}, {3599, 3660}};
@@ -288,10 +288,10 @@ static void one_bad_place_among_the_records(void **state)
                     continue;
                 break_disk(numbered_record(&s, places[i].first) + 6,
                            numbered_record(&s, places[i].last) + 7);
-                assert_batch_but(&s, store, (ikv_match)match, result,
-                                 lost_with_records(&s, places[i].first, places[i].last));
+                assert_batch_without(&s, store, (ikv_match)match, result,
+                                     lost_with_records(&s, places[i].first, places[i].last));
                 assert_true(disk.failed > 0);
-                assert_account(result, false);
+                assert_reads_counted(result, false);
             }
         ikv_result_free(result);
         ikv_close(store);
@@ -299,8 +299,7 @@ static void one_bad_place_among_the_records(void **state)
     }
 }
 
-/* Of the values that are read in two goes, those whose rest lies in the bad place. Many keys share
- * the greatest one's record, with a neighbour that can't be read. */
+/* Large values are read in two steps. The bad place is in the rest of one of them. */
 static void large_records_around_a_bad_place(void **state)
 {
     ikv_result *result = NULL;
@@ -315,24 +314,24 @@ static void large_records_around_a_bad_place(void **state)
             const uint64_t end = numbered_record_end(&s, number);
 
             break_disk(end - 5, end - 4);
-            assert_batch_but(&s, store, (ikv_match)match, result,
-                             (lost_keys){number, number + 1, false});
-            assert_account(result, false);
+            assert_batch_without(&s, store, (ikv_match)match, result,
+                                 (unreadable_keys){number, number + 1, false});
+            assert_reads_counted(result, false);
         }
     ikv_result_free(result);
     ikv_close(store);
     numbered_free(&s);
 }
 
-/* Very many keys that one record answers, read together with a record that fails. */
-static void a_record_that_many_keys_match_beside_a_bad_one(void **state)
+/* One record answers very many keys, and is read together with one that fails. */
+static void a_record_of_many_keys_next_to_a_bad_one(void **state)
 {
-    enum { ASKED = 3000, LONG = 5000 };
+    enum { KEYS = 3000, LONG = 5000 };
     /* In a clustered store, too long for a leaf: two records side by side outside it. */
     const size_t value_size = store_layout() == IKV_LAYOUT_CLUSTERED ? LONG : 1500;
     char *path = tmpdir_file(*state, "pair");
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    uint32_t *keys = must_malloc(ASKED * sizeof(*keys));
+    uint32_t *keys = must_malloc(KEYS * sizeof(*keys));
     unsigned char value[LONG];
 
     options.match = IKV_FLOOR;
@@ -353,12 +352,12 @@ static void a_record_that_many_keys_match_beside_a_bad_one(void **state)
         store_write(path, &model, &writer);
         store = open_disk(&s, 0, 0);
         assert_ok(ikv_result_new(&result), NULL);
-        for (uint32_t i = 0; i < ASKED; i++)
+        for (uint32_t i = 0; i < KEYS; i++)
             keys[i] = i * 5;
         const uint64_t second = 24 + 4 + value_size + (flags & IKV_WRITE_PLAIN ? 0 : 4);
         break_disk(second + value_size - 1, second + value_size);
-        assert_failed(ikv_get_many(store, keys, ASKED, &options, result, &err), -EIO, &err, path);
-        for (uint32_t i = 0; i < ASKED; i++) {
+        assert_failed(ikv_get_many(store, keys, KEYS, &options, result, &err), -EIO, &err, path);
+        for (uint32_t i = 0; i < KEYS; i++) {
             const ikv_item *item = &ikv_result_items(result)[i];
             const int whole = flags == 0; /* plain: read with what follows */
 
@@ -369,7 +368,7 @@ static void a_record_that_many_keys_match_beside_a_bad_one(void **state)
             else if (whole || item->status != IKV_UNREADABLE)
                 assert_item(&model, &keys[i], IKV_FLOOR, item);
         }
-        assert_account(result, false);
+        assert_reads_counted(result, false);
         ikv_result_free(result);
         ikv_close(store);
         model_free(&model);
@@ -378,7 +377,6 @@ static void a_record_that_many_keys_match_beside_a_bad_one(void **state)
     free(path);
 }
 
-/* In a scan as well. */
 static void a_scan_over_a_bad_place(void **state)
 {
     ikv_scan *scan = NULL;
@@ -414,12 +412,12 @@ static void a_scan_over_a_bad_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(one_bad_page, mend_disk),
-        cmocka_unit_test_teardown(all_searches_go_through_the_backend, mend_disk),
-        cmocka_unit_test_teardown(one_bad_place_among_the_records, mend_disk),
-        cmocka_unit_test_teardown(large_records_around_a_bad_place, mend_disk),
-        cmocka_unit_test_teardown(a_record_that_many_keys_match_beside_a_bad_one, mend_disk),
-        cmocka_unit_test_teardown(a_scan_over_a_bad_place, mend_disk),
+        cmocka_unit_test_teardown(one_bad_page, repair_disk),
+        cmocka_unit_test_teardown(all_searches_use_the_backend, repair_disk),
+        cmocka_unit_test_teardown(one_bad_place_in_records, repair_disk),
+        cmocka_unit_test_teardown(large_records_around_a_bad_place, repair_disk),
+        cmocka_unit_test_teardown(a_record_of_many_keys_next_to_a_bad_one, repair_disk),
+        cmocka_unit_test_teardown(a_scan_over_a_bad_place, repair_disk),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,4 +1,4 @@
-/* Descriptors of their own for threads that read one file at the same time. */
+/* Own descriptors for threads that read the same file. */
 #include "core/io/own_files.h"
 
 #include "engines.h"
@@ -56,15 +56,15 @@ static ino_t inode_of(int fd)
     return st.st_ino;
 }
 
-/* What moves one's place in the file does not move the other's. */
-static bool share_a_place(int a, int b)
+/* Whether the descriptors share a file offset. */
+static bool share_offset(int a, int b)
 {
     assert_int_equal(lseek(a, 0, SEEK_SET), 0);
     assert_int_equal(lseek(b, 7, SEEK_SET), 7);
     return lseek(a, 0, SEEK_CUR) == 7;
 }
 
-/* Also when the path has another file by now, or none. */
+/* Even if the path has another file by then. */
 static void each_thread_opens_the_same_file(void **state)
 {
     const struct fixture *fixture = *state;
@@ -78,13 +78,13 @@ static void each_thread_opens_the_same_file(void **state)
     file_write(fixture->path, "another", 7);
     for (unsigned number = 1; number <= IKV_OWN_FILES; number++) {
         const struct ikv_io_file *file = ikv_own_file(&own, shared, number);
-        if (file == shared) { /* where that can't be had */
+        if (file == shared) { /* not supported here */
             ikv_own_files_close(&own);
             skip();
         }
         assert_int_equal(inode_of(file->fd), inode_of(shared->fd));
         assert_int_equal(file->serial, shared->serial);
-        assert_false(share_a_place(file->fd, shared->fd));
+        assert_false(share_offset(file->fd, shared->fd));
         assert_int_not_equal(fcntl(file->fd, F_GETFD) & FD_CLOEXEC, 0);
         assert_ptr_equal(ikv_own_file(&own, shared, number), file);
         assert_ptr_equal(ikv_own_file(&own, shared, number + IKV_OWN_FILES), file);
@@ -105,37 +105,37 @@ static void direct_files_are_shared(void **state)
     ikv_own_files_close(&own);
 }
 
-static void without_descriptors_it_is_shared(void **state)
+static void shared_without_free_descriptors(void **state)
 {
     const struct fixture *fixture = *state;
     struct ikv_own_files own = {0};
-    struct rlimit usual;
+    struct rlimit before;
     struct rlimit none;
 
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
-    none = usual;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     const struct ikv_io_file *file = ikv_own_file(&own, &fixture->shared, 1);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_ptr_equal(file, &fixture->shared);
     ikv_own_files_close(&own);
 }
 
-/* Nobody has it open: else there is no lease for writing to be had. */
-static bool is_let_go(const char *path)
+/* Whether nobody has the file open: otherwise it gives no write lease. */
+static bool is_released(const char *path)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     assert_true(fd >= 0);
-    const bool let_go = test_lease(fd) || errno == EINVAL || errno == EACCES;
+    const bool released = test_lease(fd) || errno == EINVAL || errno == EACCES;
     (void)close(fd);
-    return let_go;
+    return released;
 }
 
-/* Batches that all workers have a part in, then its end. */
+/* Opens a store, looks up batches on all workers, and closes it. */
 static void use_store(const char *path, const open_mode *mode, ikv_engine *engine,
-                      const store_model *model, size_t descriptors_most)
+                      const store_model *model, size_t descriptors_max)
 {
     const size_t before = process_descriptors();
     ikv_store *store = engine_open(path, IKV_KEY_U64, mode, engine);
@@ -147,16 +147,16 @@ static void use_store(const char *path, const open_mode *mode, ikv_engine *engin
     assert_int_equal(ikv_result_new(&result), 0);
     for (int i = 0; i < 10; i++)
         assert_batch(store, model, keys, count, IKV_EXACT, result);
-    assert_in_range(process_descriptors(), before + 1, before + descriptors_most);
-    assert_false(is_let_go(path));
+    assert_in_range(process_descriptors(), before + 1, before + descriptors_max);
+    assert_false(is_released(path));
     ikv_result_free(result);
     ikv_close(store);
-    assert_true(is_let_go(path));
+    assert_true(is_released(path));
     free(keys);
 }
 
-/* A store's are closed with it, and no ring of a worker keeps one. */
-static void a_store_closes_them(void **state)
+/* A store closes its own descriptors, and no worker's ring keeps one. */
+static void a_store_closes_its_files(void **state)
 {
     enum { THREADS = 3 };
     const struct fixture *fixture = *state;
@@ -185,8 +185,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_thread_opens_the_same_file, make_file, remove_file),
         cmocka_unit_test_setup_teardown(direct_files_are_shared, make_file, remove_file),
-        cmocka_unit_test_setup_teardown(without_descriptors_it_is_shared, make_file, remove_file),
-        cmocka_unit_test_setup_teardown(a_store_closes_them, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(shared_without_free_descriptors, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(a_store_closes_its_files, make_file, remove_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Key types, their names and their order; versions; the phrases of error codes. */
+/* Key types, their names and order; versions; texts of error codes. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -39,7 +39,7 @@ static void types_have_widths_and_names(void **state)
         assert_int_equal(ikv_key_width(IKV_KEY_BYTES(n)), n);
 }
 
-static void other_numbers_are_no_types(void **state)
+static void invalid_types_have_no_width(void **state)
 {
     char name[16];
     size_t valid = 0;
@@ -60,7 +60,7 @@ static void other_numbers_are_no_types(void **state)
     assert_int_equal(name[0], 'b');
 }
 
-static void other_names_are_no_types(void **state)
+static void invalid_names_are_refused(void **state)
 {
     static const char *const names[] = {"",          "u",
                                         "u1",        "u7",
@@ -81,7 +81,7 @@ static void other_names_are_no_types(void **state)
         ikv_key_type type = 77;
 
         if (ikv_key_type_parse(names[i], &type) != IKV_E_INVALID)
-            fail_msg("'%s' is taken for a type", names[i]);
+            fail_msg("'%s' is parsed as a type", names[i]);
         assert_int_equal(type, 77);
     }
 }
@@ -129,7 +129,7 @@ static void versions_agree(void **state)
     assert_int_equal(ikv_version_number(), IKV_VERSION_NUMBER);
 }
 
-static void every_code_has_a_phrase(void **state)
+static void every_code_has_a_text(void **state)
 {
     static const int codes[] = {IKV_OK,
                                 IKV_E_INVALID,
@@ -164,7 +164,7 @@ static void every_code_has_a_phrase(void **state)
         assert_true(strlen(ikv_strerror(codes[i])) > 0);
         for (size_t k = 0; k < i; k++)
             if (strcmp(ikv_strerror(codes[i]), ikv_strerror(codes[k])) == 0)
-                fail_msg("%d and %d have the same phrase", codes[i], codes[k]);
+                fail_msg("%d and %d have the same text", codes[i], codes[k]);
     }
     for (int code = -2000; code <= 2; code++)
         assert_non_null(ikv_strerror(code));
@@ -176,11 +176,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_have_widths_and_names),
-        cmocka_unit_test(other_numbers_are_no_types),
-        cmocka_unit_test(other_names_are_no_types),
+        cmocka_unit_test(invalid_types_have_no_width),
+        cmocka_unit_test(invalid_names_are_refused),
         cmocka_unit_test(keys_are_ordered),
         cmocka_unit_test(versions_agree),
-        cmocka_unit_test(every_code_has_a_phrase),
+        cmocka_unit_test(every_code_has_a_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

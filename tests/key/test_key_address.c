@@ -1,4 +1,4 @@
-/* IPv4 text of u32 keys and IPv6 text of u128 keys, against printf and the C library. */
+/* IPv4 text of u32 keys and IPv6 text of u128 keys, compared with printf and inet_pton. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -19,13 +19,13 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* network (first byte most significant) -> key */
+/* From network byte order. */
 static void from_network(ikv_key_type type, const unsigned char *network, void *ret_key)
 {
     hostkey_from_ordered(type, network, ret_key);
 }
 
-static void ipv4_is_the_number_with_the_first_part_on_top(void **state)
+static void ipv4_text(void **state)
 {
     rng_state random = {4};
 
@@ -42,7 +42,7 @@ static void ipv4_is_the_number_with_the_first_part_on_top(void **state)
     }
 }
 
-static void ipv6_is_what_the_c_library_reads(void **state)
+static void ipv6_text_as_by_inet_pton(void **state)
 {
     static const char *const forms[] = {"::",
                                         "::1",
@@ -73,7 +73,7 @@ static void ipv6_is_what_the_c_library_reads(void **state)
     }
 }
 
-static void ipv6_text_leads_back(void **state)
+static void ipv6_text_round_trips(void **state)
 {
     rng_state random = {6};
 
@@ -102,9 +102,9 @@ static void ipv6_text_leads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ipv4_is_the_number_with_the_first_part_on_top),
-        cmocka_unit_test(ipv6_is_what_the_c_library_reads),
-        cmocka_unit_test(ipv6_text_leads_back),
+        cmocka_unit_test(ipv4_text),
+        cmocka_unit_test(ipv6_text_as_by_inet_pton),
+        cmocka_unit_test(ipv6_text_round_trips),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

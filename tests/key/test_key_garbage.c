@@ -1,4 +1,4 @@
-/* Text that is not a key, and syntaxes that a type does not have. */
+/* Invalid text of keys, and syntaxes that a type does not support. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -15,7 +15,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static void garbage_is_no_number(void **state)
+static void invalid_numbers(void **state)
 {
     static const char *const garbage[] = {
         "",    "+",   "-",   "--1", "+-1",  "-+1", "x1",   "0x",  "-0x",   "0x-1",    "1 ",
@@ -32,7 +32,7 @@ static void garbage_is_no_number(void **state)
         assert_refused(hostkey_types[t], IKV_SYNTAX_DEC, "a", IKV_E_KEY_SYNTAX);
         assert_refused(hostkey_types[t], IKV_SYNTAX_HEX, "g", IKV_E_KEY_SYNTAX);
         assert_refused(hostkey_types[t], IKV_SYNTAX_HEX, "", IKV_E_KEY_SYNTAX);
-        /* A zero byte is a byte like any other. */
+        /* A zero byte does not end the text. */
         assert_int_equal(ikv_key_parse(hostkey_types[t], IKV_SYNTAX_AUTO, "1\0", 2, key),
                          IKV_E_KEY_SYNTAX);
         assert_int_equal(ikv_key_parse(hostkey_types[t], IKV_SYNTAX_AUTO, "1", 0, key),
@@ -40,7 +40,7 @@ static void garbage_is_no_number(void **state)
     }
 }
 
-static void garbage_is_no_byte_string(void **state)
+static void invalid_byte_strings(void **state)
 {
     static const char *const garbage[] = {
         "",      "1",    "123",  "12345", "123456", "12g4",    "0x",       "0x12",
@@ -54,7 +54,7 @@ static void garbage_is_no_byte_string(void **state)
     assert_parses(IKV_KEY_BYTES(2), IKV_SYNTAX_HEX, "4a4B", "JK");
 }
 
-static void syntaxes_need_their_types(void **state)
+static void unsupported_syntaxes(void **state)
 {
     static const unsigned char zero[IKV_KEY_WIDTH_MAX];
     char text[IKV_KEY_TEXT_MAX];
@@ -82,7 +82,7 @@ static void syntaxes_need_their_types(void **state)
     assert_int_equal(ikv_key_format(0, IKV_SYNTAX_AUTO, zero, text, sizeof(text)), IKV_E_INVALID);
 }
 
-static void garbage_is_no_address(void **state)
+static void invalid_addresses(void **state)
 {
     static const char *const garbage4[] = {
         "",          "1",         "1.2",       "1.2.3",      "1.2.3.",    "1.2.3.4.",  ".1.2.3",
@@ -124,10 +124,10 @@ static void garbage_is_no_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(garbage_is_no_number),
-        cmocka_unit_test(garbage_is_no_byte_string),
-        cmocka_unit_test(syntaxes_need_their_types),
-        cmocka_unit_test(garbage_is_no_address),
+        cmocka_unit_test(invalid_numbers),
+        cmocka_unit_test(invalid_byte_strings),
+        cmocka_unit_test(unsupported_syntaxes),
+        cmocka_unit_test(invalid_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

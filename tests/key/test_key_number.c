@@ -1,6 +1,4 @@
-/*
- * Keys as decimal and hex text, there and back, against hostkey.h (long arithmetic on bytes).
- */
+/* Decimal and hex text of keys, formatted and parsed, compared with hostkey.h. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -25,7 +23,7 @@ static int is_integer(ikv_key_type type)
     return hostkey_kind(type) != DECODER_BYTES;
 }
 
-/* Hex digits of a magnitude or of a byte string, first byte first. */
+/* Hex digits of the bytes, in order. */
 static void to_hex(const unsigned char *bytes, size_t width, const char *digits, char *ret_text)
 {
     for (size_t i = 0; i < width; i++) {
@@ -35,7 +33,7 @@ static void to_hex(const unsigned char *bytes, size_t width, const char *digits,
     *ret_text = '\0';
 }
 
-/* What HEX formatting gives: of a negative number the magnitude, which is 2^bits - pattern. */
+/* The text in IKV_SYNTAX_HEX. A negative number has the magnitude 2^bits - pattern. */
 static void expected_hex(ikv_key_type type, const void *key, const char *digits, char *ret_text)
 {
     unsigned char bytes[IKV_KEY_WIDTH_MAX];
@@ -65,7 +63,7 @@ static void expected_hex(ikv_key_type type, const void *key, const char *digits,
     to_hex(bytes, width, digits, ret_text);
 }
 
-/* The key in all its text forms, there and back. */
+/* Formats and parses the key in all its text forms. */
 static void check_all_forms(ikv_key_type type, const void *key)
 {
     char text[IKV_KEY_TEXT_MAX];
@@ -103,7 +101,7 @@ static void check_all_forms(ikv_key_type type, const void *key)
     }
 }
 
-static void extremes_have_all_forms(void **state)
+static void text_of_extreme_keys(void **state)
 {
     (void)state;
     for (size_t t = 0; t < hostkey_type_count; t++) {
@@ -128,7 +126,7 @@ static void extremes_have_all_forms(void **state)
     }
 }
 
-static void random_keys_have_all_forms(void **state)
+static void text_of_random_keys(void **state)
 {
     size_t rounds = test_scaled(3000);
     rng_state random = {99};
@@ -143,8 +141,8 @@ static void random_keys_have_all_forms(void **state)
         }
 }
 
-/* All 256 keys of the narrow types against the C library's own reading. */
-static void eight_bit_keys_are_numbers(void **state)
+/* All 8-bit keys, and out-of-range numbers, compared with printf. */
+static void text_of_8_bit_keys(void **state)
 {
     (void)state;
     for (int n = -300; n <= 300; n++) {
@@ -164,9 +162,9 @@ static void eight_bit_keys_are_numbers(void **state)
     }
 }
 
-static void one_too_many_is_out_of_range(void **state)
+static void out_of_range_by_one(void **state)
 {
-    /* Each type's greatest number plus one, and its least minus one, as decimal and as hex. */
+    /* Each type's maximum plus one and minimum minus one, in decimal and hex. */
     static const struct {
         ikv_key_type type;
         const char *text[4];
@@ -206,7 +204,7 @@ static void one_too_many_is_out_of_range(void **state)
     }
 }
 
-static void zero_has_many_forms(void **state)
+static void forms_of_zero(void **state)
 {
     static const char *const forms[] = {"0",     "00",  "-0",
                                         "+0",    "0x0", "-0x0",
@@ -222,11 +220,9 @@ static void zero_has_many_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(extremes_have_all_forms),
-        cmocka_unit_test(random_keys_have_all_forms),
-        cmocka_unit_test(eight_bit_keys_are_numbers),
-        cmocka_unit_test(one_too_many_is_out_of_range),
-        cmocka_unit_test(zero_has_many_forms),
+        cmocka_unit_test(text_of_extreme_keys), cmocka_unit_test(text_of_random_keys),
+        cmocka_unit_test(text_of_8_bit_keys),   cmocka_unit_test(out_of_range_by_one),
+        cmocka_unit_test(forms_of_zero),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * Malformed clustered stores: sections of leaves and extents, leaves, records in and outside them,
- * and the index of the base format changed, each with checksums made right again as far as the case
- * needs to get behind them.
+ * Malformed clustered stores: changed sections of leaves and extents, leaves, records in and
+ * outside them, and v2 indexes, with the checksums recomputed that would otherwise hide the check
+ * under test.
  *
  * The store has a leaf size of 4096 and 700 pairs. Three of them, all with keys in leaf 0 or 1,
  * have records outside, which come first in the file: the only extent starts after them.

@@ -1,11 +1,11 @@
 /*
- * Malformed plain files. They have no checksums, so what can be found is what breaks the structure:
- * by opening, by looking up, or by ikv_verify, which looks at all of it.
+ * Malformed plain files. They have no checksums, so only damage to the structure is detected: by
+ * ikv_open, by lookups, or by ikv_verify, which checks the whole file.
  *
- * Sound file: keys 0, 10, ... 90, arrived in reverse, values of 8 bytes.
+ * The sound file has keys 0, 10, ... 90, added in reverse, with values of 8 bytes.
  *
- *   24    records, 12 bytes each: that of key k at 24 + 12 * (9 - k / 10)
- *   144   index, 16 bytes an entry: that of key k at 144 + 16 * k / 10
+ *   24    records of 12 bytes: that of key k at 24 + 12 * (9 - k / 10)
+ *   144   index entries of 16 bytes: that of key k at 144 + 16 * k / 10
  *   304   end
  */
 #include "indexkv.h"
@@ -37,10 +37,10 @@ typedef struct bad_plain {
     size_t offset;
     size_t width;
     uint64_t number;
-    int open_code;    /* 0: it opens */
-    int verify_code;  /* 0: the same as open_code */
-    uint64_t key;     /* looked up if it opens */
-    int lookup_code;  /* of ikv_get */
+    int open_code;    /* returned by ikv_open */
+    int verify_code;  /* returned by ikv_verify; 0: open_code */
+    uint64_t key;     /* to look up if the file opens */
+    int lookup_code;  /* returned by ikv_get */
     uint64_t healthy; /* a key that is still found */
 } bad_plain;
 
@@ -64,7 +64,7 @@ static const bad_plain CASES[] = {
     {"index-start-beyond", 11, 8, FILE_SIZE + 1, IKV_E_TRUNCATED, 0, 0, 0, 0},
     {"index-start-huge", 11, 8, UINT64_MAX, IKV_E_TRUNCATED, 0, 0, 0, 0},
     {"index-start-in-records", 11, 8, 96, IKV_E_KEY_TYPE_MISMATCH, 0, 0, 0, 0},
-    /* one pair less than there is: a record that no entry points to */
+    /* fewer pairs: a record without an entry */
     {"pairs-9", 3, 8, 9, 0, IKV_E_INDEX, 90, IKV_E_NOT_FOUND, 80},
     {"pairs-0", 3, 8, 0, 0, IKV_E_INDEX, 90, IKV_E_NOT_FOUND, 90},
     /* positions */
@@ -89,7 +89,7 @@ static const bad_plain CASES[] = {
     {"order-middle", ENTRY(30), 8, 55, 0, IKV_E_INDEX, 33, IKV_E_INDEX, 0},
     {"order-first", ENTRY(0), 8, 15, 0, IKV_E_INDEX, 12, IKV_E_INDEX, 90},
     {"order-last", ENTRY(90), 8, 75, 0, IKV_E_INDEX, 77, IKV_E_INDEX, 0},
-    /* what a lookup can't see */
+    /* not detected by lookups */
     {"two-entries-one-record", POSITION(30), 8, RECORD(40), 0, IKV_E_INDEX, 90, 0, 40},
     {"position-inside-a-record", POSITION(30), 8, RECORD(40) + 2, 0, IKV_E_INDEX, 90, 0, 40},
     {"gap-after-a-record", RECORD(30), 4, 7, 0, IKV_E_RECORD, 90, 0, 40},
@@ -115,8 +115,7 @@ static void make_sound(const char *path)
     assert_int_equal(file_size(path), FILE_SIZE);
 }
 
-/* All reading there is, with all keys and their neighbours. Any answer will do; sanitizers watch.
- */
+/* Looks up all keys and their neighbours, and scans. Any answer will do: sanitizers check. */
 static void read_everything(ikv_store *store)
 {
     uint64_t keys[120];
@@ -167,7 +166,7 @@ static void check_lookups(const bad_plain *bad, ikv_store *store, const char *pa
     else
         assert_failed(code, bad->lookup_code, &err, path);
     if (bad->lookup_code < IKV_E_HEADER) {
-        /* A record is named by its offset, an index page by its own or by the key. */
+        /* The error has the offset of the record, or the offset or key of an index page. */
         if (bad->lookup_code == IKV_E_RECORD)
             assert_int_equal(err.offset, bad->offset);
         else if (err.offset != INDEX_START)
@@ -183,7 +182,7 @@ static void check_lookups(const bad_plain *bad, ikv_store *store, const char *pa
     read_everything(store);
 }
 
-/* A file of the table as cmocka's initial state. */
+/* The initial state of a cmocka test: one file of the table. */
 typedef struct plain_case {
     const bad_plain *bad;
     const tmpdir *dir;
@@ -219,7 +218,7 @@ static void test_bad_plain(void **state)
     ikv_close(store);
     memset(&report, 0, sizeof(report));
     assert_failed(ikv_verify(path, &options, NULL, &report, &err), verify_code, &err, path);
-    /* One change makes one problem, or two where it moves something from one record to another. */
+    /* A change causes one problem, or two if it moves bytes from one record to another. */
     assert_true(report.problems <= 2);
     free(path);
 }

@@ -1,7 +1,6 @@
 /*
- * Malformed stores of ours: footer, directory, sections and index changed, each with checksums made
- * right again as far as the case needs to get behind them. What is special to leaves is in
- * test_bad_leaves.c.
+ * Malformed native stores: changed footers, directories, sections and indexes, with the checksums
+ * recomputed that would otherwise hide the check under test. For leaves see test_bad_leaves.c.
  */
 #include "indexkv.h"
 
@@ -39,7 +38,7 @@
 #define VALUE_SIZE_P99 56
 
 #define FIX_TRAILER (FIX_SECTIONS | FIX_DIRECTORY | FIX_FOOTER)
-#define FIX_OUTSIDE (FIX_DIRECTORY | FIX_FOOTER) /* but not the section's own checksum */
+#define FIX_OUTSIDE (FIX_DIRECTORY | FIX_FOOTER) /* not the section's own checksum */
 
 static const bad_file FOOTERS[] = {
     {"footer-magic", BAD_FOOTER, 0, 0, 0, 1, FIX_FOOTER, IKV_E_FOOTER, 0},
@@ -135,7 +134,7 @@ static const bad_file PROPERTIES[] = {
     PROPERTY("records-end-wraps", RECORDS_END, 8, UINT64_MAX - 100, IKV_E_SECTION),
     {"properties-long", BAD_ENTRY, EDIT_PROPERTIES, EDIT_LENGTH, 8, 4097, FIX_TRAILER,
      IKV_E_SECTION, 0},
-    /* What only a look at all records can tell. */
+    /* Detected only by reading all records. */
     {"properties-value-bytes", BAD_SECTION, EDIT_PROPERTIES, VALUE_BYTES, 8, 1, FIX_TRAILER, 0,
      IKV_E_SECTION},
     {"properties-least-value", BAD_SECTION, EDIT_PROPERTIES, VALUE_SIZE_MIN, 4, 5, FIX_TRAILER, 0,
@@ -200,7 +199,7 @@ static const bad_file INDEXES[] = {
     {"other-store-id", BAD_FOOTER, 0, 32, 8, 5, FIX_FOOTER, 0, IKV_E_RECORD},
 };
 
-/* One store for all tables: three index pages, metadata. */
+/* The store for all tables, with three index pages and metadata. */
 static void make_source(bad_source *ret_source)
 {
     char *path;
@@ -209,7 +208,7 @@ static void make_source(bad_source *ret_source)
 
     tmpdir_make_in_memory(&ret_source->dir);
     path = tmpdir_file(&ret_source->dir, "good");
-    options.metadata = "who built this, and why";
+    options.metadata = "metadata of the builder";
     options.metadata_size = 23;
     model_init(&ret_source->model, IKV_KEY_U64);
     model_fill(&ret_source->model, &random, PAIRS, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);

@@ -1,6 +1,6 @@
 /*
- * Files that change under an open store: cut short in place, damaged in place, and replaced by
- * rename. Never a wrong value, never a signal.
+ * Files that change under an open store: truncated, damaged in place, replaced by rename. No wrong
+ * values and no signals.
  */
 #include "indexkv.h"
 
@@ -61,7 +61,7 @@ static void tear_down(changed_store *fixture)
     free(fixture->path);
 }
 
-/* Every item is right or unreadable; returns how many are unreadable. */
+/* Checks that each item is right or unreadable. Returns the number of unreadable ones. */
 static size_t count_unreadable(const changed_store *fixture)
 {
     const ikv_item *items = ikv_result_items(fixture->result);
@@ -82,14 +82,14 @@ static size_t count_unreadable(const changed_store *fixture)
 }
 
 /* Truncated within page or leaf 5: the keys of pages before it are still answered. */
-static void a_cut_index_leaves_the_keys_before_the_cut(void **state)
+static void a_cut_in_the_index(void **state)
 {
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         changed_store fixture;
         size_t unreadable;
         ikv_error err;
 
-        /* With fences; a plain file has none, there the search needs pages from all over. */
+        /* A plain file has no fences: the search needs pages of the whole index. */
         set_up(state, flags, 0, &fixture);
         file_truncate(fixture.path, fixture.places.pages[5].begin + 100);
         assert_failed(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err),
@@ -104,9 +104,8 @@ static void a_cut_index_leaves_the_keys_before_the_cut(void **state)
     }
 }
 
-/* A file cut among its records has no index any more, so of a store that reads pages one by one no
- * key can be answered; the error of a single get says why. */
-static void a_cut_among_the_records_is_an_error(void **state)
+/* A file truncated in its records has no index: no key is readable, unless pages are in memory. */
+static void a_cut_in_the_records(void **state)
 {
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags += IKV_WRITE_PLAIN) {
         changed_store fixture;
@@ -129,8 +128,8 @@ static void a_cut_among_the_records_is_an_error(void **state)
 
 enum { FEW = 8, FEW_CUT = 4 };
 
-/* Items of the batch after the file was truncated. Keys in the same leaf as the first one are still
- * answered if that is in memory. */
+/* Checks a batch after the file was truncated. Keys in the leaf of the first one are still answered
+ * if the leaf is in memory. */
 static void check_cut_batch(ikv_store *store, const store_model *model, const store_places *places,
                             const uint64_t *keys, ikv_result *result)
 {
@@ -156,14 +155,14 @@ static void check_cut_batch(ikv_store *store, const store_model *model, const st
         assert_failed(code, IKV_E_TRUNCATED, &err, NULL);
     else
         assert_ok(code, &err);
-    /* A mapping has no copy of the page: it is cut off, too. */
+    /* A mapping has no copy of the page: it is truncated, too. */
     if (is_cached)
         assert_int_equal(ikv_result_stats(result)->cached, 1);
 }
 
-/* The index page is still in memory, so only records can't be read: those before the cut are
- * answered, although they were read together with the others. */
-static void a_cut_leaves_the_records_before_it(void **state)
+/* The index page is still in memory, so only records are unreadable: those before the cut are
+ * answered, although they were read together with others. */
+static void records_before_a_cut_are_answered(void **state)
 {
     static const size_t sizes[] = {10, 3000, 200000};
 
@@ -231,9 +230,9 @@ static void a_scan_of_a_cut_file_ends_with_an_error(void **state)
         }
 }
 
-/* The pages of the index are read many at once, so that the scan of a small store has them when the
- * file is cut: it goes on with items that can't be read. */
-static void a_scan_tells_the_records_it_can_not_read(void **state)
+/* A scan reads many index pages at once: it has all of a small store when the file is truncated,
+ * and goes on with unreadable items. */
+static void a_scan_reports_unreadable_records(void **state)
 {
     enum { COUNT = 40, CUT = 20, SIZE = 40000 }; /* a leaf has no room for such records */
     char *path = tmpdir_file(*state, "scanned");
@@ -279,23 +278,23 @@ static void a_scan_tells_the_records_it_can_not_read(void **state)
     free(path);
 }
 
-/* ---------------------------------------------------------------- damage of single records */
+/* ---------------------------------------------------------------- damaged records */
 
-/* One damaged record fails no other key, neither in a batch nor in a scan. */
-static void a_damaged_record_is_corrupt_and_alone(void **state)
+/* A damaged record affects no other key of a batch or a scan. */
+static void a_damaged_record_is_corrupt(void **state)
 {
     changed_store fixture;
-    uint64_t victim;
-    unsigned char victim_key[8];
+    uint64_t damaged;
+    unsigned char damaged_key[8];
     ikv_scan_options options = IKV_SCAN_OPTIONS_INIT;
     ikv_scan *scan = NULL;
     const ikv_stats *stats;
     ikv_error err;
 
     set_up(state, 0, 0, &fixture);
-    memcpy(victim_key, fixture.model.pairs[PAIRS / 2].key, sizeof(victim_key));
-    victim = fixture.places.pairs[model_rank(&fixture.model, victim_key)].record;
-    file_flip_bit(fixture.path, (victim + 4) * 8 + 3);
+    memcpy(damaged_key, fixture.model.pairs[PAIRS / 2].key, sizeof(damaged_key));
+    damaged = fixture.places.pairs[model_rank(&fixture.model, damaged_key)].record;
+    file_flip_bit(fixture.path, (damaged + 4) * 8 + 3);
 
     assert_ok(ikv_get_many(fixture.store, fixture.keys, PAIRS, NULL, fixture.result, &err), &err);
     for (size_t i = 0; i < PAIRS; i++) {
@@ -313,11 +312,11 @@ static void a_damaged_record_is_corrupt_and_alone(void **state)
     assert_int_equal(stats->found, PAIRS - 1);
     assert_non_null(ikv_result_problem(fixture.result));
     assert_int_equal(ikv_result_problem(fixture.result)->code, IKV_E_RECORD);
-    assert_int_equal(ikv_result_problem(fixture.result)->offset, victim);
-    assert_failed(ikv_get(fixture.store, victim_key, NULL, fixture.result, &err), IKV_E_RECORD,
+    assert_int_equal(ikv_result_problem(fixture.result)->offset, damaged);
+    assert_failed(ikv_get(fixture.store, damaged_key, NULL, fixture.result, &err), IKV_E_RECORD,
                   &err, fixture.path);
-    assert_int_equal(err.offset, victim);
-    assert_memory_equal(err.key, victim_key, 8);
+    assert_int_equal(err.offset, damaged);
+    assert_memory_equal(err.key, damaged_key, 8);
 
     assert_ok(ikv_scan_open(fixture.store, &options, &scan, &err), &err);
     for (size_t i = 0; i < PAIRS; i++) {
@@ -325,14 +324,14 @@ static void a_damaged_record_is_corrupt_and_alone(void **state)
 
         assert_ok(ikv_scan_next(scan, &item, &err), &err);
         assert_memory_equal(item.key, fixture.model.sorted[i]->key, 8);
-        if (memcmp(item.key, victim_key, 8) != 0) {
+        if (memcmp(item.key, damaged_key, 8) != 0) {
             assert_int_equal(item.status, IKV_FOUND);
             continue;
         }
         assert_int_equal(item.status, IKV_CORRUPT);
         assert_null(item.value);
         assert_failed(err.code, IKV_E_RECORD, &err, fixture.path);
-        assert_memory_equal(err.key, victim_key, 8);
+        assert_memory_equal(err.key, damaged_key, 8);
     }
     assert_int_equal(ikv_scan_stats(scan)->corrupt, 1);
     assert_int_equal(ikv_scan_stats(scan)->found, PAIRS - 1);
@@ -340,7 +339,7 @@ static void a_damaged_record_is_corrupt_and_alone(void **state)
     tear_down(&fixture);
 }
 
-/* Records that are whole, but stand in each other's place, or come from another store. */
+/* Valid records in the place of another record, or from another store. */
 static void a_misplaced_record_is_corrupt(void **state)
 {
     char *path = tmpdir_file(*state, "swapped");
@@ -367,7 +366,7 @@ static void a_misplaced_record_is_corrupt(void **state)
     assert_int_equal(decoder_read(path, &layout, &decoded), 0);
     store = store_open(path, 0, 0, 0);
     assert_ok(ikv_result_new(&result), NULL);
-    /* Record 7 in the place of record 8; the record of 20 out of the store with another id. */
+    /* Record 7 in the place of record 8, and record 20 of a store with another id. */
     file_patch(path, decoded.entries[8].position, decoded.bytes + decoded.entries[7].position, 12);
     file_patch(path, decoded.entries[20].position, other_bytes + decoded.entries[20].position, 12);
     for (uint32_t key = 0; key < 100; key++) {
@@ -394,10 +393,10 @@ static void an_open_store_keeps_its_file(void **state)
     store_model later;
     rng_state random = {66};
     ikv_writer_options options = store_options(IKV_KEY_U64);
-    char *aside;
+    char *renamed;
 
     set_up(state, 0, 1, &fixture);
-    aside = tmpdir_file(*state, "aside");
+    renamed = tmpdir_file(*state, "renamed");
     model_init(&later, IKV_KEY_U64);
     model_fill(&later, &random, 100, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
     store_write(fixture.path, &later, &options);
@@ -407,24 +406,24 @@ static void an_open_store_keeps_its_file(void **state)
     assert_key_scan(fixture.store, &fixture.model, NULL, NULL, 0, 0);
     assert_store_equals(fixture.path, &later);
 
-    /* Renamed and removed: no matter either. */
-    assert_int_equal(rename(fixture.path, aside), 0);
-    assert_int_equal(remove(aside), 0);
+    /* Nor does renaming or removing the file matter. */
+    assert_int_equal(rename(fixture.path, renamed), 0);
+    assert_int_equal(remove(renamed), 0);
     assert_batch(fixture.store, &fixture.model, fixture.keys, PAIRS, IKV_EXACT, fixture.result);
     model_free(&later);
-    free(aside);
+    free(renamed);
     tear_down(&fixture);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_cut_index_leaves_the_keys_before_the_cut),
-        cmocka_unit_test(a_cut_among_the_records_is_an_error),
-        cmocka_unit_test(a_cut_leaves_the_records_before_it),
+        cmocka_unit_test(a_cut_in_the_index),
+        cmocka_unit_test(a_cut_in_the_records),
+        cmocka_unit_test(records_before_a_cut_are_answered),
         cmocka_unit_test(a_scan_of_a_cut_file_ends_with_an_error),
-        cmocka_unit_test(a_scan_tells_the_records_it_can_not_read),
-        cmocka_unit_test(a_damaged_record_is_corrupt_and_alone),
+        cmocka_unit_test(a_scan_reports_unreadable_records),
+        cmocka_unit_test(a_damaged_record_is_corrupt),
         cmocka_unit_test(a_misplaced_record_is_corrupt),
         cmocka_unit_test(an_open_store_keeps_its_file),
     };

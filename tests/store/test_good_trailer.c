@@ -1,6 +1,6 @@
 /*
- * Trailers that are not as our writer makes them, and yet right: sections that are unknown but may
- * be skipped, that are absent, longer or in another order. That is how the format grows.
+ * Valid trailers that differ from those of the writer: unknown optional sections, absent or longer
+ * sections, another order. So the format can be extended.
  */
 #include "indexkv.h"
 
@@ -47,7 +47,7 @@ static void tear_down(good_store *good)
     free(good->path);
 }
 
-/* Save with all checksums made right; it holds what it held, and verify finds nothing. */
+/* Recomputes checksums and saves: the store has its pairs, and verify finds no problem. */
 static void assert_good(good_store *good)
 {
     ikv_error err;
@@ -59,7 +59,7 @@ static void assert_good(good_store *good)
     assert_ok(ikv_verify(good->path, NULL, NULL, NULL, &err), &err);
 }
 
-static void repairs_change_nothing_in_a_sound_store(void **state)
+static void recomputed_checksums_are_the_same(void **state)
 {
     good_store good;
     store_image before;
@@ -87,14 +87,14 @@ static void unknown_optional_sections_are_skipped(void **state)
     image_add_entry(&good.image, 1000, EDIT_FLAG_OPTIONAL, directory, sizeof(content));
     assert_good(&good);
 
-    /* Skipped by readers, but its bytes are checked nevertheless. */
+    /* Readers skip it, but verify checks its checksum. */
     good.image.bytes[directory] ^= 1;
     image_save(&good.image, good.path);
     assert_store_equals(good.path, &good.model);
     assert_failed(ikv_verify(good.path, NULL, NULL, NULL, &err), IKV_E_SECTION, &err, good.path);
     good.image.bytes[directory] ^= 1;
 
-    /* The same without the flag. */
+    /* Without the flag. */
     edit_store(good.image.bytes + image_entry(&good.image, 1000) + EDIT_FLAGS, 4, 0);
     image_repair(&good.image);
     image_save(&good.image, good.path);
@@ -103,7 +103,7 @@ static void unknown_optional_sections_are_skipped(void **state)
     tear_down(&good);
 }
 
-/* Lookups, and key scans, do without any section that is optional. */
+/* Lookups and scans need no optional section. */
 static void optional_sections_may_be_absent(void **state)
 {
     static const uint32_t types[] = {EDIT_FENCES, EDIT_PAGE_SUMS, EDIT_BLOCK_SUMS, EDIT_METADATA};
@@ -129,7 +129,7 @@ static void optional_sections_may_be_absent(void **state)
     }
 }
 
-/* Append bytes to a section, as later versions may. */
+/* Appends bytes to a section, as later versions may. */
 static void lengthen(good_store *good, uint32_t type)
 {
     const size_t length = image_section_length(&good->image, type);
@@ -182,7 +182,7 @@ static void sections_may_be_listed_in_any_order(void **state)
     tear_down(&good);
 }
 
-static void metadata_comes_back(void **state)
+static void metadata_is_returned(void **state)
 {
     static const size_t sizes[] = {0, 1, 7, 8, 9, 4096, 1 << 20};
     char *path = tmpdir_file(*state, "metadata");
@@ -216,8 +216,8 @@ static void metadata_comes_back(void **state)
     free(path);
 }
 
-/* What the trailer says of the values, against the model. */
-static void info_tells_about_the_values(void **state)
+/* Statistics of values in the trailer, compared with the model. */
+static void info_on_values(void **state)
 {
     char *path = tmpdir_file(*state, "values");
 
@@ -225,8 +225,8 @@ static void info_tells_about_the_values(void **state)
         ikv_writer_options options = store_options(IKV_KEY_U32);
         rng_state random = {count};
         size_t at_most_p99 = 0;
-        size_t least = SIZE_MAX;
-        size_t greatest = 0;
+        size_t min = SIZE_MAX;
+        size_t max = 0;
         uint64_t sum = 0;
         store_model model;
         ikv_store *store;
@@ -241,15 +241,15 @@ static void info_tells_about_the_values(void **state)
             size_t size = model.pairs[i].size;
 
             sum += size;
-            least = size < least ? size : least;
-            greatest = size > greatest ? size : greatest;
+            min = size < min ? size : min;
+            max = size > max ? size : max;
             at_most_p99 += size <= info.value_size_p99;
         }
         assert_int_equal(info.has_trailer, 1);
         assert_int_equal(info.value_bytes, sum);
-        assert_int_equal(info.value_size_min, least);
-        assert_int_equal(info.value_size_max, greatest);
-        assert_true(info.value_size_p99 <= greatest);
+        assert_int_equal(info.value_size_min, min);
+        assert_int_equal(info.value_size_max, max);
+        assert_true(info.value_size_p99 <= max);
         assert_true(at_most_p99 * 100 >= model.count * 99);
         assert_int_equal(info.file_size, file_size(path));
         const bool is_clustered = info.layout == IKV_LAYOUT_CLUSTERED;
@@ -265,13 +265,13 @@ static void info_tells_about_the_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(repairs_change_nothing_in_a_sound_store),
+        cmocka_unit_test(recomputed_checksums_are_the_same),
         cmocka_unit_test(unknown_optional_sections_are_skipped),
         cmocka_unit_test(optional_sections_may_be_absent),
         cmocka_unit_test(longer_sections_are_read),
         cmocka_unit_test(sections_may_be_listed_in_any_order),
-        cmocka_unit_test(metadata_comes_back),
-        cmocka_unit_test(info_tells_about_the_values),
+        cmocka_unit_test(metadata_is_returned),
+        cmocka_unit_test(info_on_values),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,7 +1,7 @@
 /*
- * Files of the crate that end in a footer of ours which was left behind, as an attacker, a
- * rewriting in place or a failing disk may make them; and headers of ours with a single flipped
- * bit, which look like such a file and are none.
+ * Plain files of the crate that end with the footer of a native store, as an attacker, rewriting in
+ * place or a failing disk may leave them; and native stores with a flipped bit in the header, which
+ * look like such files but are damaged.
  */
 #include "indexkv.h"
 
@@ -28,8 +28,7 @@
 #define SPARE           19u /* offset of the 5 bytes that are undefined in the crate's files */
 #define PAIRS           100u
 
-/* Values of one size, but for the first one, which takes what is left: the records fill the file up
- * to `records_end`. */
+/* Values of the same size, except the first, so that the records end at `records_end`. */
 static void fill_up_to(store_model *model, uint64_t records_end, uint32_t surplus)
 {
     const uint64_t bytes = records_end - HEADER_SIZE - PAIRS * (4 + surplus);
@@ -37,9 +36,9 @@ static void fill_up_to(store_model *model, uint64_t records_end, uint32_t surplu
 
     memset(value, 'v', (size_t)bytes);
     for (uint64_t key = 0; key < PAIRS; key++) {
-        const uint64_t usual = bytes / PAIRS;
+        const uint64_t size = bytes / PAIRS;
 
-        model_add(model, &key, value, (size_t)(key ? usual : bytes - (PAIRS - 1) * usual));
+        model_add(model, &key, value, (size_t)(key ? size : bytes - (PAIRS - 1) * size));
     }
     model_sort(model, MODEL_KEEP_ALL);
     free(value);
@@ -61,8 +60,7 @@ static void write_filled(const char *path, uint32_t flags, uint64_t records_end,
         model_free(&model);
 }
 
-/* Write over the front of the file, as the crate does to one that exists; the spare bytes of the
- * header stay. */
+/* Overwrites the beginning of a file as the crate does. Keeps the header's spare bytes. */
 static void rewrite_in_place(void **state, const char *path, uint64_t records_end,
                              store_model *ret_model)
 {
@@ -92,12 +90,12 @@ static void assert_is_plain(const char *path, const store_model *model)
 
 /* ---------------------------------------------------------------- rewritten in place */
 
-/* As many pairs as before, and an index start that differs in one byte: of the header no other byte
- * changes. */
-static void a_header_may_change_in_one_byte_only(void **state)
+/* With the same number of pairs and an index start that differs in one byte, only one byte of the
+ * header changes. */
+static void rewriting_may_change_one_byte_of_the_header(void **state)
 {
     static const struct {
-        uint64_t ours;
+        uint64_t native;
         uint64_t plain;
     } index_starts[] = {
         {0x1000, 0x1001}, {0x1000, 0x1040},   {0x1000, 0x0e00},     {0x2000, 0x2001},
@@ -113,7 +111,7 @@ static void a_header_may_change_in_one_byte_only(void **state)
         store_model model;
         size_t size;
 
-        write_filled(path, 0, index_starts[i].ours, NULL);
+        write_filled(path, 0, index_starts[i].native, NULL);
         before = file_read(path, &size);
         rewrite_in_place(state, path, index_starts[i].plain, &model);
         assert_int_equal(file_size(path), size);
@@ -159,7 +157,7 @@ static void a_flipped_bit_is_damage(void **state)
     free(path);
 }
 
-/* Few pairs, or none: there is little or nothing in the record area to tell the stories apart. */
+/* With few pairs or none, the record area has few bytes or none that reveal the damage. */
 static void a_flipped_bit_of_a_small_store_is_damage(void **state)
 {
     char *path = tmpdir_file(*state, "small");
@@ -173,8 +171,7 @@ static void a_flipped_bit_of_a_small_store_is_damage(void **state)
 
 /* ---------------------------------------------------------------- forged footers */
 
-/* A plain file whose footer is whole and says that the index of its store began inside of the
- * header, at its end, or anywhere else. */
+/* A plain file with a valid footer that claims an index start in the header or anywhere else. */
 static void a_forged_index_start(void **state)
 {
     static const uint64_t index_starts[] = {0, 1, 3, 23, 24, 25, 4095, 1 << 20, UINT64_MAX};
@@ -199,9 +196,8 @@ static void a_forged_index_start(void **state)
 
 /* ---------------------------------------------------------------- failing reads */
 
-/* What can't be read can't say whose the file is: no error of a disk or a network makes a file
- * plain, or sound. */
-static void an_error_while_it_is_read_is_returned(void **state)
+/* A failed read is reported: the file is taken neither for a plain nor for a native store. */
+static void read_errors_are_returned(void **state)
 {
     static const int errors[] = {EIO, ENOMEM, ESTALE, EACCES, ETIMEDOUT, EPERM, ENXIO};
     char *path = tmpdir_file(*state, "rewritten");
@@ -214,7 +210,7 @@ static void an_error_while_it_is_read_is_returned(void **state)
     fault_start(&plan, NULL, NULL);
     assert_int_equal(open_as(path, IKV_KEY_U64, 0, &err), 0);
     const uint64_t reads = fault_stop().calls;
-    /* Header, footer; of the trailer: directory, checksum of the first block, the block. */
+    /* Header, footer, directory, checksum of the first block, the block. */
     assert_in_range(reads, 5, 100);
     plan.action = FAULT_FAIL;
     for (plan.index = 0; plan.index < reads; plan.index++)
@@ -233,11 +229,11 @@ static void an_error_while_it_is_read_is_returned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_header_may_change_in_one_byte_only),
+        cmocka_unit_test(rewriting_may_change_one_byte_of_the_header),
         cmocka_unit_test(a_flipped_bit_is_damage),
         cmocka_unit_test(a_flipped_bit_of_a_small_store_is_damage),
         cmocka_unit_test(a_forged_index_start),
-        cmocka_unit_test_teardown(an_error_while_it_is_read_is_returned, stop_faults),
+        cmocka_unit_test_teardown(read_errors_are_returned, stop_faults),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

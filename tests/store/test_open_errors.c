@@ -1,6 +1,6 @@
 /*
- * Every error of ikv_open that does not need a damaged trailer (test_bad_trailer.c): what is not a
- * store, not finished, cut short, of another type, not a file. Each with its exact code and a
+ * All errors of ikv_open but those of damaged trailers (test_bad_trailer.c): not a store,
+ * incomplete, truncated, of another version, not a regular file. Each with its exact code, and a
  * message that names the file.
  */
 #include "indexkv.h"
@@ -92,7 +92,7 @@ static void unfinished_files_are_incomplete(void **state)
     write_plain(path, IKV_KEY_U64, 10, 0, NULL);
     file_patch(path, 2, "\0", 1);
     assert_open_fails(path, IKV_KEY_U64, IKV_E_INCOMPLETE);
-    /* A store of ours that claims to be incomplete in every place that could tell. */
+    /* A native store that is marked incomplete in all places. */
     write_native(path, IKV_KEY_U64, 10, &model);
     image_load(path, &image);
     image.bytes[2] = 0;
@@ -105,10 +105,10 @@ static void unfinished_files_are_incomplete(void **state)
     free(path);
 }
 
-/* ---------------------------------------------------------------- cut short */
+/* ---------------------------------------------------------------- truncated */
 
-/* A plain file has nothing behind the index, so every cut that is not the whole file shows. */
-static void plain_files_cut_anywhere_are_refused(void **state)
+/* A plain file ends with the index, so any truncation is detected. */
+static void truncated_plain_files_are_refused(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U8, IKV_KEY_I64, IKV_KEY_BYTES(20)};
     char *path = tmpdir_file(*state, "cut");
@@ -133,7 +133,7 @@ static void plain_files_cut_anywhere_are_refused(void **state)
     free(path);
 }
 
-static void stores_of_ours_cut_anywhere_are_refused(void **state)
+static void truncated_native_stores_are_refused(void **state)
 {
     char *path = tmpdir_file(*state, "cut");
     store_model model;
@@ -147,7 +147,7 @@ static void stores_of_ours_cut_anywhere_are_refused(void **state)
         int expected = cut < HEADER_SIZE ? IKV_E_NOT_STORE
                        : cut < index_end ? IKV_E_TRUNCATED
                                          : IKV_E_FOOTER;
-        /* The key type does not open a way around the footer. */
+        /* Given a key type, the footer is still needed. */
         ikv_key_type type = cut % 2 == 0 ? IKV_KEY_NONE : IKV_KEY_U64;
         ikv_error err;
 
@@ -176,7 +176,7 @@ static void bytes_after_the_footer_are_refused(void **state)
         memset(longer + size, 0, extra[i]);
         file_write(path, longer, size + extra[i]);
         assert_open_fails(path, IKV_KEY_U64, IKV_E_FOOTER);
-        /* The footer once more at the new end: it speaks of another size. */
+        /* A copy of the footer at the new end has another file size. */
         memcpy(longer + size + extra[i] - 96 * (extra[i] >= 96), bytes + size - 96,
                extra[i] >= 96 ? 96 : 0);
         file_write(path, longer, size + extra[i]);
@@ -195,7 +195,7 @@ static void header_fields_are_bounded(void **state)
         uint64_t number;
         int expected;
     } cases[] = {
-        {3, 11, IKV_E_TRUNCATED}, /* one pair more than there is */
+        {3, 11, IKV_E_TRUNCATED}, /* one pair too many */
         {3, UINT64_MAX, IKV_E_TRUNCATED},
         {3, UINT64_MAX / 16 + 2, IKV_E_TRUNCATED}, /* count * stride wraps to 16 */
         {3, UINT64_C(1) << 60, IKV_E_TRUNCATED},   /* ... to 0 */
@@ -224,7 +224,7 @@ static void header_fields_are_bounded(void **state)
 
 /* ---------------------------------------------------------------- not regular files */
 
-static void things_that_are_not_files_are_refused(void **state)
+static void other_kinds_of_files_are_refused(void **state)
 {
     const tmpdir *dir = *state;
     char *path = tmpdir_file(dir, "thing");
@@ -235,7 +235,7 @@ static void things_that_are_not_files_are_refused(void **state)
     assert_open_fails("/dev/null", IKV_KEY_U64, IKV_E_NOT_REGULAR);
     assert_open_fails("/dev/zero", IKV_KEY_U64, IKV_E_NOT_REGULAR);
 
-    /* Nobody will ever write to this FIFO: an open that waits is ended by the alarm. */
+    /* A FIFO without a writer: if opening it blocks, the alarm ends the test. */
     assert_int_equal(mkfifo(path, 0600), 0);
     (void)alarm(20);
     assert_open_fails(path, IKV_KEY_U64, IKV_E_NOT_REGULAR);
@@ -253,16 +253,16 @@ static void things_that_are_not_files_are_refused(void **state)
     free(path);
 }
 
-static void errors_of_the_system_come_through(void **state)
+static void system_errors_are_returned(void **state)
 {
     const tmpdir *dir = *state;
     char *path = tmpdir_file(dir, "absent");
-    char *below = tmpdir_file(dir, "file/below");
+    char *inside = tmpdir_file(dir, "file/inside");
     char *file = tmpdir_file(dir, "file");
 
     assert_open_fails(path, IKV_KEY_U64, -ENOENT);
     file_write(file, "x", 1);
-    assert_open_fails(below, IKV_KEY_U64, -ENOTDIR);
+    assert_open_fails(inside, IKV_KEY_U64, -ENOTDIR);
     assert_int_equal(symlink("absent", path), 0);
     assert_open_fails(path, IKV_KEY_U64, -ELOOP);
     assert_int_equal(unlink(path), 0);
@@ -271,7 +271,7 @@ static void errors_of_the_system_come_through(void **state)
         assert_open_fails(file, IKV_KEY_U64, -EACCES);
     }
     free(path);
-    free(below);
+    free(inside);
     free(file);
 }
 
@@ -290,7 +290,7 @@ static void symbolic_links_are_followed(void **state)
     free(link);
 }
 
-static void long_paths_are_cut_at_the_front(void **state)
+static void long_paths_are_shortened(void **state)
 {
     char name[200];
     char path[TMPDIR_PATH_MAX];
@@ -313,14 +313,14 @@ int main(void)
         cmocka_unit_test(other_content_is_not_a_store),
         cmocka_unit_test(other_versions_are_refused),
         cmocka_unit_test(unfinished_files_are_incomplete),
-        cmocka_unit_test(plain_files_cut_anywhere_are_refused),
-        cmocka_unit_test(stores_of_ours_cut_anywhere_are_refused),
+        cmocka_unit_test(truncated_plain_files_are_refused),
+        cmocka_unit_test(truncated_native_stores_are_refused),
         cmocka_unit_test(bytes_after_the_footer_are_refused),
         cmocka_unit_test(header_fields_are_bounded),
-        cmocka_unit_test(things_that_are_not_files_are_refused),
-        cmocka_unit_test(errors_of_the_system_come_through),
+        cmocka_unit_test(other_kinds_of_files_are_refused),
+        cmocka_unit_test(system_errors_are_returned),
         cmocka_unit_test(symbolic_links_are_followed),
-        cmocka_unit_test(long_paths_are_cut_at_the_front),
+        cmocka_unit_test(long_paths_are_shortened),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

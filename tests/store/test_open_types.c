@@ -1,4 +1,4 @@
-/* Key types and strides: said by the caller, found out from the file, and mistaken. */
+/* Key types and strides: given by the caller, detected in the file, and wrong ones. */
 #include "indexkv.h"
 
 #include "hostkey.h"
@@ -36,7 +36,7 @@ static void plain_files_need_a_key_type(void **state)
     free(path);
 }
 
-static void stores_of_ours_know_their_key_type(void **state)
+static void native_stores_have_a_key_type(void **state)
 {
     char *path = tmpdir_file(*state, "typed");
     ikv_error err;
@@ -57,13 +57,13 @@ static void stores_of_ours_know_their_key_type(void **state)
     free(path);
 }
 
-/* What a plain file is not: of another width, positions lie in other places; signed or not, keys of
- * both halves are out of order. */
-static void wrong_key_types_of_plain_files_are_noticed(void **state)
+/* With another width, positions are at other offsets. With another signedness, keys are out of
+ * order. */
+static void wrong_key_types_of_plain_files(void **state)
 {
     static const struct {
         ikv_key_type is;
-        ikv_key_type asked;
+        ikv_key_type given;
     } cases[] = {
         {IKV_KEY_U64, IKV_KEY_U32},        {IKV_KEY_U64, IKV_KEY_U8},
         {IKV_KEY_U64, IKV_KEY_I64},        {IKV_KEY_I64, IKV_KEY_U64},
@@ -78,7 +78,7 @@ static void wrong_key_types_of_plain_files_are_noticed(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         write_plain(path, cases[i].is, 500, 0, NULL);
         assert_opens(path, cases[i].is, 0);
-        assert_open_fails(path, cases[i].asked, IKV_E_KEY_TYPE_MISMATCH);
+        assert_open_fails(path, cases[i].given, IKV_E_KEY_TYPE_MISMATCH);
     }
     /* Wider entries than the file has room for. */
     write_plain(path, IKV_KEY_U64, 500, 0, NULL);
@@ -116,12 +116,12 @@ static void invalid_options_are_refused(void **state)
 /* ---------------------------------------------------------------- strides */
 
 /*
- * Two 128-bit keys that can be read both ways, and a tail that hides the size of the index:
+ * Two 128-bit keys that are valid with both strides, and a tail that hides the size of the index:
  *
- *     24 bytes an entry:  [0, position 24] [k, position 28]
- *     32 bytes an entry:  [0, position 24] padding [k', position 28]
+ *     24 bytes per entry:  [0, position 24] [k, position 28]
+ *     32 bytes per entry:  [0, position 24] padding [k', position 28]
  */
-static void ambiguous_strides_must_be_said(void **state)
+static void ambiguous_strides_must_be_given(void **state)
 {
     char *path = tmpdir_file(*state, "ambiguous");
     unsigned char bytes[24 + 8 + 2 * 32 + 8] = {2, 0, 1, 2};
@@ -162,8 +162,8 @@ static void ambiguous_strides_must_be_said(void **state)
     free(path);
 }
 
-/* Of real files both strides are found out, at every small size, with and without a tail. */
-static void strides_are_found_out(void **state)
+/* In real files of any small size both strides are detected, with and without a tail. */
+static void strides_are_detected(void **state)
 {
     char *path = tmpdir_file(*state, "strides");
 
@@ -194,11 +194,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_files_need_a_key_type),
-        cmocka_unit_test(stores_of_ours_know_their_key_type),
-        cmocka_unit_test(wrong_key_types_of_plain_files_are_noticed),
+        cmocka_unit_test(native_stores_have_a_key_type),
+        cmocka_unit_test(wrong_key_types_of_plain_files),
         cmocka_unit_test(invalid_options_are_refused),
-        cmocka_unit_test(ambiguous_strides_must_be_said),
-        cmocka_unit_test(strides_are_found_out),
+        cmocka_unit_test(ambiguous_strides_must_be_given),
+        cmocka_unit_test(strides_are_detected),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,7 +1,7 @@
 /*
- * The size field that options begin with. What it covers is read, so that options which were never
- * initialised must not make the library read whatever lies behind them: the options of these tests
- * end where memory ends.
+ * The size field that options begin with. The library reads that many bytes, but must refuse sizes
+ * that are garbage, as in uninitialised options. In these tests, options end at the end of
+ * accessible memory.
  */
 #include "indexkv.h"
 
@@ -21,12 +21,12 @@
 #include <cmocka.h>
 
 #define COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
-#define OPTIONS_SIZE_MAX 4096u /* larger ones are taken for garbage */
+#define OPTIONS_SIZE_MAX 4096u /* larger sizes are refused */
 
-/* Zeros, and then memory that can't be read. */
+/* Zeros, followed by an inaccessible page. */
 typedef struct memory_edge {
     unsigned char *begin;
-    size_t size; /* that can be read */
+    size_t size; /* accessible bytes */
     size_t whole;
 } memory_edge;
 
@@ -42,7 +42,7 @@ static memory_edge make_edge(void)
     return edge;
 }
 
-/* The options with another size, so placed that `readable` bytes of them can be read. */
+/* Copies the options, with another size field, to `readable` bytes before the end of memory. */
 static void *place(const memory_edge *edge, const void *options, size_t options_size,
                    size_t readable, size_t size)
 {
@@ -121,7 +121,7 @@ static void try_sizes(const called *on, options_call call, const void *options, 
     for (size_t i = 0; i < COUNT_OF(garbage); i++)
         assert_failed(call(on, place(&edge, options, size, size, garbage[i]), &err), IKV_E_INVALID,
                       &err, NULL);
-    /* As large as it says: a later version's, which uses nothing of what is unknown here. */
+    /* Options of a later version, whose unknown fields are zero. */
     for (size_t more = 0; size + more <= OPTIONS_SIZE_MAX; more += 8) {
         unsigned char *at = place(&edge, options, size, size + more, size + more);
 

@@ -1,7 +1,7 @@
 /*
- * Stores of ours that the crate has rewritten in place: it writes header, records and index over
- * the front of the file and cuts nothing off, so our old footer stays behind. Such files are plain
- * v2. And the other story that looks alike: a store of ours whose header is damaged.
+ * Native stores rewritten in place by the crate: it overwrites the beginning of the file with
+ * header, records and index, but does not truncate it, so the footer is still there. Such files are
+ * plain v2 files. Native stores with damaged headers, which look similar, are not.
  */
 #include "indexkv.h"
 
@@ -27,7 +27,7 @@
 
 typedef enum spare_bytes { SPARE_KEPT, SPARE_ZERO, SPARE_GARBAGE, SPARE_CASES } spare_bytes;
 
-/* What the crate does to a file that exists. */
+/* Overwrites an existing file as the crate does. */
 static void rewrite_as_crate(tmpdir *dir, const char *path, const store_model *model,
                              spare_bytes spare)
 {
@@ -79,8 +79,8 @@ static void a_rewritten_store_is_plain(void **state)
     free(path);
 }
 
-/* Longer than it was: the footer is overwritten, or lies in the middle of something. */
-static void a_store_rewritten_with_more_is_plain(void **state)
+/* A longer file: the footer is overwritten. */
+static void a_store_rewritten_with_more_pairs_is_plain(void **state)
 {
     char *path = tmpdir_file(*state, "longer");
 
@@ -98,8 +98,8 @@ static void a_store_rewritten_with_more_is_plain(void **state)
     free(path);
 }
 
-/* Cut off in the middle of its rewriting: the crate writes completed = 0 first. */
-static void an_unfinished_rewriting_is_incomplete(void **state)
+/* Rewriting that was interrupted: the crate writes completed = 0 first. */
+static void interrupted_rewriting_is_incomplete(void **state)
 {
     char *path = tmpdir_file(*state, "unfinished");
     unsigned char header[HEADER_SIZE] = {2};
@@ -115,8 +115,8 @@ static void an_unfinished_rewriting_is_incomplete(void **state)
 
 /* ---------------------------------------------------------------- damage */
 
-/* The caller's key type is not a way around the checks: a damaged header of ours is never taken for
- * a plain file, whose records would end in our checksums. */
+/* Even with a key type given, a native store with a damaged header is not opened as a plain file,
+ * whose values would include checksums. */
 static void a_damaged_header_is_not_plain(void **state)
 {
     char *path = tmpdir_file(*state, "damaged");
@@ -139,8 +139,8 @@ static void a_damaged_header_is_not_plain(void **state)
     free(path);
 }
 
-/* Header bytes that the footer's copy has otherwise, and records that are ours as they were: the
- * header is damaged, not rewritten. */
+/* The header differs from the copy in the footer, but the records are unchanged: the header is
+ * damaged, not rewritten. */
 static void a_widely_damaged_header_is_not_plain(void **state)
 {
     static const struct {
@@ -167,8 +167,7 @@ static void a_widely_damaged_header_is_not_plain(void **state)
     free(path);
 }
 
-/* A store without the v2 index has the header of a store without pairs, which the crate writes and
- * which overwrites no records: nothing but the tag tells the two apart. */
+/* A store without a v2 index has the header of an empty one of the crate, except for the tag. */
 static void a_damaged_tag_does_not_hide_pairs(void **state)
 {
     static const char *const tags[] = {"\0\0\0\0\0", "abcde", "\377\377\377\377\377"};
@@ -198,8 +197,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rewritten_store_is_plain),
-        cmocka_unit_test(a_store_rewritten_with_more_is_plain),
-        cmocka_unit_test(an_unfinished_rewriting_is_incomplete),
+        cmocka_unit_test(a_store_rewritten_with_more_pairs_is_plain),
+        cmocka_unit_test(interrupted_rewriting_is_incomplete),
         cmocka_unit_test(a_damaged_header_is_not_plain),
         cmocka_unit_test(a_widely_damaged_header_is_not_plain),
         cmocka_unit_test(a_damaged_tag_does_not_hide_pairs),
