@@ -186,3 +186,15 @@ run 0 get store --backend mmap --keys three --stats
 grep -Eqx 'mapped +3' "$err" || fail 'expected 3 accesses to the mapping'
 run 0 get store --backend mmap --stats 2000
 grep -Eqx 'mapped +1' "$err" || fail 'expected 1 access to the mapping'
+
+# Damage is described as that of a leaf, and affects no key in other leaves.
+cp store damaged
+poke damaged $((2 * 4096 - 16)) ffff
+run 4 get damaged 78 80 158 160
+out_is "78\t$(printf '%082d' 39)\n160\t$(printf '%082d' 80)\n"
+err_has 'damaged: wrong leaf checksum: '
+err_has "key '158': its leaf or record is corrupt"
+run 4 scan damaged
+err_has 'leaf checksum'
+run 4 verify damaged
+out_has '100 leaves'

@@ -44,7 +44,8 @@ static bool feed_page(struct ikv_run *run, uint32_t chunk, struct ikv_page *page
         return true;
     ikv_key_store(&index->key, search->keys.entries + (size_t)chunk * search->keys.stride, stored);
     ikv_run_note(run, IKV_E_INDEX, ikv_page_offset(index, page->number), stored,
-                 "wrong checksum or order of an index page");
+                 index->leaf_size ? "wrong leaf checksum"
+                                  : "wrong checksum or order of an index page");
     return false;
 }
 
@@ -278,7 +279,8 @@ void ikv_pages_complete(struct ikv_run *run, struct ikv_slot *slot)
     } else if (slot->chunk_count == 1) {
         ikv_search_fail(&run->search, slot->chunks[0], IKV_UNREADABLE);
         ikv_run_note(run, code, ikv_page_offset(run->batch->index, slot->first_page), NULL,
-                     "cannot read an index page");
+                     run->batch->index->leaf_size ? "cannot read a leaf"
+                                                  : "cannot read an index page");
     } else {
         for (uint32_t i = 0; i < slot->chunk_count; i++)
             ikv_read_separately(run, IKV_SLOT_PAGES, slot->chunks[i]);
