@@ -308,9 +308,9 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         .standard_input = "-"};
     options->default_inputs[0] = options->standard_input;
     int status = options_parse(&syntax, argc, argv, accept_option, options, &options->inputs);
-    if (options->writer.layout == IKV_LAYOUT_DEFAULT) /* plain stores have only one */
-        options->writer.layout =
-            options->writer.flags & IKV_WRITE_PLAIN ? IKV_LAYOUT_ARRIVAL : LAYOUT_DEFAULT;
+    /* Plain stores have only one layout. */
+    if (options->writer.layout == IKV_LAYOUT_DEFAULT && !(options->writer.flags & IKV_WRITE_PLAIN))
+        options->writer.layout = LAYOUT_DEFAULT;
     if (status == OPTIONS_CONTINUE)
         status = check(options);
     if (status == OPTIONS_CONTINUE)

@@ -219,10 +219,10 @@ static void add_ceilings(struct levels *levels, uint64_t groups, uint64_t pages)
     if (!batch->ceiling || groups == 0)
         return;
     add_probes(levels, 0, 1, probed);
-    while (pages > 0) {
+    do {
         pages = (pages - 1) / 2;
         level++;
-    }
+    } while (pages > 0);
     add_probes(levels, level, (double)(groups - 1), probed);
 }
 

@@ -16,15 +16,15 @@
  * its leaves, which contain the records. */
 struct theory_index {
     uint64_t pairs;
+    uint64_t leaves; /* clustered; otherwise 0 */
+    double outside;  /* clustered: share of the records that are too long for a leaf */
     uint32_t stride;
-    uint64_t leaves;        /* clustered; otherwise 0 */
-    uint32_t leaf_size;     /* likewise */
-    double outside;         /* share of the records that are too long for a leaf */
-    bool entry_probes;      /* a probe reads a single entry; nothing in memory is used */
+    uint32_t leaf_size;
     uint64_t fences;        /* in memory, of evenly spaced pages */
     uint64_t cached_pages;  /* random pages */
-    bool checksums_on_disk; /* each page read also reads the page's checksum */
     uint32_t max_read;      /* maximum bytes per read; 0: a page */
+    bool entry_probes;      /* a probe reads a single entry; nothing in memory is used */
+    bool checksums_on_disk; /* each page read also reads the page's checksum */
 };
 
 /* The records that are read: if probes read leaves, only those outside the leaves are. */
