@@ -57,7 +57,7 @@ check() {
 run() {
     wanted=$1
     shift
-    if [ "$1" = build ] && [ "$layout" != arrival ]; then
+    if [ "${1-}" = build ] && [ "$layout" != arrival ]; then
         shift
         option=$(layout_option "$@")
         set -- build ${option:+"$option"} "$@"
