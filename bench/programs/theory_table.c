@@ -148,7 +148,8 @@ static void print_clustered(uint64_t pairs, int power)
     fences.cached_pages = 0;
     printf("| 10^%d | %" PRIu64 " |", power, none.leaves);
     print_bytes((double)all.full_bytes);
-    printf(" %.2f | %" PRIu64 " | %.0f %% |", (double)all.full_bytes / (double)pairs, usual.step,
+    print_bytes((double)all.rounded_bytes);
+    printf(" %.2f | %" PRIu64 " | %.0f %% |", (double)all.rounded_bytes / (double)pairs, usual.step,
            100.0 * (double)usual.cached_pages / (double)none.leaves);
     for (int m = 0; m < 2; m++) {
         for (int b = 0; b < 3; b++)

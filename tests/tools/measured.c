@@ -60,6 +60,7 @@ void measured_open(struct measured *m, uint64_t index_memory)
 {
     ikv_close(m->store);
     m->store = store_open(m->path, m->keys.type, 0, index_memory);
+    m->index_memory = index_memory;
     ikv_store_info(m->store, &m->info);
 }
 
@@ -74,8 +75,8 @@ void measured_free(struct measured *m)
 struct theory_index measured_index(const struct measured *m, ikv_probe probe)
 {
     const ikv_info *info = &m->info;
-
-    return (struct theory_index){
+    struct theory_memory memory;
+    struct theory_index index = {
         .pairs = info->pair_count,
         .stride = info->stride,
         .leaves = m->shape.leaf_size ? info->index_pages : 0,
@@ -84,6 +85,10 @@ struct theory_index measured_index(const struct measured *m, ikv_probe probe)
         .fences = info->fences,
         .max_read = 128 << 10,
     };
+
+    theory_memory(&index, (info->key_width + 7) / 8, m->index_memory, &memory);
+    index.rounded = memory.is_rounded;
+    return index;
 }
 
 /* ---------------------------------------------------------------- lookups */
@@ -148,7 +153,7 @@ void assert_probes(struct measured *m, rng_state *random, size_t batch, ikv_prob
                     "probes of a level");
 }
 
-void assert_memory(const struct measured *m, uint64_t index_memory)
+void assert_memory(const struct measured *m)
 {
     const struct theory_index index = measured_index(m, IKV_PROBE_PAGE);
     const uint64_t pages = m->shape.leaf_size ? theory_leaves(index.pairs, m->info.key_width,
@@ -156,7 +161,7 @@ void assert_memory(const struct measured *m, uint64_t index_memory)
                                               : theory_pages(index.pairs, index.stride);
     struct theory_memory memory;
 
-    theory_memory(&index, (m->info.key_width + 7) / 8, index_memory, &memory);
+    theory_memory(&index, (m->info.key_width + 7) / 8, m->index_memory, &memory);
     assert_int_equal(pages, m->info.index_pages);
     assert_int_equal(memory.fences, m->info.fences);
     /* The cache holds whole sets of seven pages, and needs some memory itself. */

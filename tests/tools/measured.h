@@ -30,6 +30,7 @@ struct measured {
     ikv_store *store; /* NULL until measured_open */
     ikv_result *result;
     ikv_info info;
+    uint64_t index_memory; /* limit */
     char *path;
 };
 
@@ -49,6 +50,6 @@ const ikv_stats *measured_lookup(struct measured *m, rng_state *random, size_t c
 void assert_probes(struct measured *m, rng_state *random, size_t batch, ikv_probe probe);
 
 /* Compare pages and memory use of the open store with the prediction. */
-void assert_memory(const struct measured *m, uint64_t index_memory);
+void assert_memory(const struct measured *m);
 
 #endif

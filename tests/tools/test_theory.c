@@ -198,7 +198,7 @@ static void probes_of_real_stores(void **state)
                        &(struct measured_shape){cases[c].type, cases[c].count, 8, 0}, &m);
         for (size_t i = 0; i < COUNT_OF(memories); i++) {
             measured_open(&m, memories[i]);
-            assert_memory(&m, memories[i]);
+            assert_memory(&m);
             assert_probes(&m, &random, 1, IKV_PROBE_PAGE);
             assert_probes(&m, &random, 20, IKV_PROBE_PAGE);
             assert_probes(&m, &random, 1000, IKV_PROBE_PAGE);

@@ -48,8 +48,8 @@ static struct theory_index index_of(const struct bench_subject *subject,
                                     const struct bench_result *result)
 {
     const ikv_info *info = &subject->info;
-
-    return (struct theory_index){
+    struct theory_memory memory;
+    struct theory_index index = {
         .pairs = info->pair_count,
         .stride = info->stride,
         .leaves = is_clustered(info) ? info->index_pages : 0,
@@ -63,6 +63,10 @@ static struct theory_index index_of(const struct bench_subject *subject,
         .checksums_on_disk = bench_checksums_on_disk(subject, setup, point),
         .max_read = max_read_size(setup),
     };
+
+    theory_memory(&index, (info->key_width + 7) / 8, setup->memory, &memory);
+    index.rounded = memory.is_rounded;
+    return index;
 }
 
 /* An entry probe finds the record in its leaf, which is read from there to its end. */

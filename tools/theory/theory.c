@@ -8,6 +8,10 @@
 #define CHECKSUM_BYTES  4
 #define CACHE_WAY_BYTES (64.0 / 7)
 
+/* Fences of leaves can be rounded: some of them share a line of memory. */
+#define LINE_FENCES 15
+#define LINE_BYTES  65
+
 /* A leaf: the file's header, which is in the first one; the footer; and what a record has besides
  * its value: size and checksum, and the key and a place in the directory. The record outside has a
  * position there. */
@@ -122,6 +126,7 @@ struct levels {
     double page_entries; /* entries per page, or 1 if a probe reads an entry */
     double last_missing; /* entries that the last page has less than that */
     bool is_fenced;      /* absent keys before a group are searched in the one before */
+    double repeated;     /* probes of pages that another chunk probes, too */
 };
 
 /* The expected number of probes of a chunk: the probability that a key of the batch is in it, an
@@ -226,6 +231,21 @@ static void add_ceilings(struct levels *levels, uint64_t groups, uint64_t pages)
     add_probes(levels, level, (double)(groups - 1), probed);
 }
 
+/* With rounded fences, the first key of a page is in a chunk of its own, since it may also belong
+ * to the page before. It is probed in its own page, as are the other keys, and shares their read.
+ */
+static void add_first_keys(struct levels *levels, uint64_t pages)
+{
+    const double entries = levels->page_entries;
+    const double firsts = chunk_probes(levels, 1, 0);
+    const double others = chunk_probes(levels, entries - 1, entries);
+
+    add_probes(levels, 0, (double)pages, firsts);
+    levels->repeated = (double)pages * (firsts + others - chunk_probes(levels, entries, entries));
+    levels->page_entries = entries - 1;
+    levels->is_fenced = false; /* the gap after the first key is one of the others' */
+}
+
 static void set_levels(struct levels *levels)
 {
     const struct theory_index *index = levels->index;
@@ -241,6 +261,8 @@ static void set_levels(struct levels *levels)
         return;
     const uint64_t step = fences > 0 ? (pages - 1) / fences + 1 : pages;
     add_ceilings(levels, fences, step);
+    if (index->rounded && fences == pages)
+        add_first_keys(levels, pages);
     if (fences <= 1) {
         add_groups(levels, 1, pages, true);
         return;
@@ -291,7 +313,7 @@ static double merged_page_reads(const struct theory_index *index, const struct t
 }
 
 static void set_index_reads(const struct theory_index *index, const struct theory_batch *batch,
-                            struct theory_cost *cost)
+                            double repeated, struct theory_cost *cost)
 {
     const uint64_t pages = page_count(index);
     const double cached = pages > 0 ? min(1, (double)index->cached_pages / (double)pages) : 0;
@@ -302,9 +324,9 @@ static void set_index_reads(const struct theory_index *index, const struct theor
         return;
     cost->cached = cost->probes * cached;
     cost->index_reads = index->fences >= pages && pages > 0
-                            ? merged_page_reads(index, batch, cost->probes)
+                            ? merged_page_reads(index, batch, cost->probes - repeated)
                             : cost->probes - cost->cached;
-    cost->index_bytes = (cost->probes - cost->cached) * page_size(index);
+    cost->index_bytes = (cost->probes - repeated) * (1 - cached) * page_size(index);
     if (index->checksums_on_disk)
         cost->index_reads *= 2;
 }
@@ -371,7 +393,7 @@ void theory_cost(const struct theory_index *index, const struct theory_records *
     const double runs = theory_distinct((double)index->pairs, batch->runs * batch->present);
     ret_cost->records = min((double)index->pairs, runs * batch->run_length);
     ret_cost->distinct = ret_cost->records + ret_cost->keys * (1 - batch->present);
-    set_index_reads(index, batch, ret_cost);
+    set_index_reads(index, batch, levels.repeated, ret_cost);
     set_record_reads(index, records, batch, ret_cost);
 }
 
@@ -383,9 +405,12 @@ void theory_memory(const struct theory_index *index, uint32_t words, uint64_t in
     const uint64_t pages = page_count(index);
     const uint64_t checksum = has_leaves(index) ? 0 : CHECKSUM_BYTES;
     const uint64_t fence = (uint64_t)words * 8;
+    const uint64_t lines = (pages + LINE_FENCES - 1) / LINE_FENCES;
     uint64_t left = index_memory;
 
-    *ret_memory = (struct theory_memory){.full_bytes = pages * (fence + checksum)};
+    *ret_memory =
+        (struct theory_memory){.full_bytes = pages * (fence + checksum),
+                               .rounded_bytes = has_leaves(index) ? lines * LINE_BYTES : 0};
     if (pages == 0)
         return;
     ret_memory->checksums_on_disk = pages * checksum > left / 2;
@@ -394,8 +419,12 @@ void theory_memory(const struct theory_index *index, uint32_t words, uint64_t in
     if (left < fence)
         return;
     ret_memory->step = (pages - 1) / (left / fence) + 1;
+    ret_memory->is_rounded =
+        has_leaves(index) && ret_memory->step > 1 && ret_memory->rounded_bytes <= left;
+    if (ret_memory->is_rounded)
+        ret_memory->step = 1;
     ret_memory->fences = (pages - 1) / ret_memory->step + 1;
-    left -= ret_memory->fences * fence;
+    left -= ret_memory->is_rounded ? ret_memory->rounded_bytes : ret_memory->fences * fence;
     if (!ret_memory->checksums_on_disk)
         ret_memory->cached_pages = (uint64_t)min(
             (double)pages, floor((double)left / (page_size(index) + CACHE_WAY_BYTES)));

@@ -23,6 +23,7 @@ struct theory_index {
     uint64_t fences;        /* in memory, of evenly spaced pages */
     uint64_t cached_pages;  /* random pages */
     uint32_t max_read;      /* maximum bytes per read; 0: a page */
+    bool rounded;           /* fences of all leaves are (theory_memory) */
     bool entry_probes;      /* a probe reads a single entry; nothing in memory is used */
     bool checksums_on_disk; /* each page read also reads the page's checksum */
 };
@@ -88,6 +89,8 @@ struct theory_memory {
     bool checksums_on_disk; /* there is no room for the checksums of pages */
     uint64_t cached_pages;  /* pages that fit besides the fences and checksums */
     uint64_t full_bytes;    /* memory for all fences and checksums */
+    uint64_t rounded_bytes; /* leaves: memory for all fences, rounded */
+    bool is_rounded;        /* they are, because all full ones do not fit */
 };
 void theory_memory(const struct theory_index *index, uint32_t words, uint64_t index_memory,
                    struct theory_memory *ret_memory);
