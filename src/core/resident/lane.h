@@ -30,6 +30,9 @@
 #define GROUP  8u /* lanes; of 8 to 64 the fastest by a few percent */
 #define WINDOW 8u /* entries compared at once */
 
+/* In a leaf. Its entries are half as large, and it has no samples that correct the guess. */
+#define LEAF_WINDOW 16u
+
 #define INLINE static inline __attribute__((always_inline))
 
 enum shape {

@@ -18,6 +18,11 @@ INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const stru
     return (uint32_t)begin & ~(line - 1);
 }
 
+INLINE unsigned lane_window(enum shape shape)
+{
+    return IN_LEAVES(shape) ? LEAF_WINDOW : WINDOW;
+}
+
 /* Place the window in a leaf, whose footer has been prefetched. */
 INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
 {
@@ -36,11 +41,11 @@ INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lan
     lane->entries = leaf.entries;
     lane->at = leaf.entries;
     lane->guess = 0;
-    if (IKV_UNLIKELY(leaf.count < WINDOW))
+    if (IKV_UNLIKELY(leaf.count < LEAF_WINDOW))
         return;
-    const double begin = lane->scale * (double)leaf.count - WINDOW / 2.0;
-    const double max = (double)(leaf.count - WINDOW);
-    lane->guess = begin <= 0 ? 0 : begin < max ? (uint32_t)begin : leaf.count - WINDOW;
+    const double begin = lane->scale * (double)leaf.count - LEAF_WINDOW / 2.0;
+    const double max = (double)(leaf.count - LEAF_WINDOW);
+    lane->guess = begin <= 0 ? 0 : begin < max ? (uint32_t)begin : leaf.count - LEAF_WINDOW;
     lane->at += lane->guess * lane_stride(x, shape);
 }
 
@@ -72,7 +77,7 @@ INLINE void lane_fetch_around(const struct lanes *x, const struct lane *lane)
 
 INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
 {
-    const size_t size = WINDOW * lane_stride(x, shape);
+    const size_t size = lane_window(shape) * lane_stride(x, shape);
 
     for (unsigned i = 0; i < n; i++) {
         if (IN_LEAVES(shape))
@@ -195,21 +200,22 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
 {
     const size_t stride = lane_stride(x, shape);
     const unsigned char *entry = lane->at;
-    unsigned below = WINDOW;
+    const unsigned window = lane_window(shape);
+    unsigned below = window;
 
     if (IKV_UNLIKELY(lane->state != LANE_SEARCHED))
         return;
-    if (IKV_LIKELY(lane->count >= WINDOW)) {
+    if (IKV_LIKELY(lane->count >= window)) {
         below = 0;
-#pragma GCC unroll 8
-        for (unsigned i = 0; i < WINDOW; i++)
+#pragma GCC unroll 16
+        for (unsigned i = 0; i < window; i++)
             below += lane_word(x, shape, entry + i * stride) < lane->word;
         entry += below * stride;
     }
-    if (IKV_UNLIKELY(below == WINDOW || lane_word(x, shape, entry) != lane->word ||
+    if (IKV_UNLIKELY(below == window || lane_word(x, shape, entry) != lane->word ||
                      !lane_equal(x, shape, entry, lane->key))) {
         /* A key of one word that is between two entries of the window is not in the page. */
-        if (below > 0 && below < WINDOW && lane_is_one_word(shape)) {
+        if (below > 0 && below < window && lane_is_one_word(shape)) {
             entry = NULL;
             lane->guess += below;
         } else {
