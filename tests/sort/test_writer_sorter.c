@@ -1,5 +1,5 @@
-/* The sorter and what it is made of, where the public API would need millions of pairs to get
- * there: many runs, several merge passes, runs that continue each other, tapes that spill. */
+/* The sorter and its parts, in cases that would need millions of pairs through the public
+ * interface: many runs, several merge passes, runs that continue each other, tapes that spill. */
 #include "core/sort/sort.h"
 #include "core/sort/sorter.h"
 #include "core/write/tape.h"
@@ -35,14 +35,14 @@ typedef enum input_order {
     INPUT_RANDOM,
     INPUT_SORTED,
     INPUT_REVERSED,
-    INPUT_FEW_VALUES,    /* first words repeat, the last one tells entries apart */
+    INPUT_FEW_VALUES,    /* few values of all words but the last */
     INPUT_LATE_WORDS,    /* only the last words differ */
-    INPUT_SORTED_RUNS,   /* ascending stretches */
-    INPUT_ALMOST_SORTED, /* sorted but for one entry in the middle */
+    INPUT_SORTED_RUNS,   /* ascending runs */
+    INPUT_ALMOST_SORTED, /* sorted except for two entries */
     INPUT_ORDERS
 } input_order;
 
-/* qsort has no argument for the number of words, so entries are padded to the same width. */
+/* Padded to the maximum width, since qsort does not pass the number of words to the comparison. */
 typedef struct wide_entry {
     uint64_t words[IKV_ENTRY_WORDS_MAX];
 } wide_entry;
@@ -73,7 +73,7 @@ static void sort_by_qsort(wide_entry *entries, size_t count)
     free(sorted);
 }
 
-/* Entries of `words` words; the last one numbers them, so that all are different. */
+/* Entries of `words` words. The last word is the number of the entry, so that all are distinct. */
 static void fill(wide_entry *entries, size_t count, uint32_t words, input_order order)
 {
     rng_state rng = {count + words * 1000 + (uint64_t)order};
@@ -151,7 +151,7 @@ static void entries_are_sorted_by_all_words(void **state)
 
 /* ---------------------------------------------------------------- runs */
 
-#define RUN 16384 /* entries the sorter holds at least, whatever its memory */
+#define RUN 16384 /* entries of a run with minimum memory */
 
 static struct ikv_sorter_stats sort_in_runs(const tmpdir *dir, size_t count, uint32_t words,
                                             input_order order, uint64_t memory)
@@ -203,7 +203,7 @@ static void runs_are_merged(void **state)
     }
 }
 
-/* Two ways, as there are with the least memory: the number of passes is the logarithm. */
+/* With minimum memory, two runs are merged at a time: the number of passes is the logarithm. */
 static void many_runs_take_several_passes(void **state)
 {
     struct ikv_sorter_stats stats = sort_in_runs(*state, 33 * RUN, 2, INPUT_RANDOM, 0);
@@ -212,7 +212,7 @@ static void many_runs_take_several_passes(void **state)
     assert_true(stats.spilled_bytes >= 33u * RUN * 16u * 6u);
     stats = sort_in_runs(*state, 33 * RUN, 2, INPUT_FEW_VALUES, 0);
     assert_int_equal(stats.passes, 6);
-    /* Runs that continue each other are one. */
+    /* Runs that continue each other are joined. */
     stats = sort_in_runs(*state, 33 * RUN, 2, INPUT_SORTED, 0);
     assert_int_equal(stats.passes, 1);
     stats = sort_in_runs(*state, 5 * RUN + 7, 17, INPUT_LATE_WORDS, 0);
@@ -229,7 +229,7 @@ static int cancel_at_once(void *user, const ikv_progress *progress)
 
 static void merging_can_be_canceled(void **state)
 {
-    const size_t count = 70 * RUN; /* more than a million: progress is reported at each */
+    const size_t count = 70 * RUN; /* progress is reported every million entries */
     struct ikv_sorter_options options = {.words = 2, .dir = ((tmpdir *)*state)->path};
     struct ikv_sorter *sorter = NULL;
     rng_state rng = {1};
@@ -263,7 +263,7 @@ static void assert_tape_holds(const struct ikv_tape *tape, const unsigned char *
     free(back);
 }
 
-static void tapes_give_back_what_they_took(void **state)
+static void tapes_return_what_was_appended(void **state)
 {
     const tmpdir *dir = *state;
     const size_t buffer = (size_t)1 << 18;
@@ -302,7 +302,7 @@ int main(void)
         cmocka_unit_test(runs_are_merged),
         cmocka_unit_test(many_runs_take_several_passes),
         cmocka_unit_test(merging_can_be_canceled),
-        cmocka_unit_test(tapes_give_back_what_they_took),
+        cmocka_unit_test(tapes_return_what_was_appended),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

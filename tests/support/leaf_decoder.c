@@ -23,10 +23,10 @@
 #define LEAVES_SECTION 64
 #define NO_V2_INDEX    1u
 
-static int broken(decoded_leaves *decoded, const char *format, ...)
+static int violated(decoded_leaves *decoded, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int broken(decoded_leaves *decoded, const char *format, ...)
+static int violated(decoded_leaves *decoded, const char *format, ...)
 {
     va_list arguments;
 
@@ -53,28 +53,28 @@ static int read_leaves_section(decoded_leaves *decoded)
     const trailer_section *section = trailer_find(&decoded->trailer, TRAILER_LEAVES);
 
     if (section == NULL || section->is_optional || section->length != LEAVES_SECTION)
-        return broken(decoded, "no leaves");
+        return violated(decoded, "no leaves");
     if (trailer_find(&decoded->trailer, TRAILER_PAGE_CHECKSUMS) != NULL ||
         trailer_find(&decoded->trailer, TRAILER_BLOCK_CHECKSUMS) != NULL)
-        return broken(decoded, "checksums of pages or blocks in a clustered store");
+        return violated(decoded, "checksums of pages or blocks in a clustered store");
     const uint64_t at = section->offset;
     decoded->leaf_size = (uint32_t)load(decoded, at, 4);
     decoded->leaf_count = (size_t)load(decoded, at + 8, 8);
     decoded->has_v2_index = (load(decoded, at + 16, 4) & NO_V2_INDEX) == 0;
     if (decoded->leaf_size != 4096 && decoded->leaf_size != 8192 && decoded->leaf_size != 16384 &&
         decoded->leaf_size != 32768)
-        return broken(decoded, "leaf size %u", decoded->leaf_size);
+        return violated(decoded, "leaf size %u", decoded->leaf_size);
     if (load(decoded, at + 4, 4) != EXTENT_SIZE / decoded->leaf_size)
-        return broken(decoded, "leaves in an extent");
+        return violated(decoded, "leaves in an extent");
     if (load(decoded, at + 16, 4) & ~(uint64_t)NO_V2_INDEX)
-        return broken(decoded, "flags of the leaves");
+        return violated(decoded, "flags of the leaves");
     if (!are_zero(decoded, at + 20, at + 24) || !are_zero(decoded, at + 32, at + LEAVES_SECTION))
-        return broken(decoded, "no zeros in the section of leaves");
+        return violated(decoded, "no zeros in the section of leaves");
     if (load(decoded, at + 24, 8) !=
         XXH3_64bits(decoded->bytes + HEADER_SIZE, PAGE_SIZE - HEADER_SIZE))
-        return broken(decoded, "checksum of the start of the file");
+        return violated(decoded, "checksum of the start of the file");
     if (decoded->leaf_count > decoded->file_size / decoded->leaf_size)
-        return broken(decoded, "%zu leaves", decoded->leaf_count);
+        return violated(decoded, "%zu leaves", decoded->leaf_count);
     return 0;
 }
 
@@ -88,17 +88,17 @@ static int check_frame(decoded_leaves *decoded)
                                : (records_end + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
 
     if (!trailer->in_key_order)
-        return broken(decoded, "not in key order");
+        return violated(decoded, "not in key order");
     if (decoded->has_v2_index &&
         (trailer->v2_index_start != index || trailer->v2_pairs != trailer->pair_count))
-        return broken(decoded, "header: index start or pair count");
+        return violated(decoded, "header: index start or pair count");
     if (!decoded->has_v2_index && (trailer->v2_index_start != HEADER_SIZE || trailer->v2_pairs > 0))
-        return broken(decoded, "header: without an index it must be that of an empty store");
+        return violated(decoded, "header: without an index it must be that of an empty store");
     if (!are_zero(decoded, records_end, index))
-        return broken(decoded, "no zeros after the records");
+        return violated(decoded, "no zeros after the records");
     if ((trailer->pair_count == 0) != (decoded->leaf_count == 0) ||
         (trailer->pair_count == 0 && records_end != HEADER_SIZE))
-        return broken(decoded, "leaves without pairs, or pairs without leaves");
+        return violated(decoded, "leaves without pairs, or pairs without leaves");
     return 0;
 }
 
@@ -113,7 +113,7 @@ static int place_leaves(decoded_leaves *decoded)
     uint64_t end = 0;
 
     if (extents != NULL && (extents->is_optional || extents->length != 8 * count))
-        return broken(decoded, "section of extents");
+        return violated(decoded, "section of extents");
     decoded->leaves = must_malloc(decoded->leaf_count * sizeof(*decoded->leaves));
     for (size_t i = 0; i < decoded->leaf_count; i++) {
         uint64_t offset = i == 0 ? 0 : decoded->leaves[i - 1].offset + decoded->leaf_size;
@@ -125,14 +125,14 @@ static int place_leaves(decoded_leaves *decoded)
         if (offset % decoded->leaf_size != 0 || offset < end ||
             offset > decoded->trailer.records_end ||
             decoded->trailer.records_end - offset < decoded->leaf_size)
-            return broken(decoded, "leaf %zu is at %llu", i, (unsigned long long)offset);
+            return violated(decoded, "leaf %zu is at %llu", i, (unsigned long long)offset);
         end = offset + decoded->leaf_size;
         decoded->leaves[i] = (leaf_bounds){.offset = offset};
     }
     if (decoded->leaf_count > 0 && end != decoded->trailer.records_end)
-        return broken(decoded, "the records don't end with the last leaf");
+        return violated(decoded, "the records don't end with the last leaf");
     if (extents != NULL && is_contiguous)
-        return broken(decoded, "a section of extents that are contiguous");
+        return violated(decoded, "a section of extents that are contiguous");
     return 0;
 }
 
@@ -153,17 +153,17 @@ static int read_leaf_bounds(decoded_leaves *decoded, size_t number)
         footer - leaf->count * (decoded->trailer.layout.key_width + 2) - leaf->outside * 8;
     if (leaf->count == 0 || leaf->outside > leaf->count || leaf->records_end < records ||
         leaf->directory > footer || leaf->directory < leaf->records_end)
-        return broken(decoded, "leaf %zu: footer", number);
+        return violated(decoded, "leaf %zu: footer", number);
     edit_store(bytes, sizeof(bytes), number);
     const uint64_t seed = XXH3_64bits_withSeed(bytes, sizeof(bytes), decoded->trailer.record_seed);
     if (load(decoded, footer + 8, 8) !=
         XXH3_64bits_withSeed(decoded->bytes + leaf->directory, footer + 8 - leaf->directory, seed))
-        return broken(decoded, "leaf %zu: checksum", number);
+        return violated(decoded, "leaf %zu: checksum", number);
     if (!are_zero(decoded, leaf->records_end, leaf->directory) ||
         !are_zero(decoded, footer + 6, footer + 8))
-        return broken(decoded, "leaf %zu: no zeros", number);
+        return violated(decoded, "leaf %zu: no zeros", number);
     if (leaf->offset > 0 && !are_zero(decoded, leaf->offset, records))
-        return broken(decoded, "leaf %zu: no zeros before its records", number);
+        return violated(decoded, "leaf %zu: no zeros before its records", number);
     return 0;
 }
 
@@ -175,14 +175,14 @@ static int check_key(decoded_leaves *decoded, const leaf_pair *pair)
     const size_t number = (size_t)(pair - decoded->pairs);
 
     if (number > 0 && decoder_compare(layout, pair[-1].key, pair->key) >= 0)
-        return broken(decoded, "pair %zu is not above the one before", number);
+        return violated(decoded, "pair %zu is not above the one before", number);
     if (fences == NULL || decoded->leaves[pair->leaf].first != number)
         return 0;
     if (fences->length != decoded->leaf_count * layout->key_width)
-        return broken(decoded, "section of fences");
+        return violated(decoded, "section of fences");
     if (memcmp(decoded->bytes + fences->offset + pair->leaf * layout->key_width, pair->key,
                layout->key_width) != 0)
-        return broken(decoded, "fence of leaf %zu", pair->leaf);
+        return violated(decoded, "fence of leaf %zu", pair->leaf);
     return 0;
 }
 
@@ -197,7 +197,7 @@ static int read_entries(decoded_leaves *decoded, size_t number)
 
     leaf->first = decoded->pair_count;
     if (leaf->count > decoded->trailer.pair_count - decoded->pair_count)
-        return broken(decoded, "leaf %zu: too many pairs", number);
+        return violated(decoded, "leaf %zu: too many pairs", number);
     for (size_t i = 0; i < leaf->count; i++) {
         leaf_pair *pair = &decoded->pairs[decoded->pair_count++];
         const uint64_t place = load(decoded, entries + i * (width + 2) + width, 2);
@@ -205,15 +205,15 @@ static int read_entries(decoded_leaves *decoded, size_t number)
         *pair = (leaf_pair){.leaf = number, .key = decoded->bytes + entries + i * (width + 2)};
         pair->is_outside = (place & OUTSIDE) != 0;
         if (pair->is_outside && ((place & ~OUTSIDE) != outside || outside == leaf->outside))
-            return broken(decoded, "leaf %zu: number of a position", number);
+            return violated(decoded, "leaf %zu: number of a position", number);
         pair->position = pair->is_outside ? load(decoded, leaf->directory + 8 * outside++, 8)
                                           : leaf->offset + place;
         if (!pair->is_outside && pair->position >= leaf->records_end)
-            return broken(decoded, "leaf %zu: place %llu", number, (unsigned long long)place);
+            return violated(decoded, "leaf %zu: place %llu", number, (unsigned long long)place);
         if (check_key(decoded, pair) != 0)
             return -1;
     }
-    return outside == leaf->outside ? 0 : broken(decoded, "leaf %zu: unused positions", number);
+    return outside == leaf->outside ? 0 : violated(decoded, "leaf %zu: unused positions", number);
 }
 
 /* ---------------------------------------------------------------- records */
@@ -225,14 +225,14 @@ static int set_content(decoded_leaves *decoded, leaf_pair *pair, uint64_t end)
     const size_t width = decoded->trailer.layout.key_width;
 
     if (end < content + CHECKSUM_SIZE || end - content > UINT32_MAX)
-        return broken(decoded, "record at %llu: size", (unsigned long long)pair->position);
+        return violated(decoded, "record at %llu: size", (unsigned long long)pair->position);
     pair->value = decoded->bytes + content;
     pair->size = (uint32_t)(end - content - CHECKSUM_SIZE);
     pair->next = content + load(decoded, pair->position, SIZE_FIELD);
     const uint64_t seed = XXH3_64bits_withSeed(pair->key, width, decoded->trailer.record_seed);
     if (load(decoded, end - CHECKSUM_SIZE, CHECKSUM_SIZE) !=
         (XXH3_64bits_withSeed(pair->value, pair->size, seed) & 0xffffffffu))
-        return broken(decoded, "record at %llu: checksum", (unsigned long long)pair->position);
+        return violated(decoded, "record at %llu: checksum", (unsigned long long)pair->position);
     return 0;
 }
 
@@ -251,13 +251,13 @@ static int read_inside(decoded_leaves *decoded, size_t number)
         if (last != NULL && set_content(decoded, last, pair->position) != 0)
             return -1;
         if (last != NULL ? last->next != pair->position : pair->position != expected)
-            return broken(decoded, "leaf %zu: gap before pair %zu", number, i);
+            return violated(decoded, "leaf %zu: gap before pair %zu", number, i);
         last = pair;
     }
     if (last != NULL)
         return set_content(decoded, last, leaf->records_end);
     return leaf->records_end == expected ? 0
-                                         : broken(decoded, "leaf %zu: end of no records", number);
+                                         : violated(decoded, "leaf %zu: end of no records", number);
 }
 
 /* Records outside the leaves from `number` up to `end` of an extent: from `start` on without gaps,
@@ -276,18 +276,19 @@ static int read_outside(decoded_leaves *decoded, size_t number, size_t end, uint
         if (pair->position < start || extent < SMALLEST || pair->position > extent - SMALLEST ||
             (last != NULL && set_content(decoded, last, pair->position) != 0) ||
             pair->position != (last != NULL ? last->next : start))
-            return broken(decoded, "pair %zu: record at %llu", i,
-                          (unsigned long long)pair->position);
+            return violated(decoded, "pair %zu: record at %llu", i,
+                            (unsigned long long)pair->position);
         last = pair;
     }
     if (last == NULL) /* the first extent starts with the header */
-        return extent == start || extent == 0 ? 0 : broken(decoded, "gap before leaf %zu", number);
+        return extent == start || extent == 0 ? 0
+                                              : violated(decoded, "gap before leaf %zu", number);
     const uint64_t tail = extent - TAIL_SIZE;
     const uint64_t size = load(decoded, tail, 4);
     const uint64_t content = last->position + SIZE_FIELD;
     if (size > tail - content || !are_zero(decoded, content + size, tail) ||
         !are_zero(decoded, tail + 4, extent) || tail - content - size >= decoded->leaf_size)
-        return broken(decoded, "bytes before leaf %zu", number);
+        return violated(decoded, "bytes before leaf %zu", number);
     return set_content(decoded, last, content + size);
 }
 
@@ -311,17 +312,18 @@ static int check_sizes(decoded_leaves *decoded)
     qsort(order, decoded->pair_count, sizeof(*order), by_position);
     for (size_t i = 0; i < decoded->pair_count && outcome == 0; i++) {
         if (order[i]->position != expected)
-            outcome = broken(decoded, "record at %llu instead of %llu",
-                             (unsigned long long)order[i]->position, (unsigned long long)expected);
+            outcome =
+                violated(decoded, "record at %llu instead of %llu",
+                         (unsigned long long)order[i]->position, (unsigned long long)expected);
         expected = order[i]->next;
     }
     free(order);
     if (outcome == 0 && expected != decoded->trailer.records_end)
-        outcome = broken(decoded, "the last record doesn't extend to the end of the records");
+        outcome = violated(decoded, "the last record doesn't extend to the end of the records");
     return outcome;
 }
 
-/* ---------------------------------------------------------------- the rest */
+/* ---------------------------------------------------------------- whole files */
 
 static int check_v2_index(decoded_leaves *decoded)
 {
@@ -334,7 +336,7 @@ static int check_v2_index(decoded_leaves *decoded)
         if (memcmp(decoded->bytes + entry, decoded->pairs[i].key, width) != 0 ||
             load(decoded, entry + width, 8) != decoded->pairs[i].position ||
             !are_zero(decoded, entry + width + 8, entry + layout->stride))
-            return broken(decoded, "entry %zu of the index", i);
+            return violated(decoded, "entry %zu of the index", i);
     }
     return 0;
 }
@@ -358,7 +360,7 @@ static int check_properties(decoded_leaves *decoded)
     if (decoded->pair_count != trailer->pair_count || min != trailer->value_min ||
         max != trailer->value_max || sum != trailer->value_bytes ||
         above_p99 > decoded->pair_count / 100 || trailer->value_p99 > max)
-        return broken(decoded, "properties: pair count or value sizes");
+        return violated(decoded, "properties: pair count or value sizes");
     return 0;
 }
 
@@ -394,9 +396,9 @@ int leaf_decoder_read(const char *path, decoded_leaves *ret)
     memset(ret, 0, sizeof(*ret));
     ret->bytes = file_read(path, &ret->file_size);
     if (trailer_decode(ret->bytes, ret->file_size, &ret->trailer) != 0)
-        return broken(ret, "%s", ret->trailer.error);
+        return violated(ret, "%s", ret->trailer.error);
     if (ret->trailer.pair_count > ret->file_size)
-        return broken(ret, "properties: pair count");
+        return violated(ret, "properties: pair count");
     if (read_leaves_section(ret) != 0 || check_frame(ret) != 0 || place_leaves(ret) != 0 ||
         read_extents(ret) != 0 || check_sizes(ret) != 0 || check_properties(ret) != 0)
         return -1;

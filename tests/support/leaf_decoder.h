@@ -1,7 +1,8 @@
 /*
- * A decoder of clustered stores, written from the description of the format and sharing nothing
- * with the library: it reads a whole file into memory, checks every rule, and returns the keys and
- * values exactly. (To decoder.h, the values of these stores have surplus bytes at the end.)
+ * A decoder of clustered stores, written from the description of the format and sharing no code
+ * with the library. Reads a whole file into memory, checks every rule of the format, and returns
+ * keys and values without surplus bytes. (For decoder.h, values of these stores end with surplus
+ * bytes.)
  *
  *   24..         extents of up to 1 MiB of leaves; before an extent, records outside its leaves
  *   leaf         records without gaps | zeros | positions, u64 each | entries: key, u16 place |
@@ -25,7 +26,7 @@ typedef struct leaf_pair {
     uint32_t size;
     bool is_outside;
     uint64_t position; /* of the record */
-    uint64_t next;     /* where its size field says that the next record starts */
+    uint64_t next;     /* offset of the next record, by its size field */
     size_t leaf;
 } leaf_pair;
 
@@ -48,14 +49,14 @@ typedef struct decoded_leaves {
     leaf_bounds *leaves;
     size_t pair_count;
     leaf_pair *pairs; /* in key order */
-    char error[320];  /* the rule that is broken; "" if none is */
+    char error[320];  /* the violated rule, "" if none */
 } decoded_leaves;
 
 /* Whether the file is a native store with leaves. */
 bool leaf_decoder_applies(const char *path);
 
-/* Read and check. 0 if every rule holds, -1 with ret->error set otherwise; free the result in both
- * cases. */
+/* Reads and checks a file. Returns 0 if every rule holds, otherwise -1 with ret->error set. Free
+ * the result in either case. */
 int leaf_decoder_read(const char *path, decoded_leaves *ret);
 void leaf_decoder_free(decoded_leaves *decoded);
 

@@ -25,8 +25,7 @@ typedef struct numbered_store {
     store_places places;
 } numbered_store;
 
-/* Writes a store "numbered" in `dir` with this many index pages or leaves, the last one not full.
- */
+/* Writes a store "numbered" in `dir` with this many index pages or leaves, the last not full. */
 void numbered_make(const tmpdir *dir, ikv_key_type type, uint32_t flags, uint64_t pages,
                    uint64_t large, numbered_store *ret);
 void numbered_free(numbered_store *s);

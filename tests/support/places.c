@@ -48,7 +48,7 @@ static void read_leaves(const char *path, store_places *places)
     leaf_decoder_free(&file);
 }
 
-/* A page has the entries that start in one slice of the index. */
+/* A page has the entries that begin in one 4096-byte slice of the index. */
 static void place_pages(store_places *places)
 {
     const uint64_t size = places->index_end - places->index_start;

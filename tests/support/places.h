@@ -1,7 +1,6 @@
 /*
- * Where records, entries and pages of a store are in its file, for tests that damage or truncate
- * it. Found with the independent decoders, for both layouts: the pages are those of the index, or
- * the leaves of a clustered store.
+ * Offsets of records, entries and pages in a file, for tests that damage or truncate it. From the
+ * independent decoders, for both layouts: pages are index pages, or leaves of a clustered store.
  */
 #ifndef TEST_PLACES_H
 #define TEST_PLACES_H

@@ -1,8 +1,8 @@
 /*
- * A decoder of the trailer of native stores, written from FORMAT.md alone and sharing nothing with
- * the library. It checks every rule that does not depend on the layout of the records: header tag,
- * footer, directory, places and checksums of sections, zeros between them, fields of the properties
- * that are fixed.
+ * A decoder of the trailer of native stores, written from FORMAT.md and sharing no code with the
+ * library. Checks every rule that does not depend on the layout of records: header tag, footer,
+ * directory, offsets and checksums of sections, zeros between them, constant fields of the
+ * properties.
  */
 #ifndef TEST_TRAILER_DECODER_H
 #define TEST_TRAILER_DECODER_H
@@ -53,16 +53,16 @@ typedef struct decoded_trailer {
     uint32_t value_max;
     uint32_t value_p99;
 
-    char error[TRAILER_ERROR_MAX]; /* the rule that is broken; "" if none is */
+    char error[TRAILER_ERROR_MAX]; /* the violated rule, "" if none */
 } decoded_trailer;
 
-/* Decode and check the file's bytes. 0, or -1 with ret->error set. */
+/* Decodes and checks the file's bytes. Returns 0, or -1 with ret->error set. */
 int trailer_decode(const unsigned char *bytes, size_t size, decoded_trailer *ret);
 
-/* NULL: the store has no such section. */
+/* Returns NULL if the store has no such section. */
 const trailer_section *trailer_find(const decoded_trailer *trailer, uint32_t type);
 
-/* Offset of the first byte that is not zero in [begin, end); end if all are. */
+/* Offset of the first nonzero byte in [begin, end), `end` if there is none. */
 uint64_t trailer_not_zero(const unsigned char *bytes, uint64_t begin, uint64_t end);
 
 #endif

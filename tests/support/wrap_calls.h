@@ -36,17 +36,22 @@
 
 /* A jump passes on all arguments, whatever the signature. The program's own definition of a symbol
  * takes precedence over the system's, which RTLD_NEXT finds. */
-#define WRAP_SYMBOL(name, symbol)                                                                                                \
-    extern __attribute__((visibility("hidden"))) void *original_##name;                                                          \
-    void *original_##name;                                                                                                       \
-    __asm__(                                                                                                                     \
-        ".text\n.p2align 4\n"                                                                                                    \
-        ".globl \"" LABEL(symbol) "\"\n\"" LABEL(symbol) "\":\n" JUMP(                                                           \
-            "__wrap_" #name) ".globl " LABEL("__real_" #name) "\n" LABEL("__real_" #name) ":"                                    \
-                                                                                          "\n" JUMP_THROUGH("original_" #name)); \
-    __attribute__((constructor)) static void find_##name(void)                                                                   \
-    {                                                                                                                            \
-        original_##name = dlsym(RTLD_NEXT, symbol);                                                                              \
+#define WRAP_SYMBOL(name, symbol)                                                                            \
+    extern __attribute__((visibility("hidden"))) void *original_##name;                                      \
+    void *original_##name;                                                                                   \
+    __asm__(                                                                                                 \
+        ".text\n.p2align 4\n"                                                                                \
+        ".globl \"" LABEL(symbol) "\"\n\"" LABEL(symbol) "\":\n" JUMP(                                       \
+            "__wrap_" #name) ".globl " LABEL("__real_" #name) "\n" LABEL("__real_" #name) ":"                \
+                                                                                          "\n" JUMP_THROUGH( \
+                                                                                              "or"           \
+                                                                                              "ig"           \
+                                                                                              "in"           \
+                                                                                              "al"           \
+                                                                                              "_" #name));   \
+    __attribute__((constructor)) static void find_##name(void)                                               \
+    {                                                                                                        \
+        original_##name = dlsym(RTLD_NEXT, symbol);                                                          \
     }
 #define WRAP(name)      WRAP_SYMBOL(name, #name)
 #define WRAP_STAT(name) WRAP_SYMBOL(name, STAT_SYMBOL(#name))

@@ -1,5 +1,5 @@
-/* What is written: every key type, size, order and number of pairs, against the model by the
- * decoder and by the library's own reader. */
+/* Files written with every key type, and many sizes, orders and numbers of pairs: compared with the
+ * model by the decoder and by lookups. */
 #include "hostkey.h"
 #include "rng.h"
 #include "scale.h"
@@ -30,7 +30,7 @@ static int remove_directory(void **state)
     return 0;
 }
 
-/* Ours and plain: decoded, read, alone in the directory. */
+/* Writes a native store and a plain file, and checks them. */
 static void assert_both_forms(const tmpdir *dir, const store_model *model)
 {
     char *path = tmpdir_file(dir, "store");
@@ -61,8 +61,7 @@ static void add_key(store_model *model, const void *key)
     model_add(model, key, value, sizes[number % (sizeof(sizes) / sizeof(sizes[0]))]);
 }
 
-/* The ends of the type's range with their neighbours, both sides of zero and of every power of 256,
- * and random keys. */
+/* The extreme keys and their neighbours, keys around zero and powers of 256, and random keys. */
 static void add_extremes(store_model *model, ikv_key_type type)
 {
     unsigned char key[IKV_KEY_WIDTH_MAX];
@@ -95,7 +94,7 @@ static void add_extremes(store_model *model, ikv_key_type type)
     }
 }
 
-/* Only pairs whose keys are different: the first of each. */
+/* Copies the first pair of each key. */
 static void copy_distinct(store_model *from, store_model *to)
 {
     (void)model_sort(from, MODEL_KEEP_FIRST);
@@ -136,7 +135,7 @@ static void every_width_of_byte_strings(void **state)
     }
 }
 
-/* All keys there are. */
+/* All keys of a type. */
 static void all_keys_of_narrow_types(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U8, IKV_KEY_I8, IKV_KEY_BYTES(1), IKV_KEY_U16,
@@ -186,8 +185,8 @@ static void every_value_size(void **state)
     free(value);
 }
 
-/* Records that end just before, at and after the edges of blocks and pages. */
-static void records_around_block_edges(void **state)
+/* Records that end just before, at and after boundaries of blocks and pages. */
+static void records_at_block_boundaries(void **state)
 {
     const size_t edge = (1u << 20) - 24 - 8; /* a record's size field and its checksum */
     unsigned char *value = must_malloc(edge + 16);
@@ -207,7 +206,7 @@ static void records_around_block_edges(void **state)
     free(value);
 }
 
-/* Numbers of pairs around what fits into an index page, for entries of 16, 24, 32 and 136 bytes. */
+/* Numbers of pairs around those of full index pages, for entries of 16, 24, 32 and 136 bytes. */
 static void numbers_of_pairs_around_powers_of_two(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U32, IKV_KEY_BYTES(9), IKV_KEY_U128,
@@ -241,7 +240,7 @@ static void empty_stores(void **state)
     }
 }
 
-/* 128-bit keys in plain files can have entries of 24 bytes, as older crates wrote them. */
+/* Plain files with 128-bit keys can have entries of 24 bytes, as of older versions of the crate. */
 static void plain_stores_with_a_stride_of_24(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U128, IKV_KEY_I128};
@@ -270,7 +269,7 @@ int main(void)
         cmocka_unit_test(every_width_of_byte_strings),
         cmocka_unit_test(all_keys_of_narrow_types),
         cmocka_unit_test(every_value_size),
-        cmocka_unit_test(records_around_block_edges),
+        cmocka_unit_test(records_at_block_boundaries),
         cmocka_unit_test(numbers_of_pairs_around_powers_of_two),
         cmocka_unit_test(empty_stores),
         cmocka_unit_test(plain_stores_with_a_stride_of_24),

@@ -1,6 +1,5 @@
-/* Keys that come more than once: refused by name, or the first or the last pair stays and the
- * others leave no trace, so that the file is the one that the surviving pairs alone would have
- * given. */
+/* Repeated keys: refused with an error that names the key, or all but the first or last pair are
+ * dropped. Then the file is the same as of the remaining pairs alone. */
 #include "hostkey.h"
 #include "rng.h"
 #include "scale.h"
@@ -77,36 +76,36 @@ static void assert_stats(const ikv_build_stats *stats, const store_model *model,
     assert_int_equal(stats->file_size, file_size(path));
 }
 
-/* The sizes that the store tells of itself are those of the pairs that stayed. */
+/* The statistics of values are those of the remaining pairs. */
 static void assert_info(const char *path, const store_model *model)
 {
     ikv_store *store = store_open(path, model->type, 0, 0);
     ikv_info info;
-    uint32_t least = UINT32_MAX;
-    uint32_t greatest = 0;
+    uint32_t min = UINT32_MAX;
+    uint32_t max = 0;
     bool in_order = true;
 
     ikv_store_info(store, &info);
     for (size_t i = 0; i < model->sorted_count; i++) {
         uint32_t size = (uint32_t)model->sorted[i]->size;
-        least = size < least ? size : least;
-        greatest = size > greatest ? size : greatest;
+        min = size < min ? size : min;
+        max = size > max ? size : max;
         in_order =
             in_order && (i == 0 || model->sorted[i]->arrival > model->sorted[i - 1]->arrival);
     }
-    assert_int_equal(info.value_size_min, model->sorted_count > 0 ? least : 0);
-    assert_int_equal(info.value_size_max, greatest);
+    assert_int_equal(info.value_size_min, model->sorted_count > 0 ? min : 0);
+    assert_int_equal(info.value_size_max, max);
     assert_in_range(info.value_size_p99, info.value_size_min, info.value_size_max);
     assert_int_equal(info.in_key_order, in_order || info.layout == IKV_LAYOUT_CLUSTERED);
     ikv_close(store);
 }
 
-static void survivors_only(const store_model *model, store_model *ret_survivors)
+static void remaining_only(const store_model *model, store_model *ret_remaining)
 {
     const model_pair **order = model_by_arrival(model);
-    model_init(ret_survivors, model->type);
+    model_init(ret_remaining, model->type);
     for (size_t i = 0; i < model->sorted_count; i++)
-        model_add(ret_survivors, order[i]->key, order[i]->value, order[i]->size);
+        model_add(ret_remaining, order[i]->key, order[i]->value, order[i]->size);
     free(order);
 }
 
@@ -114,15 +113,15 @@ static void drop_and_compare(const fixture *f, store_model *model, ikv_duplicate
                              uint32_t flags)
 {
     ikv_writer_options options = store_options_with(model->type, flags);
-    store_model survivors;
+    store_model remaining;
     ikv_build_stats stats;
     ikv_error err;
 
     if (options.layout == IKV_LAYOUT_CLUSTERED)
-        options.leaf_size = 4096; /* else chosen from the sizes of dropped values, too */
+        options.leaf_size = 4096; /* by default it depends on dropped values, too */
     (void)model_sort(model, policy == IKV_DUPLICATES_FIRST ? MODEL_KEEP_FIRST : MODEL_KEEP_LAST);
-    survivors_only(model, &survivors);
-    assert_ok(build(f->expected, &survivors, &options, NULL, &err), &err);
+    remaining_only(model, &remaining);
+    assert_ok(build(f->expected, &remaining, &options, NULL, &err), &err);
     options.on_duplicate = policy;
     assert_ok(build(f->path, model, &options, &stats, &err), &err);
     assert_stats(&stats, model, f->path);
@@ -132,7 +131,7 @@ static void drop_and_compare(const fixture *f, store_model *model, ikv_duplicate
         assert_info(f->path, model);
     assert_same_file(f->path, f->expected);
     assert_int_equal(tmpdir_count(&f->dir), 2);
-    model_free(&survivors);
+    model_free(&remaining);
 }
 
 static void every_policy_and_form(const fixture *f, store_model *model)
@@ -142,7 +141,7 @@ static void every_policy_and_form(const fixture *f, store_model *model)
             drop_and_compare(f, model, (ikv_duplicates)policy, flags);
 }
 
-/* `count` pairs over keys of the type, every key about `copies` times. */
+/* `count` pairs, with about `copies` of each key. */
 static void fill_repeated(store_model *model, ikv_key_type type, size_t count, size_t copies,
                           size_t size_max)
 {
@@ -173,7 +172,7 @@ static void all_pairs_have_the_same_key(void **state)
     }
 }
 
-static void half_of_the_pairs_are_repeats(void **state)
+static void half_of_the_pairs_are_repeated(void **state)
 {
     static const ikv_key_type types[] = {IKV_KEY_U32, IKV_KEY_I64, IKV_KEY_U128, IKV_KEY_BYTES(20)};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -184,8 +183,8 @@ static void half_of_the_pairs_are_repeats(void **state)
     }
 }
 
-/* A pair with the key of an earlier one at just this place, in front, in the middle, at the end. */
-static void one_repeat_anywhere(void **state)
+/* One repeated key, at any place and of any earlier pair. */
+static void one_repeated_key(void **state)
 {
     const size_t count = 40;
     for (size_t at = 1; at < count; at += 3) {
@@ -202,7 +201,7 @@ static void one_repeat_anywhere(void **state)
     }
 }
 
-/* Repeats next to each other, in sorted input: order is kept, and said to be. */
+/* Sorted input with adjacent repeats is recognized as sorted. */
 static void sorted_input_with_repeats(void **state)
 {
     store_model model;
@@ -215,32 +214,32 @@ static void sorted_input_with_repeats(void **state)
     model_free(&model);
 }
 
-/* Values of several MiB, so that what is moved down spans many blocks. */
-static void big_values_are_dropped(void **state)
+/* Values of several MiB, so that many blocks are moved. */
+static void large_values_are_dropped(void **state)
 {
-    const size_t big = (size_t)3 << 20;
-    unsigned char *value = must_malloc(big);
+    const size_t large = (size_t)3 << 20;
+    unsigned char *value = must_malloc(large);
     rng_state rng = {12};
     store_model model;
 
-    rng_fill(&rng, value, big);
+    rng_fill(&rng, value, large);
     model_init(&model, IKV_KEY_U8);
     model_add(&model, "c", value, 100);
-    model_add(&model, "a", value, big);
-    model_add(&model, "b", value, big - 1);
-    model_add(&model, "a", value + 1, big / 2);
+    model_add(&model, "a", value, large);
+    model_add(&model, "b", value, large - 1);
+    model_add(&model, "a", value + 1, large / 2);
     model_add(&model, "d", value, 0);
     model_add(&model, "b", value, 7);
-    model_add(&model, "e", value + 7, big - 7);
+    model_add(&model, "e", value + 7, large - 7);
     model_add(&model, "a", value, 1);
-    model_add(&model, "d", value, 2 * big / 3);
+    model_add(&model, "d", value, 2 * large / 3);
     every_policy_and_form(*state, &model);
     model_free(&model);
     free(value);
 }
 
-/* Dropped records that begin or end just at the edge of a block of 1 MiB. */
-static void drops_around_block_edges(void **state)
+/* Dropped records that begin or end at boundaries of blocks of 1 MiB. */
+static void drops_at_block_boundaries(void **state)
 {
     const size_t edge = ((size_t)1 << 20) - 24;
     unsigned char *value = must_malloc(edge);
@@ -297,7 +296,7 @@ static void refused_with_the_key(void **state)
             char text[IKV_KEY_TEXT_MAX];
 
             fill_repeated(&model, hostkey_types[t], 6, 2, 20);
-            file_write(f->path, "what was there", 14);
+            file_write(f->path, "previous bytes", 14);
             memset(&stats, 0x11, sizeof(stats));
             assert_failed(build(f->path, &model, &options, &stats, &err), IKV_E_DUPLICATE, &err,
                           f->path);
@@ -343,11 +342,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_pairs_have_the_same_key),
-        cmocka_unit_test(half_of_the_pairs_are_repeats),
-        cmocka_unit_test(one_repeat_anywhere),
+        cmocka_unit_test(half_of_the_pairs_are_repeated),
+        cmocka_unit_test(one_repeated_key),
         cmocka_unit_test(sorted_input_with_repeats),
-        cmocka_unit_test(big_values_are_dropped),
-        cmocka_unit_test(drops_around_block_edges),
+        cmocka_unit_test(large_values_are_dropped),
+        cmocka_unit_test(drops_at_block_boundaries),
         cmocka_unit_test(random_models),
         cmocka_unit_test(refused_with_the_key),
         cmocka_unit_test_setup(refused_builds_leave_nothing, empty_directory),

@@ -1,5 +1,5 @@
-/* What a writer refuses, and how a build ends that is given up: by the caller's own code, by its
- * progress callback, by abort. The old store stays and nothing is left. */
+/* Values and options that a writer refuses, and builds that end early: by an error of the caller,
+ * by its progress callback, by abort. The old store is unchanged, and no other file is left. */
 #include "hostkey.h"
 #include "platform.h"
 #include "process.h"
@@ -54,7 +54,7 @@ static size_t largest_value(uint32_t flags)
                                                   : IKV_VALUE_SIZE_MAX;
 }
 
-/* The size is refused before a byte of the value is looked at: there is only one here. */
+/* The size is refused before the value is read: it has only one byte here. */
 static void add_too_large(ikv_writer *writer, const char *path, uint64_t size)
 {
     ikv_error err;
@@ -67,22 +67,22 @@ static void add_too_large(ikv_writer *writer, const char *path, uint64_t size)
     assert_memory_equal(err.key, &key, sizeof(key));
 }
 
-static void too_large_a_value_is_refused_and_no_more(void **state)
+static void too_large_values_are_refused(void **state)
 {
     victim *self = *state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags++) {
         const ikv_writer_options options = store_options_with(IKV_KEY_U64, flags);
-        const uint64_t most = largest_value(flags);
+        const uint64_t max = largest_value(flags);
         ikv_writer *writer = NULL;
         ikv_error err;
 
         assert_ok(ikv_writer_new(self->path, &options, &writer, &err), &err);
-        add_too_large(writer, self->path, most + 1);
+        add_too_large(writer, self->path, max + 1);
         for (size_t i = 0; i < self->model.count; i++) {
             const model_pair *pair = &self->model.pairs[i];
             assert_ok(ikv_writer_add(writer, pair->key, pair->value, pair->size, &err), &err);
             if (i % 500 == 0) {
-                add_too_large(writer, self->path, most + 1 + i);
+                add_too_large(writer, self->path, max + 1 + i);
                 add_too_large(writer, self->path, UINT64_MAX);
             }
         }
@@ -101,7 +101,7 @@ static int one_huge_pair(void *user, ikv_pair *pair)
     return 1;
 }
 
-static void too_large_a_value_ends_a_build(void **state)
+static void a_too_large_value_ends_a_build(void **state)
 {
     victim *self = *state;
     ikv_error err;
@@ -112,17 +112,17 @@ static void too_large_a_value_ends_a_build(void **state)
     assert_untouched(self);
 }
 
-/* Takes 8 GiB of disk, so it is for long runs only. */
-static void the_largest_values_are_taken(void **state)
+/* Needs 8 GiB of disk, so only in long runs. */
+static void the_largest_values_are_accepted(void **state)
 {
     (void)state;
-    const size_t most = largest_value(0);
+    const size_t max = largest_value(0);
     if (sizeof(size_t) < 8 || test_scaled(100) < 1000)
         skip();
     tmpdir dir;
     tmpdir_make(&dir);
     char *path = tmpdir_file(&dir, "store");
-    unsigned char *value = mmap(NULL, most + 4, PROT_READ | PROT_WRITE,
+    unsigned char *value = mmap(NULL, max + 4, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | TEST_MAP_NORESERVE, -1, 0);
     ikv_writer_options options = store_options(IKV_KEY_U8);
     ikv_writer *writer = NULL;
@@ -131,22 +131,22 @@ static void the_largest_values_are_taken(void **state)
 
     assert_true(value != MAP_FAILED);
     value[0] = 1;
-    value[most - 1] = 2;
+    value[max - 1] = 2;
     assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
-    assert_ok(ikv_writer_add(writer, "b", value, most, &err), &err);
+    assert_ok(ikv_writer_add(writer, "b", value, max, &err), &err);
     assert_ok(ikv_writer_add(writer, "a", "after", 5, &err), &err);
     assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
     ikv_store *store = store_open(path, IKV_KEY_U8, 0, 0);
     assert_int_equal(ikv_result_new(&result), 0);
     assert_ok(ikv_get(store, "b", NULL, result, &err), &err);
     const ikv_item *item = ikv_result_items(result);
-    assert_int_equal(item->size, most);
-    assert_memory_equal(item->value, value, most);
+    assert_int_equal(item->size, max);
+    assert_memory_equal(item->value, value, max);
     assert_ok(ikv_get(store, "a", NULL, result, &err), &err);
     assert_memory_equal(ikv_result_items(result)->value, "after", 5);
     ikv_result_free(result);
     ikv_close(store);
-    munmap(value, most + 4);
+    munmap(value, max + 4);
     free(path);
     tmpdir_remove(&dir);
 }
@@ -167,13 +167,13 @@ static void wrong_options_are_refused(void **state)
 {
     const victim *self = *state;
     const ikv_writer_options good = store_options(IKV_KEY_U64);
-    static const ikv_key_type no_types[] = {0,     1,     0x100, 0x103, 0x120,      0x203,
-                                            0x300, 0x381, 0x401, 8,     0x10000104, UINT32_MAX};
+    static const ikv_key_type invalid_types[] = {
+        0, 1, 0x100, 0x103, 0x120, 0x203, 0x300, 0x381, 0x401, 8, 0x10000104, UINT32_MAX};
     ikv_writer_options bad;
 
-    for (size_t i = 0; i < sizeof(no_types) / sizeof(no_types[0]); i++) {
+    for (size_t i = 0; i < sizeof(invalid_types) / sizeof(invalid_types[0]); i++) {
         bad = good;
-        bad.key_type = no_types[i];
+        bad.key_type = invalid_types[i];
         refuse(self, &bad);
     }
     bad = good;
@@ -197,7 +197,7 @@ static void wrong_options_are_refused(void **state)
     bad = good;
     bad.size = 3;
     refuse(self, &bad);
-    bad = good; /* a plain store has no place for an id */
+    bad = good; /* a plain file cannot have an id */
     bad.flags = IKV_WRITE_PLAIN;
     refuse(self, &bad);
     bad.store_id = NULL;
@@ -261,8 +261,8 @@ static void missing_arguments_are_refused(void **state)
     assert_untouched(self);
 }
 
-/* Options of a later version: more fields, which are all right while they are zero. */
-static void longer_options_are_taken_while_zero(void **state)
+/* Options of a later version are accepted if unknown fields are zero. */
+static void options_of_a_later_version(void **state)
 {
     victim *self = *state;
     struct {
@@ -281,7 +281,7 @@ static void longer_options_are_taken_while_zero(void **state)
     refuse(self, &later.known);
 }
 
-/* ---------------------------------------------------------------- giving up */
+/* ---------------------------------------------------------------- ending early */
 
 typedef struct failing_source {
     const store_model *model;
@@ -300,7 +300,7 @@ static int next_or_fail(void *user, ikv_pair *pair)
     return 1;
 }
 
-static void the_callers_own_code_comes_back(void **state)
+static void the_code_of_the_caller_is_returned(void **state)
 {
     static const int codes[] = {-1,          -EIO,    -ENOMEM,    -999, -4242, IKV_E_KEY_SYNTAX,
                                 IKV_E_STATE, INT_MIN, INT_MIN + 1};
@@ -348,7 +348,7 @@ static void abort_leaves_nothing(void **state)
 typedef struct progress_log {
     size_t calls;
     size_t cancel_at;
-    char phases[256]; /* each once, in the order they came up */
+    char phases[256]; /* names of the phases, in order */
     const char *last;
 } progress_log;
 
@@ -419,14 +419,14 @@ static void progress_can_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(too_large_a_value_is_refused_and_no_more),
-        cmocka_unit_test(too_large_a_value_ends_a_build),
-        cmocka_unit_test(the_largest_values_are_taken),
+        cmocka_unit_test(too_large_values_are_refused),
+        cmocka_unit_test(a_too_large_value_ends_a_build),
+        cmocka_unit_test(the_largest_values_are_accepted),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(wrong_layouts_are_refused),
         cmocka_unit_test(missing_arguments_are_refused),
-        cmocka_unit_test(longer_options_are_taken_while_zero),
-        cmocka_unit_test(the_callers_own_code_comes_back),
+        cmocka_unit_test(options_of_a_later_version),
+        cmocka_unit_test(the_code_of_the_caller_is_returned),
         cmocka_unit_test(abort_leaves_nothing),
         cmocka_unit_test(progress_can_cancel),
     };

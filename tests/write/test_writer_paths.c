@@ -1,4 +1,4 @@
-/* Where a store goes, and who may read it: permissions, directories, names. */
+/* Permissions, directories and names of stores. */
 #include "stores.h"
 #include "tmpdir.h"
 #include "victim.h"
@@ -48,24 +48,24 @@ static void remove_path(const char *path)
 
 /* ---------------------------------------------------------------- permissions */
 
-/* The mode of the temporary file, and then that of the store. */
-static void assert_modes(victim *self, uint32_t asked, mode_t expected)
+/* The modes of the temporary file and of the finished store. */
+static void assert_modes(victim *self, uint32_t given, mode_t expected)
 {
     ikv_writer *writer = NULL;
     ikv_error err;
 
-    self->options.mode = asked;
+    self->options.mode = given;
     assert_ok(ikv_writer_new(self->path, &self->options, &writer, &err), &err);
     char *temporary = victim_orphan(self);
     assert_non_null(temporary);
-    assert_int_equal(mode_of(temporary) & 07777 & ~(mode_t)0600, 0); /* a umask can take more */
+    assert_int_equal(mode_of(temporary) & 07777 & ~(mode_t)0600, 0); /* umask may clear more bits */
     free(temporary);
     assert_ok(ikv_writer_finish(writer, NULL, &err), &err);
     assert_int_equal(mode_of(self->path) & 07777, expected);
     self->options.mode = 0;
 }
 
-static void the_mode_is_the_one_asked_for(void **state)
+static void mode_as_given(void **state)
 {
     static const mode_t masks[] = {0, 002, 022, 027, 077, 0777};
     static const mode_t modes[] = {0400, 0444, 0600, 0640, 0644, 0666, 0755};
@@ -77,13 +77,13 @@ static void the_mode_is_the_one_asked_for(void **state)
         assert_modes(self, 0, 0666 & ~masks[m]);
         for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
             assert_modes(self, modes[i], modes[i]);
-        assert_int_equal(umask(masks[m]), masks[m]); /* nobody changed it */
+        assert_int_equal(umask(masks[m]), masks[m]); /* unchanged */
     }
     (void)umask(before);
     victim_reset(self);
 }
 
-/* As nobody if we are somebody to whom permissions mean nothing. */
+/* As user nobody if this process is root, to whom permissions do not apply. */
 static int build_in_child(victim *self)
 {
     fflush(stdout);
@@ -99,7 +99,7 @@ static int build_in_child(victim *self)
     return WEXITSTATUS(status);
 }
 
-static void a_directory_that_is_not_writable(void **state)
+static void a_read_only_directory(void **state)
 {
     victim *self = *state;
     assert_int_equal(chmod(self->dir.path, 0555), 0);
@@ -116,16 +116,16 @@ static void build_at(const victim *self, const char *path, int expected)
 {
     ikv_writer *writer = NULL;
     ikv_error err;
-    const char *named = strlen(path) < sizeof(err.file) ? path : NULL; /* else it is cut */
+    const char *named = strlen(path) < sizeof(err.file) ? path : NULL; /* otherwise shortened */
     assert_failed(ikv_writer_new(path, &self->options, &writer, &err), expected, &err, named);
     assert_null(writer);
 }
 
-static void paths_that_can_not_be(void **state)
+static void invalid_paths(void **state)
 {
     victim *self = *state;
     char *missing = tmpdir_file(&self->dir, "missing/store");
-    char *below_file = tmpdir_file(&self->dir, "store/store");
+    char *inside_file = tmpdir_file(&self->dir, "store/store");
     char *slash = tmpdir_file(&self->dir, "");
     char name[400];
     memset(name, 'n', sizeof(name));
@@ -133,7 +133,7 @@ static void paths_that_can_not_be(void **state)
     char *long_name = tmpdir_file(&self->dir, name);
 
     build_at(self, missing, -ENOENT);
-    build_at(self, below_file, -ENOTDIR);
+    build_at(self, inside_file, -ENOTDIR);
     build_at(self, long_name, -ENAMETOOLONG);
     ikv_writer *writer = NULL;
     assert_int_equal(ikv_writer_new(slash, &self->options, &writer, NULL), IKV_E_INVALID);
@@ -142,13 +142,13 @@ static void paths_that_can_not_be(void **state)
     assert_true(victim_is_old(self));
     assert_int_equal(victim_orphans(self), 0);
     free(missing);
-    free(below_file);
+    free(inside_file);
     free(slash);
     free(long_name);
 }
 
-/* The temporary name is longer than the target's: that must not matter. */
-static void the_longest_name_is_possible(void **state)
+/* The temporary name is not longer than a name may be. */
+static void the_longest_name(void **state)
 {
     victim *self = *state;
     char name[256];
@@ -162,8 +162,8 @@ static void the_longest_name_is_possible(void **state)
     assert_int_equal(victim_orphans(self), 0);
 }
 
-/* A relative path means the directory that was current when writing began. */
-static void a_change_of_directory_does_not_matter(void **state)
+/* A relative path is resolved when writing begins. */
+static void changing_the_working_directory(void **state)
 {
     victim *self = *state;
     int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -208,11 +208,11 @@ static void a_missing_directory_for_temporary_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_mode_is_the_one_asked_for),
-        cmocka_unit_test(a_directory_that_is_not_writable),
-        cmocka_unit_test(paths_that_can_not_be),
-        cmocka_unit_test(the_longest_name_is_possible),
-        cmocka_unit_test(a_change_of_directory_does_not_matter),
+        cmocka_unit_test(mode_as_given),
+        cmocka_unit_test(a_read_only_directory),
+        cmocka_unit_test(invalid_paths),
+        cmocka_unit_test(the_longest_name),
+        cmocka_unit_test(changing_the_working_directory),
         cmocka_unit_test(a_missing_directory_for_temporary_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,5 @@
-/* How a finished store gets to its path: all at once, past readers, other builders and what is
- * there, and not at all where it can't. */
+/* Publishing: a finished store replaces the file at its path atomically, whatever readers and other
+ * builders do, and replaces only regular files and links. */
 #include "rng.h"
 #include "scale.h"
 #include "stores.h"
@@ -95,7 +95,7 @@ typedef struct builder {
     int code; /* the first failure */
 } builder;
 
-/* No assertions here: cmocka's belong to the main thread. */
+/* No assertions here: those of cmocka work only in the main thread. */
 static int build_once(builder *self)
 {
     ikv_writer_options options = store_options(self->model.type);
@@ -132,8 +132,8 @@ static bool is_one_of(const builder *builders, const unsigned char *image, size_
     return false;
 }
 
-/* Several builders of one path, and all the while somebody who looks what is there. */
-static void builders_of_one_path_leave_one_whole_store(void **state)
+/* Several builders write to one path while a reader checks the file. */
+static void concurrent_builders(void **state)
 {
     (void)state;
     tmpdir dir;
@@ -142,7 +142,7 @@ static void builders_of_one_path_leave_one_whole_store(void **state)
     builder builders[BUILDERS];
     pthread_t threads[BUILDERS];
     atomic_int running = BUILDERS;
-    size_t looks = 0;
+    size_t checks = 0;
 
     memset(builders, 0, sizeof(builders));
     for (size_t i = 0; i < BUILDERS; i++) {
@@ -157,12 +157,12 @@ static void builders_of_one_path_leave_one_whole_store(void **state)
     }
     for (size_t i = 0; i < BUILDERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, build_often, &builders[i]), 0);
-    for (bool more = true; more; looks++) {
+    for (bool more = true; more; checks++) {
         size_t size;
-        more = atomic_load(&running) > 0; /* look once more after the last of them */
+        more = atomic_load(&running) > 0; /* once more after the last build */
         unsigned char *image = file_read(path, &size);
         if (!is_one_of(builders, image, size))
-            fail_msg("look %zu found %zu bytes that are no store of any builder", looks, size);
+            fail_msg("check %zu: %zu bytes that are not the store of a builder", checks, size);
         free(image);
     }
     for (size_t i = 0; i < BUILDERS; i++) {
@@ -172,12 +172,12 @@ static void builders_of_one_path_leave_one_whole_store(void **state)
         model_free(&builders[i].model);
     }
     assert_int_equal(tmpdir_count(&dir), 1);
-    print_message("%zu looks while %d builders were at work\n", looks, BUILDERS);
+    print_message("%zu checks while %d builders were running\n", checks, BUILDERS);
     free(path);
     tmpdir_remove(&dir);
 }
 
-/* ---------------------------------------------------------------- what is at the path */
+/* ---------------------------------------------------------------- other files at the path */
 
 static void a_symbolic_link_is_replaced(void **state)
 {
@@ -213,7 +213,7 @@ static void assert_refused(victim *self, mode_t kind)
     remove_path(self->path);
 }
 
-static void what_is_no_file_is_not_replaced(void **state)
+static void other_kinds_of_files_are_not_replaced(void **state)
 {
     victim *self = *state;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -230,14 +230,14 @@ static void what_is_no_file_is_not_replaced(void **state)
         assert_refused(self, S_IFSOCK);
     }
     close(fd);
-    /* The same numbers as /dev/null; takes privileges. */
+    /* The numbers of /dev/null. Needs privileges. */
     if (mknod(self->path, S_IFCHR | 0600, (dev_t)((1 << 8) | 3)) == 0)
         assert_refused(self, S_IFCHR);
     victim_reset(self);
 }
 
-/* Somebody puts something else at the path, or takes the temporary file away, while we write. */
-static void surprises_before_finish(void **state)
+/* During the build, another file appears at the path, or the temporary file is removed. */
+static void changes_during_the_build(void **state)
 {
     victim *self = *state;
     ikv_writer *writer = NULL;
@@ -266,10 +266,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_readers_keep_the_old_store),
-        cmocka_unit_test(builders_of_one_path_leave_one_whole_store),
+        cmocka_unit_test(concurrent_builders),
         cmocka_unit_test(a_symbolic_link_is_replaced),
-        cmocka_unit_test(what_is_no_file_is_not_replaced),
-        cmocka_unit_test(surprises_before_finish),
+        cmocka_unit_test(other_kinds_of_files_are_not_replaced),
+        cmocka_unit_test(changes_during_the_build),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

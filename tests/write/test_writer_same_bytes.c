@@ -1,5 +1,5 @@
-/* The same pairs, options and store id give the same bytes, by whatever way they get there; and
- * what the writer says of its work is true. */
+/* The same pairs, options and store id give the same bytes, whatever the interface, memory and
+ * heap. The writer's statistics are right. */
 #include "hostkey.h"
 #include "rng.h"
 #include "stores.h"
@@ -76,7 +76,7 @@ static ikv_build_stats build(const char *path, const store_model *model,
 
 /* ---------------------------------------------------------------- the same bytes */
 
-static void twice_and_by_callback(void **state)
+static void repeated_and_by_callback(void **state)
 {
     fixture *f = *state;
     for (uint32_t flags = 0; flags <= IKV_WRITE_PLAIN; flags++) {
@@ -89,7 +89,7 @@ static void twice_and_by_callback(void **state)
     }
 }
 
-static void any_hint_and_any_memory(void **state)
+static void any_hint_and_memory(void **state)
 {
     static const uint64_t hints[] = {1, 100, 5000, 4999, 1000000, UINT64_MAX};
     static const uint64_t memories[] = {8u << 20, 9u << 20, 64u << 20, UINT64_C(1) << 40};
@@ -110,7 +110,7 @@ static void any_hint_and_any_memory(void **state)
     }
 }
 
-/* The duplicate policy does not show in a store without duplicates. */
+/* Without duplicates, the policy makes no difference. */
 static void any_duplicate_policy(void **state)
 {
     fixture *f = *state;
@@ -125,7 +125,7 @@ static void any_duplicate_policy(void **state)
 
 #define PERTURB_OUTPUT "INDEXKV_TEST_PERTURB_OUTPUT"
 
-/* What a child process started with this environment does: see main. */
+/* Runs in a child process started with this environment variable: see main. */
 static void build_for_parent(const char *path)
 {
     store_model model;
@@ -167,8 +167,8 @@ static void build_in_child(const char *path, const char *perturb)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* A byte that was never set would show what the heap held before. */
-static void whatever_the_heap_holds(void **state)
+/* An uninitialised byte would have the contents of the heap. */
+static void any_contents_of_the_heap(void **state)
 {
     fixture *f = *state;
     build_in_child(f->a, NULL);
@@ -180,7 +180,7 @@ static void whatever_the_heap_holds(void **state)
 
 /* ---------------------------------------------------------------- order of arrival */
 
-/* Pairs of the model, in the order of its keys or in reverse. */
+/* Adds the pairs in key order or in reverse. */
 static void add_in_order(const store_model *from, store_model *to, bool reversed)
 {
     for (size_t i = 0; i < from->sorted_count; i++) {
@@ -207,7 +207,7 @@ static void assert_stats(const ikv_build_stats *stats, const store_model *model,
     assert_int_equal(stats->merge_passes, 0);
 }
 
-/* Whether records are in key order: those of clustered stores always are. */
+/* Whether records are in key order, as always in clustered stores. */
 static int in_key_order(const char *path)
 {
     ikv_store *store = store_open(path, IKV_KEY_NONE, 0, 0);
@@ -251,7 +251,7 @@ static void sorted_reversed_and_shuffled(void **state)
     model_free(&reversed);
 }
 
-static void no_and_one_pair_are_sorted(void **state)
+static void empty_and_single_pair_input(void **state)
 {
     fixture *f = *state;
     ikv_writer_options options = store_options(IKV_KEY_U8);
@@ -311,7 +311,7 @@ static void assert_metadata(const char *path, const unsigned char *metadata, siz
     assert_int_equal(ikv_verify(path, NULL, NULL, NULL, NULL), 0);
 }
 
-static void metadata_comes_back(void **state)
+static void metadata_is_returned(void **state)
 {
     static const size_t sizes[] = {0, 1, 2, 7, 8, 4095, 4096, 65537, 1u << 20};
     fixture *f = *state;
@@ -333,7 +333,7 @@ static void metadata_comes_back(void **state)
     assert_null(writer);
     assert_int_equal(file_exists(f->b), 0);
 
-    /* It is copied: the caller's may go. */
+    /* The writer copies it. */
     options.metadata_size = 100;
     assert_ok(ikv_writer_new(f->a, &options, &writer, &err), &err);
     unsigned char first[100];
@@ -365,14 +365,14 @@ int main(int argc, char **argv)
     program_name = argv[0];
 
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(twice_and_by_callback, clean_up),
-        cmocka_unit_test_teardown(any_hint_and_any_memory, clean_up),
+        cmocka_unit_test_teardown(repeated_and_by_callback, clean_up),
+        cmocka_unit_test_teardown(any_hint_and_memory, clean_up),
         cmocka_unit_test_teardown(any_duplicate_policy, clean_up),
-        cmocka_unit_test_teardown(whatever_the_heap_holds, clean_up),
+        cmocka_unit_test_teardown(any_contents_of_the_heap, clean_up),
         cmocka_unit_test_teardown(sorted_reversed_and_shuffled, clean_up),
-        cmocka_unit_test_teardown(no_and_one_pair_are_sorted, clean_up),
+        cmocka_unit_test_teardown(empty_and_single_pair_input, clean_up),
         cmocka_unit_test_teardown(store_ids_are_random_or_as_given, clean_up),
-        cmocka_unit_test_teardown(metadata_comes_back, clean_up),
+        cmocka_unit_test_teardown(metadata_is_returned, clean_up),
     };
     const char *output = getenv(PERTURB_OUTPUT);
     if (output != NULL) {

@@ -1,5 +1,5 @@
-/* Builds that do not fit into their memory: the same bytes as those that do, within the memory they
- * were given, and nothing left in the directory for temporary files. */
+/* Builds that exceed their memory: they give the same bytes as others, keep within the memory, and
+ * leave no temporary files. */
 #include "fault_alloc.h"
 #include "hostkey.h"
 #include "rng.h"
@@ -16,22 +16,22 @@
 
 #include <cmocka.h>
 
-#define LEAST_MEMORY (UINT64_C(8) << 20)
+#define MIN_MEMORY (UINT64_C(8) << 20)
 
 typedef enum arrival { ARRIVAL_SORTED, ARRIVAL_REVERSED, ARRIVAL_SHUFFLED } arrival;
 
-/* Pair number i of a made-up sequence: the key is a bijection of i, the value follows from it. */
+/* A generated sequence of pairs: key and value of pair i are functions of i. */
 typedef struct sequence {
     ikv_key_type type;
     uint64_t count;
     arrival arrival;
-    uint64_t repeat; /* every so many pairs one comes with the key of an earlier one; 0: none */
+    uint64_t repeat; /* one in this many pairs repeats an earlier key; 0: none */
     uint64_t next;
     unsigned char key[IKV_KEY_WIDTH_MAX];
     unsigned char value[32];
 } sequence;
 
-/* A permutation of 0 .. count-1: an odd factor modulo a power of two, repeated until in range. */
+/* A permutation of 0 .. count-1: an odd factor modulo a power of two, iterated until in range. */
 static uint64_t permute(uint64_t i, uint64_t count)
 {
     uint64_t mask = 1;
@@ -83,7 +83,7 @@ static ikv_build_stats build(const char *path, sequence pairs, const ikv_writer_
     return stats;
 }
 
-/* Some of the pairs through the library, and all of the file through verify. */
+/* Looks up some of the pairs, and verifies the file. */
 static void assert_sample(const char *path, const sequence *pairs)
 {
     ikv_store *store = store_open(path, pairs->type, 0, 0);
@@ -94,7 +94,7 @@ static void assert_sample(const char *path, const sequence *pairs)
     assert_ok(ikv_verify(path, NULL, NULL, NULL, &err), &err);
     assert_int_equal(ikv_result_new(&result), 0);
     for (size_t n = 0; n < 500; n++) {
-        uint64_t i = rng_below(&rng, pairs->count / 2); /* the later half may have replaced it */
+        uint64_t i = rng_below(&rng, pairs->count / 2); /* the later half repeats keys */
         unsigned char key[IKV_KEY_WIDTH_MAX];
         unsigned char value[32];
         size_t size = value_of(i, value);
@@ -118,7 +118,7 @@ static uint64_t collected_bytes(const sequence *pairs)
     return store_layout() == IKV_LAYOUT_CLUSTERED ? pairs->count * layout.stride : 0;
 }
 
-/* The whole of it: built in plenty of memory, then in the least. */
+/* Builds with ample and with minimum memory, and compares. */
 static ikv_build_stats spill_and_compare(const sequence *pairs, ikv_duplicates policy)
 {
     tmpdir dir;
@@ -134,16 +134,16 @@ static ikv_build_stats spill_and_compare(const sequence *pairs, ikv_duplicates p
     ikv_build_stats expected = build(whole, *pairs, &options);
     assert_int_equal(expected.spilled_runs, 0);
     assert_true(expected.spilled_bytes <= collected_bytes(pairs));
-    options.memory = LEAST_MEMORY;
+    options.memory = MIN_MEMORY;
     options.temp_dir = spills.path;
     fault_alloc_start(FAULT_ALLOC_NONE, false);
     ikv_build_stats stats = build(spilled, *pairs, &options);
     size_t peak = fault_alloc_stop().peak;
     assert_same_file(whole, spilled);
     assert_sample(spilled, pairs);
-    if (peak > LEAST_MEMORY)
-        fail_msg("%zu bytes were held at once", peak);
-    print_message("%llu runs, %llu bytes spilled, %llu passes; at most %zu bytes held\n",
+    if (peak > MIN_MEMORY)
+        fail_msg("peak memory: %zu bytes", peak);
+    print_message("%llu runs, %llu bytes spilled, %llu passes; peak memory %zu bytes\n",
                   (unsigned long long)stats.spilled_runs, (unsigned long long)stats.spilled_bytes,
                   (unsigned long long)stats.merge_passes, peak);
 
@@ -181,7 +181,7 @@ static void narrow_keys(void **state)
     }
 }
 
-/* The widest keys, in so many runs that merging them takes more than one pass. */
+/* The widest keys, in more runs than one merge pass can take. */
 static void wide_keys_in_several_passes(void **state)
 {
     (void)state;
@@ -207,7 +207,7 @@ static void duplicates_across_runs(void **state)
     }
 }
 
-/* So many dropped that even their positions have to be spilled. */
+/* So many dropped pairs that their positions are spilled, too. */
 static void one_key_for_half_of_the_pairs(void **state)
 {
     (void)state;
@@ -229,9 +229,9 @@ static void duplicate_across_runs_is_an_error(void **state)
     ikv_writer_options options = store_options(pairs.type);
     ikv_error err;
 
-    /* Just one pair in the later half repeats a key of the earlier one. */
+    /* One pair in the later half repeats a key. */
     pairs.repeat = pairs.count - 1;
-    options.memory = LEAST_MEMORY;
+    options.memory = MIN_MEMORY;
     assert_failed(ikv_build(path, &options, next_pair, &pairs, NULL, &err), IKV_E_DUPLICATE, &err,
                   path);
     unsigned char key[IKV_KEY_WIDTH_MAX];
