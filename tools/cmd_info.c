@@ -110,6 +110,8 @@ static void index_lines(struct output *output, const ikv_info *info)
         number_line(output, "leaves", info->index_pages);
         bytes_line(output, "leaf size", info->leaf_size);
         text_line(output, "v2 index", info->has_v2_index ? "yes" : "no");
+        if (info->filter_memory)
+            bytes_line(output, "filter in memory", info->filter_memory);
     }
     if (info->has_v2_index) {
         bytes_line(output, "index start", info->index_start);
@@ -195,6 +197,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     if (is_clustered(info)) {
         number_member(output, "leaves", info->index_pages);
         number_member(output, "leaf_size", info->leaf_size);
+        number_member(output, "filter_memory", info->filter_memory);
     } else {
         number_member(output, "index_pages", info->index_pages);
         number_member(output, "page_size", info->page_size);

@@ -101,6 +101,23 @@ done
 [ ! -e new ] || fail 'a store was written'
 build -o new --plain --layout arrival pairs
 
+run 2 build -o other --filter 8 pairs
+err_has '--filter requires --layout clustered'
+run 2 build -o other --layout clustered --filter 9 pairs
+err_has "--filter: expected 8 or 16, got '9'"
+
+# A filter of absent keys answers nearly all of them without a read.
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%d\t%d\n", 10 * i, i }' >tens
+awk 'BEGIN { for (i = 0; i < 1000; i++) print 200 * i + 5 }' >absent
+build -o filtered --layout clustered --filter 8 tens
+run 0 verify filtered
+run 0 get filtered --keys absent --missing skip --backend pread --stats
+[ ! -s "$out" ] || fail 'an absent key was found'
+answered=$(awk '$1 == "filter_answered" { print $2 }' "$err")
+[ "$answered" -gt 950 ] || fail "the filter answered $answered of 1000 keys"
+run 0 info filtered --json
+out_has '"filter_memory":2'
+
 build -o new --layout clustered --no-v2-index pairs
 run 2 get new --probe entry 0
 err_has "--probe entry: new has no v2 index"

@@ -120,6 +120,8 @@ static void print_counts(const struct stats_report *report)
         {"retries", stats->retries},
         {"system_calls", stats->system_calls},
         {"major_faults", stats->major_faults},
+        {"filter_asked", stats->filter_asked},
+        {"filter_answered", stats->filter_answered},
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         print_count(counts[i].name, counts[i].count);

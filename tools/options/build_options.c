@@ -21,6 +21,7 @@ enum {
     OPTION_ON_DUPLICATE,
     OPTION_LAYOUT,
     OPTION_LEAF_SIZE,
+    OPTION_FILTER,
     OPTION_NO_V2_INDEX,
     OPTION_MEMORY,
     OPTION_PLAIN,
@@ -65,6 +66,10 @@ static const struct option_spec specs[] = {
     {OPTION_LEAF_SIZE, 0, "leaf-size", "SIZE",
      "clustered: size of a leaf, 4K, 8K, 16K or 32K\n"
      "(default: chosen by the sizes of the values)"},
+    {OPTION_FILTER, 0, "filter", "BITS",
+     "clustered: add a filter of absent keys, so that few\n"
+     "lookups of these read: with 8 bits per key one in\n"
+     "256, with 16 one in 65,536 (default: none)"},
     {OPTION_NO_V2_INDEX, 0, "no-v2-index", NULL,
      "clustered: omit the index that only the Rust crate\n"
      "reads; to the crate the store has no pairs"},
@@ -157,6 +162,15 @@ static int accept_leaf_size(struct build_options *options, const char *argument)
     return OPTIONS_CONTINUE;
 }
 
+static int accept_filter(struct build_options *options, const char *argument)
+{
+    if (strcmp(argument, "8") != 0 && strcmp(argument, "16") != 0)
+        return usage_error(syntax.name, "--filter: expected 8 or 16, got %s",
+                           excerpt_of(argument, strlen(argument)).text);
+    options->writer.filter_bits = argument[0] == '8' ? 8 : 16;
+    return OPTIONS_CONTINUE;
+}
+
 static int accept_choice(struct build_options *options, int id, const char *argument)
 {
     int choice = 0, status;
@@ -202,6 +216,8 @@ static int accept_option(void *user, int id, const char *argument)
         return option_size(&syntax, "memory", argument, MEMORY_MIN, &options->writer.memory);
     case OPTION_LEAF_SIZE:
         return accept_leaf_size(options, argument);
+    case OPTION_FILTER:
+        return accept_filter(options, argument);
     case OPTION_NO_V2_INDEX:
         options->writer.flags |= IKV_WRITE_NO_V2_INDEX;
         break;
@@ -240,6 +256,8 @@ static int check_layout(const ikv_writer_options *writer)
         return usage_error(syntax.name, "--layout clustered can't be used with --plain");
     if (!clustered && writer->leaf_size != 0)
         return usage_error(syntax.name, "--leaf-size requires --layout clustered");
+    if (!clustered && writer->filter_bits != 0)
+        return usage_error(syntax.name, "--filter requires --layout clustered");
     if (!clustered && (writer->flags & IKV_WRITE_NO_V2_INDEX))
         return usage_error(syntax.name, "--no-v2-index requires --layout clustered");
     return OPTIONS_CONTINUE;
