@@ -108,6 +108,8 @@ static void long_values(void **state)
 
     rng_fill(&rng, value, large);
     for (unsigned round = 0; round < 12; round++) {
+        if (!test_in_sample(round, 12, 6))
+            continue;
         const unsigned per_mille = round % 4 == 0 ? 1000 : round % 4 == 1 ? 1 : 150;
         ikv_writer_options options = clustered_options(IKV_KEY_U32, round % 3 == 0 ? 0 : 4096);
         store_model model;
@@ -165,6 +167,8 @@ static void order_that_ends(void **state)
     rng_fill(&rng, value, 200000);
     options.memory = MIN_MEMORY;
     for (unsigned round = 0; round < 4; round++) {
+        if (!test_in_sample(round, 4, 3))
+            continue;
         store_model model;
         model_init(&model, IKV_KEY_U64);
         for (uint64_t i = 0; i < 40000; i++)
@@ -197,6 +201,8 @@ static void duplicates(void **state)
 
     rng_fill(&rng, value, 100000);
     for (unsigned round = 0; round < 16; round++) {
+        if (!test_in_sample(round, 16, 8))
+            continue;
         ikv_writer_options options = clustered_options(IKV_KEY_U32, 0);
         const bool last = round % 2;
         store_model model;
