@@ -342,7 +342,7 @@ static void ring_is_closed_by_others(void **state)
         }
         assert_null(window.backend->reap(window.io));
         window_close(&window);
-        /* The number now belongs to somebody else, so it must stay open. */
+        /* The number is that of another file now, so it must stay open. */
         if (is_reused && has_failed)
             assert_true(fcntl(fd, F_GETFD) >= 0);
         if (is_reused)

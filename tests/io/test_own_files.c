@@ -122,7 +122,7 @@ static void shared_without_free_descriptors(void **state)
     ikv_own_files_close(&own);
 }
 
-/* Whether nobody has the file open: otherwise it gives no write lease. */
+/* Whether no descriptor of the file is open: otherwise it gives no write lease. */
 static bool is_released(const char *path)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);

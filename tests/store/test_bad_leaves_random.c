@@ -1,8 +1,8 @@
 /*
- * Clustered stores with forged numbers: footers, places and positions of leaves, sizes of records,
- * and the sections that describe leaves and filter, at random, with checksums made right again. A
- * store may lose keys this way, but nothing is accessed outside the file (sanitizers), no call
- * takes forever, and a value that is returned is that of its key.
+ * Clustered stores with random forged numbers and valid checksums: footers, places and positions of
+ * leaves, sizes of records, sections of leaves and filters. Keys may be lost, but no access is
+ * outside the file (checked by sanitizers), no call takes forever, and a returned value is that of
+ * its key.
  */
 #include "indexkv.h"
 
@@ -76,7 +76,7 @@ static unsigned char *leaf_at(const forgery *forger, size_t number)
     return forger->image.bytes + image_leaf(&forger->image, number);
 }
 
-/* A number that is wrong by little or by much, or the same. */
+/* A number close to the given one or not, or the same. */
 static uint64_t wrong_number(rng_state *rng, uint64_t number)
 {
     static const uint64_t numbers[] = {
@@ -110,7 +110,7 @@ static void forge_leaf(forgery *forger)
     const size_t outside = (size_t)edit_load(leaf + FOOTER + 2, 2);
 
     if (entries * stride + outside * 8 > FOOTER || entries == 0)
-        return; /* it was forged before */
+        return; /* already forged */
     unsigned char *directory = leaf + FOOTER - entries * stride - outside * 8;
     unsigned char *entry = leaf + FOOTER - (size_t)(1 + rng_below(rng, entries)) * stride;
     const size_t place = (size_t)edit_load(entry + forger->width, 2);
@@ -170,7 +170,7 @@ static void assert_is_true(const store_model *model, const ikv_item *item, const
     const model_pair *pair = model_find(model, key, IKV_EXACT);
 
     if (pair == NULL)
-        fail_msg("a key that nobody added is found");
+        fail_msg("an absent key is found");
     assert_int_equal(item->size, pair->size);
     assert_memory_equal(item->value, pair->value, pair->size);
 }
@@ -256,7 +256,7 @@ static void forge_and_read(void **state, ikv_key_type type, int with_index)
     fill(&model, type);
     write_store(path, &model, with_index);
     image_load(path, &sound);
-    /* All keys that are there, and as many others. */
+    /* All present keys, and as many random ones. */
     const size_t count = 2 * model.sorted_count;
     unsigned char *keys = must_malloc(count * width);
     rng_state rng = {1};
@@ -275,7 +275,7 @@ static void forge_and_read(void **state, ikv_key_type type, int with_index)
         for (uint64_t n = 1 + rng_below(&forger.rng, 3); n > 0; n--) {
             if (rng_below(&forger.rng, 3) > 0)
                 forge_leaf(&forger);
-            else if (n == 1) /* the places of leaves are needed before */
+            else if (n == 1) /* last, since the offsets of leaves are needed before */
                 forge_section(&forger);
         }
         image_save(&forger.image, path);

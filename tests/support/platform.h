@@ -117,7 +117,7 @@ static inline bool test_lease(int fd)
 #define TEST_MAP_NORESERVE 0
 #endif
 
-/* Which pages of a mapping are resident: bit 0 of vector[i] says it of page i. Returns 0 or -1. */
+/* Which pages of a mapping are resident: bit 0 of vector[i] is for page i. Returns 0 or -1. */
 static inline int test_in_core(void *start, size_t size, unsigned char *vector)
 {
 #if defined(__linux__)
@@ -130,8 +130,8 @@ static inline int test_in_core(void *start, size_t size, unsigned char *vector)
 #endif
 }
 
-/* Move the process into a mount namespace of its own, `with_user` into a user namespace as well.
- * False: not possible. */
+/* Move the process into a new mount namespace, and with `with_user` a new user namespace. False:
+ * not permitted or not supported. */
 static inline bool test_unshare_mounts(bool with_user)
 {
 #if defined(__linux__)
@@ -142,7 +142,7 @@ static inline bool test_unshare_mounts(bool with_user)
 #endif
 }
 
-/* Mount a file system in memory, or change its options. For nobody else to see. */
+/* Mount a private file system in memory, or with `again` change its options. */
 static inline bool test_mount_memory(const char *path, const char *options, bool again)
 {
 #if defined(__linux__)
