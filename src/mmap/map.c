@@ -184,7 +184,7 @@ int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lo
     int code = populate(map, offset, size);
     if (code == 0 && lock && mlock(map->bytes + offset, (size_t)size) != 0)
         code = -errno;
-    if (code == 0 && !IKV_HAVE_MINCORE && !IKV_HAVE_NOWAIT)
+    if (code == 0 && !IKV_REPORTS_RESIDENCY)
         ikv_map_assume_range(map, offset, size);
     return code;
 }

@@ -242,7 +242,8 @@ static inline uint64_t platform_memory(void)
 }
 
 /* The name of the processor, on systems without /proc/cpuinfo. */
-static inline bool platform_processor(char *name, size_t size)
+static inline bool platform_processor(char *name, /* NOLINT(*-non-const-parameter) */
+                                      size_t size)
 {
 #if defined(__APPLE__)
     return sysctlbyname("machdep.cpu.brand_string", name, &size, NULL, 0) == 0;

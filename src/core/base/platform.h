@@ -17,6 +17,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Whether the system reports which pages of a file are in memory. */
+#if IKV_HAVE_MINCORE || IKV_HAVE_NOWAIT
+#define IKV_REPORTS_RESIDENCY 1
+#else
+#define IKV_REPORTS_RESIDENCY 0
+#endif
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define IKV_BIG_ENDIAN 1
 #else
