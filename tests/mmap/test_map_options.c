@@ -365,7 +365,8 @@ static int open_with_limit(const char *path, ikv_backend backend, uint32_t flags
 
         options.backend = backend;
         options.flags = flags;
-        if (setrlimit(limited == LOCKED_MEMORY ? RLIMIT_MEMLOCK : TEST_RLIMIT_AS, &new_limit) != 0 ||
+        if (setrlimit(limited == LOCKED_MEMORY ? RLIMIT_MEMLOCK : TEST_RLIMIT_AS, &new_limit) !=
+                0 ||
             (geteuid() == 0 && setuid(65534) != 0))
             _exit(2);
         report.code = ikv_open(path, &options, &store, &err);

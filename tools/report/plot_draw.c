@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+extern char **environ; /* NOLINT(readability-redundant-declaration) : POSIX declares it nowhere */
 
 static const char program[] = "gnuplot";
 
