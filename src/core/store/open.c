@@ -95,7 +95,7 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
 static int open_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     store->backend_wanted = options->backend;
-    int code = options->flags & IKV_OPEN_DIRECT ? ikv_store_open_direct(store, err) : 0;
+    int code = (options->flags & IKV_OPEN_DIRECT) ? ikv_store_open_direct(store, err) : 0;
     if (code == 0)
         code = ikv_store_open_map(store, options, err);
     return code;

@@ -4,8 +4,8 @@ static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
 {
     const bool all = (flags & IKV_OPEN_PRELOAD) || store->is_clustered; /* leaves are the index */
     const uint64_t start = all ? 0 : store->index.index_start;
-    const uint64_t end = flags & IKV_OPEN_PRELOAD ? store->file_size
-                         : store->is_clustered    ? store->records_end
+    const uint64_t end = (flags & IKV_OPEN_PRELOAD) ? store->file_size
+                         : store->is_clustered      ? store->records_end
                                                : start + store->index.count * store->index.stride;
     const bool lock = (flags & IKV_OPEN_LOCK) != 0;
 

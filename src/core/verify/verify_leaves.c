@@ -261,7 +261,7 @@ static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32
             code = verify_filter(walk, key, walk->first + number, offset);
         if (code < 0)
             return code;
-        if (place != (place & IKV_PLACE_OUTSIDE ? IKV_PLACE_OUTSIDE | outside : expected))
+        if (place != ((place & IKV_PLACE_OUTSIDE) ? IKV_PLACE_OUTSIDE | outside : expected))
             return problem(walk, IKV_E_INDEX, offset, key, "places out of order in a leaf");
         if (place & IKV_PLACE_OUTSIDE) {
             outside++;
