@@ -36,7 +36,7 @@ if(TARGET indexkv_command)
       usage)
     add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
                                       $<TARGET_FILE:indexkv_command>)
-    set_tests_properties(cli_${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set_tests_properties(cli_${name} PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77)
   endforeach()
 
   # Again with clustered stores.
@@ -57,7 +57,7 @@ if(TARGET indexkv_command)
       streaming)
     add_test(NAME cli_${name}_clustered COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
                                                 $<TARGET_FILE:indexkv_command>)
-    set_tests_properties(cli_${name}_clustered PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+    set_tests_properties(cli_${name}_clustered PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77
                          ENVIRONMENT INDEXKV_TEST_LAYOUT=clustered)
   endforeach()
 endif()

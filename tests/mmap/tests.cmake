@@ -1,6 +1,6 @@
 # Lookups in memory, through a mapping of the file.
 function(ikv_map_test name)
-  ikv_test(${name} INTERNAL TIMEOUT 120)
+  ikv_test(${name} INTERNAL TIMEOUT 600)
   target_sources(${name} PRIVATE mmap/map_fixture.c)
 endfunction()
 

@@ -29,7 +29,7 @@
 #define LEAF_SIZE       4096u
 #define FOOTER          (LEAF_SIZE - 16u)
 #define EDIT_FILTER     8
-#define ROUNDS          2000
+#define ROUNDS          600
 
 typedef struct forgery {
     rng_state rng;

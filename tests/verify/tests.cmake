@@ -6,5 +6,5 @@ add_executable(test_bit_flips verify/test_bit_flips.c $<TARGET_OBJECTS:indexkv_o
 target_link_libraries(test_bit_flips PRIVATE indexkv_flags test_support cmocka Threads::Threads)
 foreach(part 0 1 2 3)
   add_test(NAME test_bit_flips_${part} COMMAND test_bit_flips ${part})
-  set_tests_properties(test_bit_flips_${part} PROPERTIES TIMEOUT 600)
+  set_tests_properties(test_bit_flips_${part} PROPERTIES TIMEOUT 1200)
 endforeach()
