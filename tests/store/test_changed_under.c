@@ -187,7 +187,8 @@ static void records_before_a_cut_are_answered(void **state)
         places_read(path, IKV_KEY_U64, 0, &places);
         store = store_open(path, 0, 0, 0);
         assert_ok(ikv_result_new(&result), NULL);
-        assert_batch(store, &model, keys, 1, IKV_EXACT, result);
+        for (int round = 0; round < 2; round++) /* a leaf is kept from the second visit on */
+            assert_batch(store, &model, keys, 1, IKV_EXACT, result);
         file_truncate(path, places.pairs[FEW_CUT].record);
         check_cut_batch(store, &model, &places, keys, result);
         ikv_result_free(result);
