@@ -7,6 +7,8 @@
  */
 #include "map_fixture.h"
 
+#include "places.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define PAIRS 300u /* two pages of the index */
+#define PAIRS 300u /* a few pages */
 #define KEYS  (2 * PAIRS + 1)
 
 static const open_mode modes[] = {
@@ -31,8 +33,7 @@ struct fixture {
     ikv_engine *engine;
     ikv_result *results[MODES];
     uint64_t keys[KEYS];
-    uint64_t index_start;
-    uint64_t size;
+    store_places places;
 };
 
 /* The store has the keys 3, 5, 7, ...; the even keys between them are absent. */
@@ -41,7 +42,6 @@ static void set_up(void **state, struct fixture *ret)
     ikv_writer_options options = store_options(IKV_KEY_U64);
     unsigned char value[24];
     rng_state rng = {21};
-    ikv_info info;
 
     ret->whole = tmpdir_file(*state, "whole");
     ret->path = tmpdir_file(*state, "damaged");
@@ -59,16 +59,13 @@ static void set_up(void **state, struct fixture *ret)
     ret->engine = engine_make(1, 0, 0, 0);
     for (size_t m = 0; m < MODES; m++)
         assert_ok(ikv_result_new(&ret->results[m]), NULL);
-    ikv_store *store = engine_open(ret->whole, 0, &modes[0], ret->engine);
-    ikv_store_info(store, &info);
-    ret->index_start = info.index_start;
-    ret->size = info.file_size;
-    assert_int_equal(info.index_pages, 2);
-    ikv_close(store);
+    places_read(ret->whole, IKV_KEY_U64, 0, &ret->places);
+    assert_true(ret->places.page_count > 1);
 }
 
 static void tear_down(struct fixture *fixture)
 {
+    places_free(&fixture->places);
     for (size_t m = 0; m < MODES; m++)
         ikv_result_free(fixture->results[m]);
     ikv_engine_close(fixture->engine);
@@ -130,20 +127,20 @@ static size_t compare(struct fixture *fixture, const char *what, uint64_t where)
 static void bits_of_the_index(void **state)
 {
     struct fixture fixture;
-    const uint64_t end = PAIRS * 16;
     size_t corrupt = 0;
 
     set_up(state, &fixture);
     file_copy(fixture.whole, fixture.path);
     /* Every byte of some entries at the beginning, middle and end of each page; one byte of every
      * 7th entry elsewhere. */
-    for (uint64_t at = 0; at < end; at++) {
-        const uint64_t entry = at / 16;
+    const size_t stride = fixture.places.stride;
+    for (uint64_t at = 0; at < PAIRS * stride; at++) {
+        const uint64_t entry = at / stride;
         const bool all =
             entry < 2 || entry == 100 || (entry >= 255 && entry < 258) || entry == PAIRS - 1;
-        if (!all && (entry % 7 || at % 16 != entry / 7 % 16))
+        if (!all && (entry % 7 || at % stride != entry / 7 % stride))
             continue;
-        const uint64_t bit = (fixture.index_start + at) * 8 + at * 5 % 8;
+        const uint64_t bit = (fixture.places.pairs[entry].entry + at % stride) * 8 + at * 5 % 8;
         file_flip_bit(fixture.path, bit);
         corrupt += compare(&fixture, "a bit of the index", at);
         file_flip_bit(fixture.path, bit);
@@ -158,7 +155,7 @@ static void bits_of_records(void **state)
 
     set_up(state, &fixture);
     file_copy(fixture.whole, fixture.path);
-    for (uint64_t at = 24; at < 24 + 40 * 20; at += 3) {
+    for (uint64_t at = 24; at < fixture.places.pairs[40].record; at += 3) {
         const uint64_t bit = at * 8 + at * 5 % 8;
         file_flip_bit(fixture.path, bit);
         assert_int_equal(compare(&fixture, "a bit of a record", at), 1);
@@ -177,17 +174,18 @@ static void swapped_entries(void **state)
     for (int round = 0; round < 40; round++) {
         unsigned char a[16];
         unsigned char b[16];
+        const size_t stride = fixture.places.stride;
         const uint64_t i = rng_below(&rng, PAIRS);
         const uint64_t j = (i + 1 + rng_below(&rng, PAIRS - 1)) % PAIRS;
         const size_t from = round % 3 == 1 ? 8 : 0; /* 8: positions only */
         size_t size;
         unsigned char *bytes = file_read(fixture.whole, &size);
 
-        memcpy(a, bytes + fixture.index_start + i * 16, 16);
-        memcpy(b, bytes + fixture.index_start + j * 16, 16);
-        memcpy(bytes + fixture.index_start + i * 16 + from, b + from, 16 - from);
+        memcpy(a, bytes + fixture.places.pairs[i].entry, stride);
+        memcpy(b, bytes + fixture.places.pairs[j].entry, stride);
+        memcpy(bytes + fixture.places.pairs[i].entry + from, b + from, stride - from);
         if (round % 3 != 2)
-            memcpy(bytes + fixture.index_start + j * 16 + from, a + from, 16 - from);
+            memcpy(bytes + fixture.places.pairs[j].entry + from, a + from, stride - from);
         file_write(fixture.path, bytes, size);
         assert_true(compare(&fixture, "entries swapped", (uint64_t)round) > 0);
         free(bytes);
@@ -204,8 +202,8 @@ static void all_entries_point_at_one_record(void **state)
     set_up(state, &fixture);
     unsigned char *bytes = file_read(fixture.whole, &size);
     for (uint64_t i = 0; i < PAIRS; i++)
-        memcpy(bytes + fixture.index_start + i * 16 + 8, bytes + fixture.index_start + 5 * 16 + 8,
-               8);
+        memcpy(bytes + fixture.places.pairs[i].entry + 8, bytes + fixture.places.pairs[5].entry + 8,
+               fixture.places.stride - 8);
     file_write(fixture.path, bytes, size);
     assert_true(compare(&fixture, "one record", 0) >= PAIRS - 1);
     free(bytes);
@@ -219,15 +217,17 @@ static void damage_under_an_open_store(void **state)
     ikv_error err;
 
     set_up(state, &fixture);
+    const size_t stride = fixture.places.stride;
     for (size_t m = 1; m < MODES; m++)
-        for (uint64_t at = 8; at < PAIRS * 16; at += 16 * 29 + 1) {
+        for (uint64_t at = 8; at < PAIRS * stride; at += stride * 29 + 1) {
             file_copy(fixture.whole, fixture.path);
             ikv_store *store = engine_open(fixture.path, 0, &modes[m], fixture.engine);
             for (int round = 0; round < 2; round++)
                 assert_batch(store, &fixture.model, fixture.keys, KEYS, IKV_EXACT,
                              fixture.results[m]);
             (void)usleep(20000); /* file systems have coarse modification times */
-            file_flip_bit(fixture.path, (fixture.index_start + at) * 8 + at % 8);
+            file_flip_bit(fixture.path,
+                          (fixture.places.pairs[at / stride].entry + at % stride) * 8 + at % 8);
             for (int round = 0; round < 2; round++) {
                 assert_ok(ikv_get_many(store, fixture.keys, KEYS, NULL, fixture.results[m], &err),
                           &err);
