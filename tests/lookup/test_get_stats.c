@@ -125,7 +125,8 @@ static void fewer_probes_with_some_fences(void **state)
 
         open_many_pages(state, 16000, 0, memories[i], &pages);
         assert_true(pages.info.index_memory <= memories[i]);
-        assert_true(pages.info.fences < pages.info.index_pages);
+        assert_true(pages.info.fences < pages.info.index_pages ||
+                    pages.info.layout == IKV_LAYOUT_CLUSTERED); /* those of leaves are rounded */
         apart = pages.info.fences == 0
                     ? pages.info.index_pages
                     : (pages.info.index_pages + pages.info.fences - 1) / pages.info.fences;

@@ -96,6 +96,14 @@ static void random_round(const char *path, uint64_t seed)
     options.flags = rng_below(&random, 3) == 0 ? IKV_WRITE_PLAIN : 0;
     options.expected_pairs = rng_below(&random, 2) == 0 ? count : 0;
     options.memory = rng_below(&random, 2) == 0 ? 8 << 20 : 0;
+    if (options.layout == IKV_LAYOUT_CLUSTERED) {
+        static const uint32_t leaf_sizes[] = {0, 4096, 8192, 16384, 32768};
+        static const uint32_t filters[] = {0, 8, 16};
+        options.leaf_size = leaf_sizes[rng_below(&random, 5)];
+        options.filter_bits = filters[rng_below(&random, 3)];
+        if (!(options.flags & IKV_WRITE_PLAIN) && rng_below(&random, 2) == 0)
+            options.flags = IKV_WRITE_NO_V2_INDEX;
+    }
     store_write(path, &model, &options);
     store =
         store_open(path, type, 0, rng_below(&random, 2) == 0 ? 0 : 1 + rng_below(&random, 4000));

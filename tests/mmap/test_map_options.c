@@ -332,7 +332,9 @@ static void locked_memory(void **state)
             assert_int_equal(info.resident, info.file_size);
         assert_ok(ikv_result_new(&result), NULL);
         assert_batch(store, &model, model.sorted[0]->key, 1, IKV_EXACT, result);
-        assert_int_equal(ikv_result_stats(result)->mapped, 2);
+        /* A leaf has its records. */
+        assert_int_equal(ikv_result_stats(result)->mapped,
+                         info.layout == IKV_LAYOUT_CLUSTERED ? 1 : 2);
         ikv_result_free(result);
         ikv_close(store);
     }

@@ -206,7 +206,8 @@ static void record_reads_start_during_cached_index_search(void **state)
     backend.synchronous = false;
     ikv_engine *engine = engine_make(1, 0, 0, 0);
     ikv_store *store = engine_open(fixture.path, IKV_KEY_U64, &uring_mode, engine);
-    assert_all_right(store);
+    for (int round = 0; round < 2; round++) /* leaves are kept from the second visit on */
+        assert_all_right(store);
     atomic_store(&rings.has_read_records, false);
     assert_all_right(store);
     const ikv_stats *stats = ikv_result_stats(result);

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,19 @@
 #include <cmocka.h>
 
 /* ---------------------------------------------------------------- writing and opening */
+
+static bool layout_is(const char *name)
+{
+    const char *layout = getenv("INDEXKV_TEST_LAYOUT");
+
+    return layout && strcmp(layout, name) == 0;
+}
+
+ikv_layout store_layout(void)
+{
+    return layout_is("clustered") || layout_is("filtered") ? IKV_LAYOUT_CLUSTERED
+                                                           : IKV_LAYOUT_ARRIVAL;
+}
 
 ikv_writer_options store_options_with(ikv_key_type type, uint32_t flags)
 {
@@ -23,10 +37,14 @@ ikv_writer_options store_options_with(ikv_key_type type, uint32_t flags)
     options.key_type = type;
     options.store_id = id;
     options.flags = flags;
-    options.layout = store_layout();
     if (flags & IKV_WRITE_PLAIN) {
         options.store_id = NULL;
-        options.layout = IKV_LAYOUT_ARRIVAL;
+        return options;
+    }
+    options.layout = store_layout();
+    if (layout_is("filtered")) {
+        options.flags |= IKV_WRITE_NO_V2_INDEX;
+        options.filter_bits = 8;
     }
     return options;
 }
@@ -34,13 +52,6 @@ ikv_writer_options store_options_with(ikv_key_type type, uint32_t flags)
 ikv_writer_options store_options(ikv_key_type type)
 {
     return store_options_with(type, 0);
-}
-
-ikv_layout store_layout(void)
-{
-    const char *name = getenv("INDEXKV_TEST_LAYOUT");
-
-    return name && strcmp(name, "clustered") == 0 ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
 }
 
 void store_write(const char *path, const store_model *model, const ikv_writer_options *options)
@@ -52,6 +63,8 @@ void store_write(const char *path, const store_model *model, const ikv_writer_op
     if (used.flags & IKV_WRITE_PLAIN) {
         used.store_id = NULL;
         used.layout = IKV_LAYOUT_ARRIVAL;
+        used.leaf_size = used.filter_bits = 0;
+        used.flags &= ~(uint32_t)IKV_WRITE_NO_V2_INDEX;
     }
     assert_ok(ikv_writer_new(path, &used, &writer, &err), &err);
     for (size_t i = 0; i < model->count; i++) {

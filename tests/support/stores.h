@@ -28,7 +28,8 @@ void store_decode(const char *path, ikv_key_type type, uint32_t stride, uint32_t
 /* Both have the same pairs; values of equal keys may be in any order. */
 void assert_models_equal(const store_model *a, const store_model *b);
 
-/* The layout that store_options sets: INDEXKV_TEST_LAYOUT (arrival, clustered), default arrival. */
+/* The layout that store_options sets, from INDEXKV_TEST_LAYOUT: arrival (the default), clustered,
+ * or filtered, which is clustered without a v2 index and with a filter. */
 ikv_layout store_layout(void);
 /* The backend of store_open: INDEXKV_TEST_BACKEND (auto, mmap, pread, uring), default pread. */
 ikv_backend store_backend(void);
