@@ -7,9 +7,12 @@
 #include "decoder.h"
 #include "golden.h"
 #include "hostkey.h"
+#include "leaf_decoder.h"
 #include "model.h"
+#include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
+#include "written.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,34 +166,6 @@ static void reads_the_golden_files(void **state)
 
 /* ---------------------------------------------------------------- native stores */
 
-/* The rules of the base format, and of native stores where the base format leaves a choice. */
-static void assert_base_format(const char *path, const store_model *model)
-{
-    decoder_layout layout = hostkey_layout(model->type, 0);
-    decoded_store decoded;
-
-    if (decoder_read(path, &layout, &decoded) != 0)
-        fail_msg("%s: %s", path, decoded.error);
-    assert_int_equal(decoded.pair_count, model->count);
-    assert_int_equal(decoder_repeated_keys(&decoded), 0);
-    assert_int_equal(decoded.index_start % 4096, 0);
-    assert_true(decoded.index_start - decoded.records_end < 4096);
-    for (size_t i = 0; i < model->count; i++) {
-        const decoder_entry *entry = &decoded.entries[decoded.arrival[i]];
-        unsigned char key[IKV_KEY_WIDTH_MAX];
-
-        hostkey_to_file(model->type, model->pairs[i].key, key);
-        assert_memory_equal(entry->key, key, layout.key_width);
-        assert_int_equal(entry->size, model->pairs[i].size + 4);
-        assert_memory_equal(entry->content, model->pairs[i].value, model->pairs[i].size);
-    }
-    /* Padding of entries is undefined in the base format, and zero in native stores. */
-    for (uint64_t i = 0; i < decoded.pair_count; i++)
-        for (size_t k = layout.key_width + 8; k < layout.stride; k++)
-            assert_int_equal(decoded.bytes[decoded.index_start + i * layout.stride + k], 0);
-    decoder_free(&decoded);
-}
-
 static void native_stores_follow_the_base_format(void **state)
 {
     static const size_t counts[] = {0, 1, 2, 3, 127, 128, 1000};
@@ -206,9 +181,48 @@ static void native_stores_follow_the_base_format(void **state)
             model_fill(&model, &random, counts[c], (model_keys)(c % 4),
                        c == 6 ? MODEL_SIZES_MIXED : MODEL_SIZES_SMALL);
             store_write(path, &model, &options);
-            assert_base_format(path, &model);
+            assert_written(path, &model, false, 0);
             model_free(&model);
         }
+    free(path);
+}
+
+/* The decoder of clustered stores covers every bit of the file. */
+static void leaf_decoder_checks_every_bit(void **state)
+{
+    char *path = tmpdir_file(*state, "flipped");
+    ikv_writer_options options = store_options(IKV_KEY_U32);
+    unsigned char value[5000] = {0};
+    decoded_leaves decoded;
+    store_model model;
+    size_t flipped = 0;
+
+    model_init(&model, IKV_KEY_U32);
+    for (uint32_t key = 0; key < 400; key++)
+        model_add(&model, &key, value, key % 100 == 7 ? sizeof(value) - key : key % 40);
+    model_sort(&model, MODEL_KEEP_ALL);
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.leaf_size = 4096;
+    options.metadata = "metadata";
+    options.metadata_size = 8;
+    for (uint32_t bits = 0; bits <= 8; bits += 8) {
+        options.filter_bits = bits;
+        store_write(path, &model, &options);
+        assert_written(path, &model, false, 0);
+        const uint64_t size = 8 * file_size(path);
+        for (uint64_t bit = 0; bit < size; bit++) {
+            if (!test_in_sample(bit, size, 2000))
+                continue;
+            file_flip_bit(path, bit);
+            if (leaf_decoder_read(path, &decoded) == 0)
+                fail_msg("no rule is broken by flipped bit %llu", (unsigned long long)bit);
+            leaf_decoder_free(&decoded);
+            file_flip_bit(path, bit);
+            flipped++;
+        }
+    }
+    assert_true(flipped > 1000);
+    model_free(&model);
     free(path);
 }
 
@@ -220,6 +234,7 @@ int main(void)
         cmocka_unit_test(compares_keys),
         cmocka_unit_test(reads_the_golden_files),
         cmocka_unit_test(native_stores_follow_the_base_format),
+        cmocka_unit_test(leaf_decoder_checks_every_bit),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

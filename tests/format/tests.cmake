@@ -1,4 +1,5 @@
 ikv_test(test_geometry INTERNAL)
 ikv_test(test_decoder)
+target_link_libraries(test_decoder PRIVATE test_victim)
 ikv_test(test_golden)
 ikv_test(test_filter INTERNAL)

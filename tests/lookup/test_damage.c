@@ -145,7 +145,8 @@ static size_t random_entry(rng_state *rng, const store_image *image)
 {
     const size_t start = image_index_start(image);
 
-    if (image_has(image, EDIT_LEAVES) && rng_below(rng, 4) > 0) {
+    if (image_has(image, EDIT_LEAVES) &&
+        (image_index_end(image) == start || rng_below(rng, 4) > 0)) {
         const size_t leaf = (size_t)rng_below(rng, image_leaf_count(image));
 
         return image_leaf(image, leaf) + image_leaf_size(image) - 8 - (size_t)rng_below(rng, 300);
@@ -156,8 +157,8 @@ static size_t random_entry(rng_state *rng, const store_image *image)
 /* Change one field or bit, mostly in the index, leaves, trailer or header. */
 static void forge(rng_state *rng, const store_image *intact, store_image *image)
 {
-    size_t trailer = image_index_end(intact);
-    size_t start = image_index_start(intact);
+    size_t trailer = image_section(intact, EDIT_PROPERTIES); /* the first section */
+    size_t start = image_index_start(intact) > 24 ? image_index_start(intact) : trailer;
     size_t place;
 
     switch (rng_below(rng, 4)) {

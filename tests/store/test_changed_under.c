@@ -4,8 +4,6 @@
  */
 #include "indexkv.h"
 
-#include "decoder.h"
-#include "hostkey.h"
 #include "model.h"
 #include "places.h"
 #include "rng.h"
@@ -345,11 +343,11 @@ static void a_misplaced_record_is_corrupt(void **state)
 {
     char *path = tmpdir_file(*state, "swapped");
     ikv_writer_options options = store_options(IKV_KEY_U32);
-    decoder_layout layout = hostkey_layout(IKV_KEY_U32, 0);
     static const unsigned char other_id[16] = {1};
     unsigned char *other_bytes;
     ikv_result *result = NULL;
-    decoded_store decoded;
+    unsigned char *bytes;
+    store_places places;
     ikv_store *store;
     store_model model;
     ikv_error err;
@@ -364,12 +362,13 @@ static void a_misplaced_record_is_corrupt(void **state)
     other_bytes = file_read(path, &size);
     options = store_options(IKV_KEY_U32);
     store_write(path, &model, &options);
-    assert_int_equal(decoder_read(path, &layout, &decoded), 0);
+    bytes = file_read(path, &size);
+    places_read(path, IKV_KEY_U32, 0, &places);
     store = store_open(path, 0, 0, 0);
     assert_ok(ikv_result_new(&result), NULL);
     /* Record 7 in the place of record 8, and record 20 of a store with another id. */
-    file_patch(path, decoded.entries[8].position, decoded.bytes + decoded.entries[7].position, 12);
-    file_patch(path, decoded.entries[20].position, other_bytes + decoded.entries[20].position, 12);
+    file_patch(path, places.pairs[8].record, bytes + places.pairs[7].record, 12);
+    file_patch(path, places.pairs[20].record, other_bytes + places.pairs[20].record, 12);
     for (uint32_t key = 0; key < 100; key++) {
         int code = ikv_get(store, &key, NULL, result, &err);
 
@@ -380,8 +379,9 @@ static void a_misplaced_record_is_corrupt(void **state)
     }
     ikv_result_free(result);
     ikv_close(store);
-    decoder_free(&decoded);
+    places_free(&places);
     model_free(&model);
+    free(bytes);
     free(other_bytes);
     free(path);
 }
