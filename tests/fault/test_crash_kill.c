@@ -188,7 +188,7 @@ static void spilled_build_that_drops_duplicates(void **state)
 {
     (void)state;
     victim_setup setup = spilled();
-    kill_at_calls(&setup, false, test_scaled(60));
+    kill_at_calls(&setup, false, test_scaled_min(60, 6));
 }
 
 /* ---------------------------------------------------------------- random moments */

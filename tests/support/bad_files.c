@@ -151,7 +151,8 @@ static void check_storage_scan(ikv_store *store, const store_model *model)
     ikv_scan_close(scan);
 }
 
-void assert_never_wrong(const char *path, const store_model *model, ikv_key_type type)
+void assert_never_wrong_with(const char *path, const store_model *model, ikv_key_type type,
+                             ikv_backend backend)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     size_t width = hostkey_width(model->type);
@@ -159,6 +160,7 @@ void assert_never_wrong(const char *path, const store_model *model, ikv_key_type
     ikv_result *result = NULL;
 
     options.key_type = type;
+    options.backend = backend;
     for (size_t i = 0; i < model->count; i++)
         memcpy(keys + i * width, model->pairs[i].key, width);
     assert_ok(ikv_result_new(&result), NULL);
@@ -176,6 +178,11 @@ void assert_never_wrong(const char *path, const store_model *model, ikv_key_type
     }
     ikv_result_free(result);
     free(keys);
+}
+
+void assert_never_wrong(const char *path, const store_model *model, ikv_key_type type)
+{
+    assert_never_wrong_with(path, model, type, IKV_BACKEND_AUTO);
 }
 
 /* ---------------------------------------------------------------- the table */

@@ -69,5 +69,8 @@ int bad_files_run(const bad_source *source, const bad_file *bad, size_t count);
 /* Looks up all keys of the model (ikv_get, and ikv_get_many with every match mode) and scans in
  * both orders: each answer is right or IKV_CORRUPT, or the call fails with a code for damage. */
 void assert_never_wrong(const char *path, const store_model *model, ikv_key_type type);
+/* The same with another backend than AUTO, if it is available. */
+void assert_never_wrong_with(const char *path, const store_model *model, ikv_key_type type,
+                             ikv_backend backend);
 
 #endif

@@ -9,9 +9,8 @@
 #include "indexkv.h"
 
 #include "bad_files.h"
-#include "decoder.h"
-#include "hostkey.h"
 #include "model.h"
+#include "places.h"
 #include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
@@ -29,6 +28,7 @@
 
 #define PARTS        4
 #define STORE_SIZE   65536
+#define HEADER_SIZE  24
 #define LOOKUP_EVERY 101 /* bits; odd, so that every bit of a byte is flipped at times */
 
 typedef struct flipped_store {
@@ -36,7 +36,8 @@ typedef struct flipped_store {
     char *path;
     int fd;
     store_model model;
-    decoded_store decoded;
+    unsigned char *bytes; /* of the intact file */
+    store_places places;
     unsigned part; /* PARTS: all parts */
 } flipped_store;
 
@@ -55,18 +56,19 @@ static void write_store(const char *path, const store_model *model, size_t metad
     unsigned char *metadata = must_malloc(metadata_size);
 
     memset(metadata, 'm', metadata_size);
+    options.leaf_size = options.layout == IKV_LAYOUT_CLUSTERED ? 4096 : 0;
     options.metadata = metadata;
     options.metadata_size = metadata_size;
     store_write(path, model, &options);
     free(metadata);
 }
 
-/* Three index pages and values of many sizes, padded to STORE_SIZE with metadata. */
+/* Three index pages, or several leaves and records outside them, and values of many sizes, padded
+ * to STORE_SIZE with metadata. */
 static void make_store(flipped_store *flipped)
 {
-    decoder_layout layout = hostkey_layout(IKV_KEY_I64, 0);
     rng_state random = {64};
-    uint64_t size;
+    size_t size;
 
     model_init(&flipped->model, IKV_KEY_I64);
     model_fill(&flipped->model, &random, 600, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
@@ -78,11 +80,13 @@ static void make_store(flipped_store *flipped)
     }
     assert_int_equal(model_sort(&flipped->model, MODEL_KEEP_ALL), 0);
     write_store(flipped->path, &flipped->model, 8);
-    size = file_size(flipped->path);
+    size = (size_t)file_size(flipped->path);
     assert_true(size < STORE_SIZE);
-    write_store(flipped->path, &flipped->model, 8 + STORE_SIZE - (size_t)size);
-    assert_int_equal(file_size(flipped->path), STORE_SIZE);
-    assert_int_equal(decoder_read(flipped->path, &layout, &flipped->decoded), 0);
+    write_store(flipped->path, &flipped->model, 8 + STORE_SIZE - size);
+    flipped->bytes = file_read(flipped->path, &size);
+    assert_int_equal(size, STORE_SIZE);
+    places_read(flipped->path, IKV_KEY_I64, 0, &flipped->places);
+    assert_true(flipped->places.page_count >= 3);
 }
 
 static int set_up(void **state)
@@ -103,7 +107,8 @@ static int tear_down(void **state)
 
     (void)close(flipped->fd);
     model_free(&flipped->model);
-    decoder_free(&flipped->decoded);
+    places_free(&flipped->places);
+    free(flipped->bytes);
     tmpdir_remove(&flipped->dir);
     free(flipped->path);
     return 0;
@@ -111,34 +116,72 @@ static int tear_down(void **state)
 
 /* ---------------------------------------------------------------- places */
 
-/* The record that contains the byte. */
-static expected_place record_at(const decoded_store *decoded, uint64_t offset)
+/* The last record outside the leaves of the extent that starts with this page. */
+static const pair_place *last_outside(const store_places *places, uint64_t extent)
 {
-    for (size_t i = 0; i < decoded->pair_count; i++) {
-        const decoder_entry *entry = &decoded->entries[i];
+    const pair_place *last = NULL;
 
-        if (offset >= entry->position && offset < entry->position + 4 + entry->size)
-            return (expected_place){entry->position, entry->position + 1, 0};
+    for (size_t i = 0; i < places->pair_count; i++) {
+        const pair_place *pair = &places->pairs[i];
+
+        if (pair->is_outside && pair->record < extent && (!last || pair->record > last->record))
+            last = pair;
     }
-    fail_msg("no record contains byte %llu", (unsigned long long)offset);
+    return last;
+}
+
+/* In a leaf: a record, padding, or the directory, whose damage is reported at the leaf's offset. */
+static expected_place place_in_leaf(const page_place *leaf, uint64_t offset)
+{
+    if (offset >= leaf->entries)
+        return (expected_place){leaf->begin, leaf->begin + 1, 0};
+    return (expected_place){leaf->begin, leaf->entries, 0};
+}
+
+static expected_place place_among_records(const store_places *places, uint64_t offset)
+{
+    for (size_t i = 0; i < places->pair_count; i++) {
+        const pair_place *pair = &places->pairs[i];
+
+        if (offset >= pair->record && offset < pair->end)
+            return (expected_place){pair->record, pair->record + 1, 0};
+    }
+    for (size_t i = 0; places->is_clustered && i < places->page_count; i++)
+        if (offset >= places->pages[i].begin && offset < places->pages[i].end)
+            return place_in_leaf(&places->pages[i], offset);
+    /* Between the last record outside and the extent: padding and the record's size. */
+    const uint64_t extent = places->pages[0].begin;
+    const pair_place *last = last_outside(places, extent);
+    assert_true(places->is_clustered && last != NULL && offset >= last->end && offset < extent);
+    return offset < extent - 8 ? (expected_place){last->end, extent - 8, 0}
+                               : (expected_place){last->record, extent, 0};
+}
+
+static expected_place place_in_index(const store_places *places, uint64_t offset)
+{
+    const uint64_t stride = 16;
+    const uint64_t entry = offset - (offset - places->index_start) % stride;
+
+    if (places->is_clustered)
+        return (expected_place){entry, entry + 1, 0};
+    for (size_t i = 0; i < places->page_count; i++)
+        if (offset < places->pages[i].end)
+            return (expected_place){places->pages[i].begin, places->pages[i].end, 0};
+    fail_msg("no page contains byte %llu", (unsigned long long)offset);
     return (expected_place){0, 0, 0};
 }
 
-static expected_place place_of(const decoded_store *decoded, uint64_t offset)
+static expected_place place_of(const store_places *places, uint64_t offset)
 {
-    uint64_t page;
-
-    if (offset < DECODER_HEADER_SIZE)
-        return (expected_place){0, DECODER_HEADER_SIZE, 0};
-    if (offset < decoded->records_end)
-        return record_at(decoded, offset);
-    if (offset < decoded->index_start)
-        return (expected_place){decoded->records_end, decoded->index_start, 0};
-    if (offset >= decoded->index_end)
-        return (expected_place){decoded->index_end, decoded->file_size, 0};
-    page = (offset - decoded->index_start) / 4096;
-    return (expected_place){decoded->index_start + page * 4096,
-                            decoded->index_start + (page + 1) * 4096, 0};
+    if (offset < HEADER_SIZE)
+        return (expected_place){0, HEADER_SIZE, 0};
+    if (offset < places->records_end)
+        return place_among_records(places, offset);
+    if (offset < places->index_start)
+        return (expected_place){places->records_end, places->index_start, 0};
+    if (offset < places->index_end)
+        return place_in_index(places, offset);
+    return (expected_place){places->records_end, places->file_size, 0};
 }
 
 static void note_problem(void *user, const ikv_error *problem)
@@ -158,7 +201,7 @@ static void write_byte(const flipped_store *flipped, uint64_t offset, unsigned c
 
 static void check_verify(const flipped_store *flipped, uint64_t bit)
 {
-    expected_place place = place_of(&flipped->decoded, bit / 8);
+    expected_place place = place_of(&flipped->places, bit / 8);
     ikv_verify_options options = IKV_VERIFY_OPTIONS_INIT;
     ikv_error err;
     int code;
@@ -173,7 +216,7 @@ static void check_verify(const flipped_store *flipped, uint64_t bit)
     assert_failed(code, code, &err, flipped->path);
     note_problem(&place, &err);
     /* For the header and the footer, the code says enough. */
-    if (!place.is_reported && bit / 8 >= DECODER_HEADER_SIZE && code != IKV_E_FOOTER)
+    if (!place.is_reported && bit / 8 >= HEADER_SIZE && code != IKV_E_FOOTER)
         fail_msg("bit %llu: no problem between %llu and %llu; the first is: %s",
                  (unsigned long long)bit, (unsigned long long)place.begin,
                  (unsigned long long)place.end, err.message);
@@ -187,7 +230,7 @@ static void verify_finds_every_flip(void **state)
     size_t left_out = 0;
 
     for (uint64_t bit = 0; bit < 8 * STORE_SIZE; bit += step) {
-        unsigned char byte = flipped->decoded.bytes[bit / 8];
+        unsigned char byte = flipped->bytes[bit / 8];
 
         if (flipped->part < PARTS && bit % PARTS != flipped->part)
             continue;
@@ -212,16 +255,17 @@ static void lookups_are_never_wrong(void **state)
     size_t turn = 0;
 
     for (uint64_t bit = 0; bit < 8 * STORE_SIZE; bit += step, turn++) {
-        unsigned char byte = flipped->decoded.bytes[bit / 8];
+        unsigned char byte = flipped->bytes[bit / 8];
 
         if (flipped->part < PARTS && turn % PARTS != flipped->part)
             continue;
         if (!test_in_sample(turn, 8 * STORE_SIZE / step, 500))
             continue;
+        const ikv_backend backend = (ikv_backend)(turn / PARTS % (IKV_BACKEND_MMAP + 1));
         write_byte(flipped, bit / 8, (unsigned char)(byte ^ 1u << bit % 8));
-        assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_NONE);
+        assert_never_wrong_with(flipped->path, &flipped->model, IKV_KEY_NONE, backend);
         /* Opening with the key type must not skip checks. */
-        assert_never_wrong(flipped->path, &flipped->model, IKV_KEY_I64);
+        assert_never_wrong_with(flipped->path, &flipped->model, IKV_KEY_I64, backend);
         write_byte(flipped, bit / 8, byte);
     }
 }
