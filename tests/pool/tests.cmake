@@ -15,16 +15,28 @@ if(uring_found)
   ikv_contract_run(contract_engine test_contract_engine)
 endif()
 
-# Shorter runs of other tests on more backends.
+# ikv_test_again(BACKEND [LAYOUT LAYOUT] TEST ...): shorter runs of other tests on more backends.
 function(ikv_test_again backend)
-  foreach(name ${ARGN})
-    add_test(NAME test_${name}_${backend} COMMAND test_${name})
-    set_tests_properties(test_${name}_${backend} PROPERTIES TIMEOUT 6000 SKIP_RETURN_CODE 77
-                         ENVIRONMENT "INDEXKV_TEST_BACKEND=${backend};INDEXKV_TEST_SHARE=0.05")
+  cmake_parse_arguments(arg "" "LAYOUT" "" ${ARGN})
+  set(environment "INDEXKV_TEST_BACKEND=${backend};INDEXKV_TEST_SHARE=0.05")
+  set(suffix ${backend})
+  if(arg_LAYOUT)
+    list(APPEND environment "INDEXKV_TEST_LAYOUT=${arg_LAYOUT}")
+    set(suffix ${arg_LAYOUT}_${backend})
+  endif()
+  foreach(name ${arg_UNPARSED_ARGUMENTS})
+    add_test(NAME test_${name}_${suffix} COMMAND test_${name})
+    set_tests_properties(test_${name}_${suffix} PROPERTIES TIMEOUT 6000 SKIP_RETURN_CODE 77
+                         ENVIRONMENT "${environment}")
   endforeach()
 endfunction()
 ikv_test_again(auto get_many random_model threads boundaries scan changed_under damage bad_place golden)
 ikv_test_again(mmap get_many random_model threads boundaries scan changed_under damage bad_place golden)
+foreach(backend auto mmap)
+  ikv_test_again(${backend} LAYOUT clustered get_many random_model threads boundaries scan changed_under
+                 damage bad_place)
+endforeach()
 if(uring_found)
   ikv_test_again(uring get_many random_model threads boundaries scan)
+  ikv_test_again(uring LAYOUT clustered get_many random_model threads boundaries scan changed_under)
 endif()

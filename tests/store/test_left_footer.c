@@ -115,7 +115,7 @@ static void rewriting_may_change_one_byte_of_the_header(void **state)
         before = file_read(path, &size);
         /* The leaves of a clustered store take more: its index starts later. */
         const uint64_t start = edit_load(before + 11, 8);
-        const uint64_t plain = start ^ index_starts[i].ours ^ index_starts[i].plain;
+        const uint64_t plain = start ^ index_starts[i].native ^ index_starts[i].plain;
         if (plain < HEADER_SIZE + 8 * PAIRS ||
             plain > start + 0x40) { /* too few or too many bytes */
             free(before);
