@@ -1,1 +1,2 @@
 ikv_writing_test(test_writer_sorter INTERNAL)
+ikv_writing_test(test_pair_sorter INTERNAL PARTS test_fault_alloc)

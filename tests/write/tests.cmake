@@ -1,5 +1,6 @@
 ikv_writing_test(test_writer)
 ikv_writing_test(test_clustered_writer)
+ikv_writing_test(test_leaf_size INTERNAL)
 ikv_writing_test(test_writer_duplicates)
 ikv_writing_test(test_writer_limits)
 ikv_writing_test(test_writer_paths)

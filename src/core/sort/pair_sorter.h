@@ -15,7 +15,7 @@ struct ikv_pair_sorter;
 
 struct ikv_pair_sorter_options {
     struct ikv_key_info key;
-    uint64_t memory;   /* limit for everything the sorter allocates; at least 1 MiB */
+    uint64_t memory;   /* limit for everything the sorter allocates; at least 2 MiB */
     const char *dir;   /* for temporary files; copied */
     bool latest_first; /* of equal keys the pair added last comes first */
 };
