@@ -109,7 +109,7 @@ err_has "--filter: expected 8 or 16, got '9'"
 # A filter of absent keys answers nearly all of them without a read.
 awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%d\t%d\n", 10 * i, i }' >tens
 awk 'BEGIN { for (i = 0; i < 1000; i++) print 200 * i + 5 }' >absent
-build -o filtered --layout clustered --filter 8 tens
+build -o filtered --layout clustered --filter 8 --store-id $id tens
 run 0 verify filtered
 run 0 get filtered --keys absent --missing skip --backend pread --stats
 [ ! -s "$out" ] || fail 'an absent key was found'
