@@ -1,5 +1,5 @@
 /* Opening and closing a store: its file (core/store) and its engine (pool). */
-#include "core/store/open.h"
+#include "core/open/open.h"
 #include "backends.h"
 #include "pool/attachment.h"
 

@@ -14,7 +14,7 @@
 #ifndef IKV_MAP_H
 #define IKV_MAP_H
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

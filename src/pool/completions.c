@@ -1,6 +1,6 @@
 #include "pool/completions.h"
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "pool/engine.h"
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Rounded fences: every rank is within the range that they give, ranges are narrow, and lookups in
  * a store that has them take one read. */
-#include "core/index/fence_lines.h"
+#include "core/fences/fence_lines.h"
 
 #include "hostkey.h"
 #include "rng.h"

@@ -1,6 +1,6 @@
 #include "map_fixture.h"
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 #include "platform.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* The sorter and its parts, in cases that would need millions of pairs through the public
  * interface: many runs, several merge passes, runs that continue each other, tapes that spill. */
+#include "core/output/tape.h"
 #include "core/sort/sort.h"
 #include "core/sort/sorter.h"
-#include "core/write/tape.h"
 
 #include "rng.h"
 #include "scale.h"

@@ -1,5 +1,5 @@
 /* The leaf size that is chosen for given value sizes: a table of fixed sizes, and mixtures. */
-#include "core/write/leaf_size.h"
+#include "core/leaves/leaf_size.h"
 
 #include "hostkey.h"
 #include "rng.h"

@@ -2,7 +2,7 @@
 #ifndef IKV_ARENA_H
 #define IKV_ARENA_H
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <stddef.h>
 

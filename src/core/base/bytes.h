@@ -3,7 +3,7 @@
 #ifndef IKV_BYTES_H
 #define IKV_BYTES_H
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <stdint.h>
 #include <string.h>

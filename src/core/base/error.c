@@ -1,5 +1,5 @@
 #include "core/base/error.h"
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <stdarg.h>
 #include <stdio.h>

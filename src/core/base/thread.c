@@ -1,7 +1,7 @@
 #include "core/base/thread.h"
 
 #include "core/base/mix.h"
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <time.h>
 

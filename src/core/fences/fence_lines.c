@@ -1,4 +1,4 @@
-#include "core/index/fence_lines.h"
+#include "core/fences/fence_lines.h"
 
 #include "core/base/huge.h"
 

@@ -1,4 +1,4 @@
-#include "core/index/fence_tree.h"
+#include "core/fences/fence_tree.h"
 
 #include "core/base/bytes.h"
 #include "core/base/huge.h"

@@ -13,7 +13,7 @@
 #ifndef IKV_FENCE_TREE_H
 #define IKV_FENCE_TREE_H
 
-#include "core/index/fences.h"
+#include "core/fences/fences.h"
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "core/index/fences.h"
+#include "core/fences/fences.h"
 
 const struct ikv_fences ikv_no_fences = {0};
 

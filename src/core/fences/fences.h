@@ -3,7 +3,7 @@
 #ifndef IKV_FENCES_H
 #define IKV_FENCES_H
 
-#include "core/index/fence_lines.h"
+#include "core/fences/fence_lines.h"
 #include "core/key/key.h"
 
 struct ikv_fences {

@@ -32,7 +32,7 @@
 #ifndef IKV_LEARN_H
 #define IKV_LEARN_H
 
-#include "core/index/fences.h"
+#include "core/fences/fences.h"
 #include "core/index/page.h"
 
 /* ---------------------------------------------------------------- one run */

@@ -28,7 +28,7 @@
 #ifndef IKV_SEARCH_H
 #define IKV_SEARCH_H
 
-#include "core/index/fences.h"
+#include "core/fences/fences.h"
 #include "core/index/page.h"
 
 #include <stddef.h>

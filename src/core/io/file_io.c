@@ -1,6 +1,6 @@
 #include "core/io/file_io.h"
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 #include "indexkv.h"
 
 #include <errno.h>

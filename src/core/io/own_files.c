@@ -1,6 +1,6 @@
 #include "core/io/own_files.h"
 
-#include "core/base/platform.h"
+#include "core/platform/platform.h"
 
 #include <unistd.h>
 

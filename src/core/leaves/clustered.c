@@ -1,8 +1,8 @@
-#include "core/write/clustered.h"
+#include "core/leaves/clustered.h"
 
 #include "core/io/file_io.h"
-#include "core/write/leaf_reader.h"
-#include "core/write/leaf_size.h"
+#include "core/leaves/leaf_reader.h"
+#include "core/leaves/leaf_size.h"
 
 #include <errno.h>
 #include <stdlib.h>

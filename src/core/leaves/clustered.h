@@ -12,8 +12,8 @@
 #define IKV_CLUSTERED_H
 
 #include "core/format/size_stats.h"
+#include "core/leaves/leaf_writer.h"
 #include "core/sort/pair_sorter.h"
-#include "core/write/leaf_writer.h"
 
 struct ikv_clustered_options {
     struct ikv_key_info key;

@@ -1,4 +1,4 @@
-#include "core/write/filter_writer.h"
+#include "core/leaves/filter_writer.h"
 
 #include <errno.h>
 #include <stdlib.h>

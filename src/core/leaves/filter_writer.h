@@ -4,7 +4,7 @@
 
 #include "core/format/filter.h"
 #include "core/format/leaf.h"
-#include "core/write/tape.h"
+#include "core/output/tape.h"
 
 struct ikv_filter_writer {
     struct ikv_key_info key;

@@ -1,4 +1,4 @@
-#include "core/write/leaf_reader.h"
+#include "core/leaves/leaf_reader.h"
 
 #include "core/format/checksum.h"
 

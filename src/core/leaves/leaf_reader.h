@@ -2,7 +2,7 @@
 #ifndef IKV_LEAF_READER_H
 #define IKV_LEAF_READER_H
 
-#include "core/write/leaf_writer.h"
+#include "core/leaves/leaf_writer.h"
 
 struct ikv_leaf_reader {
     const struct ikv_leaf_writer *writer;

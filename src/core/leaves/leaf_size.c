@@ -4,7 +4,7 @@
  * that does 20,000 reads and 1.3 GB per second). Padding above an eighth of a leaf adds to the
  * cost.
  */
-#include "core/write/leaf_size.h"
+#include "core/leaves/leaf_size.h"
 
 #include "core/format/leaf.h"
 

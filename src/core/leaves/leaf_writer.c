@@ -1,4 +1,4 @@
-#include "core/write/leaf_writer.h"
+#include "core/leaves/leaf_writer.h"
 
 #include "core/format/checksum.h"
 #include "core/format/trailer.h"

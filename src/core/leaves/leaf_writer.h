@@ -13,9 +13,9 @@
 #define IKV_LEAF_WRITER_H
 
 #include "core/format/leaf.h"
-#include "core/write/filter_writer.h"
-#include "core/write/output.h"
-#include "core/write/tape.h"
+#include "core/leaves/filter_writer.h"
+#include "core/output/output.h"
+#include "core/output/tape.h"
 
 struct ikv_leaf_writer_options {
     struct ikv_key_info key;

@@ -1,14 +1,14 @@
 /* Opening and closing a store. */
-#include "core/store/open.h"
-#include "core/base/platform.h"
+#include "core/open/open.h"
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
-#include "core/store/detect.h"
-#include "core/store/open_direct.h"
-#include "core/store/open_filters.h"
-#include "core/store/open_map.h"
-#include "core/store/open_native.h"
-#include "core/store/open_plain.h"
+#include "core/open/detect.h"
+#include "core/open/open_direct.h"
+#include "core/open/open_filters.h"
+#include "core/open/open_map.h"
+#include "core/open/open_native.h"
+#include "core/open/open_plain.h"
+#include "core/platform/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>

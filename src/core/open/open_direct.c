@@ -1,4 +1,4 @@
-#include "core/store/open_direct.h"
+#include "core/open/open_direct.h"
 
 #include "core/io/window.h"
 

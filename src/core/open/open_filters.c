@@ -1,4 +1,4 @@
-#include "core/store/open_filters.h"
+#include "core/open/open_filters.h"
 
 #include "core/format/checksum.h"
 #include "core/store/sections.h"

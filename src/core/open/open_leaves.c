@@ -1,4 +1,4 @@
-#include "core/store/open_leaves.h"
+#include "core/open/open_leaves.h"
 
 #include "core/format/checksum.h"
 #include "core/format/leaf.h"

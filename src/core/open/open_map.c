@@ -1,4 +1,4 @@
-#include "core/store/open_map.h"
+#include "core/open/open_map.h"
 
 static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
 {

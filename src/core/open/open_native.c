@@ -1,7 +1,7 @@
-#include "core/store/open_native.h"
+#include "core/open/open_native.h"
 
 #include "core/format/checksum.h"
-#include "core/store/open_leaves.h"
+#include "core/open/open_leaves.h"
 #include "core/store/sections.h"
 
 #include <errno.h>

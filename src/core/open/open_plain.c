@@ -1,4 +1,4 @@
-#include "core/store/open_plain.h"
+#include "core/open/open_plain.h"
 
 #define WINDOW     64 /* entries sampled at one place */
 #define WINDOWS    3  /* at the start, in the middle, at the end */

@@ -1,8 +1,8 @@
-#include "core/write/output.h"
+#include "core/output/output.h"
 
-#include "core/base/platform.h"
 #include "core/format/checksum.h"
 #include "core/io/file_io.h"
+#include "core/platform/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/format/trailer.h"
-#include "core/write/tape.h"
+#include "core/output/tape.h"
 
 #include <stdbool.h>
 

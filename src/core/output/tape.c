@@ -1,4 +1,4 @@
-#include "core/write/tape.h"
+#include "core/output/tape.h"
 
 #include "core/base/bytes.h"
 #include "core/io/file_io.h"

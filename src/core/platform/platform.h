@@ -8,10 +8,10 @@
 #ifndef IKV_PLATFORM_H
 #define IKV_PLATFORM_H
 
-#include "core/base/platform_file.h"
-#include "core/base/platform_memory.h"
-#include "core/base/platform_system.h"
-#include "core/base/platform_thread.h"
+#include "core/platform/platform_file.h"
+#include "core/platform/platform_memory.h"
+#include "core/platform/platform_system.h"
+#include "core/platform/platform_thread.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #ifndef IKV_PLATFORM_FILE_H
 #define IKV_PLATFORM_FILE_H
 
-#include "core/base/platform_system.h"
+#include "core/platform/platform_system.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef IKV_PLATFORM_MEMORY_H
 #define IKV_PLATFORM_MEMORY_H
 
-#include "core/base/platform_system.h"
+#include "core/platform/platform_system.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -23,7 +23,7 @@
 #ifndef IKV_LANE_H
 #define IKV_LANE_H
 
-#include "core/index/fence_tree.h"
+#include "core/fences/fence_tree.h"
 #include "core/lookup/run.h"
 #include "mmap/map.h"
 

@@ -4,9 +4,9 @@
 #define IKV_STORE_H
 
 #include "core/base/error.h"
+#include "core/fences/fence_tree.h"
+#include "core/fences/fences.h"
 #include "core/format/trailer.h"
-#include "core/index/fence_tree.h"
-#include "core/index/fences.h"
 #include "core/index/filters.h"
 #include "core/index/learn.h"
 #include "core/index/page_cache.h"

@@ -4,7 +4,7 @@
 #include "core/format/leaf.h"
 #include "core/io/file_io.h"
 #include "core/io/reader.h"
-#include "core/store/open_leaves.h"
+#include "core/open/open_leaves.h"
 #include "core/store/sections.h"
 #include "core/verify/verify_v2_index.h"
 

@@ -2,7 +2,7 @@
 #ifndef IKV_INDEX_WRITER_H
 #define IKV_INDEX_WRITER_H
 
-#include "core/write/output.h"
+#include "core/output/output.h"
 
 struct ikv_index_writer {
     struct ikv_output *output;

@@ -4,8 +4,8 @@
 #define IKV_WRITER_STATE_H
 
 #include "core/format/size_stats.h"
+#include "core/leaves/clustered.h"
 #include "core/sort/sorter.h"
-#include "core/write/clustered.h"
 #include "core/write/index_writer.h"
 
 struct ikv_writer {
