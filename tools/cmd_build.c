@@ -5,8 +5,8 @@
 #include "base/progress.h"
 #include "base/signals.h"
 #include "command.h"
+#include "input/pair_reader.h"
 #include "options/build_options.h"
-#include "text/pair_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>

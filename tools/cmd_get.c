@@ -4,11 +4,11 @@
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "command.h"
+#include "input/key_reader.h"
 #include "lookup/lookup.h"
 #include "lookup/stats_table.h"
 #include "options/store_options.h"
 #include "text/item_writer.h"
-#include "text/key_reader.h"
 #include "text/keys.h"
 
 #include <errno.h>

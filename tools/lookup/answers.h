@@ -2,8 +2,8 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
+#include "input/key_reader.h"
 #include "text/item_writer.h"
-#include "text/key_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -12,8 +12,8 @@
 #define LOOKUP_H
 
 #include "base/progress.h"
+#include "input/key_reader.h"
 #include "lookup/answers.h"
-#include "text/key_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

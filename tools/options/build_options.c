@@ -3,8 +3,8 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "input/input.h"
 #include "options/store_options.h"
-#include "text/input.h"
 
 #include <string.h>
 

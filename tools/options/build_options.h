@@ -4,8 +4,8 @@
 
 #include "base/buffer.h"
 #include "base/progress.h"
+#include "input/pair_reader.h"
 #include "options/options.h"
-#include "text/pair_reader.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "text/csv_row.h"
+#include "input/csv_row.h"
 
 #include <stdlib.h>
 #include <string.h>

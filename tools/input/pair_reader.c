@@ -1,4 +1,4 @@
-#include "text/pair_reader.h"
+#include "input/pair_reader.h"
 
 #include "base/exit_status.h"
 #include "base/message.h"

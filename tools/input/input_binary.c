@@ -4,8 +4,8 @@
  *     | key, key_width bytes | u32 size | value, size bytes |
  */
 #include "base/exit_status.h"
+#include "input/pair_reader.h"
 #include "text/keys.h"
-#include "text/pair_reader.h"
 
 #include <inttypes.h>
 

@@ -1,4 +1,4 @@
-#include "text/input.h"
+#include "input/input.h"
 
 #include "base/exit_status.h"
 #include "base/message.h"

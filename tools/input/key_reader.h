@@ -3,7 +3,7 @@
 #define KEY_READER_H
 
 #include "base/buffer.h"
-#include "text/input.h"
+#include "input/input.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
-#include "text/pair_reader.h"
+#include "input/pair_reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

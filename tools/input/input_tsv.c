@@ -2,7 +2,7 @@
  * but LF. */
 #include "base/exit_status.h"
 #include "base/message.h"
-#include "text/pair_reader.h"
+#include "input/pair_reader.h"
 
 #include <string.h>
 

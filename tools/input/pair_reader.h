@@ -6,8 +6,8 @@
 #define PAIR_READER_H
 
 #include "base/buffer.h"
-#include "text/csv_row.h"
-#include "text/input.h"
+#include "input/csv_row.h"
+#include "input/input.h"
 
 #include <indexkv.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "text/key_reader.h"
+#include "input/key_reader.h"
 
 #include "base/exit_status.h"
 #include "base/message.h"
