@@ -6,6 +6,7 @@
 #include "disk/context.h"
 #include "report/report_files.h"
 #include "seek/seek.h"
+#include "seek/steady.h"
 #include "seek/test_file.h"
 
 #include <stdio.h>
@@ -32,7 +33,8 @@ enum {
     OPTION_CACHED,
     OPTION_COLD,
     OPTION_DROP_CACHES,
-    OPTION_BATCH
+    OPTION_BATCH,
+    OPTION_STEADY
 };
 
 static const struct option_spec specs[] = {
@@ -40,10 +42,13 @@ static const struct option_spec specs[] = {
      "tests to run: depth (random reads by depth),\n"
      "distance (latency by distance), order (sequential\n"
      "and random reads), probes (ways to search an\n"
-     "index), rate (see --rate); default: the first four"},
+     "index), burst (time until all reads sent at once\n"
+     "have come back), rate (see --rate); default: the\n"
+     "first four"},
     {OPTION_DEPTH, 'd', "depth", "LIST",
-     "reads in flight per thread, 1 to 4096: numbers, or\n"
-     "FROM..TO, which doubles, such as 1..1024"},
+     "reads in flight per thread, and per burst, 1 to\n"
+     "4096: numbers, or FROM..TO, which doubles, such as\n"
+     "1..1024"},
     {OPTION_BLOCK, 'b', "block", "LIST",
      "bytes per read. With --depth, --block, --threads\n"
      "or --backend, the depth test measures all\n"
@@ -62,7 +67,11 @@ static const struct option_spec specs[] = {
     {OPTION_COUNT, 'n', "count", "N", "maximum number of reads per row"},
     {OPTION_REPEAT, 0, "repeat", "N",
      "repetitions per row, alternating with other rows,\n"
-     "1 to 1000 (default: 3)"},
+     "1 to 1000 (default: 5, which tells whether the row\n"
+     "is steady)"},
+    {OPTION_STEADY, 0, "steady", NULL,
+     "repeat each row until its last 5 repetitions are\n"
+     "steady, up to 25 times; only those 5 count"},
     {OPTION_WARM_UP, 0, "warm-up", "SECONDS",
      "reading time before each repetition that is not\n"
      "measured (default: 0.03)"},
@@ -151,7 +160,8 @@ static int accept_list(struct seek_options *options, int id, const char *argumen
     case OPTION_BACKEND:
         return option_set("backend", argument, "pread|uring", &options->backends);
     default:
-        return option_set("test", argument, "depth|distance|order|probes|rate", &options->tests);
+        return option_set("test", argument, "depth|distance|order|probes|rate|burst",
+                          &options->tests);
     }
 }
 
@@ -207,6 +217,9 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_DROP_CACHES:
         options->seek.drop_all = true;
         return OPTIONS_CONTINUE;
+    case OPTION_STEADY:
+        options->seek.steady = true;
+        return OPTIONS_CONTINUE;
     case OPTION_QUIET:
         options->quiet = true;
         return OPTIONS_CONTINUE;
@@ -224,6 +237,9 @@ static int complete_options(struct seek_options *options)
         return usage_error(syntax.name, "--cold requires --cached");
     if (options->drop_all && !options->cold)
         return usage_error(syntax.name, "--drop-caches requires --cold");
+    if (options->steady && (options->repeat < STEADY_ROUNDS || options->repeat > STEADY_ROUNDS_MAX))
+        return usage_error(syntax.name, "--steady requires --repeat %d to %d", STEADY_ROUNDS,
+                           STEADY_ROUNDS_MAX);
     if (options->tests == 0)
         options->tests = options->rates.count ? SEEK_RATE : SEEK_DEFAULT;
     if ((options->tests & SEEK_RATE) != 0 && options->rates.count == 0)
@@ -303,7 +319,7 @@ static const struct {
 } tests[] = {
     {SEEK_DEPTH, seek_depth, seek_depth_rows}, {SEEK_DISTANCE, seek_distance, seek_distance_rows},
     {SEEK_ORDER, seek_order, seek_order_rows}, {SEEK_PROBES, seek_probes, seek_probes_rows},
-    {SEEK_RATE, seek_rate, seek_rate_rows},
+    {SEEK_RATE, seek_rate, seek_rate_rows},    {SEEK_BURST, seek_burst, seek_burst_rows},
 };
 
 static void add_facts(struct seek *seek, const char *path)
@@ -342,6 +358,36 @@ static void add_cold(struct seek *seek)
     report_fact(seek->report, "cold", text);
 }
 
+/* Says whether the device had reached a steady state. */
+static void add_steady(struct seek *seek)
+{
+    const size_t not_steady = seek->judged_rows - seek->steady_rows;
+    char text[256];
+    int length = 0;
+    if (seek->judged_rows == 0)
+        length =
+            snprintf(text, sizeof text, "unknown: takes %d repetitions of a row", STEADY_ROUNDS);
+    else if (not_steady == 0)
+        length = snprintf(text, sizeof text,
+                          "yes: the last %d repetitions of all %zu rows are within 20 %% of their "
+                          "average, with a slope within 10 %%",
+                          STEADY_ROUNDS, seek->steady_rows);
+    else
+        length = snprintf(text, sizeof text,
+                          "no: %zu of %zu rows (range up to %.0f %%, slope up to %.0f %% of the "
+                          "average)",
+                          not_steady, seek->judged_rows, 100 * seek->worst_range,
+                          100 * seek->worst_drift);
+    if (seek->judged_rows > 0 && seek->unknown_rows > 0)
+        (void)snprintf(text + length, sizeof text - (size_t)length,
+                       "; unknown for %zu rows with fewer than %d repetitions", seek->unknown_rows,
+                       STEADY_ROUNDS);
+    report_fact(seek->report, "steady", text);
+    if (seek->options->steady && !seek->report->interrupted && not_steady > 0)
+        message("%s: %zu of %zu rows are not steady after %d repetitions", seek->target.path,
+                not_steady, seek->judged_rows, STEADY_ROUNDS_MAX);
+}
+
 static int run_tests(struct seek *seek)
 {
     const size_t count = sizeof tests / sizeof tests[0];
@@ -367,17 +413,17 @@ static int measure(struct seek *seek, const char *path, struct report_files *fil
         return status;
     add_facts(seek, path);
     status = run_tests(seek);
+    seek->report->interrupted = status == STATUS_INTERRUPTED;
+    add_steady(seek);
     progress_finish(seek->progress);
-    if (status == STATUS_INTERRUPTED)
-        seek->report->interrupted = true;
-    else if (status != STATUS_DONE && status != STATUS_IO)
+    if (status != STATUS_INTERRUPTED && status != STATUS_DONE && status != STATUS_IO)
         return status;
     return exit_status_worse(status, report_files_write(files, seek->report, seek->plots));
 }
 
 int cmd_seek(int argc, char **argv)
 {
-    struct command_options options = {.seek = {.repeat = 3,
+    struct command_options options = {.seek = {.repeat = STEADY_ROUNDS,
                                                .warm_up = 0.03,
                                                .seed = 1,
                                                .batch = 1000,

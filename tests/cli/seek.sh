@@ -84,6 +84,40 @@ has '[.series[].name] == ["rate"] and [.series[0].rows[].parameters.rate] == [20
 # At 2000 per second an open loop needs at least 18 ms for 40 reads.
 has '.series[0].rows[0].metrics.reads_per_second < 2300'
 
+# Bursts: 20 reads in each of two repetitions, rounded up to whole bursts, each of which is counted once.
+seek --test burst --depth 1..32 --block 4K,16K --backend "$uring" --json report.json
+has '[.series[].name] == ["burst"] and (.series[0].rows | length) % 12 == 0'
+has '[.series[0].rows[].parameters.reads] | unique == [1, 2, 4, 8, 16, 32]'
+has 'all(.series[0].rows[]; .latency_ns.count == 2 * ((20 / .parameters.reads) | ceil))'
+# The kernel counted the same bytes.
+[ -n "$direct" ] || has '(.context.cold | capture("(?<n>[0-9]+) of [0-9]+ bytes came") | .n | tonumber) ==
+     ([.series[0].rows[] | .latency_ns.count * .parameters.reads * .parameters.block] | add)'
+has 'all(.series[0].rows[].metrics; .ideal > 0 and (.latency_p50 / .ideal - .over_ideal | fabs) < 0.01)'
+has 'all(.series[0].rows[].metrics; .over_ideal > 0.99)'
+
+# Steadiness, by the rule: two repetitions can't tell; --steady repeats a row 5 to 25 times, and keeps the
+# last 5.
+has '.context.steady | startswith("unknown: ")'
+has 'all(.series[].rows[]; has("steady") | not)'
+steady='def steady: (add / length) as $average | (max - min) / $average <= 0.2 and
+     ((2 * .[4] + .[3] - .[1] - 2 * .[0] | fabs) / 10 * 4 / $average <= 0.1);'
+# shellcheck disable=SC2086
+run 0 seek file $direct --count 100 --warm-up 0 --test distance,probes --batch 20 --json report.json
+has "$steady all(.series[].rows[]; .rounds == 5 and .steady == (.samples | steady))"
+has 'if [.series[].rows[].steady] | all then .context.steady | startswith("yes: ")
+     else .context.steady | startswith("no: ") end'
+has 'all(.series[].rows[]; .steady != ((.note // "") | contains("not steady")))'
+# shellcheck disable=SC2086
+run 0 seek file $direct --count 100 --warm-up 0 --test distance --steady --json report.json
+has "$steady all(.series[].rows[]; .steady == (.samples | steady))"
+has 'all(.series[].rows[]; (.samples | length == 5) and .latency_ns.count == 100)'
+has 'all(.series[].rows[]; .rounds >= 5 and .rounds <= 25 and (.steady or .rounds == 25))'
+if grep -q '"steady":false' report.json; then
+    err_has 'rows are not steady after 25 repetitions'
+else
+    err_empty
+fi
+
 # Only what was proved is called cold.
 if "$indexkv" seek file --cached --cold -n 10 --test depth --depth 1 --backend pread --json report.json >"$out" 2>"$err"; then
     has '.context.cold | startswith("proved: ") or contains("not proved")'

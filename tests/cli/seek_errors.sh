@@ -46,7 +46,7 @@ for list in 0 x 65M 4KB; do
 done
 run 2 seek file --threads 1025
 run 2 seek file --test depth,other
-err_has '--test: expected one of depth|distance|order|probes|rate'
+err_has '--test: expected one of depth|distance|order|probes|rate|burst'
 run 2 seek file --backend mmap
 err_has '--backend: expected one of pread|uring'
 for time in '' 0 -1 1e3 x 86401; do
@@ -55,6 +55,8 @@ for time in '' 0 -1 1e3 x 86401; do
 done
 run 2 seek file --test rate
 err_has '--test rate requires --rate'
+run 2 seek file --steady --repeat 4
+err_has '--steady requires --repeat 5 to 25'
 run 2 seek file --cold
 err_has '--cold requires --cached'
 run 2 seek file --cached --drop-caches

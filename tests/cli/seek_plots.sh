@@ -22,6 +22,11 @@ for text in 'reads in flight' 'latency (us)' 'distance' 'MB/s' 'lookups/s' 'fenc
 done
 tail -n 3 "it's all.svg" | grep -q '</svg>' || fail 'the plots are incomplete'
 
+draw --test burst --plot 'one-%s.svg'
+for text in 'reads sent at once' 'time (us)' p99 ideal; do
+    grep -qF "$text" one-burst.svg || fail "the plot lacks: $text"
+done
+
 draw --plot 'one-%s.png'
 for name in depth-rate depth-latency distance order probes; do
     [ "$(head -c 4 "one-$name.png" | hex)" = 89504e47 ] || fail "one-$name.png is not a PNG file"

@@ -19,3 +19,9 @@ ikv_test(test_ratio)
 target_sources(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools/compare/ratio.c)
 target_include_directories(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_ratio PRIVATE m)
+
+# The rule for a steady state.
+ikv_test(test_steady)
+target_sources(test_steady PRIVATE ${CMAKE_SOURCE_DIR}/tools/seek/steady.c)
+target_include_directories(test_steady PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+target_link_libraries(test_steady PRIVATE m)

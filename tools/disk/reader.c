@@ -202,19 +202,25 @@ static int start_thread(struct thread_group *group)
     return -code;
 }
 
-static void show(const struct thread_group *group, const struct disk_watch *watch)
+void disk_watch_show(const struct disk_watch *watch, uint64_t reads, double elapsed)
 {
-    if (watch == NULL || watch->progress == NULL)
-        return;
-    const uint64_t now = nanoseconds_now();
-    const double elapsed = now > group->run.begin ? (double)(now - group->run.begin) * 1e-9 : 0;
     const double done = watch->done + elapsed < watch->total ? watch->done + elapsed : watch->total;
+    if (watch->progress == NULL)
+        return;
     progress_update(watch->progress,
                     &(struct progress_point){.phase = watch->phase,
-                                             .count = atomic_load(&group->run.live),
+                                             .count = reads,
                                              .unit = "reads",
                                              .done = (uint64_t)(done * 1e3),
                                              .total = (uint64_t)(watch->total * 1e3)});
+}
+
+static void show(const struct thread_group *group, const struct disk_watch *watch)
+{
+    const uint64_t now = nanoseconds_now();
+    if (watch != NULL)
+        disk_watch_show(watch, atomic_load(&group->run.live),
+                        now > group->run.begin ? (double)(now - group->run.begin) * 1e-9 : 0);
 }
 
 /* Release the threads and wait until all have ended. */

@@ -39,6 +39,9 @@ struct disk_watch {
     double done, total;
 };
 
+/* Show the progress of a measurement that began `elapsed` seconds ago. */
+void disk_watch_show(const struct disk_watch *watch, uint64_t reads, double elapsed);
+
 /* 0 or -errno. IKV_E_UNSUPPORTED: built without io_uring. A signal ends it early, with 0. */
 int disk_measure(const struct disk_load *load, const struct disk_watch *watch,
                  struct disk_result *ret_result);

@@ -37,7 +37,7 @@ void report_free(struct report *report)
     *report = (struct report){0};
 }
 
-/* Reserve memory for one more element after `count`, which must grow by one at a time. NULL: out of
+/* Reserve memory for one more element after `count`, which grows by one at a time. NULL: out of
  * memory, and the old array is still valid. */
 static void *reserve_one(struct report *report, void *array, size_t count, size_t element)
 {
@@ -167,8 +167,20 @@ void report_set_text(struct report_row *row, const char *column, const char *tex
 
 void report_note(struct report_row *row, const char *note)
 {
-    if (row != NULL)
-        snprintf(row->note, sizeof row->note, "%s", note);
+    if (row == NULL)
+        return;
+    const size_t used = strlen(row->note);
+    snprintf(row->note + used, sizeof row->note - used, "%s%s", used > 0 ? ", " : "", note);
+}
+
+void report_set_steady(struct report_row *row, bool steady, unsigned rounds)
+{
+    if (row == NULL)
+        return;
+    row->steady = steady;
+    row->rounds = rounds;
+    if (!steady)
+        report_note(row, "not steady");
 }
 
 double report_get(const struct report_row *row, const char *column)
@@ -177,6 +189,14 @@ double report_get(const struct report_row *row, const char *column)
         return NAN;
     const struct report_value *value = value_of(row, column);
     return value->kind == REPORT_NUMBER ? value->number : NAN;
+}
+
+void report_keep_samples(struct report_row *row, size_t count)
+{
+    if (row == NULL || row->sample_count <= count)
+        return;
+    memmove(row->samples, row->samples + row->sample_count - count, count * sizeof *row->samples);
+    row->sample_count = count;
 }
 
 void report_sample(struct report_row *row, double sample)

@@ -91,7 +91,9 @@ struct report_row {
     double *samples;             /* of the main metric, in the order taken */
     size_t sample_count;
     ikv_latency *latency; /* NULL: none */
-    char note[80];        /* "knee"; "": none */
+    unsigned rounds;      /* after which it is known whether it is steady; 0: unknown */
+    bool steady;          /* if `rounds` is not 0 */
+    char note[80];        /* "knee", "not steady"; "": none */
 };
 
 struct report_series {
@@ -140,13 +142,18 @@ struct report_row *report_row_add(struct report_series *series);
 void report_set(struct report_row *row, const char *column, double number);
 void report_set_text(struct report_row *row, const char *column, const char *text);
 void report_sample(struct report_row *row, double sample);
+/* Drop all samples but the last `count`. */
+void report_keep_samples(struct report_row *row, size_t count);
 void report_set_median(struct report_row *row);
 /* Sets the columns of REPORT_LATENCY_COLUMNS and keeps a copy of the histogram. Does nothing if the
  * histogram is empty. */
 void report_set_latency(struct report_row *row, const ikv_latency *latency);
 /* Nanoseconds within which `share` of the reads completed, interpolated within a bucket. */
 double report_percentile(const ikv_latency *latency, double share);
+/* Add a note to those that the row has. */
 void report_note(struct report_row *row, const char *note);
+/* Whether the samples had reached a steady state after this many rounds; if not, adds a note. */
+void report_set_steady(struct report_row *row, bool steady, unsigned rounds);
 
 /* NaN if the column has no number. */
 double report_get(const struct report_row *row, const char *column);

@@ -124,6 +124,9 @@ static void write_row(const struct report_row *row, struct output *output)
         write_number(output, row->samples[i]);
     }
     output_text(output, "]");
+    if (row->rounds > 0)
+        output_format(output, ",\n     \"steady\":%s,\"rounds\":%u", row->steady ? "true" : "false",
+                      row->rounds);
     if (row->note[0] != '\0') {
         output_text(output, ",\n     ");
         json_text_member(output, "note", row->note);

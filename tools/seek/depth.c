@@ -249,7 +249,7 @@ int seek_depth(struct seek *seek)
         .series = report_series_add(seek->report, "random", "Random reads", columns,
                                     REPORT_COUNT(columns), "reads_per_second"),
         .begin = begin,
-        .sample = disk_rate};
+        .sample = seek_rate_of};
     const size_t count = combine(seek, NULL, false);
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)

@@ -34,11 +34,6 @@ size_t seek_distance_rows(const struct seek *seek)
     return rows;
 }
 
-static double average_us(const struct disk_result *result)
-{
-    return (double)result->latency.sum_ns / (double)result->latency.count * 1e-3;
-}
-
 static void begin(struct seek_point *point)
 {
     const struct disk_pattern *pattern = &point->load.pattern;
@@ -76,7 +71,7 @@ int seek_distance(struct seek *seek)
                                     "Single reads by distance from the start of the previous one",
                                     columns, REPORT_COUNT(columns), "latency_avg"),
         .begin = begin,
-        .sample = average_us};
+        .sample = seek_average_us};
     const size_t count = seek_distance_rows(seek);
     struct seek_point *points = calloc(count ? count : 1, sizeof *points);
     if (points == NULL)

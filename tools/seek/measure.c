@@ -3,10 +3,13 @@
 #include "base/message.h"
 #include "base/signals.h"
 #include "seek/seek.h"
+#include "seek/steady.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int seek_failed(const struct seek *seek, const char *what, int code)
@@ -45,7 +48,7 @@ double seek_expected(const struct seek *seek, size_t rows)
 
 /* ---------------------------------------------------------------- cold */
 
-int seek_cold_begin(struct seek *seek, struct cold *cold)
+static int begin_cold(struct seek *seek, struct cold *cold)
 {
     const struct seek_options *options = seek->options;
     if (!options->cold)
@@ -63,7 +66,7 @@ int seek_cold_begin(struct seek *seek, struct cold *cold)
     return STATUS_DONE;
 }
 
-void seek_cold_end(struct seek *seek, const struct cold *cold, uint64_t bytes)
+static void end_cold(struct seek *seek, const struct cold *cold, uint64_t bytes)
 {
     char text[sizeof seek->not_proved_text];
     seek->bytes += bytes;
@@ -79,6 +82,18 @@ void seek_cold_end(struct seek *seek, const struct cold *cold, uint64_t bytes)
 
 /* ---------------------------------------------------------------- points */
 
+double seek_rate_of(const struct seek_point *point, const struct disk_result *result)
+{
+    (void)point;
+    return disk_rate(result);
+}
+
+double seek_average_us(const struct seek_point *point, const struct disk_result *result)
+{
+    (void)point;
+    return (double)result->latency.sum_ns / (double)result->latency.count * 1e-3;
+}
+
 static void add_result(struct disk_result *total, const struct disk_result *one)
 {
     total->reads += one->reads;
@@ -89,6 +104,31 @@ static void add_result(struct disk_result *total, const struct disk_result *one)
     ikv_latency_add(&total->latency, &one->latency);
     ikv_latency_add(&total->service, &one->service);
     memcpy(total->ring, one->ring, sizeof total->ring);
+}
+
+/* Count a repetition: with --steady in place of the one that leaves the window. */
+static int keep_result(const struct seek *seek, const struct seek_method *method,
+                       struct seek_point *point, const struct disk_result *result)
+{
+    if (point->row == NULL) {
+        point->row = report_row_add(method->series);
+        method->begin(point);
+    }
+    report_sample(point->row, method->sample(point, result));
+    if (!seek->options->steady) {
+        add_result(&point->total, result);
+    } else {
+        if (point->window == NULL)
+            point->window = calloc(STEADY_ROUNDS, sizeof *point->window);
+        if (point->window == NULL)
+            return -ENOMEM;
+        report_keep_samples(point->row, STEADY_ROUNDS);
+        point->window[point->repetitions % STEADY_ROUNDS] = *result;
+    }
+    point->repetitions++;
+    if (point->row != NULL)
+        point->steady = steady_state(point->row->samples, point->row->sample_count, NULL);
+    return 0;
 }
 
 /* A repetition interrupted by a signal is used only if at least half of it was measured. */
@@ -104,7 +144,7 @@ static int measure_once(struct seek *seek, const struct seek_method *method,
 {
     const struct seek_options *options = seek->options;
     struct disk_load *load = &point->load;
-    struct disk_result result;
+    struct disk_result result = {.what = "reading"};
     struct cold cold;
     load->fd = seek->target.fd;
     load->seed = options->seed * 1000003 + repetition * 65537;
@@ -112,41 +152,77 @@ static int measure_once(struct seek *seek, const struct seek_method *method,
     load->seconds = options->seconds / (double)options->repeat;
     if (options->count > 0) /* rounded up: 0 would mean no limit */
         load->count = (options->count + options->repeat - 1) / options->repeat;
-    int status = seek_cold_begin(seek, &cold);
+    int status = begin_cold(seek, &cold);
     if (status != STATUS_DONE)
         return status;
-    const int code = disk_measure(load, &seek->watch, &result);
-    seek_cold_end(seek, &cold, result.all_bytes);
+    int code = method->measure != NULL ? method->measure(seek, point, &result)
+                                       : disk_measure(load, &seek->watch, &result);
+    end_cold(seek, &cold, result.all_bytes);
     seek->watch.done += load->seconds + load->warm_up;
+    if (code == 0 && is_whole(point, &result)) {
+        code = keep_result(seek, method, point, &result);
+        result.what = "allocating results";
+    }
     if (code < 0)
         return seek_failed(seek, result.what, code);
-    if (is_whole(point, &result)) {
-        if (point->row == NULL) {
-            point->row = report_row_add(method->series);
-            method->begin(point);
-        }
-        report_sample(point->row, method->sample(&result));
-        add_result(&point->total, &result);
-        point->repetitions++;
-    }
     return result.interrupted || signals_caught() ? STATUS_INTERRUPTED : STATUS_DONE;
+}
+
+/* ---------------------------------------------------------------- rounds */
+
+/* Whether the point needs no more repetitions. On a slow device, a single burst or batch can take
+ * longer than the time for all of them: then a few must do. */
+static bool is_done(const struct seek_options *options, const struct seek_point *point,
+                    uint64_t rounds)
+{
+    if (options->steady)
+        return rounds >= options->repeat && point->steady;
+    return rounds > 0 && options->seconds > 0 && point->total.seconds > 2 * options->seconds;
+}
+
+static void finish_point(struct seek *seek, struct seek_point *point)
+{
+    struct steadiness steadiness;
+    const unsigned kept = point->repetitions < STEADY_ROUNDS ? point->repetitions : STEADY_ROUNDS;
+    for (unsigned i = 0; point->window != NULL && i < kept; i++)
+        add_result(&point->total, &point->window[i]);
+    free(point->window);
+    point->window = NULL;
+    if (point->row == NULL)
+        return;
+    report_set_latency(point->row, &point->total.latency);
+    report_set_median(point->row);
+    if (point->total.ring[0] != '\0')
+        report_fact(seek->report, "ring", point->total.ring);
+    if (point->repetitions < STEADY_ROUNDS) {
+        seek->unknown_rows++;
+        return;
+    }
+    report_set_steady(point->row, point->steady, point->repetitions);
+    seek->judged_rows++;
+    if (point->steady) {
+        seek->steady_rows++;
+        return;
+    }
+    (void)steady_state(point->row->samples, point->row->sample_count, &steadiness);
+    seek->worst_range = fmax(seek->worst_range, steadiness.range);
+    seek->worst_drift = fmax(seek->worst_drift, steadiness.drift);
 }
 
 int seek_measure(struct seek *seek, const struct seek_method *method, struct seek_point *points,
                  size_t count)
 {
+    const struct seek_options *options = seek->options;
+    const uint64_t rounds = options->steady && options->repeat < STEADY_ROUNDS_MAX
+                                ? STEADY_ROUNDS_MAX
+                                : options->repeat;
     int status = STATUS_DONE;
     seek->watch.phase = method->phase;
-    for (uint64_t r = 0; r < seek->options->repeat && status == STATUS_DONE; r++)
+    for (uint64_t r = 0; r < rounds && status == STATUS_DONE; r++)
         for (size_t i = 0; i < count && status == STATUS_DONE; i++)
-            status = measure_once(seek, method, &points[i], r);
-    for (size_t i = 0; i < count; i++) {
-        if (points[i].row == NULL)
-            continue;
-        report_set_latency(points[i].row, &points[i].total.latency);
-        report_set_median(points[i].row);
-        if (points[i].total.ring[0] != '\0')
-            report_fact(seek->report, "ring", points[i].total.ring);
-    }
+            if (!is_done(options, &points[i], r))
+                status = measure_once(seek, method, &points[i], r);
+    for (size_t i = 0; i < count; i++)
+        finish_point(seek, &points[i]);
     return status;
 }

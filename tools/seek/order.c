@@ -51,8 +51,9 @@ size_t seek_order_rows(const struct seek *seek)
     return count;
 }
 
-static double megabytes(const struct disk_result *result)
+static double megabytes(const struct seek_point *point, const struct disk_result *result)
 {
+    (void)point;
     return (double)result->bytes * 1e-6 / result->seconds;
 }
 

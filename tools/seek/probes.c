@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct report_column columns[] = {
     {"way", "", REPORT_PARAMETER, 0, "index search"},
@@ -31,9 +32,7 @@ struct probe_point {
     struct probe_walk walk;
     struct disk_list_reader reader;
     uint64_t batch, lookups, bytes;
-    double seconds;
-    struct report_row *row;
-    unsigned depth;
+    double rate; /* lookups per second of the last repetition */
     bool open;
 };
 enum { POINTS = 2 * PROBE_WAYS };
@@ -44,12 +43,8 @@ size_t seek_probes_rows(const struct seek *seek)
     return POINTS;
 }
 
-static enum disk_backend backend_of(const struct seek *seek, const struct probe_point *point)
-{
-    return point->depth > 1 && seek->uring ? DISK_URING : DISK_PREAD;
-}
-
-static int open_point(struct seek *seek, struct probe_point *point, enum probe_way way)
+static int open_point(struct seek *seek, struct probe_point *point, const struct disk_load *load,
+                      enum probe_way way)
 {
     const uint32_t block = probe_read_size(PROBE_PAGE, seek->target.sector);
     const char *what = "allocating a batch";
@@ -59,8 +54,8 @@ static int open_point(struct seek *seek, struct probe_point *point, enum probe_w
             : -ENOMEM;
     point->open = code == 0;
     if (code == 0)
-        code = disk_list_reader_open(&point->reader, seek->target.fd, backend_of(seek, point),
-                                     point->depth, block, &what);
+        code = disk_list_reader_open(&point->reader, seek->target.fd, load->backend, load->depth,
+                                     block, &what);
     return code < 0 ? seek_failed(seek, what, code) : STATUS_DONE;
 }
 
@@ -102,14 +97,14 @@ static void show(struct seek *seek, const struct probe_point *point, double elap
 
 /* Look up batches for the repetition's share of the time. A batch interrupted by a signal is not
  * counted. */
-static int look_up(struct seek *seek, struct probe_point *point, uint64_t repetition,
-                   double *ret_rate)
+static int look_up(struct seek *seek, struct seek_point *seek_point, struct disk_result *result)
 {
-    const struct seek_options *options = seek->options;
-    const double limit = options->seconds / (double)options->repeat;
-    const uint64_t reads_from = point->reader.reads, lookups_from = point->lookups;
+    const struct disk_load *load = &seek_point->load;
+    struct probe_point *point = seek_point->user;
+    const uint64_t reads_from = point->reader.reads, lookups_from = point->lookups,
+                   bytes_from = point->bytes;
     const double start = seconds_now();
-    uint64_t seed = options->seed * 1000003 + repetition * 65537;
+    uint64_t seed = load->seed;
     double now, ended = start;
     int code;
     do {
@@ -117,68 +112,51 @@ static int look_up(struct seek *seek, struct probe_point *point, uint64_t repeti
         now = seconds_now();
         ended = code == 0 ? now : ended;
         show(seek, point, now - start);
-    } while (code == 0 && !signals_caught() && (limit <= 0 || now - start < limit) &&
-             (options->count == 0 ||
-              (point->reader.reads - reads_from) * options->repeat < options->count));
-    point->seconds += ended - start;
-    seek->watch.done += limit;
-    if (ended > start)
-        *ret_rate = (double)(point->lookups - lookups_from) / (ended - start);
-    return code;
+    } while (code == 0 && !signals_caught() &&
+             (load->seconds <= 0 || now - start < load->seconds) &&
+             (load->count == 0 || point->reader.reads - reads_from < load->count));
+    result->reads = point->lookups > lookups_from ? point->reader.reads - reads_from : 0;
+    result->bytes = result->all_bytes = point->bytes - bytes_from;
+    result->seconds = ended - start;
+    result->interrupted = code == -EINTR;
+    if (result->seconds > 0)
+        point->rate = (double)(point->lookups - lookups_from) / result->seconds;
+    return code == -EINTR ? 0 : code;
 }
 
-static void begin_row(const struct seek *seek, struct report_series *series,
-                      struct probe_point *point)
+static double last_rate(const struct seek_point *point, const struct disk_result *result)
 {
-    point->row = report_row_add(series);
-    report_set_text(point->row, "way", way_names[point->walk.way]);
-    report_set(point->row, "batch", (double)point->batch);
-    report_set(point->row, "depth", point->depth);
-    report_set_text(point->row, "backend", disk_backend_name(backend_of(seek, point)));
+    (void)result;
+    return ((const struct probe_point *)point->user)->rate;
 }
 
-static int measure_once(struct seek *seek, struct report_series *series, struct probe_point *point,
-                        uint64_t repetition)
+static void begin(struct seek_point *point)
 {
-    const uint64_t bytes = point->bytes;
-    struct cold cold;
-    double rate = 0;
-    /* On a slow device a single batch can take longer than the time for all repetitions. */
-    if (repetition > 0 && seek->options->seconds > 0 && point->seconds > seek->options->seconds)
-        return STATUS_DONE;
-    int status = seek_cold_begin(seek, &cold);
-    if (status != STATUS_DONE)
-        return status;
-    const int code = look_up(seek, point, repetition, &rate);
-    seek_cold_end(seek, &cold, point->bytes - bytes);
-    if (rate > 0) {
-        if (point->row == NULL)
-            begin_row(seek, series, point);
-        report_sample(point->row, rate);
-    }
-    if (code == -EINTR || signals_caught())
-        return STATUS_INTERRUPTED;
-    return code < 0 ? seek_failed(seek, "reading", code) : STATUS_DONE;
+    const struct probe_point *probes = point->user;
+    report_set_text(point->row, "way", way_names[probes->walk.way]);
+    report_set(point->row, "batch", (double)probes->batch);
+    report_set(point->row, "depth", point->load.depth);
+    report_set_text(point->row, "backend", disk_backend_name(point->load.backend));
 }
 
-static void finish(struct seek *seek, const struct probe_point *points)
+static void finish(struct seek *seek, const struct seek_point *points)
 {
     struct plot *plot =
         plot_add(seek->plots, "probes", "Lookups/s by the way the index is searched");
     plot_axis(plot, PLOT_X, "lookups/s", PLOT_LOG10);
     for (size_t i = 0; i < POINTS; i++) {
-        const struct probe_point *point = &points[i];
+        struct report_row *row = points[i].row;
+        const struct probe_point *point = points[i].user;
         char name[80];
-        if (point->row == NULL || point->lookups == 0)
+        if (row == NULL || point->lookups == 0)
             continue;
-        report_set_median(point->row);
-        const double rate = report_get(point->row, "lookups_per_second");
+        const double rate = report_get(row, "lookups_per_second");
         const double reads = (double)point->reader.reads / (double)point->lookups;
-        report_set(point->row, "reads_per_lookup", reads);
-        report_set(point->row, "bytes_per_lookup", (double)point->bytes / (double)point->lookups);
-        report_set(point->row, "reads_per_second", rate * reads);
+        report_set(row, "reads_per_lookup", reads);
+        report_set(row, "bytes_per_lookup", (double)point->bytes / (double)point->lookups);
+        report_set(row, "reads_per_second", rate * reads);
         if (points[0].row != NULL)
-            report_set(point->row, "gain", rate / report_get(points[0].row, "lookups_per_second"));
+            report_set(row, "gain", rate / report_get(points[0].row, "lookups_per_second"));
         if (point->batch > 1)
             snprintf(name, sizeof name, "%s, batches of %" PRIu64, way_titles[point->walk.way],
                      point->batch);
@@ -190,25 +168,32 @@ static void finish(struct seek *seek, const struct probe_point *points)
 
 int seek_probes(struct seek *seek)
 {
-    struct report_series *series =
-        report_series_add(seek->report, "probes",
-                          "Lookups by the way the index is searched: 16-byte entries and records, "
-                          "or clustered leaves",
-                          columns, REPORT_COUNT(columns), "lookups_per_second");
-    struct probe_point points[POINTS] = {0};
-    int status = STATUS_DONE;
-    seek->watch.phase = "lookups";
+    const struct seek_method method = {
+        .phase = "lookups",
+        .series = report_series_add(seek->report, "probes",
+                                    "Lookups by the way the index is searched: 16-byte entries and "
+                                    "records, or clustered leaves",
+                                    columns, REPORT_COUNT(columns), "lookups_per_second"),
+        .begin = begin,
+        .measure = look_up,
+        .sample = last_rate};
+    struct probe_point probes[POINTS] = {0};
+    struct seek_point *points = calloc(POINTS, sizeof *points);
+    int status = points ? STATUS_DONE : seek_failed(seek, "allocating results", -ENOMEM);
     for (size_t i = 0; i < POINTS && status == STATUS_DONE; i++) {
-        const bool batched = i >= PROBE_WAYS;
-        points[i].batch = batched ? seek->options->batch : 1;
-        points[i].depth = batched && seek->uring ? 256 : 1;
-        status = open_point(seek, &points[i], (enum probe_way)(i % PROBE_WAYS));
+        const bool batched = i >= PROBE_WAYS, uring = batched && seek->uring;
+        points[i].user = &probes[i];
+        points[i].load =
+            seek_load(seek, uring ? DISK_URING : DISK_PREAD, PROBE_PAGE, uring ? 256 : 1, 1);
+        probes[i].batch = batched ? seek->options->batch : 1;
+        status = open_point(seek, &probes[i], &points[i].load, (enum probe_way)(i % PROBE_WAYS));
     }
-    for (uint64_t r = 0; r < seek->options->repeat; r++)
-        for (size_t i = 0; i < POINTS && status == STATUS_DONE; i++)
-            status = measure_once(seek, series, &points[i], r);
-    finish(seek, points);
+    if (status == STATUS_DONE)
+        status = seek_measure(seek, &method, points, POINTS);
+    if (points != NULL)
+        finish(seek, points);
     for (size_t i = 0; i < POINTS; i++)
-        close_point(&points[i]);
+        close_point(&probes[i]);
+    free(points);
     return status;
 }

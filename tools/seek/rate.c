@@ -23,11 +23,6 @@ size_t seek_rate_rows(const struct seek *seek)
     return seek->options->rates.count;
 }
 
-static double average_us(const struct disk_result *result)
-{
-    return (double)result->latency.sum_ns / (double)result->latency.count * 1e-3;
-}
-
 static void begin(struct seek_point *point)
 {
     const struct disk_load *load = &point->load;
@@ -70,7 +65,7 @@ int seek_rate(struct seek *seek)
                                     "start, service from the actual",
                                     columns, REPORT_COUNT(columns), "latency_avg"),
         .begin = begin,
-        .sample = average_us};
+        .sample = seek_average_us};
     const size_t count = options->rates.count;
     const uint64_t depth = options->depths.count ? options->depths.numbers[0] : 256;
     const uint64_t threads = options->threads.count ? options->threads.numbers[0] : 1;
