@@ -60,6 +60,23 @@ extern "C" {
 #define IKV_NODISCARD
 #endif
 
+/* What the _INIT macros expand to: a struct of zeros, except for its size. C++ before C++20 has no
+ * designated initialisers. */
+#ifdef __cplusplus
+extern "C++" template <typename Options> inline Options ikv_options_init_()
+{
+    Options options = Options();
+    options.size = sizeof(Options);
+    return options;
+}
+#define IKV_OPTIONS_INIT_(type) ikv_options_init_<type>()
+#else
+#define IKV_OPTIONS_INIT_(type)                                                                    \
+    {                                                                                              \
+        .size = sizeof(type)                                                                       \
+    }
+#endif
+
 /* ------------------------------------------------------------- 1. opening and looking up --- */
 
 /*
@@ -413,10 +430,7 @@ typedef struct ikv_writer_options {
                              bits of memory, per key; 0: none. With 8, one lookup of an absent key
                              in 256 still reads a leaf. */
 } ikv_writer_options;
-#define IKV_WRITER_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(ikv_writer_options)                                                         \
-    }
+#define IKV_WRITER_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_writer_options)
 
 typedef struct ikv_build_stats {
     uint64_t pairs;       /* in the finished store */
@@ -506,10 +520,7 @@ typedef struct ikv_scan_options {
     uint64_t memory;  /* limit for values read ahead; 0: 16 MiB. A single larger value is still
                          returned */
 } ikv_scan_options;
-#define IKV_SCAN_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(ikv_scan_options)                                                           \
-    }
+#define IKV_SCAN_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_scan_options)
 
 typedef struct ikv_scan ikv_scan;
 
@@ -598,10 +609,7 @@ struct ikv_open_options {
     ikv_engine *engine; /* executes the lookups, may be shared by stores; NULL: an engine of the
                            store's own with default options, started when it is first needed */
 };
-#define IKV_OPEN_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(ikv_open_options)                                                           \
-    }
+#define IKV_OPEN_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_open_options)
 
 typedef struct ikv_info {
     ikv_key_type key_type;
@@ -710,10 +718,7 @@ struct ikv_get_options {
                               not depend on their sizes, and item.value is NULL. NULL: not used */
     void *user;            /* passed to on_value */
 };
-#define IKV_GET_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(ikv_get_options)                                                            \
-    }
+#define IKV_GET_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_get_options)
 
 /* ------------------------------------------------------------- 8. statistics --- */
 
@@ -833,10 +838,7 @@ typedef struct ikv_engine_options {
                                      to io_uring and pread separately; each worker may always have
                                      one read in flight. 0: limited by `depth` only */
 } ikv_engine_options;
-#define IKV_ENGINE_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(ikv_engine_options)                                                         \
-    }
+#define IKV_ENGINE_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_engine_options)
 
 /* Start an engine; close it with ikv_engine_close. It uses about 52 KiB * depth per worker with a
  * ring, and 160 KiB per worker that uses pread. Errors: IKV_E_INVALID, -ENOMEM, -EAGAIN (no more
@@ -888,10 +890,7 @@ typedef struct ikv_submit_options {
     void *user;                   /* passed to on_done */
     uint32_t flags;               /* IKV_SUBMIT_* */
 } ikv_submit_options;
-#define IKV_SUBMIT_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(ikv_submit_options)                                                         \
-    }
+#define IKV_SUBMIT_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_submit_options)
 
 /*
  * Start the lookup of many keys and return; the engine's workers execute it. The arguments are
@@ -948,10 +947,7 @@ typedef struct ikv_verify_options {
     void *user;                                               /* passed to both */
     uint64_t max_problems;                                    /* stop after this many; 0: 1000 */
 } ikv_verify_options;
-#define IKV_VERIFY_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(ikv_verify_options)                                                         \
-    }
+#define IKV_VERIFY_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_verify_options)
 
 typedef struct ikv_verify_report {
     uint64_t problems;

@@ -1,0 +1,39 @@
+# Installation: the library, its header, and the files by which pkg-config and CMake find it.
+
+# indexkv.pc finds its prefix from where it is, so that the installed tree can be moved.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(INDEXKV_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+  set(INDEXKV_PC_LIBDIR ${CMAKE_INSTALL_LIBDIR})
+else()
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(REGEX REPLACE "/$" "" INDEXKV_PC_PREFIX "\${pcfiledir}/${up}")
+  set(INDEXKV_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(INDEXKV_PC_INCLUDEDIR ${CMAKE_INSTALL_INCLUDEDIR})
+else()
+  set(INDEXKV_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+# Not Requires.private: pkg-config would then ask for liburing.pc for the shared library, too.
+set(INDEXKV_PC_LIBS_PRIVATE -pthread)
+if(uring_found)
+  string(REPLACE ";" " " INDEXKV_PC_LIBS_PRIVATE "${LIBURING_LDFLAGS};-pthread")
+endif()
+configure_file(cmake/indexkv.pc.in indexkv.pc @ONLY)
+
+install(TARGETS indexkv EXPORT indexkv-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
+        NAMELINK_COMPONENT development)
+install(TARGETS indexkv_static EXPORT indexkv-targets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(FILES include/indexkv.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+install(EXPORT indexkv-targets NAMESPACE indexkv::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv COMPONENT development)
+configure_package_config_file(cmake/indexkv-config.cmake.in indexkv-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv)
+write_basic_package_version_file(indexkv-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config-version.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv COMPONENT development)
