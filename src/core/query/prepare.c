@@ -158,28 +158,32 @@ void ikv_prepare_end(struct ikv_result *result)
     batch->fences = &ikv_no_fences;
 }
 
+/* A run's slice of an array, from element `begin` on; NULL: the batch has no such array. */
+static void *slice(const struct ikv_scratch *array, uint32_t begin, size_t element_size)
+{
+    return array->bytes ? (unsigned char *)array->bytes + begin * element_size : NULL;
+}
+
 /* Set up a run for the sorted keys [begin, end). */
 static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t begin, uint32_t end)
 {
     const struct ikv_batch *batch = &result->batch;
     const struct ikv_key_info *info = &batch->index->key;
-    unsigned char *matched = result->matched.bytes;
 
-    run->starts = (uint32_t *)result->starts.bytes + begin;
-    run->sort_buffer = (uint64_t *)result->sort_buffer.bytes;
-    if (run->sort_buffer)
-        run->sort_buffer += (size_t)begin * (sizeof(struct ikv_hit) / sizeof(uint64_t));
+    run->starts = slice(&result->starts, begin, sizeof *run->starts);
+    run->sort_buffer = slice(&result->sort_buffer, begin, sizeof(struct ikv_hit));
     run->stats.shards = 1;
     run->search = (struct ikv_search){
         .index = batch->index,
         .fences = batch->fences,
         .match = batch->options.match,
-        .keys = {(uint64_t *)result->entries.bytes + (size_t)begin * (info->words + 1),
+        .keys = {slice(&result->entries, begin, (info->words + 1) * sizeof(uint64_t)),
                  info->words + 1, end - begin},
-        .chunks = (struct ikv_chunk *)result->chunks.bytes + begin,
-        .hits = (struct ikv_hit *)result->hits.bytes + begin,
-        .status = (int32_t *)result->status.bytes + begin,
-        .matched = batch->options.match == IKV_EXACT ? NULL : matched + (size_t)begin * info->width,
+        .chunks = slice(&result->chunks, begin, sizeof(struct ikv_chunk)),
+        .hits = slice(&result->hits, begin, sizeof(struct ikv_hit)),
+        .status = slice(&result->status, begin, sizeof(int32_t)),
+        .matched =
+            batch->options.match == IKV_EXACT ? NULL : slice(&result->matched, begin, info->width),
         .queue_head = IKV_NO_CHUNK,
     };
 }
