@@ -170,6 +170,20 @@ static int verify_store(const char *path)
     return report.problems == 0 ? 0 : -1;
 }
 
+static int merge_stores(const char *path, ikv_store *base, ikv_store *delta)
+{
+    /* example */
+    ikv_store *const stores[] = {base, delta};
+    ikv_writer_options writer = IKV_WRITER_OPTIONS_INIT;
+    ikv_merge_options options = IKV_MERGE_OPTIONS_INIT;
+    writer.on_duplicate = IKV_DUPLICATES_LAST; // pairs of delta replace those of base
+    options.writer = &writer;
+    if (ikv_merge(path, stores, 2, &options, NULL, &err) < 0)
+        return -1;
+    /* end */
+    return 0;
+}
+
 static void compare_versions(void)
 {
     /* example */
@@ -192,7 +206,8 @@ int main(int argc, char **argv)
                  report_errors("no-such-file.ikv") < 0 || convert_key() < 0 ||
                  scan_store(store) < 0 || open_with_options(path) < 0 ||
                  copy_values(store, wanted, result) < 0 ||
-                 submit_batch(store, wanted, result) < 0 || verify_store(path) < 0;
+                 submit_batch(store, wanted, result) < 0 || verify_store(path) < 0 ||
+                 merge_stores(path, store, store) < 0;
     if (failed)
         fprintf(stderr, "%s\n", err.message);
     else

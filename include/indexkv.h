@@ -13,7 +13,8 @@
  *    8. Statistics                    ikv_stats, ikv_latency
  *    9. Engines, asynchronous lookups ikv_engine_new, ikv_submit, ikv_wait, ikv_completions_new
  *   10. Verifying                     ikv_verify
- *   11. Version                       ikv_version
+ *   11. Merging                       ikv_merge
+ *   12. Version                       ikv_version
  *
  * The examples are compiled and run as examples/header_samples.c. Background is in docs/ of the
  * source tree: docs/backends.md, docs/memory.md, docs/threads.md.
@@ -972,7 +973,64 @@ IKV_API IKV_NODISCARD int ikv_verify(const char *path, const ikv_open_options *o
                                      const ikv_verify_options *options,
                                      ikv_verify_report *ret_report, ikv_error *err);
 
-/* ------------------------------------------------------------- 11. version --- */
+/* ------------------------------------------------------------- 11. merging --- */
+
+/*
+ * Example:
+ *
+ *     ikv_store *const stores[] = {base, delta};
+ *     ikv_writer_options writer = IKV_WRITER_OPTIONS_INIT;
+ *     ikv_merge_options options = IKV_MERGE_OPTIONS_INIT;
+ *     writer.on_duplicate = IKV_DUPLICATES_LAST; // pairs of delta replace those of base
+ *     options.writer = &writer;
+ *     if (ikv_merge(path, stores, 2, &options, NULL, &err) < 0)
+ *         return -1;
+ */
+
+typedef struct ikv_merge_options {
+    size_t size;
+    const ikv_writer_options *writer; /* of the new store; NULL: defaults. key_type 0: that of the
+                                         stores. Of keys that are in several stores, on_duplicate
+                                         FIRST keeps the pair of the first of these stores, LAST
+                                         that of the last one */
+    uint64_t memory; /* limit for reading, at least 8 MiB, in addition to writer->memory: values
+                        read ahead (at least 1 MiB per store) and lists of keys, which are sorted
+                        in temporary files if they are larger; 0: 256 MiB */
+    /* Supply keys (ikv_pair.key) in any order, as `next` of ikv_build does; NULL: none. Pairs with
+     * a key of the first list are left out, whichever store they are in. With a second list, so are
+     * all pairs whose key is not in it. Keys that no store has are ignored. */
+    ikv_next_fn next_delete;
+    ikv_next_fn next_select;
+    void *user; /* passed to both */
+} ikv_merge_options;
+#define IKV_MERGE_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        .size = sizeof(ikv_merge_options)                                                          \
+    }
+
+typedef struct ikv_merge_stats {
+    ikv_build_stats written; /* `dropped`: pairs whose key another store had, too */
+    uint64_t read;           /* pairs in all stores */
+    uint64_t deleted;        /* of these, left out because next_delete supplied their key */
+} ikv_merge_stats;
+
+/*
+ * Write the pairs of `count` stores, which have the same key type, to a new store at `path`, as a
+ * writer does: streaming, in bounded memory, published atomically. `path` may be that of one of the
+ * stores. The inputs may have any layout, and be plain v2 files; records of the new store are in
+ * key order. Metadata is not copied. With the same inputs, options and store id the result has the
+ * same bytes.
+ *
+ * While pairs are read, writer->on_progress is called with the phase "merge". ret_stats may be
+ * NULL. Errors: those of a writer and of ikv_scan_next (a damaged or unreadable record fails the
+ * call), IKV_E_DUPLICATE (a key is in several stores, IKV_DUPLICATES_ERROR),
+ * IKV_E_KEY_TYPE_MISMATCH, a negative code that next_delete or next_select returned.
+ */
+IKV_API IKV_NODISCARD int ikv_merge(const char *path, ikv_store *const *stores, size_t count,
+                                    const ikv_merge_options *options, ikv_merge_stats *ret_stats,
+                                    ikv_error *err);
+
+/* ------------------------------------------------------------- 12. version --- */
 
 /*
  * Example:

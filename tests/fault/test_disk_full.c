@@ -22,9 +22,10 @@
 #define SKIPPED 77
 
 /* About 4 MiB, with large and small values and an index. */
-static victim_setup four_mebibytes(void)
+static victim_setup four_mebibytes(bool merged)
 {
-    return (victim_setup){.type = IKV_KEY_U64, .pairs = 12000, .sizes = MODEL_SIZES_MIXED};
+    return (victim_setup){
+        .type = IKV_KEY_U64, .pairs = 12000, .sizes = MODEL_SIZES_MIXED, .merged = merged};
 }
 
 static void assert_clean_failure(const victim *self, int code, int expected, size_t limit,
@@ -52,10 +53,9 @@ static void limit_file_size(rlim_t limit)
         test_die("setrlimit: %s", strerror(errno));
 }
 
-static void file_size_limit(void **state)
+static void limit_at_every_size(bool merged)
 {
-    (void)state;
-    victim_setup setup = four_mebibytes();
+    victim_setup setup = four_mebibytes(merged);
     victim self;
     ikv_error err;
     size_t tried = 0;
@@ -85,6 +85,18 @@ static void file_size_limit(void **state)
     (void)signal(SIGXFSZ, before);
     print_message("%zu limits below %zu bytes, one at it\n", tried + 1, self.new_size);
     victim_free(&self);
+}
+
+static void file_size_limit(void **state)
+{
+    (void)state;
+    limit_at_every_size(false);
+}
+
+static void file_size_limit_of_a_merge(void **state)
+{
+    (void)state;
+    limit_at_every_size(true);
 }
 
 /* ---------------------------------------------------------------- a small file system */
@@ -169,7 +181,7 @@ static void fill_small_disk(victim *self)
 static void small_file_system(void **state)
 {
     (void)state;
-    victim_setup setup = four_mebibytes();
+    victim_setup setup = four_mebibytes(false);
     victim self;
     int status;
 
@@ -195,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file_size_limit),
+        cmocka_unit_test(file_size_limit_of_a_merge),
         cmocka_unit_test(small_file_system),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

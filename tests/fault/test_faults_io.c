@@ -257,6 +257,14 @@ static void build_that_drops_duplicates(void **state)
     inject_into_build(&setup, false, 0);
 }
 
+static void merge_of_two_stores(void **state)
+{
+    (void)state;
+    victim_setup setup = {
+        .type = IKV_KEY_U64, .pairs = 400, .sizes = MODEL_SIZES_MIXED, .merged = true};
+    inject_into_build(&setup, false, 0);
+}
+
 static victim_setup spilled(void)
 {
     return (victim_setup){.type = IKV_KEY_BYTES(128),
@@ -316,6 +324,7 @@ int main(void)
         cmocka_unit_test_teardown(first_build_at_a_path, stop_faults),
         cmocka_unit_test_teardown(plain_build, stop_faults),
         cmocka_unit_test_teardown(build_that_drops_duplicates, stop_faults),
+        cmocka_unit_test_teardown(merge_of_two_stores, stop_faults),
         cmocka_unit_test_teardown(spilled_build, stop_faults),
         cmocka_unit_test_teardown(spilled_build_without_o_tmpfile, stop_faults),
         cmocka_unit_test_teardown(a_writer_that_failed_stays_failed, stop_faults),

@@ -128,6 +128,9 @@ static void builds(void **state)
     fail_in_build("plain build with duplicates", &setup);
     setup.flags = 0;
     fail_in_build("build with duplicates", &setup);
+    setup = (victim_setup){
+        .type = IKV_KEY_U64, .pairs = 500, .sizes = MODEL_SIZES_MIXED, .merged = true};
+    fail_in_build("merge", &setup);
 }
 
 static void spilled_builds(void **state)

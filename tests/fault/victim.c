@@ -44,6 +44,47 @@ static void decode_and_compare(const victim *self)
     assert_store_equals(self->path, &self->model);
 }
 
+/* A merge writes records in key order. */
+static void put_in_key_order(store_model *model)
+{
+    store_model ordered;
+    model_init(&ordered, model->type);
+    (void)model_sort(model, MODEL_KEEP_LAST);
+    for (size_t i = 0; i < model->sorted_count; i++)
+        model_add(&ordered, model->sorted[i]->key, model->sorted[i]->value, model->sorted[i]->size);
+    (void)model_sort(&ordered, MODEL_KEEP_ALL);
+    model_free(model);
+    *model = ordered;
+}
+
+/* Two stores with every other pair each, in arrival order and in the layout under test. */
+static void make_inputs(victim *self)
+{
+    ikv_writer_options options = store_options(self->setup.type);
+    tmpdir_make_in_memory(&self->inputs);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = tmpdir_file(&self->inputs, i == 0 ? "first" : "second");
+        store_model part;
+        model_init(&part, self->setup.type);
+        for (size_t n = i; n < self->model.count; n += 2)
+            model_add(&part, self->model.pairs[n].key, self->model.pairs[n].value,
+                      self->model.pairs[n].size);
+        store_write(path, &part, &options);
+        self->input[i] = store_open(path, self->setup.type, 0, 0);
+        model_free(&part);
+        free(path);
+    }
+    put_in_key_order(&self->model);
+}
+
+static void free_inputs(victim *self)
+{
+    for (size_t i = 0; self->setup.merged && i < 2; i++)
+        ikv_close(self->input[i]);
+    if (self->setup.merged)
+        tmpdir_remove(&self->inputs);
+}
+
 void victim_make(victim *ret_self, const victim_setup *setup)
 {
     victim *self = ret_self;
@@ -65,6 +106,8 @@ void victim_make(victim *ret_self, const victim_setup *setup)
         repeat_keys(&self->model);
         self->options.on_duplicate = IKV_DUPLICATES_LAST;
     }
+    if (setup->merged)
+        make_inputs(self);
     assert_ok(victim_build(self, &err), &err);
     decode_and_compare(self);
     self->new_image = file_read(self->path, &self->new_size);
@@ -77,6 +120,7 @@ void victim_make(victim *ret_self, const victim_setup *setup)
 
 void victim_free(victim *self)
 {
+    free_inputs(self);
     tmpdir_remove(&self->dir);
     model_free(&self->model);
     free(self->path);
@@ -102,11 +146,26 @@ static int next_pair(void *user, ikv_pair *pair)
     return 1;
 }
 
+static int merge(victim *self, ikv_error *err)
+{
+    ikv_merge_options options = IKV_MERGE_OPTIONS_INIT;
+    ikv_merge_stats stats;
+
+    options.writer = &self->options;
+    options.memory = self->setup.memory;
+    const int code = ikv_merge(self->path, self->input, 2, &options, &stats, err);
+    if (code == 0)
+        self->stats = stats.written;
+    return code;
+}
+
 int victim_build(victim *self, ikv_error *err)
 {
     source from = {&self->model, 0};
     ikv_writer *writer = NULL;
 
+    if (self->setup.merged)
+        return merge(self, err);
     if (self->setup.by_callback)
         return ikv_build(self->path, &self->options, next_pair, &from, &self->stats, err);
     int code = ikv_writer_new(self->path, &self->options, &writer, err);

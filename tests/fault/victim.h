@@ -21,6 +21,7 @@ typedef struct victim_setup {
     uint64_t memory;   /* as in ikv_writer_options */
     bool duplicates;   /* every tenth key twice, with IKV_DUPLICATES_LAST */
     bool by_callback;  /* ikv_build instead of ikv_writer_* */
+    bool merged;       /* ikv_merge of two stores */
     bool no_old_store; /* no file at the path before the build */
     bool on_disk;      /* in $TMPDIR instead of memory */
 } victim_setup;
@@ -32,6 +33,8 @@ typedef struct victim {
     store_model model;
     ikv_writer_options options;
     ikv_build_stats stats; /* of the last successful build */
+    tmpdir inputs;         /* if merged, the directory of these two */
+    ikv_store *input[2];
     unsigned char *old_image;
     size_t old_size;
     unsigned char *new_image;

@@ -1,0 +1,1 @@
+ikv_writing_test(test_merge)
