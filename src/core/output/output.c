@@ -70,8 +70,8 @@ int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode
         return ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(path), "the path does not name a file");
     output->path = malloc(strlen(path) + 1);
     output->dir = ikv_directory_of(path);
-    output->block = malloc(IKV_BLOCK_SIZE);
-    if (!output->path || !output->dir || !output->block) {
+    output->piece = malloc(IKV_WRITE_SIZE);
+    if (!output->path || !output->dir || !output->piece) {
         ikv_output_discard(output);
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
     }
@@ -91,24 +91,43 @@ int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode
 
 /* ---------------------------------------------------------------- appending */
 
-static int write_block(struct ikv_output *output)
+/* Append the checksums of the blocks in piece[first..used). */
+static int sum_blocks(struct ikv_output *output)
 {
-    const unsigned char *bytes = output->block + output->first;
-    size_t size = output->used - output->first;
-    uint64_t offset = output->block_start + output->first;
+    unsigned char sum[IKV_BLOCK_CHECKSUM_SIZE];
+    int code = 0;
 
-    int code = size ? ikv_pwrite_all(output->fd, bytes, size, offset) : 0;
-    if (code == 0 && output->block_sums && size) {
-        unsigned char sum[IKV_BLOCK_CHECKSUM_SIZE];
-        ikv_store64(sum, ikv_checksum(bytes, size));
+    for (size_t at = output->first; at < output->used && code == 0 && output->block_sums;) {
+        const size_t n = ikv_min(IKV_BLOCK_SIZE - at % IKV_BLOCK_SIZE, output->used - at);
+        ikv_store64(sum, ikv_checksum(output->piece + at, n));
         code = ikv_tape_append(output->block_sums, sum, sizeof sum);
+        at += n;
     }
+    return code;
+}
+
+int ikv_output_end_sums(struct ikv_output *output)
+{
+    const int code = sum_blocks(output);
+
+    output->block_sums = NULL;
+    return code;
+}
+
+static int write_piece(struct ikv_output *output)
+{
+    const size_t size = output->used - output->first;
+    int code = sum_blocks(output);
+
+    if (code == 0 && size)
+        code = ikv_pwrite_all(output->fd, output->piece + output->first, size,
+                              output->piece_start + output->first);
     return code;
 }
 
 int ikv_output_flush(struct ikv_output *output)
 {
-    int code = write_block(output);
+    int code = write_piece(output);
     output->first = output->used;
     return code;
 }
@@ -116,22 +135,22 @@ int ikv_output_flush(struct ikv_output *output)
 int ikv_output_seek(struct ikv_output *output, uint64_t offset)
 {
     int code = ikv_output_flush(output);
-    output->block_start = offset / IKV_BLOCK_SIZE * IKV_BLOCK_SIZE;
-    output->first = output->used = (size_t)(offset - output->block_start);
+    output->piece_start = offset / IKV_WRITE_SIZE * IKV_WRITE_SIZE;
+    output->first = output->used = (size_t)(offset - output->piece_start);
     return code;
 }
 
 int ikv_output_restart(struct ikv_output *output, uint64_t offset)
 {
-    output->block_start = offset / IKV_BLOCK_SIZE * IKV_BLOCK_SIZE;
-    output->first = output->used = (size_t)(offset - output->block_start);
-    output->writeback = output->block_start;
+    output->piece_start = offset / IKV_WRITE_SIZE * IKV_WRITE_SIZE;
+    output->first = output->used = (size_t)(offset - output->piece_start);
+    output->writeback = output->piece_start;
     return ftruncate(output->fd, (off_t)offset) == 0 ? 0 : -errno;
 }
 
 int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *bytes, size_t size)
 {
-    const uint64_t in_memory = output->block_start + output->first;
+    const uint64_t in_memory = output->piece_start + output->first;
     const unsigned char *from = bytes;
 
     if (offset < in_memory) {
@@ -143,20 +162,20 @@ int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *byt
         offset += n;
         size -= n;
     }
-    memcpy(output->block + (offset - output->block_start), from, size);
+    memcpy(output->piece + (offset - output->piece_start), from, size);
     return 0;
 }
 
-static int next_block(struct ikv_output *output)
+static int next_piece(struct ikv_output *output)
 {
-    int code = write_block(output);
+    int code = write_piece(output);
 
-    output->block_start += IKV_BLOCK_SIZE;
+    output->piece_start += IKV_WRITE_SIZE;
     output->first = output->used = 0;
-    if (code == 0 && output->block_start >= output->writeback + WRITEBACK_STEP) {
+    if (code == 0 && output->piece_start >= output->writeback + WRITEBACK_STEP) {
         IKV_START_WRITEBACK(output->fd, (off_t)output->writeback,
-                            (off_t)(output->block_start - output->writeback));
-        output->writeback = output->block_start;
+                            (off_t)(output->piece_start - output->writeback));
+        output->writeback = output->piece_start;
     }
     return code;
 }
@@ -166,17 +185,17 @@ int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
     const unsigned char *from = bytes;
 
     while (size > 0) {
-        if (output->used == IKV_BLOCK_SIZE) {
-            int code = next_block(output);
+        if (output->used == IKV_WRITE_SIZE) {
+            int code = next_piece(output);
             if (code < 0)
                 return code;
         }
-        size_t n = (size_t)ikv_min(size, IKV_BLOCK_SIZE - output->used);
+        size_t n = (size_t)ikv_min(size, IKV_WRITE_SIZE - output->used);
         if (from) {
-            memcpy(output->block + output->used, from, n);
+            memcpy(output->piece + output->used, from, n);
             from += n;
         } else {
-            memset(output->block + output->used, 0, n);
+            memset(output->piece + output->used, 0, n);
         }
         output->used += n;
         size -= n;
@@ -237,6 +256,6 @@ void ikv_output_discard(struct ikv_output *output)
     free(output->temp_name);
     free(output->path);
     free(output->dir);
-    free(output->block);
+    free(output->piece);
     *output = (struct ikv_output){.fd = -1, .dir_fd = -1};
 }

@@ -2,8 +2,8 @@
  * The file of a store being written: a temporary file in the target's directory, written mostly
  * sequentially, then published by fsync, rename and fsync of the directory.
  *
- * Appended bytes are collected in blocks of IKV_BLOCK_SIZE, aligned in the file. While `block_sums`
- * is set, the checksum of each block written is appended to it.
+ * Appended bytes are collected and written in pieces of IKV_WRITE_SIZE, aligned in the file. While
+ * `block_sums` is set, the checksum of each IKV_BLOCK_SIZE bytes of the file is appended to it.
  */
 #ifndef IKV_OUTPUT_H
 #define IKV_OUTPUT_H
@@ -14,6 +14,12 @@
 
 #include <stdbool.h>
 
+/* The page cache keeps a file in folios no larger than the writes that created it. Folios of a huge
+ * page's size are mapped as huge pages, which saves page faults and TLB misses. */
+#define IKV_WRITE_SIZE ((size_t)2 << 20)
+
+_Static_assert(IKV_WRITE_SIZE % IKV_BLOCK_SIZE == 0, "a write consists of whole blocks");
+
 struct ikv_output {
     int fd;
     int dir_fd;
@@ -23,9 +29,9 @@ struct ikv_output {
     char *temp_name;  /* NULL: nothing to remove */
     unsigned mode;    /* permission bits of the finished file */
 
-    unsigned char *block;
-    uint64_t block_start; /* file offset of block[0]; a multiple of IKV_BLOCK_SIZE */
-    size_t first;         /* block[first..used) is not written yet */
+    unsigned char *piece;
+    uint64_t piece_start; /* file offset of piece[0]; a multiple of IKV_WRITE_SIZE */
+    size_t first;         /* piece[first..used) is not written yet */
     size_t used;
     struct ikv_tape *block_sums; /* NULL: none; belongs to the caller */
     uint64_t writeback;          /* writeback was started up to this offset */
@@ -37,7 +43,7 @@ int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode
 /* File offset of the next append. */
 static inline uint64_t ikv_output_offset(const struct ikv_output *output)
 {
-    return output->block_start + output->used;
+    return output->piece_start + output->used;
 }
 
 /* Write out what was appended, and append at `offset` from now on. */
@@ -51,6 +57,8 @@ int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *byt
 
 /* bytes NULL: zeros. */
 int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size);
+/* Append the checksum of the last block, which may be shorter, and collect no more of them. */
+int ikv_output_end_sums(struct ikv_output *output);
 /* Write out what was appended. */
 int ikv_output_flush(struct ikv_output *output);
 

@@ -10,6 +10,9 @@
 #define REPORT_EVERY   ((uint64_t)1 << 16)
 #define ENTRIES_BUFFER ((size_t)1 << 20)
 
+/* Of the half of the memory that is not the output's. */
+#define BUFFERS ((size_t)2 << 20)
+
 struct shift {
     uint64_t position;
     uint64_t bytes;
@@ -221,7 +224,8 @@ static int rewrite_index(struct ikv_writer *writer, uint64_t start, const struct
 static int move_index(struct ikv_writer *writer, uint64_t start, const struct ikv_tape *tape)
 {
     const uint64_t total = ikv_tape_size(tape) / 16;
-    const size_t capacity = (size_t)ikv_min(total, writer->memory / 2 / sizeof(struct shift));
+    const size_t capacity =
+        (size_t)ikv_min(total, (writer->memory / 2 - BUFFERS) / sizeof(struct shift));
     struct shifts shifts = {.shift = malloc(capacity * sizeof(struct shift)), .count = 0};
 
     int code = shifts.shift ? ikv_tape_truncate(&writer->fences, 0) : -ENOMEM;

@@ -26,8 +26,6 @@ int ikv_writer_end_records(struct ikv_writer *writer)
     if (!writer->plain)
         writer->index_start = ikv_round_up(writer->records_end, IKV_PAGE_SIZE);
     int code = ikv_output_append(output, NULL, (size_t)(writer->index_start - writer->records_end));
-    if (code == 0)
-        code = ikv_output_flush(output);
-    output->block_sums = NULL;
-    return code;
+    const int sums = ikv_output_end_sums(output);
+    return code < 0 ? code : sums;
 }

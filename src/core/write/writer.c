@@ -10,11 +10,12 @@
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
 #define MEMORY_MIN     ((uint64_t)8 << 20)
 
-/* Memory of a writer besides the sorter: block, tapes, size statistics, dropped positions. */
-#define MEMORY_FIXED ((uint64_t)4 << 20)
+/* Memory of a writer besides the sorter: a write, an extent, tapes, size statistics, dropped
+ * positions. */
+#define MEMORY_FIXED ((uint64_t)5 << 20)
 
 /* To build a segment of a filter of absent keys. */
-#define MEMORY_FILTER ((uint64_t)3 << 20)
+#define MEMORY_FILTER ((uint64_t)5 << 19)
 
 static bool is_clustered(const struct ikv_writer_options *options)
 {
