@@ -70,9 +70,10 @@ static int build(struct build_options *options, struct pair_reader *reader,
 {
     ikv_error error;
     ikv_writer *writer;
-    options->writer.on_progress = progress_from_library;
-    options->writer.progress_user = progress;
-    if (ikv_writer_new(options->store, &options->writer, &writer, &error) != 0)
+    ikv_writer_options *writer_options = &options->writer.writer;
+    writer_options->on_progress = progress_from_library;
+    writer_options->progress_user = progress;
+    if (ikv_writer_new(options->writer.store, writer_options, &writer, &error) != 0)
         return library_error(&error);
 
     double start = seconds_now();
@@ -89,7 +90,7 @@ static int build(struct build_options *options, struct pair_reader *reader,
     if (code != 0)
         return library_error(&error);
     if (!options->quiet)
-        print_summary(options->store, &stats, seconds_now() - start);
+        print_summary(options->writer.store, &stats, seconds_now() - start);
     return STATUS_DONE;
 }
 

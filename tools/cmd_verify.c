@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { OPTION_JSON = OPTION_OWN, OPTION_MEMORY, OPTION_TEMP_DIR, OPTION_MAX_PROBLEMS };
+enum { OPTION_JSON = OPTION_OWN, OPTION_MAX_PROBLEMS };
 
 enum { MEMORY_MIN = 8 << 20 };
 

@@ -20,6 +20,7 @@ static const struct command {
     {"build", cmd_build, "build a store from key-value pairs"},
     {"get", cmd_get, "look up keys"},
     {"scan", cmd_scan, "write all pairs, or a range of keys"},
+    {"merge", cmd_merge, "write a store with the pairs of several stores"},
     {"info", cmd_info, "print the properties of a store"},
     {"verify", cmd_verify, "check a store for corruption"},
     {"bench", cmd_bench, "measure lookups in a store"},
@@ -92,7 +93,8 @@ static int run(int argc, char **argv)
 {
     if (argc < 2)
         return usage_error(
-            NULL, "expected a command: build, get, scan, info, verify, bench, compare or seek");
+            NULL,
+            "expected a command: build, get, scan, merge, info, verify, bench, compare or seek");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();

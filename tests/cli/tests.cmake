@@ -19,6 +19,7 @@ if(TARGET indexkv_command)
       key_types
       layout
       match
+      merge
       missing
       not_a_store
       output_formats
@@ -50,6 +51,7 @@ if(TARGET indexkv_command)
       get_engine
       key_types
       match
+      merge
       missing
       output_formats
       signals

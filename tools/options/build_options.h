@@ -2,25 +2,20 @@
 #ifndef BUILD_OPTIONS_H
 #define BUILD_OPTIONS_H
 
-#include "base/buffer.h"
 #include "base/progress.h"
 #include "input/pair_reader.h"
-#include "options/options.h"
+#include "options/writer_options.h"
 
 #include <indexkv.h>
 #include <stdbool.h>
 
 struct build_options {
-    const char *store;
     struct pair_format format;
-    ikv_writer_options writer; /* has pointers into this struct */
-    struct operands inputs;    /* at least one */
+    struct writer_options writer; /* has pointers into this struct */
+    struct operands inputs;       /* at least one */
     bool quiet;
     enum progress_mode progress;
 
-    unsigned char store_id[16];
-    struct buffer metadata;
-    const char *metadata_text, *metadata_file;
     const char *csv_option; /* the last csv option given; NULL: none */
     char standard_input[2];
     char *default_inputs[1];

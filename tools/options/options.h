@@ -44,6 +44,19 @@ enum {
     OPTION_REPORT_JSON,
     OPTION_REPORT_CSV,
     OPTION_REPORT_PLOT,
+    OPTION_OUTPUT,
+    OPTION_ON_DUPLICATE,
+    OPTION_LAYOUT,
+    OPTION_LEAF_SIZE,
+    OPTION_FILTER,
+    OPTION_NO_V2_INDEX,
+    OPTION_MEMORY,
+    OPTION_PLAIN,
+    OPTION_TEMP_DIR,
+    OPTION_MODE,
+    OPTION_STORE_ID,
+    OPTION_METADATA,
+    OPTION_METADATA_FILE,
     OPTION_OWN
 };
 #define OPTION_SPEC_HELP                                                                           \
