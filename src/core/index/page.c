@@ -2,21 +2,14 @@
 
 #include "core/format/checksum.h"
 
-void ikv_page_set(const struct ikv_geometry *index, uint64_t number, const unsigned char *bytes,
-                  const unsigned char *sum, struct ikv_page *ret)
+void ikv_page_set_leaf(const struct ikv_geometry *index, uint64_t number,
+                       const unsigned char *bytes, struct ikv_page *ret)
 {
     *ret = (struct ikv_page){
         .number = number,
         .entries = bytes,
-        .has_checksum = sum != NULL,
-        .checksum = sum ? ikv_load32(sum) : 0,
+        .offset = ikv_leaf_offset(index, number),
     };
-    if (!index->leaf_size) {
-        ret->count = (uint32_t)(ikv_page_first_entry(index, number + 1) -
-                                ikv_page_first_entry(index, number));
-        return;
-    }
-    ret->offset = ikv_leaf_offset(index, number);
     if (ikv_leaf_decode(bytes, index->leaf_size, &index->key, &ret->leaf)) {
         ret->entries = ret->leaf.entries;
         ret->count = ret->leaf.count;

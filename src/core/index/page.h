@@ -12,13 +12,32 @@ struct ikv_page {
     bool has_checksum;
     uint32_t checksum;    /* expected */
     bool verified;        /* needs no further check; the search sets it after checking */
+    struct ikv_leaf leaf; /* bytes NULL: not a leaf; the rest of it and `offset` are undefined */
     uint64_t offset;      /* file offset of a leaf */
-    struct ikv_leaf leaf; /* bytes NULL: the page is not a leaf */
 };
 
-/* Initialise a page from its bytes. `sum`: its checksum as in the file; NULL: none. */
-void ikv_page_set(const struct ikv_geometry *index, uint64_t number, const unsigned char *bytes,
-                  const unsigned char *sum, struct ikv_page *ret);
+void ikv_page_set_leaf(const struct ikv_geometry *index, uint64_t number,
+                       const unsigned char *bytes, struct ikv_page *ret);
+
+/* Initialise a page from its bytes. `sum`: its checksum as in the file; NULL: none. Inline,
+ * since it is called for every page. */
+static inline void ikv_page_set(const struct ikv_geometry *index, uint64_t number,
+                                const unsigned char *bytes, const unsigned char *sum,
+                                struct ikv_page *ret)
+{
+    if (index->leaf_size) {
+        ikv_page_set_leaf(index, number, bytes, ret);
+        return;
+    }
+    ret->number = number;
+    ret->entries = bytes;
+    ret->count =
+        (uint32_t)(ikv_page_first_entry(index, number + 1) - ikv_page_first_entry(index, number));
+    ret->has_checksum = sum != NULL;
+    ret->checksum = sum ? ikv_load32(sum) : 0;
+    ret->verified = false;
+    ret->leaf.bytes = NULL;
+}
 
 /* Position of the record to which an entry of the page points, as in the file, unchecked. */
 static inline uint64_t ikv_page_position(const struct ikv_geometry *index,

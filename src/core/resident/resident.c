@@ -380,7 +380,10 @@ static struct lanes lanes_of(struct ikv_run *run)
         .flip = key->kind == IKV_KIND_SIGNED ? (uint64_t)1 << 63 : 0,
         .word = store->tree.word,
         .stride = store->index.stride,
-        .leaf_count = (uint32_t)(store->index.count / ikv_max(store->index.pages, 1)),
+        /* a division, which takes as long as a step of the search */
+        .leaf_count = store->is_clustered
+                          ? (uint32_t)(store->index.count / ikv_max(store->index.pages, 1))
+                          : 0,
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .is_all_resident = ikv_map_is_all_resident(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,

@@ -24,12 +24,10 @@ static struct ikv_record_room inside(const struct ikv_geometry *leaves, uint64_t
     return (struct ikv_record_room){extent_start + (leaf + 1) * leaves->leaf_size, true};
 }
 
-struct ikv_record_room ikv_record_room(const struct ikv_store *store, uint64_t position)
+struct ikv_record_room ikv_record_room_clustered(const struct ikv_store *store, uint64_t position)
 {
     const struct ikv_geometry *leaves = &store->index;
 
-    if (!store->is_clustered)
-        return (struct ikv_record_room){store->records_end, false};
     if (!leaves->extents)
         return inside(leaves, 0, position);
     const uint64_t extent = extents_upper_bound(leaves, position);
@@ -63,9 +61,9 @@ static bool extent_inside(const struct ikv_store *store, uint64_t position,
     return size >= store->surplus;
 }
 
-bool ikv_record_extent(const struct ikv_store *store, uint64_t position,
-                       struct ikv_record_room room, const unsigned char *bytes, size_t have,
-                       struct ikv_record_extent *ret)
+bool ikv_record_extent_clustered(const struct ikv_store *store, uint64_t position,
+                                 struct ikv_record_room room, const unsigned char *bytes,
+                                 size_t have, struct ikv_record_extent *ret)
 {
     const uint32_t field = ikv_load32(bytes);
     const uint64_t left = room.end - position - IKV_RECORD_HEADER_SIZE;
@@ -74,20 +72,18 @@ bool ikv_record_extent(const struct ikv_store *store, uint64_t position,
         return false;
     if (room.is_inside)
         return extent_inside(store, position, room, bytes, have, field, ret);
-    if (store->is_clustered && field >= left) {
+    if (field >= left) {
         *ret = (struct ikv_record_extent){left, true};
         return left >= store->surplus + IKV_OUTSIDE_TAIL_SIZE && left <= UINT32_MAX;
     }
     *ret = (struct ikv_record_extent){field, false};
-    return field >= store->surplus && field <= store->record_size_max && field <= left;
+    return field >= store->surplus && field <= store->record_size_max;
 }
 
-bool ikv_record_content(const struct ikv_store *store, const struct ikv_record_extent *extent,
-                        const unsigned char *record, uint32_t *ret_size)
+bool ikv_record_content_padded(const struct ikv_store *store,
+                               const struct ikv_record_extent *extent, const unsigned char *record,
+                               uint32_t *ret_size)
 {
-    *ret_size = (uint32_t)extent->size;
-    if (!extent->is_padded)
-        return true;
     *ret_size = ikv_load32(record + extent->size - IKV_OUTSIDE_TAIL_SIZE);
     return *ret_size >= store->surplus && *ret_size <= store->record_size_max &&
            *ret_size <= extent->size - IKV_OUTSIDE_TAIL_SIZE;
