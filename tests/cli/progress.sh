@@ -42,3 +42,14 @@ run 0 verify store --progress always
 err_has 'indexkv: '
 err_has '/s'
 out_has 'sound'
+
+# No share is negative, not even at the beginning: a fraction of a percent is 0 %.
+last='seek, its first second'
+head -c 1048576 pairs >file
+"$indexkv" seek file --cached --test distance --time 3600 --progress always >"$out" 2>"$err" &
+child=$!
+wait_for grep -q '%' "$err"
+kill "$child"
+wait "$child"
+err_has ', 0 %'
+err_lacks '-0 %'

@@ -70,3 +70,28 @@ on_terminal "'$indexkv' build -q -o new pairs"
 out_empty
 on_terminal "'$indexkv' build --progress never -o new pairs"
 [ "$(wc -l <"$out")" -eq 1 ] || fail 'more than the summary'
+
+# Tables of measurements fit the terminal: parameters that are the same in all rows are above the table,
+# and less important metrics are left out. Wider terminals get more columns.
+# widest: the length of the longest line of $out that is no fact.
+widest() { grep -v '^#' "$out" | awk '{ if (length > most) most = length } END { print most }'; }
+head -c 1048576 /dev/zero >file
+seek="'$indexkv' seek file --cached -n 20 --repeat 5 --warm-up 0 -q"
+for width in 80 100; do
+    on_terminal "stty cols $width; $seek --test depth,distance,order,probes,burst --depth 1..64 --backend pread"
+    [ "$(widest)" -le "$width" ] || fail "a table is wider than $width columns"
+    out_has 'All rows: '
+    out_has 'index search'
+    out_has 'Left out for the width of the terminal: '
+    on_terminal "stty cols $width; '$indexkv' bench store --state warm --batch 1,4 --time 0.01 --repeat 5 -q"
+    [ "$(widest)" -le "$width" ] || fail "the table of bench is wider than $width columns"
+    out_has 'lookups'
+done
+on_terminal "stty cols 80; $seek --test depth --depth 1,2 --backend pread --block 4K,8K"
+grep '^block' "$out" >narrow || fail 'a parameter is missing'
+on_terminal "stty cols 300; $seek --test depth --depth 1,2 --backend pread --block 4K,8K"
+grep -q '^backend  block ' "$out" || fail 'a wide terminal lacks parameters'
+out_has 'reads/call'
+grep '^backend' "$out" >wide
+[ "$(wc -w <wide)" -gt "$(wc -w <narrow)" ] || fail 'a wide terminal has no more columns'
+if grep -q '^All rows\|^Left out' "$out"; then fail 'a wide terminal lacks columns'; fi

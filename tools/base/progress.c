@@ -2,10 +2,11 @@
 
 #include "base/numbers.h"
 #include "base/signals.h"
+#include "base/terminal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 256 };
@@ -28,14 +29,6 @@ static void write_text(const char *text, size_t length)
     (void)written; /* errors of standard error can't be reported */
 }
 
-static int terminal_columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
-}
-
 /* "read: 12.3M pairs, 4.1M/s, 45 %, 0:12 left" */
 static int format_point(const struct progress_point *point, double elapsed, char *text)
 {
@@ -49,7 +42,7 @@ static int format_point(const struct progress_point *point, double elapsed, char
     if (point->total > 0 && point->done <= point->total) {
         double share = (double)point->done / (double)point->total;
         length += snprintf(text + length, (size_t)(LINE_SIZE - length), ", %.0f %%",
-                           100 * share - (point->done < point->total ? 0.5 : 0));
+                           floor(100 * share)); /* 100 %: done */
         if (elapsed > 1 && share > 0 && share < 1)
             length += snprintf(text + length, (size_t)(LINE_SIZE - length), ", %s left",
                                human_duration(elapsed / share - elapsed).text);
@@ -70,7 +63,8 @@ static void show(struct progress *progress, double now)
     }
     /* Leave the cursor at the start of the line, so that a message overwrites it. Keep the last
      * column free, so that the line does not wrap. Pad with blanks over a longer previous line. */
-    int columns = terminal_columns() - 1;
+    const int width = terminal_columns(STDERR_FILENO);
+    int columns = (width > 0 ? width : 80) - 1;
     if (length > columns)
         length = columns;
     int blanks = progress->columns > length ? progress->columns - length : 0;

@@ -108,6 +108,7 @@ struct report_series *report_series_add(struct report *report, const char *name,
                                         const struct report_column *columns, size_t count,
                                         const char *main_metric)
 {
+    assert(count <= REPORT_COLUMNS_MAX);
     struct report_series **all =
         reserve_one(report, report->series, report->series_count, sizeof *report->series);
     struct report_series *series = calloc(1, sizeof *series);

@@ -55,6 +55,8 @@ enum report_role {
     REPORT_NEUTRAL    /* a metric without a preferred direction */
 };
 
+#define REPORT_COLUMNS_MAX 128
+
 /* As `decimals`: the table shows bytes as "512 B", "4 KiB". */
 #define REPORT_BYTES (-1)
 
@@ -162,7 +164,9 @@ size_t report_column_of(const struct report_series *series, const char *name);
 
 /* ---------------------------------------------------------------- writing */
 
-/* Facts as "# name: text" lines, then an aligned table per series. */
+/* Facts as "# name: text" lines, then an aligned table per series. On a terminal that is too
+ * narrow, parameters that all rows share are above the table, and the least important metrics left
+ * out. */
 void report_write_table(const struct report *report, struct output *output);
 /* One object: docs/report-schema.md. */
 void report_write_json(const struct report *report, struct output *output);
