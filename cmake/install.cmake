@@ -37,3 +37,23 @@ write_basic_package_version_file(indexkv-config-version.cmake COMPATIBILITY Same
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv COMPONENT development)
+
+# Manual pages. Debian wants them compressed.
+function(ikv_install_pages section component)
+  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.${section})
+  if(INDEXKV_PACKAGE)
+    find_program(GZIP_PROGRAM gzip REQUIRED)
+    set(compressed)
+    foreach(page ${pages})
+      get_filename_component(name ${page} NAME)
+      execute_process(COMMAND ${GZIP_PROGRAM} -9nc ${page} COMMAND_ERROR_IS_FATAL ANY
+                      OUTPUT_FILE ${CMAKE_CURRENT_BINARY_DIR}/${name}.gz)
+      list(APPEND compressed ${CMAKE_CURRENT_BINARY_DIR}/${name}.gz)
+    endforeach()
+    set(pages ${compressed})
+  endif()
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
+endfunction()
+if(INDEXKV_BUILD_TOOLS)
+  ikv_install_pages(1 tools)
+endif()
