@@ -33,7 +33,7 @@ void ikv_file_table_close(struct ikv_file_table *table)
 
 static bool is_slot_of(const struct ikv_file_slot *slot, const struct ikv_io_file *file)
 {
-    return slot->fd == file->fd && slot->serial == file->serial && !slot->forgotten &&
+    return slot->fd == file->fd && slot->serial == file->serial && !slot->unregistered &&
            slot->fd >= 0;
 }
 
@@ -101,9 +101,9 @@ int ikv_file_table_take(struct ikv_file_table *table, const struct ikv_io_file *
     return slot;
 }
 
-static void drop_if_forgotten(struct ikv_file_table *table, int slot)
+static void free_if_unused(struct ikv_file_table *table, int slot)
 {
-    if (table->slots[slot].forgotten && table->slots[slot].uses == 0)
+    if (table->slots[slot].unregistered && table->slots[slot].uses == 0)
         (void)update(table, slot, -1);
 }
 
@@ -112,16 +112,16 @@ void ikv_file_table_release(struct ikv_file_table *table, int slot)
     if (slot == IKV_NO_SLOT)
         return;
     table->slots[slot].uses--;
-    drop_if_forgotten(table, slot);
+    free_if_unused(table, slot);
 }
 
-void ikv_file_table_forget(struct ikv_file_table *table, const struct ikv_io_file *file)
+void ikv_file_table_unregister(struct ikv_file_table *table, const struct ikv_io_file *file)
 {
     if (!table->registered)
         return;
     int slot = find(table, file);
     if (slot == IKV_NO_SLOT)
         return;
-    table->slots[slot].forgotten = true;
-    drop_if_forgotten(table, slot);
+    table->slots[slot].unregistered = true;
+    free_if_unused(table, slot);
 }

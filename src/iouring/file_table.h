@@ -17,10 +17,10 @@
 
 struct ikv_file_slot {
     uint64_t serial;
-    uint64_t used_at; /* clock of the last use */
-    int fd;           /* -1: the slot is empty */
-    unsigned uses;    /* requests in flight that use the slot */
-    bool forgotten;   /* to be emptied when `uses` becomes 0 */
+    uint64_t used_at;  /* clock of the last use */
+    int fd;            /* -1: the slot is empty */
+    unsigned uses;     /* requests in flight that use the slot */
+    bool unregistered; /* to be emptied when `uses` becomes 0 */
 };
 
 struct ikv_file_table {
@@ -42,6 +42,6 @@ int ikv_file_table_take(struct ikv_file_table *table, const struct ikv_io_file *
 /* The request is finished. IKV_NO_SLOT is allowed. */
 void ikv_file_table_release(struct ikv_file_table *table, int slot);
 /* Unregister the file, at once or when its last request is finished. */
-void ikv_file_table_forget(struct ikv_file_table *table, const struct ikv_io_file *file);
+void ikv_file_table_unregister(struct ikv_file_table *table, const struct ikv_io_file *file);
 
 #endif

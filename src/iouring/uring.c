@@ -176,10 +176,10 @@ static struct ikv_io_request *uring_reap(struct ikv_io *io)
 
 /* ---------------------------------------------------------------- beyond the contract */
 
-void ikv_uring_forget_file(struct ikv_io *io, const struct ikv_io_file *file)
+void ikv_uring_unregister_file(struct ikv_io *io, const struct ikv_io_file *file)
 {
     if (!is_forked(io))
-        ikv_file_table_forget(&io->files, file);
+        ikv_file_table_unregister(&io->files, file);
 }
 
 unsigned ikv_uring_feature_bits(const struct ikv_io *io)
@@ -213,4 +213,4 @@ const struct ikv_io_backend ikv_io_uring = {.name = "uring",
                                             .system_calls = uring_system_calls,
                                             .is_broken = uring_is_broken,
                                             .features = ikv_uring_feature_bits,
-                                            .forget_file = ikv_uring_forget_file};
+                                            .unregister_file = ikv_uring_unregister_file};

@@ -31,6 +31,6 @@ unsigned ikv_uring_feature_bits(const struct ikv_io *io);
 /* Unregister a file that the caller will close: while it is registered, the kernel does not free a
  * deleted file's space. Unknown files are ignored. To be called on the ring's own thread, with no
  * request on the file in flight. */
-void ikv_uring_forget_file(struct ikv_io *io, const struct ikv_io_file *file);
+void ikv_uring_unregister_file(struct ikv_io *io, const struct ikv_io_file *file);
 
 #endif

@@ -3,7 +3,6 @@
 #include "core/base/bytes.h"
 #include "core/base/clock.h"
 #include "core/io/file_io.h"
-#include "core/io/window.h"
 #include "indexkv.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef IKV_POOL_WINDOWS_H
 #define IKV_POOL_WINDOWS_H
 
-#include "core/io/window.h"
+#include "core/lookup/window.h"
 #include "core/store/store.h"
 
 /* What a worker's windows have in common with those of the other workers. */

@@ -68,7 +68,7 @@ static void begin(struct ikv_worker *worker, struct ikv_run *run)
         atomic_store_explicit(&client->used_ring, true, memory_order_relaxed);
     ikv_fetch_begin(run, window);
     ikv_run_check_map(run);
-    run->file = ikv_own_file(&store->own_files, store->reads, worker->number);
+    run->file = ikv_thread_file(&store->thread_files, store->reads, worker->number);
     activate(worker, run);
     worker->reaped = 0;
 }
@@ -163,13 +163,14 @@ static void release_files(struct ikv_worker *worker)
     if (queue->release_count == worker->release_count)
         return;
     worker->release_count = queue->release_count;
-    if (ring->backend && ring->backend->forget_file) {
+    if (ring->backend && ring->backend->unregister_file) {
         const struct ikv_store *store = queue->releasing;
-        ring->backend->forget_file(ring->io, &store->file);
-        ring->backend->forget_file(ring->io, &store->direct);
-        const struct ikv_io_file *own = ikv_own_file_if_open(&store->own_files, worker->number);
+        ring->backend->unregister_file(ring->io, &store->file);
+        ring->backend->unregister_file(ring->io, &store->direct);
+        const struct ikv_io_file *own =
+            ikv_thread_file_if_open(&store->thread_files, worker->number);
         if (own)
-            ring->backend->forget_file(ring->io, own);
+            ring->backend->unregister_file(ring->io, own);
     }
     if (--queue->release_left == 0)
         (void)pthread_cond_broadcast(&queue->quiet);

@@ -31,7 +31,7 @@ static void child_of_reads(struct window *window, unsigned left, unsigned choice
     if (choice == 0)
         return;
     CHILD_CHECK(window->backend->submit(window->io, &surplus) == IKV_E_STATE);
-    ikv_uring_forget_file(window->io, &direct.file);
+    ikv_uring_unregister_file(window->io, &direct.file);
     for (unsigned n = 0; n < left; n++) {
         struct ikv_io_request *request = window->backend->reap(window->io);
         CHILD_CHECK(request && request->code == IKV_E_STATE);

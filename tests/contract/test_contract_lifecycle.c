@@ -374,19 +374,19 @@ static void forgotten_files_are_released(void **state)
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
     window_reap_some(&window, &file, 8);
-    ikv_uring_forget_file(window.io, &buffered.file); /* never used */
+    ikv_uring_unregister_file(window.io, &buffered.file); /* never used */
     int fd = file.file.fd;
     (void)close(fd);
     assert_false(is_released(file.path));
-    ikv_uring_forget_file(window.io, &file.file);
+    ikv_uring_unregister_file(window.io, &file.file);
     assert_true(is_released(file.path));
-    ikv_uring_forget_file(window.io, &file.file); /* again */
+    ikv_uring_unregister_file(window.io, &file.file); /* again */
 
     /* If requests on it are in flight, it is released with the last of them. */
     file.file.fd = open(file.path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(file.file.fd, LOCK_EX), 0);
     window_submit_all(&window, &file);
-    ikv_uring_forget_file(window.io, &file.file);
+    ikv_uring_unregister_file(window.io, &file.file);
     window_reap_some(&window, &file, 7);
     (void)close(file.file.fd);
     assert_false(is_released(file.path));

@@ -168,7 +168,7 @@ static void registering_fails(void **state)
     assert_non_null(strstr(features_of(&window), " without buffers (Cannot allocate memory),files "
                                                  "(Too many open files)"));
     reads_work(&window);
-    ikv_uring_forget_file(window.io, &file.file);
+    ikv_uring_unregister_file(window.io, &file.file);
     window_close(&window);
     ring_shim_setup(NULL);
 }

@@ -1,5 +1,5 @@
 /* Own descriptors for threads that read the same file. */
-#include "core/io/own_files.h"
+#include "core/io/thread_files.h"
 
 #include "engines.h"
 #include "platform.h"
@@ -70,27 +70,27 @@ static void each_thread_opens_the_same_file(void **state)
     const struct fixture *fixture = *state;
     const struct ikv_io_file *shared = &fixture->shared;
     const size_t before = process_descriptors();
-    struct ikv_own_files own = {0};
+    struct ikv_thread_files files = {0};
 
-    assert_ptr_equal(ikv_own_file(&own, shared, 0), shared);
+    assert_ptr_equal(ikv_thread_file(&files, shared, 0), shared);
     assert_int_equal(process_descriptors(), before);
     assert_int_equal(unlink(fixture->path), 0);
     file_write(fixture->path, "another", 7);
-    for (unsigned number = 1; number <= IKV_OWN_FILES; number++) {
-        const struct ikv_io_file *file = ikv_own_file(&own, shared, number);
+    for (unsigned number = 1; number <= IKV_THREAD_FILES; number++) {
+        const struct ikv_io_file *file = ikv_thread_file(&files, shared, number);
         if (file == shared) { /* not supported here */
-            ikv_own_files_close(&own);
+            ikv_thread_files_close(&files);
             skip();
         }
         assert_int_equal(inode_of(file->fd), inode_of(shared->fd));
         assert_int_equal(file->serial, shared->serial);
         assert_false(share_offset(file->fd, shared->fd));
         assert_int_not_equal(fcntl(file->fd, F_GETFD) & FD_CLOEXEC, 0);
-        assert_ptr_equal(ikv_own_file(&own, shared, number), file);
-        assert_ptr_equal(ikv_own_file(&own, shared, number + IKV_OWN_FILES), file);
+        assert_ptr_equal(ikv_thread_file(&files, shared, number), file);
+        assert_ptr_equal(ikv_thread_file(&files, shared, number + IKV_THREAD_FILES), file);
     }
-    assert_int_equal(process_descriptors(), before + IKV_OWN_FILES);
-    ikv_own_files_close(&own);
+    assert_int_equal(process_descriptors(), before + IKV_THREAD_FILES);
+    ikv_thread_files_close(&files);
     assert_int_equal(process_descriptors(), before);
 }
 
@@ -98,17 +98,17 @@ static void direct_files_are_shared(void **state)
 {
     const struct fixture *fixture = *state;
     struct ikv_io_file direct = fixture->shared;
-    struct ikv_own_files own = {0};
+    struct ikv_thread_files files = {0};
 
     direct.direct = true;
-    assert_ptr_equal(ikv_own_file(&own, &direct, 3), &direct);
-    ikv_own_files_close(&own);
+    assert_ptr_equal(ikv_thread_file(&files, &direct, 3), &direct);
+    ikv_thread_files_close(&files);
 }
 
 static void shared_without_free_descriptors(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ikv_own_files own = {0};
+    struct ikv_thread_files files = {0};
     struct rlimit before;
     struct rlimit none;
 
@@ -116,10 +116,10 @@ static void shared_without_free_descriptors(void **state)
     none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    const struct ikv_io_file *file = ikv_own_file(&own, &fixture->shared, 1);
+    const struct ikv_io_file *file = ikv_thread_file(&files, &fixture->shared, 1);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_ptr_equal(file, &fixture->shared);
-    ikv_own_files_close(&own);
+    ikv_thread_files_close(&files);
 }
 
 /* Whether no descriptor of the file is open: otherwise it gives no write lease. */
@@ -155,7 +155,7 @@ static void use_store(const char *path, const open_mode *mode, ikv_engine *engin
     free(keys);
 }
 
-/* A store closes its own descriptors, and no worker's ring keeps one. */
+/* A store closes its files descriptors, and no worker's ring keeps one. */
 static void a_store_closes_its_files(void **state)
 {
     enum { THREADS = 3 };

@@ -1,4 +1,4 @@
-#include "core/lookup/stats.h"
+#include "core/base/stats.h"
 
 /* One bit for each source: 1 mmap, 2 uring, 4 pread. */
 static const char *const backend_names[] = {

@@ -19,6 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Alignment sufficient for O_DIRECT on every device. */
+#define IKV_ALIGN_MAX 4096u
+
 /* A file to read from. It must outlive the requests that refer to it. */
 struct ikv_io_file {
     int fd;
@@ -75,9 +78,9 @@ struct ikv_io_backend {
     uint32_t (*features)(const struct ikv_io *io);
     /* Whether the object can execute no more reads. */
     bool (*is_broken)(const struct ikv_io *io);
-    /* Release the file, which will be closed. To be called on the object's own thread, with no
+    /* Unregister the file, which will be closed. To be called on the object's own thread, with no
      * request on the file in flight. Unknown files are ignored. */
-    void (*forget_file)(struct ikv_io *io, const struct ikv_io_file *file);
+    void (*unregister_file)(struct ikv_io *io, const struct ikv_io_file *file);
 };
 
 #endif

@@ -1,4 +1,4 @@
-#include "core/io/own_files.h"
+#include "core/io/thread_files.h"
 
 #include "core/platform/platform.h"
 
@@ -10,15 +10,15 @@ enum { NEW = 0, OPENING, OPEN, FAILED };
 
 static unsigned index_of(unsigned number)
 {
-    return (number - 1) % IKV_OWN_FILES;
+    return (number - 1) % IKV_THREAD_FILES;
 }
 
-const struct ikv_io_file *ikv_own_file(struct ikv_own_files *own, const struct ikv_io_file *shared,
-                                       unsigned number)
+const struct ikv_io_file *ikv_thread_file(struct ikv_thread_files *files,
+                                          const struct ikv_io_file *shared, unsigned number)
 {
     if (number == 0 || shared->direct) /* compared with a device, counters cost nothing */
         return shared;
-    struct ikv_own_file *mine = &own->files[index_of(number)];
+    struct ikv_thread_file *mine = &files->threads[index_of(number)];
     int state = atomic_load_explicit(&mine->state, memory_order_acquire);
 
     if (state == NEW && atomic_compare_exchange_strong(&mine->state, &state, OPENING)) {
@@ -32,17 +32,18 @@ const struct ikv_io_file *ikv_own_file(struct ikv_own_files *own, const struct i
     return state == OPEN ? &mine->file : shared;
 }
 
-const struct ikv_io_file *ikv_own_file_if_open(const struct ikv_own_files *own, unsigned number)
+const struct ikv_io_file *ikv_thread_file_if_open(const struct ikv_thread_files *files,
+                                                  unsigned number)
 {
-    const struct ikv_own_file *mine = number ? &own->files[index_of(number)] : NULL;
+    const struct ikv_thread_file *mine = number ? &files->threads[index_of(number)] : NULL;
 
     return mine && atomic_load_explicit(&mine->state, memory_order_acquire) == OPEN ? &mine->file
                                                                                     : NULL;
 }
 
-void ikv_own_files_close(struct ikv_own_files *own)
+void ikv_thread_files_close(struct ikv_thread_files *files)
 {
-    for (unsigned i = 0; i < IKV_OWN_FILES; i++)
-        if (atomic_exchange(&own->files[i].state, FAILED) == OPEN)
-            (void)close(own->files[i].file.fd);
+    for (unsigned i = 0; i < IKV_THREAD_FILES; i++)
+        if (atomic_exchange(&files->threads[i].state, FAILED) == OPEN)
+            (void)close(files->threads[i].file.fd);
 }

@@ -24,7 +24,7 @@ struct ikv_batch {
     _Atomic uint64_t *visited;         /* pages: others are not cached; NULL: all are */
     struct ikv_learner *learner;       /* where fences come from and new ones go; may be NULL */
     struct ikv_page_cache *cache;      /* may be NULL */
-    struct ikv_pace *pace;             /* the store's */
+    struct ikv_backoff *backoff;       /* the store's */
     bool records_only;                 /* no search: the hits are given (scans) */
 
     struct ikv_map *map;  /* NULL: must not be used */

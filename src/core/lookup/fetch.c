@@ -1,11 +1,11 @@
 #include "core/lookup/fetch.h"
 
 #include "core/base/clock.h"
+#include "core/base/stats.h"
 #include "core/lookup/deliver.h"
 #include "core/lookup/fetch_pages.h"
 #include "core/lookup/fetch_records.h"
 #include "core/lookup/read.h"
-#include "core/lookup/stats.h"
 
 /* ---------------------------------------------------------------- latency */
 

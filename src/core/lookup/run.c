@@ -1,6 +1,6 @@
 #include "core/lookup/run.h"
 
-#include "core/lookup/stats.h"
+#include "core/base/stats.h"
 
 void ikv_run_reset(struct ikv_run *run, struct ikv_batch *batch)
 {

@@ -15,9 +15,9 @@
 #include "core/base/arena.h"
 #include "core/base/scratch.h"
 #include "core/index/search.h"
-#include "core/io/window.h"
 #include "core/lookup/batch.h"
 #include "core/lookup/problem.h"
+#include "core/lookup/window.h"
 #include "mmap/faults.h"
 
 /* ikv_hit.place of a hit that several places of the caller's array asked for. */

@@ -1,4 +1,4 @@
-#include "core/io/window.h"
+#include "core/lookup/window.h"
 
 #include "core/base/clock.h"
 

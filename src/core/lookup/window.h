@@ -1,8 +1,8 @@
 /*
  * The window of reads in flight: slots and the backend that executes their reads. A slot is taken
- * for a run, filled with one or two reads, and launched; ikv_window_reap returns it when all its
- * reads are finished; then it is released. Several runs can have slots in one window. A window
- * belongs to the thread that opened it.
+ * for a run, which notes in it what the reads are for, filled with one or two reads, and launched;
+ * ikv_window_reap returns it when all its reads are finished; then it is released. Several runs can
+ * have slots in one window. A window belongs to the thread that opened it.
  */
 #ifndef IKV_WINDOW_H
 #define IKV_WINDOW_H
@@ -13,9 +13,6 @@
 #define IKV_SLOT_SIZE_MAX  ((uint32_t)128 << 10)
 #define IKV_SLOT_SIZE_MIN  ((uint32_t)32 << 10) /* the largest leaf */
 #define IKV_SLOT_PAGES_MAX (IKV_SLOT_SIZE_MAX / IKV_PAGE_SIZE)
-
-/* Alignment sufficient for O_DIRECT on every device. */
-#define IKV_ALIGN_MAX 4096u
 
 /* Upper bound of what is read in addition: the beginning of the page after the last, the pages'
  * checksums, and for direct files the rest of whole blocks. */

@@ -216,7 +216,7 @@ int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv
 
 void ikv_store_close(struct ikv_store *store)
 {
-    ikv_own_files_close(&store->own_files);
+    ikv_thread_files_close(&store->thread_files);
     if (store->file.fd >= 0)
         (void)close(store->file.fd);
     if (store->direct.fd >= 0)

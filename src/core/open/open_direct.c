@@ -1,7 +1,5 @@
 #include "core/open/open_direct.h"
 
-#include "core/io/window.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

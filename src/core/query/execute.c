@@ -15,41 +15,41 @@
  * the disk the batch goes to the workers, unless it has so few keys that their reads could hardly
  * overlap.
  *
- * Some file systems can't tell whether a read would wait (tmpfs, where no read waits, among them).
- * There the speed of earlier reads decides: after slow ones, batches go to the workers for a while,
- * which doubles each time that a trial finds reads still slow.
+ * Some file systems don't support that (tmpfs, where no read waits, among them). There the speed of
+ * earlier reads decides: after slow ones, batches go to the workers for a while, which doubles each
+ * time that a trial finds reads still slow.
  */
 #define CALLER_KEYS      64
 #define CALLER_KEYS_COLD 2
 #define SLOW_READ_NS     20000
-#define PATIENCE_MIN     16
-#define PATIENCE_MAX     4096
+#define BACKOFF_MIN      16
+#define BACKOFF_MAX      4096
 
 /* ---------------------------------------------------------------- where */
 
 enum place { IN_ENGINE, HERE, HERE_IF_CACHED };
 
 /* Whether the last reads were fast, or it is time for a trial. */
-static bool is_fast(struct ikv_pace *pace)
+static bool is_fast(struct ikv_backoff *backoff)
 {
-    unsigned left = atomic_load_explicit(&pace->pass_on, memory_order_relaxed);
+    unsigned left = atomic_load_explicit(&backoff->remaining, memory_order_relaxed);
 
     if (left > 0) /* concurrent decrements may count as one */
-        atomic_store_explicit(&pace->pass_on, left - 1, memory_order_relaxed);
+        atomic_store_explicit(&backoff->remaining, left - 1, memory_order_relaxed);
     return left == 0;
 }
 
-static void note_pace(struct ikv_pace *pace, uint64_t began, const ikv_stats *stats)
+static void note_speed(struct ikv_backoff *backoff, uint64_t began, const ikv_stats *stats)
 {
     const uint64_t reads = stats->index_reads + stats->record_reads;
-    unsigned patience = 0;
+    unsigned interval = 0;
 
     if (reads > 0 && (ikv_clock() - began) / reads > SLOW_READ_NS) {
-        patience = atomic_load_explicit(&pace->patience, memory_order_relaxed);
-        patience = (unsigned)ikv_max(PATIENCE_MIN, ikv_min(2 * (uint64_t)patience, PATIENCE_MAX));
+        interval = atomic_load_explicit(&backoff->interval, memory_order_relaxed);
+        interval = (unsigned)ikv_max(BACKOFF_MIN, ikv_min(2 * (uint64_t)interval, BACKOFF_MAX));
     }
-    atomic_store_explicit(&pace->patience, patience, memory_order_relaxed);
-    atomic_store_explicit(&pace->pass_on, patience, memory_order_relaxed);
+    atomic_store_explicit(&backoff->interval, interval, memory_order_relaxed);
+    atomic_store_explicit(&backoff->remaining, interval, memory_order_relaxed);
 }
 
 static enum place choose_place(const struct ikv_result *result)
@@ -72,9 +72,9 @@ static enum place choose_place(const struct ikv_result *result)
     /* A batch that was handed values can't be repeated by the workers. */
     if (store->reads->direct || batch->options.on_value)
         return result->distinct <= CALLER_KEYS_COLD ? HERE : IN_ENGINE;
-    if (!atomic_load_explicit(&store->pace.blind, memory_order_relaxed))
+    if (!atomic_load_explicit(&store->backoff.no_nowait, memory_order_relaxed))
         return HERE_IF_CACHED;
-    return result->distinct <= CALLER_KEYS_COLD || is_fast(batch->pace) ? HERE : IN_ENGINE;
+    return result->distinct <= CALLER_KEYS_COLD || is_fast(batch->backoff) ? HERE : IN_ENGINE;
 }
 
 /* ---------------------------------------------------------------- on the calling thread */
@@ -102,7 +102,7 @@ static bool run_here(struct ikv_result *result, bool nowait)
         if (nowait && ikv_fetch_would_wait(run->fatal))
             return false;
         if (!result->batch.records_only)
-            note_pace(result->batch.pace, began, &run->stats);
+            note_speed(result->batch.backoff, began, &run->stats);
     }
     ikv_query_end(result, code);
     return true;
@@ -161,7 +161,7 @@ static void run_here_if_cached(struct ikv_result *result)
     count_vain_reads(&result->stats, &run->stats);
     result->run_count = result->run_first; /* make the run anew */
     if (run->fatal == -EOPNOTSUPP)
-        atomic_store_explicit(&result->batch.pace->blind, true, memory_order_relaxed);
+        atomic_store_explicit(&result->batch.backoff->no_nowait, true, memory_order_relaxed);
     else if (result->distinct > CALLER_KEYS_COLD) {
         run_in_engine(result);
         return;

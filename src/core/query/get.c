@@ -1,5 +1,5 @@
 /* Looking up a single key. */
-#include "core/lookup/stats.h"
+#include "core/base/stats.h"
 #include "core/query/prepare.h"
 #include "core/query/query.h"
 #include "core/resident/resident.h"

@@ -117,7 +117,7 @@ void ikv_prepare_begin(struct ikv_result *result, struct ikv_store *store, const
         .store = store,
         .index = &store->entries,
         .fences = &ikv_no_fences,
-        .pace = &store->pace,
+        .backoff = &store->backoff,
         .caller_keys = keys,
         .items = result->items.bytes,
         .options = *options,

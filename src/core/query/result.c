@@ -1,6 +1,6 @@
 #include "core/query/result.h"
 
-#include "core/lookup/stats.h"
+#include "core/base/stats.h"
 
 #include <stdlib.h>
 

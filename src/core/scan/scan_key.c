@@ -73,7 +73,7 @@ static int make_run(struct ikv_scan *scan, size_t count)
         .store = scan->store,
         .index = &scan->store->index,
         .fences = &scan->store->fences,
-        .pace = &scan->store->pace,
+        .backoff = &scan->store->backoff,
         .items = fetched->items.bytes,
         .places = fetched->places.bytes,
         .options = {.match = IKV_FLOOR}, /* items get their keys from `matched` */

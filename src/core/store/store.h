@@ -1,5 +1,5 @@
 /* An open store. It is immutable until it is closed, so threads share it without locks. What
- * lookups add (cached pages, learned fences, pace) are hints, each of them thread-safe. */
+ * lookups add (cached pages, learned fences, back-off) are hints, each of them thread-safe. */
 #ifndef IKV_STORE_H
 #define IKV_STORE_H
 
@@ -13,28 +13,28 @@
 #include "core/index/samples.h"
 #include "core/index/visited.h"
 #include "core/io/io.h"
-#include "core/io/own_files.h"
+#include "core/io/thread_files.h"
 #include "mmap/map.h"
 
 #include <stdatomic.h>
 
-/* Whether the calling thread should run small batches (get_many.c). Hints, set by any thread. */
-struct ikv_pace {
-    atomic_bool blind;    /* the system can't tell what is in the page cache */
-    atomic_uint pass_on;  /* small batches left to pass to the workers before trying one here */
-    atomic_uint patience; /* what `pass_on` is set to when reads were slow */
+/* Whether the calling thread should run small batches (execute.c). Hints, set by any thread. */
+struct ikv_backoff {
+    atomic_bool no_nowait; /* the file system does not support RWF_NOWAIT: speed decides */
+    atomic_uint remaining; /* small batches that go to the workers before the next trial */
+    atomic_uint interval;  /* `remaining` starts with this after a trial with slow reads */
 };
 
 struct ikv_store {
     char *path;
-    struct ikv_io_file file;         /* through the page cache: for opening, scans, verify */
-    struct ikv_io_file direct;       /* fd -1: not opened with O_DIRECT */
-    const struct ikv_io_file *reads; /* the one of these that lookups use */
-    struct ikv_own_files own_files;  /* the same for all workers but the first */
+    struct ikv_io_file file;              /* through the page cache: for opening, scans, verify */
+    struct ikv_io_file direct;            /* fd -1: not opened with O_DIRECT */
+    const struct ikv_io_file *reads;      /* the one of these that lookups use */
+    struct ikv_thread_files thread_files; /* the same for all workers but the first */
     uint64_t file_size;
     ikv_backend backend_wanted;
     struct ikv_attachment *attachment; /* to an engine; set by ikv_open, opaque here */
-    struct ikv_pace pace;
+    struct ikv_backoff backoff;
 
     struct ikv_geometry index;    /* what lookups search: pages of the v2 index, or leaves */
     struct ikv_geometry v2_index; /* the base format's; no pages: it was omitted */
