@@ -31,8 +31,7 @@ static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct
         return STATUS_DONE;
     if (code != IKV_E_VALUE_TOO_LARGE)
         return library_error(&error);
-    pair_reader_fail(reader, STATUS_USAGE, "%s", error.message);
-    return STATUS_USAGE;
+    return pair_reader_refuse(reader, error.message) == INPUT_MORE ? STATUS_DONE : reader->status;
 }
 
 /* Add all pairs of the reader to the writer. */
@@ -57,11 +56,16 @@ static int add_pairs(struct pair_reader *reader, ikv_writer *writer, struct prog
     }
 }
 
-static void print_summary(const char *path, const ikv_build_stats *stats, double seconds)
+static void print_summary(const char *path, const ikv_build_stats *stats,
+                          const struct rejects *rejects, double seconds)
 {
     double pairs = (double)(stats->pairs + stats->dropped);
-    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %" PRIu64 " bytes, %.2f s, %.0f pairs/s",
-            path, stats->pairs, stats->dropped, stats->file_size, seconds,
+    char skipped[64] = "";
+    if (rejects->options.skip)
+        snprintf(skipped, sizeof skipped, "%" PRIu64 " bad line%s skipped, ", rejects->count,
+                 rejects->count == 1 ? "" : "s");
+    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %s%" PRIu64 " bytes, %.2f s, %.0f pairs/s",
+            path, stats->pairs, stats->dropped, skipped, stats->file_size, seconds,
             seconds > 0 ? pairs / seconds : 0);
 }
 
@@ -78,6 +82,9 @@ static int build(struct build_options *options, struct pair_reader *reader,
 
     double start = seconds_now();
     int status = add_pairs(reader, writer, progress);
+    /* The store is published only if no rejected line is lost. */
+    if (status == STATUS_DONE)
+        status = rejects_close(reader->rejects);
     if (status != STATUS_DONE) {
         ikv_writer_abort(writer);
         return status;
@@ -90,7 +97,7 @@ static int build(struct build_options *options, struct pair_reader *reader,
     if (code != 0)
         return library_error(&error);
     if (!options->quiet)
-        print_summary(options->writer.store, &stats, seconds_now() - start);
+        print_summary(options->writer.store, &stats, reader->rejects, seconds_now() - start);
     return STATUS_DONE;
 }
 
@@ -105,11 +112,17 @@ int cmd_build(int argc, char **argv)
     struct progress progress;
     progress_start(&progress, options.progress, options.quiet, false);
     struct pair_reader reader;
-    status = pair_reader_open(&reader, &options.format, options.inputs.items, options.inputs.count);
+    struct rejects rejects = {0};
+    const struct operands *inputs = &options.inputs;
+    status = pair_reader_open(&reader, &options.format, inputs->items, inputs->count, &rejects);
+    if (status == STATUS_DONE)
+        status = rejects_open(&rejects, &options.input.rejects, (const char *const *)inputs->items,
+                              inputs->count, options.writer.store);
     if (status == STATUS_DONE)
         status = build(&options, &reader, &progress);
     progress_finish(&progress);
     pair_reader_close(&reader);
+    status = exit_status_worse(status, rejects_close(&rejects));
     build_options_free(&options);
     return status;
 }

@@ -7,11 +7,13 @@
 #include "input/key_reader.h"
 #include "lookup/lookup.h"
 #include "lookup/stats_table.h"
+#include "options/input_options.h"
 #include "options/store_options.h"
 #include "text/item_writer.h"
 #include "text/keys.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 enum {
     OPTION_KEYS = OPTION_OWN,
@@ -45,6 +47,7 @@ static const struct option_spec specs[] = {
     {OPTION_MISSING, 0, "missing", "M",
      "missing keys: skip (default) writes nothing, empty\n"
      "writes the key without a value, error reports it"},
+    OPTION_SPECS_BAD_LINES,
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
     {OPTION_BACKEND, 0, "backend", "B",
@@ -91,6 +94,7 @@ static const struct command_syntax syntax = {
 struct get_options {
     struct store_options store;
     struct lookup_options lookup;
+    struct input_options input;
     uint64_t threads, depth; /* 0: not given */
     const char *keys_file;
     bool keys_binary, keys_format_given;
@@ -166,6 +170,8 @@ static int accept_option(void *user, int id, const char *argument)
         options->lookup.get.flags |= IKV_GET_LATENCY;
         return OPTIONS_CONTINUE;
     default:
+        if (input_options_has(id))
+            return input_options_accept(&options->input, id, argument);
         return accept_backend(&options->store, id, argument);
     }
 }
@@ -180,12 +186,23 @@ static int check_operands(const struct get_options *options, const struct operan
         return usage_error(syntax.name, "KEY arguments and --keys are mutually exclusive");
     if (options->keys_format_given && options->keys_file == NULL)
         return usage_error(syntax.name, "--keys-format requires --keys");
-    return OPTIONS_CONTINUE;
+    if (options->input.last != NULL && (options->keys_file == NULL || options->keys_binary))
+        return usage_error(syntax.name, "--%s requires --keys%s", options->input.last,
+                           options->keys_binary ? " and --keys-format text" : "");
+    return input_options_check(&options->input);
+}
+
+/* The number of skipped lines, unless there is nothing to say. */
+static void report_skipped(const struct get_options *options, const struct rejects *rejects)
+{
+    if (rejects->count > 0 && !options->store.quiet)
+        message("%s: %" PRIu64 " bad line%s skipped", options->keys_file, rejects->count,
+                rejects->count == 1 ? "" : "s");
 }
 
 /* Look up all keys and write the answers. */
 static int look_up(const struct get_options *options, struct lookup *lookup,
-                   const struct operands *operands)
+                   const struct operands *operands, struct rejects *rejects)
 {
     ikv_key_type type = lookup->info.key_type;
     ikv_key_syntax key_syntax = options->store.key_syntax;
@@ -196,25 +213,32 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
                                   operands->count - 1);
     else
         status = key_reader_from_file(&reader, type, key_syntax, options->keys_file,
-                                      options->keys_binary);
+                                      options->keys_binary, rejects);
     if (status != STATUS_DONE)
         return status;
+    reader.keep_bad = options->lookup.missing == MISSING_EMPTY;
+    reader.report_bad = options->lookup.missing == MISSING_ERROR;
     struct progress progress;
     progress_start(&progress, (enum progress_mode)options->store.progress, options->store.quiet,
                    lookup->answers.writer.output->terminal);
     status = lookup_run(lookup, &reader, &progress);
     progress_finish(&progress);
     key_reader_close(&reader);
+    report_skipped(options, rejects);
+    if (reader.report_bad && rejects->count > 0)
+        status = exit_status_worse(status, STATUS_MISSING);
     return status;
 }
 
-static void print_stats(const struct lookup *lookup, double total_seconds)
+static void print_stats(const struct lookup *lookup, const struct rejects *rejects,
+                        double total_seconds)
 {
     const bool leaves =
         lookup->info.layout == IKV_LAYOUT_CLUSTERED && lookup->options.get.probe == IKV_PROBE_PAGE;
     stats_table_print(&(struct stats_report){.stats = &lookup->stats,
                                              .latency = lookup->latency,
                                              .leaves = leaves,
+                                             .bad_lines = &rejects->count,
                                              .calls = lookup->calls,
                                              .search_seconds = lookup->ended - lookup->started,
                                              .total_seconds = total_seconds});
@@ -235,11 +259,16 @@ static int run(const struct get_options *options, const struct operands *operand
         return status;
     }
     struct lookup lookup;
+    struct rejects rejects = {0};
     status = lookup_init(&lookup, &options->lookup, store, &info, operands->items[0], output);
     if (status == STATUS_DONE)
-        status = look_up(options, &lookup, operands);
+        status = rejects_open(&rejects, &options->input.rejects, &options->keys_file,
+                              options->keys_file != NULL, operands->items[0]);
+    if (status == STATUS_DONE)
+        status = look_up(options, &lookup, operands, &rejects);
     if (options->stats)
-        print_stats(&lookup, seconds_now() - start);
+        print_stats(&lookup, &rejects, seconds_now() - start);
+    status = exit_status_worse(status, rejects_close(&rejects));
     lookup_free(&lookup);
     ikv_close(store);
     return status;
@@ -291,6 +320,7 @@ int cmd_get(int argc, char **argv)
 {
     struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}};
     store_options_init(&options.store, &syntax);
+    input_options_init(&options.input, &syntax);
     struct operands operands;
     int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE)
@@ -298,6 +328,8 @@ int cmd_get(int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     options.lookup.key_syntax = options.store.key_syntax;
+    options.input.rejects.quiet =
+        options.store.quiet || options.lookup.missing == MISSING_ERROR; /* reports each line */
     options.lookup.report_missing =
         options.keys_file == NULL || options.lookup.missing == MISSING_ERROR;
 

@@ -133,8 +133,10 @@ cut_short() {
 cut_short '\0001\0\0' '0: expected a key and a size of 8 bytes, got the end of the file after 3'
 cut_short '\0001\0\0\0\0001\0\0\0x\0002\0\0\0\0003\0\0\0ab' \
     '9: expected a value of 3 bytes, got the end of the file after 2'
+cut_short '\0001\0\0\0\0377\0377\0377\0x' \
+    '0: expected a value of 16777215 bytes, got the end of the file after 1'
 cut_short '\0001\0\0\0\0377\0377\0377\0377x' \
-    '0: expected a value of 4294967295 bytes, got the end of the file after 1'
+    '0: expected a value of at most 268435456 bytes (--memory), got a longer one'
 printf '1\tx\n' >pairs
 build -o store -t u32 pairs
 printf '\001\000\000\000\001' >keys

@@ -2,6 +2,7 @@
 if(TARGET indexkv_command)
   foreach(name
       backends
+      bad_lines
       bench
       binary
       build_options

@@ -64,6 +64,13 @@ static bool readable_now(int fd)
     return poll(&poll_fd, 1, 0) != 0;
 }
 
+/* Grow by doubling when a line fills the buffer: a length in the input is not trusted before its
+ * bytes have arrived. Memory that is not written to is not used. */
+static bool make_room(struct buffer *buffer)
+{
+    return buffer_reserve(buffer, buffer->capacity == 0 ? READ_SIZE : 1);
+}
+
 int input_fill(struct input *input)
 {
     struct buffer *buffer = &input->buffer;
@@ -74,13 +81,13 @@ int input_fill(struct input *input)
         buffer->size = rest;
         input->start = 0;
     }
-    /* Grow by doubling when a line fills the buffer: a length in the input is not trusted before
-     * its bytes have arrived. */
-    size_t room = buffer->capacity == 0 ? READ_SIZE : 1;
-    if (!buffer_reserve(buffer, room)) {
+    if (!make_room(buffer)) {
         input->status = out_of_memory();
         return INPUT_FAILED;
     }
+    size_t room = buffer->capacity - buffer->size;
+    if (room > READ_SIZE)
+        room = READ_SIZE; /* so that memory is used for what the caller needs only */
     if (!input->regular && input->drain != NULL && !readable_now(input->fd) && !input_drain(input))
         return INPUT_FAILED; /* stopped by the caller, without an error */
     for (;;) {
@@ -88,8 +95,7 @@ int input_fill(struct input *input)
             return fail(input, EINTR);
         if (signals_caught())
             return fail(input, EINTR);
-        ssize_t size =
-            read(input->fd, buffer->data + buffer->size, buffer->capacity - buffer->size);
+        ssize_t size = read(input->fd, buffer->data + buffer->size, room);
         if (size > 0) {
             buffer->size += (size_t)size;
             return INPUT_MORE;
@@ -151,6 +157,22 @@ int input_line(struct input *input, size_t max_length, const char **ret_line, si
             return INPUT_MORE;
         }
         return result;
+    }
+}
+
+int input_skip_line(struct input *input, input_part_fn part, void *user)
+{
+    for (;;) {
+        const char *end = find_line_end(input);
+        size_t length = end ? (size_t)(end - input_text(input)) : input_available(input);
+        if (length > 0)
+            part(user, input_text(input), length);
+        input_consume(input, length + (end != NULL));
+        if (end != NULL)
+            return INPUT_MORE;
+        int result = input_fill(input);
+        if (result != INPUT_MORE)
+            return result;
     }
 }
 

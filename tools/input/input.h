@@ -32,7 +32,8 @@ struct input {
     void *drain_user;
 };
 
-enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_FAILED = -1 };
+/* Results of reading. INPUT_BAD: the record is not valid; the caller may skip it. */
+enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_BAD = 2, INPUT_FAILED = -1 };
 
 /* Open a file; "-" is standard input. Returns STATUS_DONE, or an exit status after reporting. */
 int input_open(struct input *input, const char *path);
@@ -70,6 +71,13 @@ int input_need(struct input *input, size_t size);
  * too long and was not consumed.
  */
 int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length);
+
+/*
+ * Consume a line of any length in bounded memory, and pass it without its "\n", in parts, to
+ * `part`. INPUT_END: it is the last line and lacks its "\n".
+ */
+typedef void (*input_part_fn)(void *user, const char *part, size_t size);
+int input_skip_line(struct input *input, input_part_fn part, void *user);
 
 /* Whether reading the next line would wait for input. */
 bool input_would_block(struct input *input);

@@ -13,9 +13,9 @@ enum { SIZE_BYTES = 4 };
 
 static int truncated(struct pair_reader *reader, const char *what, uint64_t need)
 {
-    return pair_reader_fail(reader, STATUS_USAGE,
-                            "expected %s of %" PRIu64 " bytes, got the end of the file after %zu",
-                            what, need, input_available(&reader->input));
+    return pair_reader_bad(reader,
+                           "expected %s of %" PRIu64 " bytes, got the end of the file after %zu",
+                           what, need, input_available(&reader->input));
 }
 
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
@@ -33,6 +33,8 @@ int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
     key_bytes_convert(reader->format.key_type, reader->key, p);
     p += reader->key_width;
     uint32_t size = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    if (size > reader->format.line_max)
+        return pair_reader_too_long(reader, "value");
     input_consume(input, head);
     result = input_need(input, size);
     if (result == INPUT_END)

@@ -116,6 +116,7 @@ static int next_row(struct pair_reader *reader)
     struct input *input = &reader->input;
     reader->line += columns->row.newlines;
     reader->position = input->offset;
+    reader->record = NULL;
     csv_row_begin(&columns->row);
     for (;;) {
         size_t available = input_available(input);
@@ -132,12 +133,13 @@ static int next_row(struct pair_reader *reader)
             reader->status = out_of_memory();
             return INPUT_FAILED;
         }
-        if (result == CSV_BAD)
-            return pair_reader_fail(reader, STATUS_USAGE, "expected %s", problem);
-        if (available > pair_reader_line_max())
-            return pair_reader_fail(reader, STATUS_USAGE,
-                                    "expected a value of at most %u bytes, got a longer row",
-                                    IKV_VALUE_SIZE_MAX);
+        if (result == CSV_BAD || available > reader->format.line_max) {
+            /* Quotes can't be trusted: the next row begins on the next line. */
+            csv_row_begin(&columns->row);
+            columns->row.newlines = 1;
+            return result == CSV_BAD ? pair_reader_bad(reader, "expected %s", problem)
+                                     : pair_reader_too_long(reader, "row");
+        }
         int filled = input_fill(input);
         if (filled == INPUT_FAILED)
             return INPUT_FAILED;
@@ -188,6 +190,8 @@ int input_csv_begin(struct pair_reader *reader)
     result = next_row(reader);
     if (result == INPUT_END)
         return INPUT_MORE; /* an empty file: the next read returns INPUT_END again */
+    if (result == INPUT_BAD)
+        return pair_reader_fail(reader, STATUS_USAGE, "%s", reader->reason);
     if (result != INPUT_MORE)
         return result;
     result = resolve_column(reader, &columns->key);
@@ -200,8 +204,8 @@ int input_csv_begin(struct pair_reader *reader)
 
 static int missing_column(struct pair_reader *reader, const struct column *column)
 {
-    return pair_reader_fail(reader, STATUS_USAGE, "expected at least %zu columns, got %zu",
-                            column->index + 1, reader->columns->row.count);
+    return pair_reader_bad(reader, "expected at least %zu columns, got %zu", column->index + 1,
+                           reader->columns->row.count);
 }
 
 /* Join the value's columns into a row in columns->value. */
@@ -232,6 +236,9 @@ int input_csv_next(struct pair_reader *reader, struct pair *ret_pair)
     if (result != INPUT_MORE)
         return result;
     const char *text = input_text(&reader->input);
+    reader->record = text;
+    reader->record_size = row->length;
+    input_consume(&reader->input, row->consumed);
     if (columns->key.index >= row->count)
         return missing_column(reader, &columns->key);
     const struct csv_field *key = &row->fields[columns->key.index];
@@ -245,6 +252,5 @@ int input_csv_next(struct pair_reader *reader, struct pair *ret_pair)
                                   columns->value.size};
     else
         *ret_pair = (struct pair){reader->key, text, row->length};
-    input_consume(&reader->input, row->consumed);
     return INPUT_MORE;
 }

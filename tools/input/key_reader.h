@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "input/input.h"
+#include "input/rejects.h"
 
 #include <indexkv.h>
 #include <stdbool.h>
@@ -17,6 +18,17 @@ struct key_batch {
     struct buffer keys; /* key_width bytes each, host byte order */
     struct buffer texts;
     struct buffer text_ends; /* of size_t */
+
+    /* Bad lines among them, if the reader keeps these. */
+    size_t bad_count;
+    struct buffer bad_lines; /* of struct bad_line */
+    struct buffer bad_texts;
+};
+
+/* A line that was skipped before key `before` of its batch. Its text ends at bad_texts[text_end].
+ */
+struct bad_line {
+    size_t before, text_end;
 };
 
 struct key_reader {
@@ -28,25 +40,33 @@ struct key_reader {
     size_t argument_count, argument_next;
     struct input input;
     uint64_t line;
-    int status; /* exit status after a failure, which was reported */
+    struct rejects *rejects; /* of a file */
+    bool keep_bad;           /* pass skipped lines on with the batches */
+    bool report_bad;         /* report every skipped line */
+    int status;              /* exit status after a failure, which was reported */
 };
 
 void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
                                char **arguments, size_t count);
-/* Returns STATUS_DONE, or an exit status after reporting. */
+/* Bad lines are treated as `rejects` says. Returns STATUS_DONE, or an exit status after reporting.
+ */
 int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
-                         const char *path, bool binary);
+                         const char *path, bool binary, struct rejects *rejects);
 void key_reader_close(struct key_reader *reader);
 
 /*
  * Read up to `limit` keys. A batch has fewer keys at the end of the input, if the next key has not
  * been typed at the terminal yet, or if the keys' text takes too much memory. INPUT_MORE: the batch
- * holds at least one key. Keys before an error are returned first, the error by the next call.
+ * holds at least one key or bad line. Keys before an error are returned first, the error by the
+ * next call.
  */
 int key_reader_next(struct key_reader *reader, size_t limit, struct key_batch *batch);
 
 /* The text of key i as it was read. NULL: it was read as binary. */
 const char *key_batch_text(const struct key_batch *batch, size_t i, size_t *ret_length);
+/* The text of bad line i, and the key before which it was skipped. */
+const char *key_batch_bad_text(const struct key_batch *batch, size_t i, size_t *ret_length,
+                               size_t *ret_before);
 void key_batch_free(struct key_batch *batch);
 
 #endif

@@ -10,7 +10,8 @@ int key_supply_open(struct key_supply *supply, const struct key_file *file, ikv_
                     ikv_key_syntax syntax)
 {
     *supply = (struct key_supply){.status = STATUS_DONE};
-    int status = key_reader_from_file(&supply->reader, type, syntax, file->path, file->binary);
+    int status =
+        key_reader_from_file(&supply->reader, type, syntax, file->path, file->binary, NULL);
     supply->is_open = status == STATUS_DONE;
     return status;
 }

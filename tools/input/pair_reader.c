@@ -33,12 +33,13 @@ static int stat_inputs(struct pair_reader *reader)
 }
 
 int pair_reader_open(struct pair_reader *reader, const struct pair_format *format, char **paths,
-                     size_t count)
+                     size_t count, struct rejects *rejects)
 {
     *reader = (struct pair_reader){.format = *format,
                                    .key_width = ikv_key_width(format->key_type),
                                    .paths = paths,
-                                   .path_count = count};
+                                   .path_count = count,
+                                   .rejects = rejects};
     int status = stat_inputs(reader);
     if (status == STATUS_DONE && format->format == INPUT_CSV)
         status = input_csv_open(reader);
@@ -71,27 +72,55 @@ static int next_input(struct pair_reader *reader)
     return reader->format.format == INPUT_CSV ? input_csv_begin(reader) : INPUT_MORE;
 }
 
+static int next_record(struct pair_reader *reader, struct pair *ret_pair)
+{
+    switch (reader->format.format) {
+    case INPUT_TSV:
+        return input_tsv_next(reader, ret_pair);
+    case INPUT_CSV:
+        return input_csv_next(reader, ret_pair);
+    case INPUT_BINARY:
+        break;
+    }
+    return input_binary_next(reader, ret_pair);
+}
+
+static void reject_part(void *user, const char *part, size_t size)
+{
+    rejects_part(user, part, size);
+}
+
+/* Skip the last record, or report it. */
+static int handle_bad(struct pair_reader *reader)
+{
+    struct rejects *rejects = reader->rejects;
+    if (!rejects->options.skip || reader->format.format == INPUT_BINARY)
+        return pair_reader_fail(reader, STATUS_USAGE, "%s", reader->reason);
+    rejects_begin(rejects, reader->input.name, reader->line, reader->reason);
+    if (reader->record != NULL)
+        rejects_part(rejects, reader->record, reader->record_size);
+    else if (input_skip_line(&reader->input, reject_part, rejects) == INPUT_FAILED)
+        return INPUT_FAILED;
+    reader->status = rejects_end(rejects);
+    return reader->status == STATUS_DONE ? INPUT_MORE : INPUT_FAILED;
+}
+
+int pair_reader_refuse(struct pair_reader *reader, const char *reason)
+{
+    (void)pair_reader_bad(reader, "%s", reason);
+    return handle_bad(reader);
+}
+
 int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair)
 {
     for (;;) {
-        int result = INPUT_END;
-        if (reader->input_is_open) {
-            switch (reader->format.format) {
-            case INPUT_TSV:
-                result = input_tsv_next(reader, ret_pair);
-                break;
-            case INPUT_CSV:
-                result = input_csv_next(reader, ret_pair);
-                break;
-            case INPUT_BINARY:
-                result = input_binary_next(reader, ret_pair);
-                break;
-            }
-        }
+        int result = reader->input_is_open ? next_record(reader, ret_pair) : INPUT_END;
+        if (result == INPUT_MORE)
+            return INPUT_MORE;
         if (result == INPUT_END)
             result = next_input(reader);
-        else if (result == INPUT_MORE)
-            return INPUT_MORE;
+        else if (result == INPUT_BAD)
+            result = handle_bad(reader);
         if (result != INPUT_MORE) {
             if (result == INPUT_FAILED && reader->status == STATUS_DONE)
                 reader->status = reader->input.status;
@@ -120,6 +149,22 @@ int pair_reader_fail(struct pair_reader *reader, int status, const char *format,
     return INPUT_FAILED;
 }
 
+int pair_reader_bad(struct pair_reader *reader, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reader->reason, sizeof reader->reason, format, arguments);
+    va_end(arguments);
+    return INPUT_BAD;
+}
+
+int pair_reader_too_long(struct pair_reader *reader, const char *what)
+{
+    return pair_reader_bad(reader,
+                           "expected a %s of at most %zu bytes (--memory), got a longer one", what,
+                           reader->format.line_max);
+}
+
 int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)
 {
     ikv_key_type type = reader->format.key_type;
@@ -127,14 +172,8 @@ int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t l
     if (code == 0)
         return INPUT_MORE;
     char name[16];
-    return pair_reader_fail(reader, STATUS_USAGE, "expected a key of type %s, got %s%s",
-                            ikv_key_type_name(type, name, sizeof name),
-                            excerpt_of(text, length).text,
-                            code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
-}
-
-size_t pair_reader_line_max(void)
-{
-    uint64_t max = (uint64_t)UINT32_MAX + KEY_INPUT_MAX;
-    return max > SIZE_MAX ? SIZE_MAX : (size_t)max;
+    return pair_reader_bad(reader, "expected a key of type %s, got %s%s",
+                           ikv_key_type_name(type, name, sizeof name),
+                           excerpt_of(text, length).text,
+                           code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
 }

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "input/csv_row.h"
 #include "input/input.h"
+#include "input/rejects.h"
 
 #include <indexkv.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct pair_format {
     bool header;               /* the first row of each file names the columns */
     const char *key_column;    /* number from 1, or name */
     const char *value_columns; /* a CSV row of numbers and names; NULL: the whole row */
+    size_t line_max;           /* longest line, row or value; more is refused */
 };
 
 /* The key and the value are in the reader's memory, valid until the next call. */
@@ -48,17 +50,26 @@ struct pair_reader {
     uint64_t finished_bytes; /* of inputs read to their end */
     uint64_t total_bytes;    /* of all inputs; 0: unknown */
     struct csv_columns *columns;
-    int status; /* exit status after a failure, which was reported */
+    struct rejects *rejects;
+    const char *record; /* the last line or row, consumed; NULL: it begins at input_text() */
+    size_t record_size;
+    char reason[512]; /* why it is bad */
+    int status;       /* exit status after a failure, which was reported */
     unsigned char key[IKV_KEY_WIDTH_MAX];
 };
 
 /* Start reading paths[0..count). Returns STATUS_DONE, or an exit status after reporting. */
 int pair_reader_open(struct pair_reader *reader, const struct pair_format *format, char **paths,
-                     size_t count);
+                     size_t count, struct rejects *rejects);
 void pair_reader_close(struct pair_reader *reader);
 
-/* INPUT_MORE: *ret_pair is set. INPUT_END. INPUT_FAILED: see reader->status. */
+/* Read the next pair, and skip bad lines as `rejects` says. INPUT_MORE: *ret_pair is set.
+ * INPUT_END. INPUT_FAILED: see reader->status. */
 int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair);
+
+/* Treat the last pair as a bad line. INPUT_MORE: it was skipped. INPUT_FAILED: see reader->status.
+ */
+int pair_reader_refuse(struct pair_reader *reader, const char *reason);
 
 /* Bytes read so far, of total_bytes. */
 uint64_t pair_reader_bytes(const struct pair_reader *reader);
@@ -69,11 +80,15 @@ uint64_t pair_reader_bytes(const struct pair_reader *reader);
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Parse a key into reader->key, and report errors. Returns INPUT_MORE or INPUT_FAILED. */
-int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length);
+/* Note why the record is bad. Returns INPUT_BAD. */
+int pair_reader_bad(struct pair_reader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Maximum length of a line or row: a longer one has a value that is too large for a store. */
-size_t pair_reader_line_max(void);
+/* The same for a record longer than line_max. */
+int pair_reader_too_long(struct pair_reader *reader, const char *what);
+
+/* Parse a key into reader->key. Returns INPUT_MORE or INPUT_BAD. */
+int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length);
 
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair);

@@ -34,6 +34,22 @@ static int write_missing(struct answers *answers, const struct item_key *key)
     return answers->report_missing ? STATUS_MISSING : STATUS_DONE;
 }
 
+/* A skipped line keeps its place as a missing key. Returns the number of the next bad line. */
+static size_t write_bad_lines(struct answers *answers, const struct key_batch *keys, size_t next,
+                              size_t before)
+{
+    const struct item_key none = {0};
+    for (; next < keys->bad_count; next++) {
+        struct item_key key = {0};
+        size_t place;
+        key.text = key_batch_bad_text(keys, next, &key.text_length, &place);
+        if (place > before)
+            break;
+        item_write(&answers->writer, &key, &none, NULL, 0);
+    }
+    return next;
+}
+
 static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item)
 {
     struct item_key matched = {.key = item->key, .syntax = answers->key_syntax};
@@ -58,9 +74,11 @@ int answers_write(struct answers *answers, const struct key_batch *keys, const i
                   const ikv_error *problem)
 {
     const ikv_item *items = ikv_result_items(result);
-    size_t count = ikv_result_count(result);
+    size_t count = ikv_result_count(result), next_bad = 0;
     int status = STATUS_DONE, key_status = STATUS_DONE;
     for (size_t i = 0; i < count && answers->writer.output->error == 0; i++) {
+        if (next_bad < keys->bad_count)
+            next_bad = write_bad_lines(answers, keys, next_bad, i);
         struct item_key key = requested_key(answers, keys, i);
         switch ((ikv_status)items[i].status) {
         case IKV_FOUND:
@@ -83,5 +101,6 @@ int answers_write(struct answers *answers, const struct key_batch *keys, const i
         }
         status = exit_status_worse(status, key_status);
     }
+    write_bad_lines(answers, keys, next_bad, count);
     return status;
 }

@@ -125,6 +125,8 @@ static void print_counts(const struct stats_report *report)
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         print_count(counts[i].name, counts[i].count);
+    if (report->bad_lines != NULL)
+        print_count("bad_lines", *report->bad_lines);
     if (stats->shards > 0)
         print_count("shards", stats->shards);
 }

@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "input/input.h"
 #include "options/store_options.h"
+#include "text/keys.h"
 
 #include <string.h>
 
@@ -35,13 +36,14 @@ static const struct option_spec specs[] = {
     {OPTION_HEADER, 0, "header", NULL, "csv: the first row of each file names the columns"},
     {OPTION_DELIMITER, 0, "delimiter", "C", "csv: column separator (default: ','; '\\t' is a tab)"},
     OPTION_SPEC_KEY_SYNTAX,
+    OPTION_SPECS_BAD_LINES,
     {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
      "duplicate keys: error (default) fails, first or\n"
      "last keeps the first or last pair of each key"},
     OPTION_SPECS_LAYOUT,
     {OPTION_MEMORY, 'm', "memory", "SIZE",
-     "maximum memory for sorting and buffers, at least 8M\n"
-     "(default: 256M)"},
+     "maximum memory for sorting and buffers, and length\n"
+     "of a line, at least 8M (default: 256M)"},
     {OPTION_TEMP_DIR, 0, "temp-dir", "DIR",
      "directory for temporary files of the sort (default:\n"
      "the directory of STORE)"},
@@ -131,18 +133,41 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_DELIMITER:
         return accept_csv(options, id, argument);
     default:
+        if (input_options_has(id))
+            return input_options_accept(&options->input, id, argument);
         return writer_options_accept(&options->writer, id, argument);
     }
     return OPTIONS_CONTINUE;
 }
 
+static int check_input(const struct build_options *options)
+{
+    if (options->csv_option != NULL && options->format.format != INPUT_CSV)
+        return usage_error(syntax.name, "--%s requires --input-format csv", options->csv_option);
+    if (options->input.last != NULL && options->format.format == INPUT_BINARY)
+        return usage_error(syntax.name, "--%s can't be used with --input-format binary",
+                           options->input.last);
+    return input_options_check(&options->input);
+}
+
 static int check(struct build_options *options)
 {
     ikv_key_type type = options->format.key_type;
-    if (options->csv_option != NULL && options->format.format != INPUT_CSV)
-        return usage_error(syntax.name, "--%s requires --input-format csv", options->csv_option);
-    int status = check_key_syntax(&syntax, type, options->format.key_syntax);
+    int status = check_input(options);
+    if (status == OPTIONS_CONTINUE)
+        status = check_key_syntax(&syntax, type, options->format.key_syntax);
     return status == OPTIONS_CONTINUE ? writer_options_complete(&options->writer, type) : status;
+}
+
+/* A line is read into memory as a whole. */
+static size_t line_max(uint64_t memory)
+{
+    const uint64_t longest = (uint64_t)UINT32_MAX + KEY_INPUT_MAX;
+    if (memory == 0)
+        memory = WRITER_MEMORY_DEFAULT;
+    if (memory > longest)
+        memory = longest;
+    return memory > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)memory;
 }
 
 int build_options_parse(struct build_options *options, int argc, char **argv)
@@ -152,6 +177,7 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         .standard_input = "-"};
     writer_options_init(&options->writer, &syntax);
     options->default_inputs[0] = options->standard_input;
+    input_options_init(&options->input, &syntax);
     int status = options_parse(&syntax, argc, argv, accept_option, options, &options->inputs);
     if (status == OPTIONS_CONTINUE)
         status = check(options);
@@ -160,6 +186,8 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
         return status;
     }
     options->writer.writer.key_type = options->format.key_type;
+    options->format.line_max = line_max(options->writer.writer.memory);
+    options->input.rejects.quiet = options->quiet;
     if (options->inputs.count == 0)
         options->inputs = (struct operands){options->default_inputs, 1};
     return OPTIONS_CONTINUE;

@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "input/pair_reader.h"
+#include "options/input_options.h"
 #include "options/writer_options.h"
 
 #include <indexkv.h>
@@ -11,6 +12,7 @@
 
 struct build_options {
     struct pair_format format;
+    struct input_options input;
     struct writer_options writer; /* has pointers into this struct */
     struct operands inputs;       /* at least one */
     bool quiet;

@@ -9,6 +9,8 @@
 
 /* Limit of the library, checked for a message that names the option. */
 #define WRITER_MEMORY_MIN ((uint64_t)8 << 20)
+/* The library's default. */
+#define WRITER_MEMORY_DEFAULT ((uint64_t)256 << 20)
 
 /* The layout without --layout. The manual pages name it, too. */
 #define LAYOUT_DEFAULT      IKV_LAYOUT_ARRIVAL
