@@ -102,7 +102,7 @@ static void describe_fatal(struct ikv_result *result, int code)
     const unsigned long long keys = result->stats.keys;
     char reason[200];
 
-    if (code == result->stats.fallback) /* no ring: the code alone does not tell why */
+    if (code == result->stats.fallback) /* no ring: add the reason to the code */
         (void)ikv_fail(&result->error, code, at, "cannot look up %llu keys: %s", keys,
                        ikv_io_ring_explain(code, reason, sizeof reason));
     else
