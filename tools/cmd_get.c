@@ -47,6 +47,12 @@ static const struct option_spec specs[] = {
     {OPTION_MISSING, 0, "missing", "M",
      "missing keys: skip (default) writes nothing, empty\n"
      "writes the key without a value, error reports it"},
+    {OPTION_ESCAPE, 0, "escape", NULL,
+     "tsv: write tabs, line breaks and backslashes as \\t,\n"
+     "\\n, \\r and \\\\; undo these in the keys of FILE"},
+    {OPTION_NULL, '0', "null", NULL,
+     "tsv: lines end with NUL instead of LF; also those of\n"
+     "FILE"},
     OPTION_SPECS_BAD_LINES,
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
@@ -186,8 +192,9 @@ static int check_operands(const struct get_options *options, const struct operan
         return usage_error(syntax.name, "KEY arguments and --keys are mutually exclusive");
     if (options->keys_format_given && options->keys_file == NULL)
         return usage_error(syntax.name, "--keys-format requires --keys");
-    if (options->input.last != NULL && (options->keys_file == NULL || options->keys_binary))
-        return usage_error(syntax.name, "--%s requires --keys%s", options->input.last,
+    const char *option = options->input.bad_line_option;
+    if (option != NULL && (options->keys_file == NULL || options->keys_binary))
+        return usage_error(syntax.name, "--%s requires --keys%s", option,
                            options->keys_binary ? " and --keys-format text" : "");
     return input_options_check(&options->input);
 }
@@ -216,6 +223,9 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
                                       options->keys_binary, rejects);
     if (status != STATUS_DONE)
         return status;
+    reader.escape = options->input.escape;
+    if (options->input.nul)
+        reader.input.line_end = '\0';
     reader.keep_bad = options->lookup.missing == MISSING_EMPTY;
     reader.report_bad = options->lookup.missing == MISSING_ERROR;
     struct progress progress;
@@ -225,6 +235,8 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
     progress_finish(&progress);
     key_reader_close(&reader);
     report_skipped(options, rejects);
+    if (!options->store.quiet)
+        item_writer_warn(&lookup->answers.writer, operands->items[0]);
     if (reader.report_bad && rejects->count > 0)
         status = exit_status_worse(status, STATUS_MISSING);
     return status;
@@ -328,6 +340,8 @@ int cmd_get(int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     options.lookup.key_syntax = options.store.key_syntax;
+    options.lookup.escape = options.input.escape;
+    options.lookup.nul = options.input.nul;
     options.input.rejects.quiet =
         options.store.quiet || options.lookup.missing == MISSING_ERROR; /* reports each line */
     options.lookup.report_missing =

@@ -25,6 +25,10 @@ static const struct option_spec specs[] = {
      "key (default): pairs in ascending key order;\n"
      "storage: values without keys, in file order"},
     OPTION_SPEC_OUTPUT_FORMAT,
+    {OPTION_ESCAPE, 0, "escape", NULL,
+     "tsv: write tabs, line breaks and backslashes as \\t,\n"
+     "\\n, \\r and \\\\"},
+    {OPTION_NULL, '0', "null", NULL, "tsv: lines end with NUL instead of LF"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
     {OPTION_STATS, 0, "stats", NULL, "print scan statistics on standard error"},
@@ -47,6 +51,7 @@ struct scan_options {
     uint64_t limit;
     bool limited;
     enum output_format output_format;
+    bool escape, nul;
     bool stats;
 };
 
@@ -81,6 +86,12 @@ static int accept_option(void *user, int id, const char *argument)
         return option_number(&syntax, "limit", argument, 0, UINT64_MAX, &options->limit);
     case OPTION_OUTPUT_FORMAT:
         return option_output_format(&syntax, argument, &options->output_format);
+    case OPTION_ESCAPE:
+        options->escape = true;
+        return OPTIONS_CONTINUE;
+    case OPTION_NULL:
+        options->nul = true;
+        return OPTIONS_CONTINUE;
     case OPTION_STATS:
         options->stats = true;
         return OPTIONS_CONTINUE;
@@ -184,6 +195,8 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
                    options->store.quiet, job->writer.output->terminal);
     status = write_items(job);
     progress_finish(&job->progress);
+    if (!options->store.quiet)
+        item_writer_warn(&job->writer, job->path);
     double seconds = seconds_now() - start;
     if (options->stats)
         stats_table_print(&(struct stats_report){.stats = ikv_scan_stats(job->scan),
@@ -203,6 +216,8 @@ static int run(const struct scan_options *options, const char *path, struct outp
     struct scan_job job = {.options = options, .path = path};
     job.writer = (struct item_writer){.output = output,
                                       .format = options->output_format,
+                                      .escape = options->escape,
+                                      .nul = options->nul,
                                       .with_key = options->order == IKV_ORDER_KEY};
     ikv_store *store;
     status = store_open(&options->store, path, &store, &job.info);

@@ -103,6 +103,35 @@ same expected "$out"
 run 0 scan store
 out_is '1\t1,"a""b"\n2\t2,c\n'
 
+# A quote inside a field that does not begin with one is a quote; quoted where it is encoded again.
+printf '1,37\302\26036%s37.8"N,"a""b"\n2,"x",""""\n3,a"b"c,"",\n4,5",6"\n' "'" >rows
+csv -o store rows
+run 0 scan store
+printf '1\t1,37\302\26036%s37.8"N,"a""b"\n2\t2,"x",""""\n3\t3,a"b"c,"",\n4\t4,5",6"\n' "'" >expected
+same expected "$out"
+csv -o store -v 2,3 rows
+run 0 scan store
+printf '1\t"37\302\26036%s37.8""N","a""b"\n2\tx,""""\n3\t"a""b""c",\n4\t"5""","6"""\n' "'" >expected
+same expected "$out"
+printf 'id,5"\n1,x\n' >rows
+csv -o store --header -v '"5"""' rows
+run 0 scan store
+out_is '1\tx\n'
+
+# Empty lines are skipped, and counted.
+printf '\n\r\nid,name\n\n1,a\r\n\r\n\n2,b\n\nx,c\n' >rows
+run 2 build -q -o store -f csv --header -k id rows
+err_has "rows:10: expected a key of type u64, got 'x'"
+run 0 build -q -o store -f csv --header -k id --on-bad-line skip rows
+run 0 scan store
+out_is '1\t1,a\n2\t2,b\n'
+printf '1,a\n""\n' >rows # an empty field is not an empty line
+run 2 build -q -o store -f csv rows
+err_has "rows:2: expected a key of type u64, got ''"
+printf '\377\3761\0,\0' >rows
+run 2 build -q -o store -f csv rows
+err_has 'rows:1: expected UTF-8, got UTF-16'
+
 # Random rows, compared with an encoder in awk.
 awk 'BEGIN { srand(11); special = ",\"\n\rxyz -"
     for (i = 0; i < 20000; i++) {
@@ -147,11 +176,11 @@ bad() {
     err_has "rows:$wanted_error"
     [ ! -e store ] || fail 'a store was written'
 }
-bad '1,a\n2,b"c\n' '2: expected no quote inside a field'
+bad '1,a\n2,b"c\n' '2: expected no quote inside a field' --strict
 bad '1,a\n2,"b"c\n' '2: expected a delimiter or the end of the line after a closing quote'
 bad '1,"x\ny"\n3,"unclosed\n\n' '3: expected a closing quote before the end of the file'
 bad '1,a\r2,b\n' '1: expected LF after CR'
-bad '1,a\n\n2,b\n' "2: expected a key of type u64, got ''"
+bad '1,a\n\n2,b\n' "2: expected a key of type u64, got ''" --strict
 bad '1,a\n"2""",b\n' "2: expected a key of type u64, got '2\"\"'"
 bad '1,"a\nb\nc"\nx,d\n' "4: expected a key of type u64, got 'x'"
 bad 'x,a\n' "1: expected a key of type u64, got 'x'"

@@ -21,7 +21,7 @@ bad() {
 }
 bad '1\ta\nx\tb\n' "2: expected a key of type u64, got 'x'"
 bad '1\ta\n2\n3\tc\n' "2: expected a key, a tab and a value, got no tab in '2'"
-bad '\n' "1: expected a key, a tab and a value, got no tab in ''"
+bad '\n' "1: expected a key, a tab and a value, got no tab in ''" --strict
 bad '1 a\n' "1: expected a key, a tab and a value, got no tab in '1 a'"
 bad '\tvalue\n' "1: expected a key of type u64, got ''"
 bad '1\ta\n18446744073709551616\tb\n' \

@@ -19,6 +19,7 @@ if(TARGET indexkv_command)
       input_errors
       key_types
       layout
+      lines
       match
       merge
       missing

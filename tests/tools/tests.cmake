@@ -8,7 +8,7 @@ endforeach()
 
 # Keys drawn for benchmarks.
 ikv_test(test_draws)
-foreach(file bench/draws bench/random bench/stored_keys base/exit_status base/numbers base/signals text/keys)
+foreach(file bench/draws bench/random bench/stored_keys base/exit_status base/numbers base/signals base/utf8 text/keys)
   target_sources(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
 endforeach()
 target_include_directories(test_draws PRIVATE ${CMAKE_SOURCE_DIR}/tools)

@@ -11,6 +11,12 @@ size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret_point
 
 bool utf8_valid(const void *text, size_t length);
 
+/* The length of the UTF-8 byte order mark at the beginning of a text: 3, or 0 if there is none. */
+size_t utf8_mark(const char *text, size_t length);
+
+/* Whether the text begins with a byte order mark of UTF-16. */
+bool utf16_mark(const char *text, size_t length);
+
 /* Control characters: C0, DEL and C1. */
 bool utf8_is_control(uint32_t point);
 

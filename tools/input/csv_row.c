@@ -95,7 +95,7 @@ enum csv_scan csv_row_scan(struct csv_row *row, char delimiter, const char *text
         }
         /* fall through */
         case UNQUOTED:
-            if (c != delimiter && c != '\n' && c != '\r' && c != '"')
+            if (c != delimiter && c != '\n' && c != '\r' && (c != '"' || !row->strict))
                 continue;
             row->fields[row->count - 1].end = i;
             if (c == '"') {
@@ -152,17 +152,28 @@ bool csv_field_content(const struct csv_field *field, const char *text, struct b
     return p >= end || buffer_append(buffer, p, (size_t)(end - p));
 }
 
+/* Enclose a field in quotes, and double those inside it. */
+static bool quote_field(const char *content, size_t length, struct buffer *buffer)
+{
+    bool done = buffer_append(buffer, "\"", 1);
+    for (size_t i = 0; i < length && done; i++)
+        done = (content[i] != '"' || buffer_append(buffer, "\"", 1)) &&
+               buffer_append(buffer, content + i, 1);
+    return done && buffer_append(buffer, "\"", 1);
+}
+
 bool csv_field_encode(const struct csv_field *field, char delimiter, const char *text,
                       struct buffer *buffer)
 {
     size_t length = field->end - field->start;
     const char *content = text + field->start;
-    if (field->quoted) {
-        for (size_t i = 0; i < length; i++) {
-            char c = content[i];
-            if (c == delimiter || c == '"' || c == '\n' || c == '\r')
-                return buffer_append(buffer, content - 1, length + 2);
-        }
+    if (!field->quoted)
+        return memchr(content, '"', length) == NULL ? buffer_append(buffer, content, length)
+                                                    : quote_field(content, length, buffer);
+    for (size_t i = 0; i < length; i++) {
+        char c = content[i];
+        if (c == delimiter || c == '"' || c == '\n' || c == '\r')
+            return buffer_append(buffer, content - 1, length + 2);
     }
     return buffer_append(buffer, content, length);
 }

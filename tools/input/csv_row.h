@@ -1,6 +1,8 @@
 /*
  * A scanner for one CSV row (RFC 4180). Fields that contain the delimiter, quotes or line breaks
- * are enclosed in quotes, and quotes inside them are doubled. Rows end with CR LF or LF.
+ * are enclosed in quotes, and quotes inside them are doubled. Rows end with CR LF or LF. Unless the
+ * row is strict, a field that does not begin with a quote may contain quotes, which stand for
+ * themselves.
  */
 #ifndef CSV_ROW_H
 #define CSV_ROW_H
@@ -20,6 +22,7 @@ struct csv_field {
 };
 
 struct csv_row {
+    bool strict;
     struct csv_field *fields;
     size_t count, capacity;
     size_t length;     /* bytes without the line end */

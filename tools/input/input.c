@@ -29,7 +29,8 @@ static int fail(struct input *input, int error)
 int input_open(struct input *input, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
-    *input = (struct input){.fd = STDIN_FILENO, .name = standard ? "(standard input)" : path};
+    *input = (struct input){
+        .fd = STDIN_FILENO, .name = standard ? "(standard input)" : path, .line_end = '\n'};
     while (!standard && (input->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
         /* Opening a FIFO blocks until a writer opens it. */
         if (errno == EINTR && !signals_caught())
@@ -129,7 +130,7 @@ static const char *find_line_end(struct input *input)
     if (available == input->searched) /* also before the first read, without a buffer */
         return NULL;
     const char *end =
-        memchr(input_text(input) + input->searched, '\n', available - input->searched);
+        memchr(input_text(input) + input->searched, input->line_end, available - input->searched);
     if (end == NULL)
         input->searched = available;
     return end;

@@ -17,6 +17,7 @@
 struct input {
     int fd;
     const char *name; /* for messages */
+    char line_end;    /* '\n' unless it is changed after input_open */
     struct buffer buffer;
     size_t start;
     size_t searched; /* unconsumed bytes known to hold no end of line */
@@ -66,15 +67,15 @@ bool input_drain(struct input *input);
 int input_need(struct input *input, size_t size);
 
 /*
- * Consume one line. *ret_line does not include the "\n" and is valid until the next call on this
- * input. The last line may lack its "\n". If *ret_length is greater than `max_length`, the line is
+ * Consume one line. *ret_line does not include its end and is valid until the next call on this
+ * input. The last line may lack its end. If *ret_length is greater than `max_length`, the line is
  * too long and was not consumed.
  */
 int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length);
 
 /*
- * Consume a line of any length in bounded memory, and pass it without its "\n", in parts, to
- * `part`. INPUT_END: it is the last line and lacks its "\n".
+ * Consume a line of any length in bounded memory, and pass it without its end, in parts, to
+ * `part`. INPUT_END: it is the last line and lacks its end.
  */
 typedef void (*input_part_fn)(void *user, const char *part, size_t size);
 int input_skip_line(struct input *input, input_part_fn part, void *user);

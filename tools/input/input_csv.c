@@ -2,6 +2,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "base/utf8.h"
 #include "input/pair_reader.h"
 
 #include <inttypes.h>
@@ -55,6 +56,7 @@ static int parse_value_columns(struct csv_columns *columns, const struct pair_fo
 {
     const char *list = format->value_columns, *problem = "";
     struct csv_row *row = &columns->row;
+    row->strict = true;
     csv_row_begin(row);
     enum csv_scan result = csv_row_scan(row, ',', list, strlen(list), true, &problem);
     if (result == CSV_NO_MEMORY)
@@ -91,6 +93,7 @@ int input_csv_open(struct pair_reader *reader)
     int status = check_column(&reader->format, &columns->key);
     if (status == STATUS_DONE && reader->format.value_columns != NULL)
         status = parse_value_columns(columns, &reader->format);
+    columns->row.strict = reader->format.strict;
     return status;
 }
 
@@ -110,7 +113,7 @@ void input_csv_close(struct pair_reader *reader)
 }
 
 /* Read the next row into columns->row. Its text is at input_text(), not yet consumed. */
-static int next_row(struct pair_reader *reader)
+static int scan_row(struct pair_reader *reader)
 {
     struct csv_columns *columns = reader->columns;
     struct input *input = &reader->input;
@@ -147,6 +150,18 @@ static int next_row(struct pair_reader *reader)
     }
 }
 
+/* Read the next row that is not an empty line. */
+static int next_row(struct pair_reader *reader)
+{
+    struct csv_columns *columns = reader->columns;
+    for (;;) {
+        int result = scan_row(reader);
+        if (result != INPUT_MORE || columns->row.length > 0 || columns->row.strict)
+            return result;
+        input_consume(&reader->input, columns->row.consumed);
+    }
+}
+
 /* Find a column in the header row. A name in the header takes precedence over a number. */
 static int resolve_column(struct pair_reader *reader, struct column *column)
 {
@@ -174,7 +189,6 @@ static int resolve_column(struct pair_reader *reader, struct column *column)
 
 int input_csv_begin(struct pair_reader *reader)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
     struct csv_columns *columns = reader->columns;
     columns->at_end = false;
     columns->row.newlines = 0;
@@ -182,8 +196,11 @@ int input_csv_begin(struct pair_reader *reader)
     int result = input_need(&reader->input, 3);
     if (result == INPUT_FAILED)
         return result;
-    if (result == INPUT_MORE && memcmp(input_text(&reader->input), byte_order_mark, 3) == 0)
-        input_consume(&reader->input, 3);
+    const char *text = input_text(&reader->input);
+    if (result == INPUT_MORE && utf16_mark(text, 3))
+        return pair_reader_fail(reader, STATUS_USAGE, "expected UTF-8, got UTF-16");
+    if (result == INPUT_MORE)
+        input_consume(&reader->input, utf8_mark(text, 3));
     if (!reader->format.header)
         return INPUT_MORE;
 

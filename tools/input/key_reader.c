@@ -2,6 +2,8 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/utf8.h"
+#include "text/escape.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -37,6 +39,7 @@ void key_reader_close(struct key_reader *reader)
 {
     if (reader->arguments == NULL)
         input_close(&reader->input);
+    buffer_free(&reader->unescaped);
 }
 
 static int fail(struct key_reader *reader, int status)
@@ -96,7 +99,7 @@ static int bad_key(struct key_reader *reader, struct key_batch *batch, int code,
         return INPUT_FAILED;
     rejects_begin(rejects, reader->input.name, reader->line, reason);
     if (!too_long)
-        rejects_part(rejects, text, length);
+        rejects_part(rejects, reader->raw, reader->raw_length);
     else if (input_skip_line(&reader->input, reject_part, rejects) == INPUT_FAILED)
         return fail(reader, reader->input.status);
     int status = rejects_end(rejects);
@@ -122,7 +125,22 @@ static int add_text_key(struct key_reader *reader, struct key_batch *batch, cons
     return INPUT_MORE;
 }
 
-/* A key per line, which ends with LF or CR LF. */
+static int add_escaped_key(struct key_reader *reader, struct key_batch *batch, const char *text,
+                           size_t length)
+{
+    reader->unescaped.size = 0;
+    switch (unescape_append(&reader->unescaped, text, length)) {
+    case UNESCAPE_NO_MEMORY:
+        return fail(reader, out_of_memory());
+    case UNESCAPE_BAD:
+        return bad_key(reader, batch, IKV_E_KEY_SYNTAX, text, length, false);
+    case UNESCAPE_DONE:
+        break;
+    }
+    return add_text_key(reader, batch, reader->unescaped.data, reader->unescaped.size);
+}
+
+/* A key per line, which ends with LF or CR LF, or with NUL. */
 static int read_text_key(struct key_reader *reader, struct key_batch *batch)
 {
     const char *line;
@@ -133,8 +151,18 @@ static int read_text_key(struct key_reader *reader, struct key_batch *batch)
     if (result == INPUT_END)
         return result;
     reader->line++;
-    if (length > 0 && length <= KEY_INPUT_MAX && line[length - 1] == '\r')
-        length--;
+    reader->raw = line;
+    reader->raw_length = length;
+    if (length > KEY_INPUT_MAX)
+        return add_text_key(reader, batch, line, length);
+    if (reader->line == 1 && utf16_mark(line, length)) {
+        message("%s:1: expected UTF-8, got UTF-16", reader->input.name);
+        return fail(reader, STATUS_USAGE);
+    }
+    if (reader->input.line_end == '\n')
+        key_text_trim(reader->line == 1, &line, &length);
+    if (reader->escape && memchr(line, '\\', length) != NULL)
+        return add_escaped_key(reader, batch, line, length);
     return add_text_key(reader, batch, line, length);
 }
 

@@ -41,9 +41,13 @@ struct key_reader {
     struct input input;
     uint64_t line;
     struct rejects *rejects; /* of a file */
-    bool keep_bad;           /* pass skipped lines on with the batches */
-    bool report_bad;         /* report every skipped line */
-    int status;              /* exit status after a failure, which was reported */
+    bool escape;             /* undo \n, \t, \r and \\ in the lines of a file */
+    struct buffer unescaped;
+    const char *raw; /* the last line as it was */
+    size_t raw_length;
+    bool keep_bad;   /* pass skipped lines on with the batches */
+    bool report_bad; /* report every skipped line */
+    int status;      /* exit status after a failure, which was reported */
 };
 
 void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,

@@ -52,6 +52,7 @@ void pair_reader_close(struct pair_reader *reader)
         input_close(&reader->input);
     reader->input_is_open = false;
     input_csv_close(reader);
+    buffer_free(&reader->unescaped);
 }
 
 /* Open the next file. INPUT_END: there is none. */
@@ -69,6 +70,9 @@ static int next_input(struct pair_reader *reader)
         return INPUT_FAILED;
     reader->input_is_open = true;
     reader->line = 0;
+    reader->crlf = reader->format.line_ends == LINE_ENDS_CRLF;
+    if (reader->format.nul)
+        reader->input.line_end = '\0';
     return reader->format.format == INPUT_CSV ? input_csv_begin(reader) : INPUT_MORE;
 }
 

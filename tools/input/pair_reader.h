@@ -15,12 +15,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether a CR before the LF belongs to the end of a line. */
+enum line_ends { LINE_ENDS_DETECT, LINE_ENDS_LF, LINE_ENDS_CRLF };
+
 enum input_format { INPUT_TSV, INPUT_CSV, INPUT_BINARY };
 
 struct pair_format {
     enum input_format format;
     ikv_key_type key_type;
     ikv_key_syntax key_syntax;
+    bool strict; /* no empty lines; csv: RFC 4180 to the letter */
+    bool quiet;  /* do not say what was detected */
+    /* tsv only */
+    enum line_ends line_ends;
+    bool escape; /* undo \n, \t, \r and \\ */
+    bool nul;    /* records end with NUL instead of LF */
     /* csv only */
     char delimiter;
     bool header;               /* the first row of each file names the columns */
@@ -49,7 +58,9 @@ struct pair_reader {
     uint64_t position;       /* file offset of the last pair */
     uint64_t finished_bytes; /* of inputs read to their end */
     uint64_t total_bytes;    /* of all inputs; 0: unknown */
+    bool crlf;               /* lines of this file end with CR LF */
     struct csv_columns *columns;
+    struct buffer unescaped; /* tsv: key and value without their escapes */
     struct rejects *rejects;
     const char *record; /* the last line or row, consumed; NULL: it begins at input_text() */
     size_t record_size;

@@ -71,7 +71,7 @@ void rejects_part(struct rejects *rejects, const char *part, size_t size)
 int rejects_end(struct rejects *rejects)
 {
     if (rejects->file_is_open)
-        output_bytes(&rejects->file, "\n", 1);
+        output_bytes(&rejects->file, &rejects->options.line_end, 1);
     if (rejects->count > rejects->options.max)
         return STATUS_USAGE;
     /* rejects_close reports the error. */

@@ -17,12 +17,13 @@ struct rejects_options {
     bool skip;        /* otherwise stop at the first bad line */
     bool quiet;       /* do not report the first bad line */
     const char *path; /* of the file; NULL: none */
+    char line_end;    /* of the lines of the file */
     uint64_t max;     /* stop after more bad lines than this */
 };
 
 #define REJECTS_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        .max = UINT64_MAX                                                                          \
+        .line_end = '\n', .max = UINT64_MAX                                                        \
     }
 
 struct rejects {

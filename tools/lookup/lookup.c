@@ -244,6 +244,8 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
                                        .report_missing = options->report_missing};
     lookup->answers.writer = (struct item_writer){.output = output,
                                                   .format = options->output_format,
+                                                  .escape = options->escape,
+                                                  .nul = options->nul,
                                                   .key_type = info->key_type,
                                                   .key_width = info->key_width,
                                                   .with_key = true,

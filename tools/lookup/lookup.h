@@ -30,6 +30,7 @@ struct lookup_options {
     enum missing_mode missing;
     bool report_missing; /* report missing keys, and exit with status 1 */
     enum output_format output_format;
+    bool escape, nul; /* of the output in tsv */
     ikv_key_syntax key_syntax;
     ikv_get_options get; /* with IKV_GET_LATENCY, read latencies are collected */
     uint64_t batch;      /* keys per batch; 0: adapted to the size of values */

@@ -15,7 +15,10 @@ enum {
     OPTION_KEY_COLUMN,
     OPTION_VALUE_COLUMNS,
     OPTION_HEADER,
-    OPTION_DELIMITER
+    OPTION_DELIMITER,
+    OPTION_STRICT,
+    OPTION_CRLF,
+    OPTION_LF
 };
 
 static const struct option_spec specs[] = {
@@ -25,7 +28,7 @@ static const struct option_spec specs[] = {
      "i16, i32, i64, i128, or bytes1 to bytes128"},
     {OPTION_INPUT_FORMAT, 'f', "input-format", "F",
      "tsv (default): lines of key, tab, value\n"
-     "csv: RFC 4180, see --key-column, --value-columns\n"
+     "csv: see --key-column, --value-columns\n"
      "binary: key, u32 size, value, all little-endian"},
     {OPTION_KEY_COLUMN, 'k', "key-column", "C",
      "csv: column of the key, a number (default: 1), or a\n"
@@ -36,6 +39,14 @@ static const struct option_spec specs[] = {
     {OPTION_HEADER, 0, "header", NULL, "csv: the first row of each file names the columns"},
     {OPTION_DELIMITER, 0, "delimiter", "C", "csv: column separator (default: ','; '\\t' is a tab)"},
     OPTION_SPEC_KEY_SYNTAX,
+    {OPTION_STRICT, 0, "strict", NULL,
+     "csv: refuse what RFC 4180 does not allow, such as\n"
+     "quotes inside a field that does not begin with one;\n"
+     "csv, tsv: refuse empty lines"},
+    {OPTION_CRLF, 0, "crlf", NULL, "tsv: lines end with CR LF (default: like the first)"},
+    {OPTION_LF, 0, "lf", NULL, "tsv: lines end with LF; CRs belong to the values"},
+    {OPTION_ESCAPE, 0, "escape", NULL, "tsv: undo the escapes of get --escape: \\n \\t \\r \\\\"},
+    {OPTION_NULL, '0', "null", NULL, "tsv: records end with NUL instead of LF"},
     OPTION_SPECS_BAD_LINES,
     {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
      "duplicate keys: error (default) fails, first or\n"
@@ -124,6 +135,14 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_EXPECTED_PAIRS:
         return option_number(&syntax, "expected-pairs", argument, 0, UINT64_MAX,
                              &options->writer.writer.expected_pairs);
+    case OPTION_STRICT:
+        options->format.strict = true;
+        break;
+    case OPTION_CRLF:
+    case OPTION_LF:
+        options->format.line_ends = id == OPTION_LF ? LINE_ENDS_LF : LINE_ENDS_CRLF;
+        options->input.text_option = id == OPTION_LF ? "lf" : "crlf";
+        break;
     case OPTION_QUIET:
         options->quiet = true;
         break;
@@ -144,9 +163,17 @@ static int check_input(const struct build_options *options)
 {
     if (options->csv_option != NULL && options->format.format != INPUT_CSV)
         return usage_error(syntax.name, "--%s requires --input-format csv", options->csv_option);
-    if (options->input.last != NULL && options->format.format == INPUT_BINARY)
+    if (options->input.bad_line_option != NULL && options->format.format == INPUT_BINARY)
         return usage_error(syntax.name, "--%s can't be used with --input-format binary",
-                           options->input.last);
+                           options->input.bad_line_option);
+    if (options->input.text_option != NULL && options->format.format != INPUT_TSV)
+        return usage_error(syntax.name, "--%s requires --input-format tsv",
+                           options->input.text_option);
+    if (options->format.strict && options->format.format == INPUT_BINARY)
+        return usage_error(syntax.name, "--strict can't be used with --input-format binary");
+    if (options->format.line_ends != LINE_ENDS_DETECT && options->input.nul)
+        return usage_error(syntax.name, "--null and --%s are mutually exclusive",
+                           options->format.line_ends == LINE_ENDS_LF ? "lf" : "crlf");
     return input_options_check(&options->input);
 }
 
@@ -187,7 +214,9 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
     }
     options->writer.writer.key_type = options->format.key_type;
     options->format.line_max = line_max(options->writer.writer.memory);
-    options->input.rejects.quiet = options->quiet;
+    options->format.quiet = options->input.rejects.quiet = options->quiet;
+    options->format.escape = options->input.escape;
+    options->format.nul = options->input.nul;
     if (options->inputs.count == 0)
         options->inputs = (struct operands){options->default_inputs, 1};
     return OPTIONS_CONTINUE;

@@ -1,4 +1,4 @@
-/* Options of the commands that read lines: what to do with those that are not valid. */
+/* Options of the commands that read lines: how they end, and what to do with invalid ones. */
 #ifndef INPUT_OPTIONS_H
 #define INPUT_OPTIONS_H
 
@@ -19,8 +19,10 @@
 
 struct input_options {
     const struct command_syntax *syntax;
+    bool escape; /* undo \n, \t, \r and \\ */
+    bool nul;    /* lines end with NUL */
     struct rejects_options rejects;
-    const char *last; /* the last option given that requires lines; NULL: none */
+    const char *bad_line_option, *text_option; /* the last one given; NULL: none */
 };
 
 void input_options_init(struct input_options *options, const struct command_syntax *syntax);

@@ -103,8 +103,8 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
     while (parser.next < argc) {
         char *text = argv[parser.next++];
         int status = OPTIONS_CONTINUE;
-        if (only_operands || text[0] != '-' || text[1] == '\0' ||
-            (text[1] >= '0' && text[1] <= '9'))
+        bool number = text[0] == '-' && text[1] >= '0' && text[1] <= '9' && strcmp(text, "-0") != 0;
+        if (only_operands || text[0] != '-' || text[1] == '\0' || number)
             argv[operand_count++] = text; /* never overwrites an argument not parsed yet */
         else if (strcmp(text, "--") == 0)
             only_operands = true;

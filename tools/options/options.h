@@ -5,7 +5,7 @@
  *
  * As with getopt_long, short options can be grouped, long ones abbreviated to a unique prefix,
  * options and operands mixed, and "--" ends the options. Unlike getopt_long, "-5" is an operand:
- * keys can be negative, and no option is a digit.
+ * keys can be negative, and no option but -0 is a digit.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -41,6 +41,8 @@ enum {
     OPTION_PROGRESS,
     OPTION_STATS,
     OPTION_OUTPUT_FORMAT,
+    OPTION_ESCAPE,
+    OPTION_NULL,
     OPTION_ON_BAD_LINE,
     OPTION_REJECTS,
     OPTION_MAX_REJECTS,

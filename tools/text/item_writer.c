@@ -1,8 +1,12 @@
 #include "text/item_writer.h"
 
+#include "base/message.h"
+#include "text/escape.h"
 #include "text/json.h"
 #include "text/keys.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The size field of a missing key in binary output. */
@@ -23,25 +27,71 @@ static const char *key_text(const struct item_writer *writer, const struct item_
     return buffer;
 }
 
-static void write_tsv_key(const struct item_writer *writer, const struct item_key *key)
+/* Whether the text can be mistaken for more than one line or field. */
+static bool is_ambiguous(const struct item_writer *writer, const void *text, size_t size)
+{
+    if (size == 0)
+        return false;
+    if (writer->nul)
+        return memchr(text, '\0', size) != NULL;
+    return !writer->escape && !writer->output->terminal && text_breaks_line(text, size);
+}
+
+static bool write_tsv_key(const struct item_writer *writer, const struct item_key *key)
 {
     char buffer[IKV_KEY_TEXT_MAX];
     size_t length;
     const char *text = key_text(writer, key, buffer, &length);
-    output_bytes(writer->output, text, length);
+    if (writer->escape)
+        escape_write(writer->output, text, length);
+    else
+        output_untrusted(writer->output, text, length, false);
     output_bytes(writer->output, "\t", 1);
+    return is_ambiguous(writer, text, length);
 }
 
-static void write_tsv(const struct item_writer *writer, const struct item_key *key,
+static void count_ambiguous(struct item_writer *writer, const struct item_key *key)
+{
+    if (writer->ambiguous++ > 0)
+        return;
+    if (!writer->with_key) {
+        snprintf(writer->first_ambiguous, sizeof writer->first_ambiguous, "value %" PRIu64,
+                 writer->lines);
+        return;
+    }
+    char buffer[IKV_KEY_TEXT_MAX];
+    size_t length;
+    const char *text = key_text(writer, key, buffer, &length);
+    snprintf(writer->first_ambiguous, sizeof writer->first_ambiguous, "that of key %s",
+             excerpt_of(text, length).text);
+}
+
+static void write_tsv(struct item_writer *writer, const struct item_key *key,
                       const struct item_key *matched, const void *value, uint32_t size)
 {
+    bool ambiguous = false;
+    writer->lines++;
     if (writer->with_key)
-        write_tsv_key(writer, key);
+        ambiguous |= write_tsv_key(writer, key);
     if (writer->with_matched)
-        write_tsv_key(writer, matched);
-    if (value != NULL)
+        ambiguous |= write_tsv_key(writer, matched);
+    if (value != NULL && writer->escape)
+        escape_write(writer->output, value, size);
+    else if (value != NULL)
         output_untrusted(writer->output, value, size, false);
-    output_bytes(writer->output, "\n", 1);
+    output_bytes(writer->output, writer->nul ? "\0" : "\n", 1);
+    if (ambiguous || (value != NULL && is_ambiguous(writer, value, size)))
+        count_ambiguous(writer, key);
+}
+
+void item_writer_warn(const struct item_writer *writer, const char *path)
+{
+    if (writer->ambiguous == 0)
+        return;
+    message("%s: %" PRIu64 " line%s contain%s %s, the first %s; %s", path, writer->ambiguous,
+            writer->ambiguous == 1 ? "" : "s", writer->ambiguous == 1 ? "s" : "",
+            writer->nul ? "NULs" : "more tabs or line breaks", writer->first_ambiguous,
+            writer->nul ? "see --escape" : "see --escape and --null");
 }
 
 static void write_json_key(const struct item_writer *writer, const char *name,
@@ -95,7 +145,7 @@ static void write_binary(const struct item_writer *writer, const struct item_key
         output_bytes(writer->output, value, size);
 }
 
-void item_write(const struct item_writer *writer, const struct item_key *key,
+void item_write(struct item_writer *writer, const struct item_key *key,
                 const struct item_key *matched, const void *value, uint32_t size)
 {
     switch (writer->format) {

@@ -19,14 +19,24 @@ struct item_key {
 struct item_writer {
     struct output *output;
     enum output_format format;
+    /* tsv only: how keys and values are kept apart. */
+    bool escape; /* write tabs, line breaks and backslashes as \t, \n, \r and \\ */
+    bool nul;    /* lines end with NUL */
     ikv_key_type key_type;
     size_t key_width;
     bool with_key;     /* false for scans in storage order */
     bool with_matched; /* write the matched key, too: floor and ceiling */
+
+    /* Lines written, and those of them that can't be told apart from other lines or fields. */
+    uint64_t lines, ambiguous;
+    char first_ambiguous[128]; /* the key of the first one */
 };
 
 /* Write one item. value NULL: the key is missing. */
-void item_write(const struct item_writer *writer, const struct item_key *key,
+void item_write(struct item_writer *writer, const struct item_key *key,
                 const struct item_key *matched, const void *value, uint32_t size);
+
+/* Report ambiguous lines, if there are any. `path` is the store. */
+void item_writer_warn(const struct item_writer *writer, const char *path);
 
 #endif

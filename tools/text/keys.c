@@ -1,5 +1,7 @@
 #include "text/keys.h"
 
+#include "base/utf8.h"
+
 #include <string.h>
 
 static bool is_byte_string(ikv_key_type type)
@@ -24,6 +26,15 @@ void key_bytes_convert(ikv_key_type type, void *to, const void *from)
     }
     for (size_t i = 0; i < width; i++)
         ((unsigned char *)to)[i] = ((const unsigned char *)from)[width - 1 - i];
+}
+
+void key_text_trim(bool first, const char **text, size_t *length)
+{
+    size_t mark = first ? utf8_mark(*text, *length) : 0;
+    *text += mark;
+    *length -= mark;
+    if (*length > 0 && (*text)[*length - 1] == '\r')
+        --*length;
 }
 
 bool key_syntax_fits(ikv_key_type type, ikv_key_syntax syntax)

@@ -13,6 +13,10 @@
 /* Convert a key from host byte order to little-endian or back. Byte strings are copied. */
 void key_bytes_convert(ikv_key_type type, void *to, const void *from);
 
+/* Remove a byte order mark from the text of a key, if it is the first of its file, and a CR from
+ * its end. */
+void key_text_trim(bool first, const char **text, size_t *length);
+
 /* Whether the syntax can express keys of this type. */
 bool key_syntax_fits(ikv_key_type type, ikv_key_syntax syntax);
 
