@@ -46,6 +46,7 @@ out_has 'sound'
 # No share is negative, not even at the beginning: a fraction of a percent is 0 %.
 last='seek, its first second'
 head -c 1048576 pairs >file
+: >"$err"
 "$indexkv" seek file --cached --test distance --time 3600 --progress always >"$out" 2>"$err" &
 child=$!
 wait_for grep -q '%' "$err"
