@@ -7,6 +7,7 @@
 #include "rng.h"
 #include "scale.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -204,6 +205,49 @@ static void out_of_range_by_one(void **state)
     }
 }
 
+/* Numbers on both sides of each power of 10 and of 2. */
+static void every_length(void **state)
+{
+    uint64_t ten = 1;
+
+    (void)state;
+    for (int digits = 1; digits <= 20; digits++, ten *= 10)
+        for (uint64_t value = ten - 1; value != ten + 2; value++) {
+            char text[24];
+
+            check_all_forms(IKV_KEY_U64, &value);
+            (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+            assert_formats(IKV_KEY_U64, IKV_SYNTAX_DEC, &value, text);
+        }
+    for (size_t bit = 0; bit < 128; bit++) {
+        unsigned char ordered[16] = {0}, key[16];
+
+        ordered[15 - bit / 8] = (unsigned char)(1U << bit % 8);
+        hostkey_from_ordered(IKV_KEY_U128, ordered, key);
+        check_all_forms(IKV_KEY_U128, key);
+        hostkey_previous(IKV_KEY_U128, key);
+        check_all_forms(IKV_KEY_U128, key);
+    }
+}
+
+/* Any character but a digit, at any position of a number, is found. */
+static void foreign_characters(void **state)
+{
+    (void)state;
+    for (size_t length = 1; length <= 25; length++)
+        for (size_t at = 0; at < length; at++)
+            for (int c = 1; c < 256; c++) {
+                char text[32];
+
+                if ((c >= '0' && c <= '9') || (at == 0 && length > 1 && (c == '+' || c == '-')))
+                    continue;
+                memset(text, '0', length);
+                text[length] = '\0';
+                text[at] = (char)c;
+                assert_refused(IKV_KEY_I128, IKV_SYNTAX_DEC, text, IKV_E_KEY_SYNTAX);
+            }
+}
+
 static void forms_of_zero(void **state)
 {
     static const char *const forms[] = {"0",     "00",  "-0",
@@ -222,7 +266,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_of_extreme_keys), cmocka_unit_test(text_of_random_keys),
         cmocka_unit_test(text_of_8_bit_keys),   cmocka_unit_test(out_of_range_by_one),
-        cmocka_unit_test(forms_of_zero),
+        cmocka_unit_test(forms_of_zero),        cmocka_unit_test(every_length),
+        cmocka_unit_test(foreign_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

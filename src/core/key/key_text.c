@@ -1,5 +1,6 @@
 /* Text forms of keys and key types. */
 #include "core/base/error.h"
+#include "core/key/digits.h"
 #include "core/key/key.h"
 
 #include <arpa/inet.h>
@@ -7,49 +8,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* A magnitude of up to 128 bits: compilers for 32-bit machines have no such integer. */
-struct wide {
-    uint64_t high;
-    uint64_t low;
-};
-
-/* value = value * factor + digit, factor <= 16. False: overflow. */
-static bool wide_append(struct wide *value, unsigned factor, unsigned digit)
+static struct ikv_wide wide_negate(struct ikv_wide value)
 {
-    uint64_t part[4] = {value->low & UINT32_MAX, value->low >> 32, value->high & UINT32_MAX,
-                        value->high >> 32};
-    uint64_t carry = digit;
-
-    for (int i = 0; i < 4; i++) {
-        part[i] = part[i] * factor + carry;
-        carry = part[i] >> 32;
-        part[i] &= UINT32_MAX;
-    }
-    value->low = part[0] | part[1] << 32;
-    value->high = part[2] | part[3] << 32;
-    return carry == 0;
-}
-
-/* value = value / 10; returns the remainder. */
-static unsigned wide_divide_by_10(struct wide *value)
-{
-    uint64_t part[4] = {value->high >> 32, value->high & UINT32_MAX, value->low >> 32,
-                        value->low & UINT32_MAX};
-    uint64_t rest = 0;
-
-    for (int i = 0; i < 4; i++) {
-        uint64_t now = rest << 32 | part[i];
-        part[i] = now / 10;
-        rest = now % 10;
-    }
-    value->high = part[0] << 32 | part[1];
-    value->low = part[2] << 32 | part[3];
-    return (unsigned)rest;
-}
-
-static struct wide wide_negate(struct wide value)
-{
-    struct wide result = {~value.high, ~value.low + 1};
+    struct ikv_wide result = {~value.high, ~value.low + 1};
     if (result.low == 0)
         result.high++;
     return result;
@@ -115,17 +76,17 @@ const char *ikv_key_type_name(ikv_key_type type, char *buf, size_t size)
 /* ---------------------------------------------------------------- parsing */
 
 /* Convert to the stored form. IKV_E_KEY_RANGE: the number does not fit the type. */
-static int store_number(const struct ikv_key_info *key, bool negative, struct wide value,
+static int store_number(const struct ikv_key_info *key, bool negative, struct ikv_wide value,
                         void *stored)
 {
     const bool is_signed = key->kind == IKV_KIND_SIGNED;
     const unsigned bits = key->width * 8 - (is_signed ? 1 : 0); /* of the maximum */
-    struct wide limit = {bits > 64 ? UINT64_MAX >> (128 - bits) : 0,
-                         bits >= 64 ? UINT64_MAX : UINT64_MAX >> (64 - bits)};
+    struct ikv_wide limit = {bits > 64 ? UINT64_MAX >> (128 - bits) : 0,
+                             bits >= 64 ? UINT64_MAX : UINT64_MAX >> (64 - bits)};
 
     if (negative) {
         if (!is_signed) {
-            limit = (struct wide){0, 0}; /* -0 is 0 */
+            limit = (struct ikv_wide){0, 0}; /* -0 is 0 */
         } else if (++limit.low == 0) {
             limit.high++;
         }
@@ -142,13 +103,31 @@ static int store_number(const struct ikv_key_info *key, bool negative, struct wi
     return 0;
 }
 
+/* False: a byte is not a hexadecimal digit. */
+static bool parse_hex(const char *text, size_t len, struct ikv_wide *ret_value, bool *ret_fits)
+{
+    struct ikv_wide value = {0, 0};
+
+    *ret_fits = true;
+    for (size_t i = 0; i < len; i++) {
+        const int digit = hex_digit(text[i]);
+        if (digit < 0)
+            return false;
+        if (value.high >> 60)
+            *ret_fits = false;
+        value.high = value.high << 4 | value.low >> 60;
+        value.low = value.low << 4 | (unsigned)digit;
+    }
+    *ret_value = value;
+    return true;
+}
+
 static int parse_number(const struct ikv_key_info *key, ikv_key_syntax syntax, const char *text,
                         size_t len, void *stored)
 {
-    bool negative = false;
-    unsigned base = syntax == IKV_SYNTAX_HEX ? 16 : 10;
-    struct wide value = {0, 0};
-    bool fits = true;
+    bool negative = false, fits = true;
+    bool hex = syntax == IKV_SYNTAX_HEX;
+    struct ikv_wide value = {0, 0};
 
     if (len && (text[0] == '-' || text[0] == '+')) {
         negative = text[0] == '-';
@@ -156,18 +135,14 @@ static int parse_number(const struct ikv_key_info *key, ikv_key_syntax syntax, c
         len--;
     }
     if (syntax != IKV_SYNTAX_DEC && has_hex_prefix(text, len)) {
-        base = 16;
+        hex = true;
         text += 2;
         len -= 2;
     }
     if (len == 0)
         return IKV_E_KEY_SYNTAX;
-    for (size_t i = 0; i < len; i++) {
-        int digit = hex_digit(text[i]);
-        if (digit < 0 || (unsigned)digit >= base)
-            return IKV_E_KEY_SYNTAX;
-        fits = wide_append(&value, base, (unsigned)digit) && fits;
-    }
+    if (hex ? !parse_hex(text, len, &value, &fits) : !ikv_digits_parse(text, len, &value, &fits))
+        return IKV_E_KEY_SYNTAX;
     return fits ? store_number(key, negative, value, stored) : IKV_E_KEY_RANGE;
 }
 
@@ -243,30 +218,35 @@ int ikv_key_parse(ikv_key_type type, ikv_key_syntax syntax, const char *text, si
 
 /* ---------------------------------------------------------------- formatting */
 
-static int put_text(char *buf, size_t size, const char *text)
+static int put_text(char *buf, size_t size, const char *text, size_t length)
 {
-    size_t length = strlen(text);
     if (length >= size)
         return IKV_E_INVALID;
     memcpy(buf, text, length + 1);
     return (int)length;
 }
 
-static int format_number(const struct ikv_key_info *key, bool hex, const unsigned char *stored,
-                         char *buf, size_t size)
+static struct ikv_wide load_wide(const struct ikv_key_info *key, const unsigned char *stored,
+                                 bool negative)
 {
-    unsigned char bytes[16] = {0};
-    char text[48];
-    char *at = text + sizeof text;
-    bool negative = key->kind == IKV_KIND_SIGNED && (stored[key->width - 1] & 0x80);
+    unsigned char bytes[16];
 
     memset(bytes, negative ? 0xff : 0, sizeof bytes);
     memcpy(bytes, stored, key->width);
-    struct wide value = {ikv_load64(bytes + 8), ikv_load64(bytes)};
+    return (struct ikv_wide){ikv_load64(bytes + 8), ikv_load64(bytes)};
+}
+
+static int format_number(const struct ikv_key_info *key, bool hex, const unsigned char *stored,
+                         char *buf, size_t size)
+{
+    char text[IKV_DIGITS_MAX + 8];
+    char *at = text + sizeof text - 1;
+    const bool negative = key->kind == IKV_KIND_SIGNED && (stored[key->width - 1] & 0x80);
+    struct ikv_wide value = load_wide(key, stored, negative);
+
     if (negative)
         value = wide_negate(value);
-
-    *--at = 0;
+    *at = 0;
     if (hex) {
         for (uint32_t i = 0; i < key->width * 2; i++) {
             uint64_t half = i < 16 ? value.low >> (4 * i) : value.high >> (4 * (i - 16));
@@ -275,13 +255,11 @@ static int format_number(const struct ikv_key_info *key, bool hex, const unsigne
         *--at = 'x';
         *--at = '0';
     } else {
-        do
-            *--at = (char)('0' + wide_divide_by_10(&value));
-        while (value.high || value.low);
+        at = ikv_digits_format(value, at);
     }
     if (negative)
         *--at = '-';
-    return put_text(buf, size, at);
+    return put_text(buf, size, at, (size_t)(text + sizeof text - 1 - at));
 }
 
 static int format_bytes(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
@@ -297,17 +275,37 @@ static int format_bytes(const struct ikv_key_info *key, const unsigned char *sto
     return (int)(key->width * 2);
 }
 
+/* inet_ntop prints the numbers with printf. */
+static int format_ipv4(const unsigned char *stored, char *buf, size_t size)
+{
+    char text[INET_ADDRSTRLEN];
+    char *at = text;
+
+    for (int i = 3; i >= 0; i--) {
+        const unsigned number = stored[i];
+        if (number >= 100)
+            *at++ = (char)('0' + number / 100);
+        if (number >= 10)
+            *at++ = (char)('0' + number / 10 % 10);
+        *at++ = (char)('0' + number % 10);
+        *at++ = i > 0 ? '.' : '\0';
+    }
+    return put_text(buf, size, text, (size_t)(at - 1 - text));
+}
+
 static int format_ip(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
                      size_t size)
 {
     unsigned char network[16];
     char text[INET6_ADDRSTRLEN];
 
+    if (key->width == 4)
+        return format_ipv4(stored, buf, size);
     for (uint32_t i = 0; i < key->width; i++)
         network[i] = stored[key->width - 1 - i];
-    if (!inet_ntop(key->width == 4 ? AF_INET : AF_INET6, network, text, sizeof text))
+    if (!inet_ntop(AF_INET6, network, text, sizeof text))
         return IKV_E_INVALID;
-    return put_text(buf, size, text);
+    return put_text(buf, size, text, strlen(text));
 }
 
 int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void *key_value, char *buf,
