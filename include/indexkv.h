@@ -6,7 +6,7 @@
  *    1. Opening and looking up        ikv_open, ikv_get, ikv_get_many, ikv_close
  *    2. Errors                        ikv_error, ikv_strerror
  *    3. Keys                          ikv_key_type, ikv_key_parse, ikv_key_format
- *    4. Writing                       ikv_writer_new/add/finish/abort, ikv_build; ranges
+ *    4. Writing                       ikv_writer_new/add/finish/abort, ikv_build
  *    5. Scanning                      ikv_scan_open, ikv_scan_next, ikv_scan_close
  *    6. Options for opening           ikv_open_options, ikv_store_info
  *    7. Options for lookups           ikv_get_options
@@ -99,9 +99,10 @@ typedef struct ikv_open_options ikv_open_options; /* section 6 */
 typedef struct ikv_get_options ikv_get_options;   /* section 7 */
 
 /*
- * Open a store for reading. The file type is detected: a store written by this library, or a plain
- * v2 file as the Rust crate writes them. Plain v2 files need options->key_type; all other stores
- * can be opened with `options` NULL.
+ * Open a store for reading: a file, or an object at an http:// or https:// URL (see
+ * ikv_http_options in section 6). The file type is detected: a store written by this library, or a
+ * plain v2 file as the Rust crate writes them. Plain v2 files need options->key_type; all other
+ * stores can be opened with `options` NULL.
  *
  * Opening takes a fixed number of reads and loads parts of the trailer; it does not read the whole
  * file. Replacing the file by rename does not affect an open store. Modifying it in place is not
@@ -219,7 +220,6 @@ enum {
     IKV_E_DUPLICATE = -1103,       /* a key was added twice (IKV_DUPLICATES_ERROR) */
     IKV_E_VALUE_TOO_LARGE = -1104, /* larger than IKV_VALUE_SIZE_MAX (plain: 2^32 - 1) */
     IKV_E_VALUE_SIZE = -1105,      /* ikv_get: not of ikv_get_options.value_size bytes */
-    IKV_E_OVERLAP = -1106,         /* ranges overlap, and on_overlap does not allow it */
 
     IKV_E_NOT_STORE = -1201,         /* the file is not a store */
     IKV_E_VERSION = -1202,           /* unknown format version */
@@ -229,6 +229,9 @@ enum {
     IKV_E_KEY_TYPE_MISSING = -1206,  /* a plain v2 file, and no key type was given */
     IKV_E_KEY_TYPE_MISMATCH = -1207, /* the store has another key type than the one given */
     IKV_E_STRIDE = -1208,            /* the stride can't be determined, or is not the one given */
+    IKV_E_CHANGED = -1209,           /* the object at the URL was replaced while it was open */
+    IKV_E_REMOTE = -1210,            /* the server refused a request, or did not answer as HTTP
+                                        requires; the message has the status */
 
     IKV_E_HEADER = -1301,  /* damaged header */
     IKV_E_FOOTER = -1302,  /* damaged or missing footer */
@@ -393,18 +396,8 @@ enum {
     IKV_WRITE_PLAIN = 1,
     /* Clustered stores: omit the v2 index, which only the crate reads. Saves 16 bytes per pair with
      * 64-bit keys. To the crate the file is a store without pairs. */
-    IKV_WRITE_NO_V2_INDEX = 2,
-    /* Write a store of ranges, see ikv_writer_add_range. Not with IKV_WRITE_PLAIN. */
-    IKV_WRITE_RANGES = 4
+    IKV_WRITE_NO_V2_INDEX = 2
 };
-
-/* Stores of ranges: what happens if two ranges have keys in common. */
-typedef enum ikv_overlap {
-    IKV_OVERLAP_ERROR = 0, /* ikv_writer_finish fails with IKV_E_OVERLAP and names the ranges */
-    /* A key belongs to the innermost range that contains it: the outer range is cut. Ranges of
-     * which neither contains the other are an error. */
-    IKV_OVERLAP_INNERMOST = 1
-} ikv_overlap;
 
 /* How records are laid out in the file. */
 typedef enum ikv_layout {
@@ -436,13 +429,11 @@ typedef struct ikv_writer_options {
     ikv_progress_fn on_progress; /* called during ikv_writer_finish; NULL: none */
     void *progress_user;         /* passed to on_progress */
     ikv_layout layout;
-    uint32_t leaf_size;     /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
-                               sizes */
-    uint32_t filter_bits;   /* clustered: a filter of absent keys with 8 or 16 bits, and 9.1 or 18.2
-                               bits of memory, per key; 0: none. With 8, one lookup of an absent key
-                               in 256 still reads a leaf. */
-    ikv_overlap on_overlap; /* with IKV_WRITE_RANGES; on_duplicate decides if two ranges have the
-                               same first and last key */
+    uint32_t leaf_size;   /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
+                             sizes */
+    uint32_t filter_bits; /* clustered: a filter of absent keys with 8 or 16 bits, and 9.1 or 18.2
+                             bits of memory, per key; 0: none. With 8, one lookup of an absent key
+                             in 256 still reads a leaf. */
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_writer_options)
 
@@ -454,7 +445,7 @@ typedef struct ikv_build_stats {
     uint64_t spilled_runs;  /* sorted runs written to temporary files */
     uint64_t spilled_bytes; /* bytes written to temporary files */
     uint64_t merge_passes;  /* merge passes over all entries */
-    int input_sorted;       /* 1: the keys arrived in order and were not sorted; ranges: 0 */
+    int input_sorted;       /* 1: the keys arrived in order and were not sorted */
 } ikv_build_stats;
 
 typedef struct ikv_writer ikv_writer;
@@ -478,24 +469,6 @@ IKV_API IKV_NODISCARD int ikv_writer_new(const char *path, const ikv_writer_opti
  */
 IKV_API IKV_NODISCARD int ikv_writer_add(ikv_writer *writer, const void *key, const void *value,
                                          size_t size, ikv_error *err);
-
-/*
- * Add a range of keys, `first` to `last`, both inclusive, to a store of ranges. Ranges may be added
- * in any order; they are sorted, with their values, and written in key order. A key may have at
- * most 64 bytes. A lookup with IKV_RANGE finds the range that a key is in; keys in no range are
- * missing. In such a store ikv_writer_add adds a range of one key.
- *
- * In the file, the key of a pair is the first key of its range, and the last key follows the value
- * (FORMAT.md, section 14): values may have as many bytes less, and readers that do not know ranges
- * find it there. Where ranges were cut, the store has more ranges than were added, and copies of
- * their values.
- *
- * Errors: those of ikv_writer_add; IKV_E_INVALID, after which the writer can be used on: last <
- * first, or no IKV_WRITE_RANGES.
- */
-IKV_API IKV_NODISCARD int ikv_writer_add_range(ikv_writer *writer, const void *first,
-                                               const void *last, const void *value, size_t size,
-                                               ikv_error *err);
 
 /*
  * Sort, write the index, sync the file, rename it to `path` and sync the directory. Always frees
@@ -630,6 +603,37 @@ typedef enum ikv_backend {
 
 typedef struct ikv_engine ikv_engine; /* section 9 */
 
+/*
+ * How a store at a URL is read: by HTTP range requests, up to `connections` of them at a time. The
+ * object must not change: each request is bound to the ETag or modification time that ikv_open saw,
+ * and fails with IKV_E_CHANGED if the object was replaced. Requests that fail are repeated, with
+ * growing pauses, before a key is IKV_UNREADABLE; ikv_stats.retries counts these. Strings are
+ * copied. Background: docs/remote.md.
+ */
+typedef struct ikv_http_options {
+    size_t size;
+    const char *const *headers; /* lines "Name: value" to send with each request, for instance for
+                                   authorisation. They never appear in messages, and are not sent to
+                                   another host if the server redirects there */
+    size_t header_count;
+    const char *ca_file; /* certificates of trusted authorities (PEM); NULL: the system's */
+    const char *proxy; /* URL of a proxy; NULL: from the environment (https_proxy, ...); "": none */
+    uint32_t connections; /* requests in flight per worker, up to 4096: connections, or streams of
+                             HTTP/2; 0: 64 */
+    uint32_t timeout_ms;  /* a request without progress for this long is repeated; 0: 30,000 */
+    uint32_t attempts;    /* for each request, up to 100; 0: 5 */
+    uint32_t max_gap;     /* neighbouring reads share a request if at most this many bytes are
+                             between them; 0: as many as arrive in the time of a round trip, but at
+                             least 64 KiB and at most 1 MiB */
+    const char *cache;    /* a file that keeps what was read, shared by processes, created if there
+                             is none; NULL: none */
+    uint64_t cache_size;  /* its size, at least 1 MiB; 0: 256 MiB. Ignored if the file exists */
+} ikv_http_options;
+#define IKV_HTTP_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        .size = sizeof(ikv_http_options)                                                           \
+    }
+
 struct ikv_open_options {
     size_t size;
     ikv_key_type key_type; /* plain v2: mandatory. Otherwise 0, or the type the store must have */
@@ -639,7 +643,9 @@ struct ikv_open_options {
     ikv_backend backend;
     uint32_t flags;     /* IKV_OPEN_* */
     ikv_engine *engine; /* executes the lookups, may be shared by stores; NULL: an engine of the
-                           store's own with default options, started when it is first needed */
+                           store's own with default options, started when it is first needed. For a
+                           URL it has one worker */
+    const ikv_http_options *http; /* for a URL; NULL: all defaults */
 };
 #define IKV_OPEN_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_open_options)
 
@@ -679,8 +685,6 @@ typedef struct ikv_info {
     uint32_t leaf_size;     /* clustered: bytes of a leaf; index_pages counts the leaves */
     int has_v2_index;       /* 0: a clustered store without the index that the crate reads */
     uint64_t filter_memory; /* bytes of index_memory used by the filter of absent keys */
-    int has_ranges;         /* 1: a store of ranges; pair_count counts them, and sizes of values do
-                               not include the last keys */
 } ikv_info;
 
 /* Facts about an open store. Never fails. */
@@ -702,20 +706,9 @@ IKV_API void ikv_store_info(const ikv_store *store, ikv_info *ret_info);
 
 typedef enum ikv_match {
     IKV_EXACT = 0,
-    IKV_FLOOR = 1,   /* the largest key <= the given one */
-    IKV_CEILING = 2, /* the smallest key >= the given one */
-    IKV_RANGE = 3    /* stores of ranges: the range that contains the given key; item.key is its
-                        first key. Other stores: IKV_E_UNSUPPORTED */
+    IKV_FLOOR = 1,  /* the largest key <= the given one */
+    IKV_CEILING = 2 /* the smallest key >= the given one */
 } ikv_match;
-
-/*
- * Stores of ranges: store the last key of an item's range in *ret_last, in host byte order. The
- * item is one of a lookup with any match, or of a scan, and has a value where the library put it:
- * in ikv_get_options.values there is no last key. Errors: IKV_E_INVALID (no store of ranges, or no
- * value).
- */
-IKV_API IKV_NODISCARD int ikv_range_last(const ikv_store *store, const ikv_item *item,
-                                         void *ret_last);
 
 /*
  * What one probe of the search reads. ENTRY is how the Rust crate searches, for measuring the cost
@@ -1060,17 +1053,15 @@ typedef struct ikv_merge_stats {
 
 /*
  * Write the pairs of `count` stores, which have the same key type, to a new store at `path`, as a
- * writer does: streaming, in bounded memory, published atomically. Stores of ranges make a store of
- * ranges (writer->on_overlap); keys of the two lists are then first keys of ranges. `path` may be
- * that of one of the stores. The inputs may have any layout, and be plain v2 files; records of the
- * new store are in key order. Metadata is not copied. With the same inputs, options and store id
- * the result has the same bytes.
+ * writer does: streaming, in bounded memory, published atomically. `path` may be that of one of the
+ * stores. The inputs may have any layout, and be plain v2 files; records of the new store are in
+ * key order. Metadata is not copied. With the same inputs, options and store id the result has the
+ * same bytes.
  *
  * While pairs are read, writer->on_progress is called with the phase "merge". ret_stats may be
  * NULL. Errors: those of a writer and of ikv_scan_next (a damaged or unreadable record fails the
  * call), IKV_E_DUPLICATE (a key is in several stores, IKV_DUPLICATES_ERROR),
- * IKV_E_KEY_TYPE_MISMATCH, IKV_E_UNSUPPORTED (stores of ranges and others), a negative code that
- * next_delete or next_select returned.
+ * IKV_E_KEY_TYPE_MISMATCH, a negative code that next_delete or next_select returned.
  */
 IKV_API IKV_NODISCARD int ikv_merge(const char *path, ikv_store *const *stores, size_t count,
                                     const ikv_merge_options *options, ikv_merge_stats *ret_stats,

@@ -16,7 +16,8 @@ static int attach(struct ikv_store *store, const ikv_open_options *options, ikv_
         if (code < 0)
             return ikv_fail(err, code, at, "%s", reason);
     }
-    int code = ikv_attach(options->engine, store, &store->attachment);
+    /* What limits a store at a URL is the network: one worker keeps all its connections busy. */
+    int code = ikv_attach(options->engine, store->file.source ? 1 : 0, store, &store->attachment);
     return code < 0 ? ikv_fail(err, code, at, "cannot attach to an engine") : 0;
 }
 
@@ -24,6 +25,7 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
              ikv_error *err)
 {
     struct ikv_open_options known;
+    struct ikv_source *source = NULL;
     struct ikv_store *store = NULL;
 
     if (!path || !ret_store)
@@ -32,7 +34,11 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     if (code < 0)
         return code;
     known.index_memory = ikv_memory_option(known.index_memory, INDEX_MEMORY_DEFAULT);
-    code = ikv_store_open(path, &known, &store, err);
+    if (ikv_is_url(path))
+        code = ikv_source_open(path, known.http, &source, err);
+    if (code < 0)
+        return code;
+    code = ikv_store_open(path, source, &known, &store, err);
     if (code < 0)
         return code;
     code = attach(store, &known, err);

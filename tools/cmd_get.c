@@ -85,6 +85,7 @@ static const struct option_spec specs[] = {
     {OPTION_BARRIER, 0, "barrier", NULL,
      "for measurements: complete each level of the search\n"
      "before starting the next"},
+    OPTION_SPECS_URL,
     OPTION_SPEC_HELP,
     {0}};
 
@@ -302,6 +303,8 @@ static int create_engine(const struct get_options *options, const struct operand
     engine_options.depth = (uint32_t)options->depth;
     *ret_engine = NULL;
     if (few_keys && !explicit_size && options->store.open.backend != IKV_BACKEND_URING)
+        return STATUS_DONE;
+    if (!explicit_size && is_url(operands->items[0])) /* its own has one worker */
         return STATUS_DONE;
     if (few_keys && options->threads == 0)
         engine_options.threads = 1; /* so few keys are a single shard */

@@ -16,6 +16,7 @@ enum { OPTION_JSON = OPTION_OWN };
 
 static const struct option_spec specs[] = {{OPTION_JSON, 'j', "json", NULL, "write a JSON object"},
                                            OPTION_SPECS_STORE,
+                                           OPTION_SPECS_URL,
                                            OPTION_SPEC_HELP,
                                            {0}};
 

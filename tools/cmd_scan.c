@@ -33,6 +33,7 @@ static const struct option_spec specs[] = {
     OPTION_SPECS_STORE,
     {OPTION_STATS, 0, "stats", NULL, "print scan statistics on standard error"},
     OPTION_SPECS_PROGRESS,
+    OPTION_SPECS_URL,
     OPTION_SPEC_HELP,
     {0}};
 

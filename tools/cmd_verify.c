@@ -27,6 +27,7 @@ static const struct option_spec specs[] = {
      "directory for temporary files (default: the\n"
      "directory of STORE)"},
     OPTION_SPECS_PROGRESS,
+    OPTION_SPECS_URL,
     OPTION_SPEC_HELP,
     {0}};
 

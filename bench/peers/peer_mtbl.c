@@ -85,7 +85,8 @@ static int mtbl_get_many(struct peer *peer, const unsigned char *keys, size_t co
     const struct peer_mtbl *mtbl = (const struct peer_mtbl *)peer;
     const size_t size = dataset_key_size(&peer->data);
 
-    (void)error; /* no iterator: the key is missing or an error occurred; mtbl does not say which */
+    (void)error; /* without an iterator the key is missing, or an error occurred: mtbl does not tell
+                  */
     for (size_t i = 0; i < count; i++) {
         unsigned char wanted[DATASET_KEY_MAX];
         const uint8_t *key = NULL;

@@ -22,13 +22,13 @@ static int attach_to(struct ikv_engine *engine, ikv_store *store, struct ikv_att
     return 0;
 }
 
-int ikv_attach(ikv_engine *engine, ikv_store *store, struct ikv_attachment **ret)
+int ikv_attach(ikv_engine *engine, uint32_t threads, ikv_store *store, struct ikv_attachment **ret)
 {
     if (engine) {
         engine = ikv_engine_current(engine);
         return engine ? attach_to(engine, store, ret) : -ENOMEM;
     }
-    int code = ikv_engine_create_private(&engine);
+    int code = ikv_engine_create_private(threads, &engine);
     if (code < 0)
         return code;
     code = attach_to(engine, store, ret);

@@ -10,9 +10,9 @@ struct ikv_attachment {
     _Atomic(struct ikv_attachment *) successor; /* in a forked child; NULL: none yet */
 };
 
-/* Attach a store to an engine; NULL: to its own, whose threads are not started yet. -ENOMEM, or
- * IKV_E_CANCELED if the engine is closed. */
-int ikv_attach(ikv_engine *engine, ikv_store *store, struct ikv_attachment **ret);
+/* Attach a store to an engine; NULL: to its own, whose `threads` (0: default) are not started yet.
+ * -ENOMEM, or IKV_E_CANCELED if the engine is closed. */
+int ikv_attach(ikv_engine *engine, uint32_t threads, ikv_store *store, struct ikv_attachment **ret);
 /* Cancel the store's jobs, wait for them, and release its files. NULL is allowed. */
 void ikv_detach(struct ikv_attachment *attachment);
 

@@ -62,10 +62,10 @@ int ikv_engine_create(const ikv_engine_options *options, struct ikv_engine **ret
     return 0;
 }
 
-int ikv_engine_create_private(struct ikv_engine **ret)
+int ikv_engine_create_private(uint32_t threads, struct ikv_engine **ret)
 {
-    const ikv_engine_options defaults = IKV_ENGINE_OPTIONS_INIT;
-    int code = ikv_engine_create(&defaults, ret);
+    const ikv_engine_options options = {.size = sizeof options, .threads = threads};
+    int code = ikv_engine_create(&options, ret);
 
     if (code == 0)
         (*ret)->is_private = true;

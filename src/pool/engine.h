@@ -35,8 +35,9 @@ struct ikv_engine {
 
 /* An engine whose threads are not started. -ENOMEM */
 int ikv_engine_create(const ikv_engine_options *options, struct ikv_engine **ret);
-/* An engine for one store, with default options. -ENOMEM */
-int ikv_engine_create_private(struct ikv_engine **ret);
+/* An engine for one store, with default options except for the number of threads (0: default).
+ * -ENOMEM */
+int ikv_engine_create_private(uint32_t threads, struct ikv_engine **ret);
 /* IKV_E_CANCELED: it is closed. */
 int ikv_engine_reference(struct ikv_engine *engine);
 void ikv_engine_release(struct ikv_engine *engine);

@@ -3,6 +3,7 @@
 #include "backends.h"
 #include "core/base/clock.h"
 #include "core/io/io_pread.h"
+#include "core/io/source.h"
 
 /* Nanoseconds until opening a ring is tried again after it has failed. */
 #define RING_RETRY UINT64_C(1000000000)
@@ -65,10 +66,24 @@ static int open_plain(struct ikv_windows *windows)
     return windows->plain.backend ? 0 : ikv_window_open(&windows->plain, &ikv_io_pread, &options);
 }
 
+static int open_remote(struct ikv_windows *windows, const struct ikv_source *source)
+{
+    const struct ikv_window_options options = {.max_bytes = max_bytes(&windows->shared->options),
+                                               .depth = source->depth};
+
+    return windows->remote.backend
+               ? 0
+               : ikv_window_open(&windows->remote, source->type->backend, &options);
+}
+
 int ikv_windows_choose(struct ikv_windows *windows, const struct ikv_store *store,
                        struct ikv_window **ret_window, int *ret_fallback)
 {
     *ret_fallback = 0;
+    if (store->file.source) {
+        *ret_window = &windows->remote;
+        return open_remote(windows, store->file.source);
+    }
     if (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) {
         int code = open_ring(windows, store->reads->direct);
         if (code == 0) {
@@ -90,11 +105,12 @@ static bool has_room(const struct ikv_window *window)
 
 bool ikv_windows_have_room(const struct ikv_windows *windows)
 {
-    return has_room(&windows->ring) && has_room(&windows->plain);
+    return has_room(&windows->ring) && has_room(&windows->plain) && has_room(&windows->remote);
 }
 
 void ikv_windows_close(struct ikv_windows *windows)
 {
     ikv_window_close(&windows->ring);
     ikv_window_close(&windows->plain);
+    ikv_window_close(&windows->remote);
 }

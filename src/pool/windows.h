@@ -1,5 +1,5 @@
-/* The windows of a worker: one over a ring and one over pread, each opened by the first run that
- * needs it. */
+/* The windows of a worker: over a ring, over pread, and over a source's backend, each opened by the
+ * first run that needs it. */
 #ifndef IKV_POOL_WINDOWS_H
 #define IKV_POOL_WINDOWS_H
 
@@ -15,16 +15,17 @@ struct ikv_windows_shared {
 struct ikv_windows {
     struct ikv_windows_shared *shared;
     struct ikv_window ring;
-    struct ikv_window plain; /* pread */
-    int ring_code;           /* why there is no ring; 0: not tried yet, or there is one */
-    uint64_t ring_tried;     /* ikv_clock */
+    struct ikv_window plain;  /* pread */
+    struct ikv_window remote; /* of sources */
+    int ring_code;            /* why there is no ring; 0: not tried yet, or there is one */
+    uint64_t ring_tried;      /* ikv_clock */
 };
 
 /* The window for reads of a store. *ret_fallback: why this is not the ring that the store prefers,
  * or 0. Fails if the store must have a ring, or for lack of memory. */
 int ikv_windows_choose(struct ikv_windows *windows, const struct ikv_store *store,
                        struct ikv_window **ret_window, int *ret_fallback);
-/* Whether neither window is full. */
+/* Whether no window is full. */
 bool ikv_windows_have_room(const struct ikv_windows *windows);
 void ikv_windows_close(struct ikv_windows *windows);
 

@@ -87,27 +87,40 @@ static void plan_in_turn(struct ikv_worker *worker)
 {
     unsigned idle = 0; /* consecutive runs that had nothing to plan */
 
-    while (idle < worker->active_count && !ikv_window_has_finished(&worker->windows.ring)) {
+    while (idle < worker->active_count && !ikv_window_has_finished(&worker->windows.ring) &&
+           !ikv_window_has_finished(&worker->windows.remote)) {
         idle = ikv_fetch_plan(worker->active) ? 0 : idle + 1;
         worker->active = worker->active->next;
     }
     worker->is_busy = idle < worker->active_count;
 }
 
+static bool is_idle(const struct ikv_window *window)
+{
+    return !window->backend || ikv_window_is_idle(window);
+}
+
 static void reap(struct ikv_worker *worker)
 {
     struct ikv_window *plain = &worker->windows.plain;
     struct ikv_window *ring = &worker->windows.ring;
+    struct ikv_window *remote = &worker->windows.remote;
 
     worker->reaped++;
+    /* Waiting for the network is for when nothing else is left. */
+    if (!is_idle(remote) &&
+        (ikv_window_has_finished(remote) || (is_idle(plain) && is_idle(ring)))) {
+        ikv_fetch_complete(ikv_window_reap(remote));
+        return;
+    }
     /* Waiting for the ring may take as long as many reads from the page cache. */
-    for (unsigned n = 0; n < PLAIN_READS && plain->backend && !ikv_window_is_idle(plain); n++) {
+    for (unsigned n = 0; n < PLAIN_READS && !is_idle(plain); n++) {
         ikv_fetch_complete(ikv_window_reap(plain));
-        if (!ring->backend || ikv_window_is_idle(ring))
+        if (is_idle(ring))
             return;
         plan_in_turn(worker);
     }
-    if (ring->backend && !ikv_window_is_idle(ring))
+    if (!is_idle(ring))
         ikv_fetch_complete(ikv_window_reap(ring));
 }
 

@@ -42,6 +42,12 @@ if(TARGET indexkv_command)
     set_tests_properties(cli_${name} PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77)
   endforeach()
 
+  if(http_found)
+    add_test(NAME cli_url COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/url.sh
+                                  $<TARGET_FILE:indexkv_command>)
+    set_tests_properties(cli_url PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+  endif()
+
   # Again with clustered stores.
   foreach(name
       backends

@@ -1,5 +1,7 @@
 #include "stores.h"
 
+#include "http_server.h"
+
 #include "hostkey.h"
 #include "scale.h"
 #include "tmpdir.h"
@@ -138,6 +140,13 @@ ikv_engine *store_engine(void)
     return engine;
 }
 
+int store_is_remote(void)
+{
+    const char *name = getenv("INDEXKV_TEST_BACKEND");
+
+    return name != NULL && strcmp(name, "http") == 0;
+}
+
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
@@ -147,9 +156,11 @@ ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint
     options.key_type = type;
     options.stride = stride;
     options.index_memory = index_memory;
-    options.backend = store_backend();
+    options.backend = store_is_remote() ? IKV_BACKEND_AUTO : store_backend();
     options.engine = store_engine();
-    assert_ok(ikv_open(path, &options, &store, &err), &err);
+    char *url = store_is_remote() ? http_url(path) : NULL;
+    assert_ok(ikv_open(url ? url : path, &options, &store, &err), &err);
+    free(url);
     return store;
 }
 

@@ -33,11 +33,14 @@ void assert_models_equal(const store_model *a, const store_model *b);
 ikv_layout store_layout(void);
 /* The backend of store_open: INDEXKV_TEST_BACKEND (auto, mmap, pread, uring), default pread. */
 ikv_backend store_backend(void);
+/* Whether INDEXKV_TEST_BACKEND is http: store_open opens URLs. */
+int store_is_remote(void);
 /* The engine of store_open. It has one worker, so that test doubles below the library are called by
  * one thread at a time. Never closed. */
 ikv_engine *store_engine(void);
 
-/* Opens a store. The test fails if that fails. `index_memory` as in ikv_open_options. */
+/* Opens a store, with INDEXKV_TEST_BACKEND=http at a URL. The test fails if that fails.
+ * `index_memory` as in ikv_open_options. */
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory);
 
 /* Scans in key order. Bounds NULL and limit 0 as in ikv_scan_options. */

@@ -62,6 +62,13 @@ enum {
     OPTION_STORE_ID,
     OPTION_METADATA,
     OPTION_METADATA_FILE,
+    OPTION_HTTP_HEADER,
+    OPTION_HTTP_HEADER_FILE,
+    OPTION_HTTP_CACHE,
+    OPTION_HTTP_CACHE_SIZE,
+    OPTION_HTTP_TIMEOUT,
+    OPTION_CONNECTIONS,
+    OPTION_CA_FILE,
     OPTION_OWN
 };
 #define OPTION_SPEC_HELP                                                                           \

@@ -13,6 +13,8 @@ void store_options_init(struct store_options *options, const struct command_synt
                                       .open = IKV_OPEN_OPTIONS_INIT,
                                       .key_syntax = IKV_SYNTAX_AUTO,
                                       .progress = PROGRESS_AUTO};
+    url_options_init(&options->url);
+    options->open.http = &options->url.http;
 }
 
 int option_key_type(const struct command_syntax *syntax, const char *argument,
@@ -61,6 +63,8 @@ int option_output_format(const struct command_syntax *syntax, const char *argume
 
 int store_options_accept(struct store_options *options, int id, const char *argument)
 {
+    if (url_options_has(id))
+        return url_options_accept(&options->url, options->syntax, id, argument);
     switch (id) {
     case OPTION_KEY_TYPE:
         return option_key_type(options->syntax, argument, &options->open.key_type);

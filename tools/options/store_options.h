@@ -3,6 +3,7 @@
 #define STORE_OPTIONS_H
 
 #include "options/options.h"
+#include "options/url_options.h"
 #include "text/item_writer.h"
 
 #include <indexkv.h>
@@ -42,13 +43,15 @@
         OPTION_QUIET, 'q', "quiet", NULL, "show no progress and no summary"                        \
     }
 
-/* The values of --key-type, --stride, --index-memory, --key-syntax, --quiet, --progress. */
+/* Must stay where it is: `open` points into it. The values of --key-type, --stride, --index-memory,
+ * --key-syntax, --quiet, --progress. */
 struct store_options {
     const struct command_syntax *syntax;
     ikv_open_options open;
     ikv_key_syntax key_syntax;
     bool quiet;
     int progress; /* enum progress_mode */
+    struct url_options url;
 };
 
 void store_options_init(struct store_options *options, const struct command_syntax *syntax);

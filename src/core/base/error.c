@@ -40,8 +40,6 @@ const char *ikv_strerror(int code)
         return "number outside the range of the key type";
     case IKV_E_DUPLICATE:
         return "duplicate key";
-    case IKV_E_OVERLAP:
-        return "overlapping ranges";
     case IKV_E_VALUE_SIZE:
         return "wrong value size";
     case IKV_E_VALUE_TOO_LARGE:
@@ -62,6 +60,10 @@ const char *ikv_strerror(int code)
         return "wrong key type";
     case IKV_E_STRIDE:
         return "index stride can't be determined from the file";
+    case IKV_E_CHANGED:
+        return "the object was replaced while it was open";
+    case IKV_E_REMOTE:
+        return "the server did not deliver the object";
     case IKV_E_HEADER:
         return "damaged header";
     case IKV_E_FOOTER:

@@ -1,9 +1,22 @@
 #include "core/base/stats.h"
 
-/* One bit for each source: 1 mmap, 2 uring, 4 pread. */
-static const char *const backend_names[] = {
-    "none",  "mmap",       "uring",       "mmap+uring",
-    "pread", "mmap+pread", "uring+pread", "mmap+uring+pread"};
+/* One bit for each source: 1 mmap, 2 uring, 4 pread, 8 http. */
+static const char *const backend_names[] = {"none",
+                                            "mmap",
+                                            "uring",
+                                            "mmap+uring",
+                                            "pread",
+                                            "mmap+pread",
+                                            "uring+pread",
+                                            "mmap+uring+pread",
+                                            "http",
+                                            "mmap+http",
+                                            "uring+http",
+                                            "mmap+uring+http",
+                                            "pread+http",
+                                            "mmap+pread+http",
+                                            "uring+pread+http",
+                                            "mmap+uring+pread+http"};
 
 static unsigned backend_set(const char *name)
 {

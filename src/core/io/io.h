@@ -15,6 +15,7 @@
 #ifndef IKV_IO_H
 #define IKV_IO_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +23,12 @@
 /* Alignment sufficient for O_DIRECT on every device. */
 #define IKV_ALIGN_MAX 4096u
 
+struct ikv_source; /* source.h */
+
 /* A file to read from. It must outlive the requests that refer to it. */
 struct ikv_io_file {
-    int fd;
+    int fd;                    /* -1: read from `source` */
+    struct ikv_source *source; /* NULL: a local file */
     bool direct;     /* opened with O_DIRECT: offset, length and buffer of a request are multiples
                         of `align`, and `length` may reach beyond the end of the file */
     uint64_t serial; /* makes (fd, serial) unique: descriptor numbers are reused */
@@ -38,8 +42,11 @@ struct ikv_io_request {
     uint32_t need;   /* 1..length */
     void *buffer;
     void *owner; /* for the caller's use */
+    /* NULL, or a flag that a slow backend watches: once it is set, the request may finish with
+     * IKV_E_CANCELED. */
+    const atomic_bool *canceled;
     bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk,
-                    or with -EOPNOTSUPP if the file system does not support that */
+                    or with -EOPNOTSUPP if it can't tell whether it would have to */
     int code;    /* set by the backend */
     uint32_t retries;
 };

@@ -1,21 +1,21 @@
 #include "core/io/reader.h"
 
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define READAHEAD ((off_t)2 * IKV_BLOCK_SIZE)
+#define READAHEAD ((uint64_t)2 * IKV_BLOCK_SIZE)
 
-int ikv_reader_init(struct ikv_reader *reader, int fd, uint64_t start, uint64_t end,
-                    uint64_t sums_offset)
+int ikv_reader_init(struct ikv_reader *reader, const struct ikv_io_file *file, uint64_t start,
+                    uint64_t end, uint64_t sums_offset)
 {
     memset(reader, 0, sizeof *reader);
     reader->block = malloc(IKV_BLOCK_SIZE);
     if (!reader->block)
         return -ENOMEM;
-    reader->fd = fd;
+    reader->file = *file;
     reader->offset = start;
     reader->end = end;
     reader->sums_offset = sums_offset;
@@ -35,7 +35,7 @@ static int load_sums(struct ikv_reader *reader, uint64_t block)
 
     reader->sums_first = block;
     reader->sums_loaded = size / IKV_BLOCK_CHECKSUM_SIZE;
-    return ikv_pread_all(reader->fd, reader->sums, size,
+    return ikv_file_read(&reader->file, reader->sums, size,
                          reader->sums_offset + block * IKV_BLOCK_CHECKSUM_SIZE, &reader->retries);
 }
 
@@ -60,8 +60,8 @@ static int fill(struct ikv_reader *reader)
 
     reader->begin = reader->filled = 0;
     /* The descriptor is advised for random reads, so request readahead. */
-    IKV_ADVISE_WILLNEED(reader->fd, (off_t)(reader->offset + size), READAHEAD);
-    int code = ikv_pread_all(reader->fd, reader->block, size, reader->offset, &reader->retries);
+    ikv_file_will_read(&reader->file, reader->offset + size, READAHEAD);
+    int code = ikv_file_read(&reader->file, reader->block, size, reader->offset, &reader->retries);
     if (code < 0)
         return code;
     reader->reads++;

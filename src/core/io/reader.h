@@ -4,9 +4,10 @@
 #define IKV_READER_H
 
 #include "core/format/trailer.h"
+#include "core/io/io.h"
 
 struct ikv_reader {
-    int fd;
+    struct ikv_io_file file;
     uint64_t offset; /* of the next byte to return */
     uint64_t end;
     unsigned char *block;
@@ -28,8 +29,8 @@ struct ikv_reader {
 
 /* Read [start, end). With sums_offset, start must be IKV_HEADER_SIZE or a multiple of
  * IKV_BLOCK_SIZE, and end the index start. -ENOMEM. */
-int ikv_reader_init(struct ikv_reader *reader, int fd, uint64_t start, uint64_t end,
-                    uint64_t sums_offset);
+int ikv_reader_init(struct ikv_reader *reader, const struct ikv_io_file *file, uint64_t start,
+                    uint64_t end, uint64_t sums_offset);
 void ikv_reader_free(struct ikv_reader *reader);
 
 /* Return at least one byte and at most `max`: *ret_bytes, valid until the next call. Requires

@@ -16,7 +16,8 @@ static unsigned index_of(unsigned number)
 const struct ikv_io_file *ikv_thread_file(struct ikv_thread_files *files,
                                           const struct ikv_io_file *shared, unsigned number)
 {
-    if (number == 0 || shared->direct) /* compared with a device, counters cost nothing */
+    if (number == 0 || shared->direct ||
+        shared->source) /* compared with a device, counters cost nothing */
         return shared;
     struct ikv_thread_file *mine = &files->threads[index_of(number)];
     int state = atomic_load_explicit(&mine->state, memory_order_acquire);

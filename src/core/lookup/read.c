@@ -9,6 +9,7 @@ bool ikv_read(struct ikv_run *run, struct ikv_slot *slot, struct ikv_slot_read *
 
     if (!map || (!map->assume_resident && !ikv_map_query(map, offset, size))) {
         ikv_window_read(run->window, slot, read, run->file, buffer, offset, size);
+        read->request.canceled = &run->batch->canceled;
         return false;
     }
     /* Only IKV_BACKEND_MMAP uses the mapping of a file that was truncated. */

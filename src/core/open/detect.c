@@ -94,7 +94,8 @@ static int is_record_area_unchanged(struct ikv_store *store, const struct ikv_fo
     section = section ? NULL : ikv_store_section(store, IKV_SECTION_BLOCK_CHECKSUMS);
     store->section_count = 0;
     if (code < 0 || !section || section->length < sizeof sum || copy.index_start <= IKV_HEADER_SIZE)
-        return code > IKV_E_INVALID ? code : 0; /* -errno says nothing about the file */
+        /* Other failures say nothing about the file. */
+        return code > IKV_E_INVALID || code == IKV_E_CHANGED || code == IKV_E_REMOTE ? code : 0;
     const uint64_t sum_offset = section->offset;
     const size_t size = (size_t)ikv_min(copy.index_start, IKV_BLOCK_SIZE) - IKV_HEADER_SIZE;
     unsigned char *block = malloc(size);

@@ -1,7 +1,7 @@
 /* Opening and closing a store. */
 #include "core/open/open.h"
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 #include "core/open/detect.h"
 #include "core/open/open_direct.h"
 #include "core/open/open_filters.h"
@@ -33,9 +33,21 @@ static int make_serial(const struct stat *st, uint64_t *ret_serial)
     return 0;
 }
 
+static int open_source(struct ikv_store *store, ikv_error *err)
+{
+    const struct stat none = {0};
+
+    store->file_size = store->file.source->size;
+    const int code = make_serial(&none, &store->file.serial);
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot read the clock") : 0;
+}
+
 static int open_file(struct ikv_store *store, ikv_error *err)
 {
     struct stat st;
+
+    if (store->file.source)
+        return open_source(store, err);
 
     /* O_NONBLOCK: opening a FIFO must not block. It has no effect on regular files. */
     store->file.fd = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -63,7 +75,7 @@ static void set_first_read(struct ikv_store *store)
     uint64_t size = 0;
 
     if (store->has_trailer)
-        size = (uint64_t)store->properties.value_size_p99 + store->checksum_size;
+        size = (uint64_t)store->properties.value_size_p99 + store->surplus;
     else if (count)
         size = ikv_min(2 * ((store->records_end - IKV_HEADER_SIZE) / count), 16384);
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);
@@ -71,7 +83,7 @@ static void set_first_read(struct ikv_store *store)
 
 /* ---------------------------------------------------------------- backend, mapping */
 
-static int check_backend(const ikv_open_options *options, ikv_error *err)
+static int check_backend(const ikv_open_options *options, bool remote, ikv_error *err)
 {
     const uint32_t flags = options->flags;
     const bool mapped =
@@ -89,12 +101,16 @@ static int check_backend(const ikv_open_options *options, ikv_error *err)
         wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
     else if ((flags & IKV_OPEN_LOCK) && !(flags & IKV_PRELOAD_FLAGS))
         wrong = "lock needs preload";
+    else if (remote && (options->backend != IKV_BACKEND_AUTO || flags != 0))
+        wrong = "a URL has its own backend; direct reads and mappings are for files";
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: %s", wrong) : 0;
 }
 
 static int open_backend(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
 {
     store->backend_wanted = options->backend;
+    if (store->file.source)
+        return 0;
     int code = (options->flags & IKV_OPEN_DIRECT) ? ikv_store_open_direct(store, err) : 0;
     if (code == 0)
         code = ikv_store_open_map(store, options, err);
@@ -158,7 +174,7 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
 
     if (options->key_type && !ikv_key_describe(options->key_type, &key))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: unknown key type");
-    int code = check_backend(options, err);
+    int code = check_backend(options, store->file.source, err);
     if (code == 0)
         code = open_file(store, err);
     if (code == 0)
@@ -189,18 +205,23 @@ static int open_store(struct ikv_store *store, const ikv_open_options *options, 
     return 0;
 }
 
-int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv_store **ret_store,
-                   ikv_error *err)
+int ikv_store_open(const char *path, struct ikv_source *source, const ikv_open_options *options,
+                   struct ikv_store **ret_store, ikv_error *err)
 {
     struct ikv_store *store = calloc(1, sizeof *store);
 
+    if (source)
+        path = source->path;
     if (store) {
+        store->file.source = source;
         store->file.fd = store->direct.fd = -1;
         store->reads = &store->file;
         store->path = malloc(strlen(path) + 1);
     }
     if (!store || !store->path) {
         free(store);
+        if (source)
+            source->type->close(source);
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot open");
     }
     memcpy(store->path, path, strlen(path) + 1);
@@ -209,7 +230,10 @@ int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv
         ikv_store_close(store);
         return code;
     }
-    IKV_ADVISE_RANDOM(store->file.fd);
+    if (source)
+        source->type->opened(source);
+    else
+        IKV_ADVISE_RANDOM(store->file.fd);
     *ret_store = store;
     return 0;
 }
@@ -217,6 +241,8 @@ int ikv_store_open(const char *path, const ikv_open_options *options, struct ikv
 void ikv_store_close(struct ikv_store *store)
 {
     ikv_thread_files_close(&store->thread_files);
+    if (store->file.source)
+        store->file.source->type->close(store->file.source);
     if (store->file.fd >= 0)
         (void)close(store->file.fd);
     if (store->direct.fd >= 0)

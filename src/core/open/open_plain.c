@@ -38,12 +38,14 @@ static int take_sample(struct ikv_store *store, const struct ikv_geometry *index
     unsigned char entries[WINDOW * IKV_STRIDE_MAX];
     uint64_t first[IKV_KEY_WORDS_MAX] = {0};
     const uint64_t count = ikv_min(index->count, WINDOW);
-    const uint64_t windows = index->count > WINDOW ? WINDOWS : 1;
+    /* Each window of a remote object is a request; the end of the object is held already. */
+    const uint64_t most = store->file.source ? WINDOWS - 1 : WINDOWS;
+    const uint64_t windows = index->count > WINDOW ? most : 1;
 
     *sample = (struct sample){0};
     for (uint64_t i = 0; i < windows && count > 0; i++) {
         uint64_t begin = windows > 1 ? (index->count - count) / (windows - 1) * i : 0;
-        if (i == WINDOWS - 1)
+        if (i > 0 && i == windows - 1)
             begin = index->count - count;
         int code = ikv_store_read(store, entries, (size_t)(count * index->stride),
                                   ikv_entry_offset(index, begin), err);

@@ -61,7 +61,8 @@ static enum place choose_place(const struct ikv_result *result)
         (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) &&
         ikv_attachment_ring_code(store->attachment) == 0;
 
-    if (store->backend_wanted == IKV_BACKEND_URING)
+    if (store->backend_wanted == IKV_BACKEND_URING ||
+        store->file.source) /* workers keep connections */
         return IN_ENGINE;
     if (batch->records_only) /* a scan, in one run: in key order its reads are few and large */
         return in_order || !rings ? HERE : IN_ENGINE;
@@ -87,8 +88,8 @@ static bool run_here(struct ikv_result *result, bool nowait)
     const uint64_t began = ikv_clock();
     int code = 0;
 
-    if (store->backend_wanted == IKV_BACKEND_URING)
-        code = -EAGAIN; /* rings belong to workers, and none could be started */
+    if (store->backend_wanted == IKV_BACKEND_URING || store->file.source)
+        code = -EAGAIN; /* rings and connections belong to workers, and none could be started */
     if (code == 0 && !result->window.backend)
         code = ikv_window_open(&result->window, &ikv_io_pread, &defaults);
     if (code == 0 && result->run_count == result->run_first)

@@ -1,5 +1,6 @@
 /* Scanning: the public calls. */
 #include "core/io/io_pread.h"
+#include "core/io/source.h"
 #include "core/scan/scan_key.h"
 #include "core/scan/scan_leaves.h"
 #include "core/scan/scan_storage.h"
@@ -40,7 +41,8 @@ int ikv_scan_open(ikv_store *store, const ikv_scan_options *options, ikv_scan **
     scan->order = known.order;
     scan->left = known.limit ? known.limit : UINT64_MAX;
     scan->memory = ikv_memory_option(known.memory, MEMORY_DEFAULT);
-    scan->stats.backend = ikv_io_pread.name;
+    scan->stats.backend =
+        store->file.source ? store->file.source->type->backend->name : ikv_io_pread.name;
     if (store->is_clustered)
         code = ikv_scan_leaves_open(scan, known.from, known.to);
     else if (known.order == IKV_ORDER_STORAGE)

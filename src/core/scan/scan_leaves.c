@@ -1,7 +1,7 @@
 #include "core/scan/scan_leaves.h"
 
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 #include "core/store/record_room.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 static int read_range(struct ikv_scan *scan, void *buf, size_t size, uint64_t offset)
 {
-    return ikv_pread_all(scan->store->file.fd, buf, size, offset, &scan->stats.retries);
+    return ikv_file_read(&scan->store->file, buf, size, offset, &scan->stats.retries);
 }
 
 /* ---------------------------------------------------------------- leaves */
@@ -25,7 +25,7 @@ static int load_leaves(struct ikv_scan *scan, uint64_t leaf)
     const uint64_t offset = ikv_leaf_offset(index, leaf);
     const size_t size = (size_t)((end - leaf) * index->leaf_size);
 
-    IKV_ADVISE_WILLNEED(scan->store->file.fd, (off_t)(offset + size), (off_t)AHEAD);
+    ikv_file_will_read(&scan->store->file, offset + size, AHEAD);
     int code = read_range(scan, scan->leaves, size, offset);
     if (code < 0)
         return ikv_scan_fail(scan, code, offset, "cannot read leaves");
@@ -148,7 +148,6 @@ static int set_value(struct ikv_scan *scan, const unsigned char *value, uint32_t
     item->value = value;
     if ((uintptr_t)value % 8 == 0)
         return 0;
-    size += scan->store->range_size;
     void *copy = ikv_scratch_get(&scan->value, size);
     if (!copy)
         return -ENOMEM;
@@ -160,11 +159,11 @@ static int set_item(struct ikv_scan *scan, const unsigned char *key, const unsig
                     uint32_t size, ikv_item *item)
 {
     const struct ikv_store *store = scan->store;
-    const uint32_t content = size - IKV_RECORD_CHECKSUM_SIZE;
+    const uint32_t value_size = size - IKV_RECORD_CHECKSUM_SIZE;
 
-    if (ikv_load32(record + content) ==
-        ikv_record_checksum(store->record_seed, key, store->index.key.width, record, content))
-        return set_value(scan, record, size - store->surplus, item);
+    if (ikv_load32(record + value_size) ==
+        ikv_record_checksum(store->record_seed, key, store->index.key.width, record, value_size))
+        return set_value(scan, record, value_size, item);
     item->status = IKV_CORRUPT;
     return 0;
 }
@@ -211,7 +210,7 @@ static int read_record(struct ikv_scan *scan, const unsigned char *key, ikv_item
         return read_outside(scan, key, scan->item_position, item);
     if (place < leaf->size - IKV_RECORD_HEADER_SIZE &&
         ikv_leaf_content(leaf, place, ikv_load32(leaf->bytes + place), &size) &&
-        size >= scan->store->surplus)
+        size >= IKV_RECORD_CHECKSUM_SIZE)
         return set_item(scan, key, leaf->bytes + place + IKV_RECORD_HEADER_SIZE, size, item);
     item->status = IKV_CORRUPT;
     return 0;

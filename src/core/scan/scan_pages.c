@@ -1,7 +1,7 @@
 #include "core/scan/scan_pages.h"
 
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 
 #include <stdlib.h>
 
@@ -67,8 +67,8 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     const uint64_t offset = ikv_page_offset(index, page);
     const size_t size = (size_t)(ikv_page_offset(index, page + count) - offset);
     if (count > 1) /* the file is advised to be read at random: announce the next read */
-        IKV_ADVISE_WILLNEED(store->file.fd, (off_t)(offset + size), (off_t)size);
-    int code = ikv_pread_all(store->file.fd, scan->pages, size, offset, &scan->stats.retries);
+        ikv_file_will_read(&store->file, offset + size, size);
+    int code = ikv_file_read(&store->file, scan->pages, size, offset, &scan->stats.retries);
     scan->stats.probes += count;
     scan->stats.index_reads++;
     scan->stats.index_bytes += size;
@@ -77,7 +77,7 @@ int ikv_scan_load_pages(struct ikv_scan *scan, uint64_t page, uint64_t count)
     } else if (code == 0 && store->page_sums_offset) {
         const size_t sums_size = (size_t)count * IKV_PAGE_CHECKSUM_SIZE;
         sums = scan->page_sums;
-        code = ikv_pread_all(store->file.fd, scan->page_sums, sums_size,
+        code = ikv_file_read(&store->file, scan->page_sums, sums_size,
                              store->page_sums_offset + page * IKV_PAGE_CHECKSUM_SIZE,
                              &scan->stats.retries);
         scan->stats.index_reads++;

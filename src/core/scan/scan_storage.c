@@ -6,7 +6,7 @@ int ikv_scan_storage_open(struct ikv_scan *scan)
 
     /* Checksums of blocks include the padding after the records. */
     uint64_t end = store->block_sums_offset ? store->index.index_start : store->records_end;
-    return ikv_reader_init(&scan->reader, store->file.fd, IKV_HEADER_SIZE, end,
+    return ikv_reader_init(&scan->reader, &store->file, IKV_HEADER_SIZE, end,
                            store->block_sums_offset);
 }
 

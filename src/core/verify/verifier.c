@@ -1,6 +1,6 @@
 #include "core/verify/verifier.h"
 
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 #include "core/store/sections.h"
 
 int ikv_verify_problem(struct ikv_verifier *verifier, int code, uint64_t offset,
@@ -42,7 +42,7 @@ int ikv_verify_zero(struct ikv_verifier *verifier, uint64_t begin, uint64_t end)
 
     while (begin < end) {
         size_t n = (size_t)ikv_min(sizeof bytes, end - begin);
-        int code = ikv_pread_all(verifier->store->file.fd, bytes, n, begin, NULL);
+        int code = ikv_file_read(&verifier->store->file, bytes, n, begin, NULL);
         if (code < 0)
             return code;
         verifier->report.bytes += n;

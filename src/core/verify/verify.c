@@ -8,18 +8,15 @@
  * For a clustered store, instead of the last two:
  *   leaves     directories of leaves, records in and outside them, v2 index, filter in memory
  *                                                                             (verify_leaves.c)
- * Then, for a store of ranges:
- *   ranges     a scan in key order: no range ends before it begins, or overlaps the next one
- *                                                                             (verify_ranges.c)
  */
 #include "core/io/file_io.h"
 #include "core/verify/verify_index.h"
 #include "core/verify/verify_leaves.h"
-#include "core/verify/verify_ranges.h"
 #include "core/verify/verify_records.h"
 #include "core/verify/verify_sections.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MEMORY_DEFAULT   ((uint64_t)256 << 20)
@@ -39,7 +36,7 @@ static int verify_arrival(struct ikv_verifier *verifier)
 static int verify_store(struct ikv_verifier *verifier)
 {
     const struct ikv_store *store = verifier->store;
-    char *dir = ikv_directory_of(store->path);
+    char *dir = ikv_directory_of(store->file.source ? P_tmpdir "/" : store->path);
     struct ikv_sorter_options sorter = {
         .words = store->index.key.words + 1,
         .memory = verifier->options.memory - MEMORY_FIXED,
@@ -55,8 +52,6 @@ static int verify_store(struct ikv_verifier *verifier)
         code = ikv_verify_leaves(verifier);
     else if (code == 0)
         code = verify_arrival(verifier);
-    if (code == 0)
-        code = ikv_verify_ranges(verifier);
     ikv_sorter_free(verifier->by_position);
     return code;
 }

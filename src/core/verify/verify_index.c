@@ -1,7 +1,7 @@
 #include "core/verify/verify_index.h"
 
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 #include "core/store/sections.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static int read_part(struct ikv_verifier *verifier, uint32_t type, size_t item,
                      const struct window *window, unsigned char *to)
 {
     const struct ikv_section *section = ikv_store_section(verifier->store, type);
-    return ikv_pread_all(verifier->store->file.fd, to, (size_t)window->count * item,
+    return ikv_file_read(&verifier->store->file, to, (size_t)window->count * item,
                          section->offset + window->first * item, NULL);
 }
 
@@ -34,8 +34,8 @@ static int read_window(struct ikv_verifier *verifier, struct window *window)
     const uint64_t offset = ikv_page_offset(&store->index, window->first);
     const uint64_t end = ikv_page_offset(&store->index, window->first + window->count);
 
-    IKV_ADVISE_WILLNEED(store->file.fd, (off_t)end, (off_t)(end - offset));
-    int code = ikv_pread_all(store->file.fd, window->pages, (size_t)(end - offset), offset, NULL);
+    ikv_file_will_read(&store->file, end, end - offset);
+    int code = ikv_file_read(&store->file, window->pages, (size_t)(end - offset), offset, NULL);
     verifier->report.bytes += end - offset;
     if (code == 0 && window->sums)
         code = read_part(verifier, IKV_SECTION_PAGE_CHECKSUMS, IKV_PAGE_CHECKSUM_SIZE, window,

@@ -2,8 +2,8 @@
 
 #include "core/format/checksum.h"
 #include "core/format/leaf.h"
-#include "core/io/file_io.h"
 #include "core/io/reader.h"
+#include "core/io/source.h"
 #include "core/open/open_leaves.h"
 #include "core/store/sections.h"
 #include "core/verify/verify_v2_index.h"
@@ -53,7 +53,7 @@ static int outside_size(struct walk *walk, const unsigned char *key, uint32_t fi
     walk->is_padded = field >= walk->start - content;
     if (!walk->is_padded)
         return 0;
-    int code = ikv_pread_all(walk->verifier->store->file.fd, tail, sizeof tail,
+    int code = ikv_file_read(&walk->verifier->store->file, tail, sizeof tail,
                              walk->start - sizeof tail, NULL);
     if (code < 0)
         return code;
@@ -336,13 +336,13 @@ static int load_extent(struct walk *walk)
     const size_t size = (size_t)walk->count * store->leaves.leaf_size;
     const uint64_t reader_end = walk->start > walk->end ? walk->start : walk->end;
 
-    IKV_ADVISE_WILLNEED(store->file.fd, (off_t)(walk->start + size), (off_t)IKV_EXTENT_SIZE);
-    int code = ikv_pread_all(store->file.fd, walk->bytes, size, walk->start, NULL);
+    ikv_file_will_read(&store->file, walk->start + size, IKV_EXTENT_SIZE);
+    int code = ikv_file_read(&store->file, walk->bytes, size, walk->start, NULL);
     if (code == 0 && walk->fences)
-        code = ikv_pread_all(store->file.fd, walk->fences, (size_t)walk->count * width,
+        code = ikv_file_read(&store->file, walk->fences, (size_t)walk->count * width,
                              fences->offset + walk->first * width, NULL);
     if (code == 0)
-        code = ikv_reader_init(&walk->reader, store->file.fd, walk->end, reader_end, 0);
+        code = ikv_reader_init(&walk->reader, &store->file, walk->end, reader_end, 0);
     walk->verifier->report.bytes += size;
     return code;
 }

@@ -74,7 +74,7 @@ static int verify_record(struct walk *walk, const unsigned char *stored, uint64_
                                   "the record does not end where the next one starts");
         return code == 0 ? take(walk, room - sizeof field, false) : code;
     }
-    ikv_verify_note_record(verifier, size - store->checksum_size);
+    ikv_verify_note_record(verifier, size - store->surplus);
     code = verify_content(walk, position, size, stored);
     return code == 0 ? take(walk, end - walk->reader.offset, false) : code;
 }
@@ -149,7 +149,7 @@ int ikv_verify_records(struct ikv_verifier *verifier)
 
     int code = ikv_sorter_finish(verifier->by_position, NULL, NULL);
     if (code == 0)
-        code = ikv_reader_init(&walk.reader, store->file.fd, IKV_HEADER_SIZE,
+        code = ikv_reader_init(&walk.reader, &store->file, IKV_HEADER_SIZE,
                                store->index.index_start, store->block_sums_offset);
     if (code == 0)
         code = ikv_checksum_stream_new(&walk.sum);

@@ -1,7 +1,7 @@
 #include "core/verify/verify_sections.h"
 
 #include "core/format/checksum.h"
-#include "core/io/file_io.h"
+#include "core/io/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static int verify_section(struct ikv_verifier *verifier, const struct ikv_sectio
     ikv_checksum_stream_reset(sum);
     for (uint64_t at = 0; at < section->length; at += PIECE) {
         size_t n = (size_t)ikv_min(PIECE, section->length - at);
-        int code = ikv_pread_all(verifier->store->file.fd, piece, n, section->offset + at, NULL);
+        int code = ikv_file_read(&verifier->store->file, piece, n, section->offset + at, NULL);
         if (code < 0)
             return code;
         ikv_checksum_stream_add(sum, piece, n);

@@ -7,7 +7,7 @@ int ikv_v2_walk_begin(struct ikv_v2_walk *walk, struct ikv_verifier *verifier)
 
     walk->verifier = verifier;
     walk->is_stopped = !store->leaves.has_index;
-    return ikv_reader_init(&walk->reader, store->file.fd, index->index_start,
+    return ikv_reader_init(&walk->reader, &store->file, index->index_start,
                            index->index_start + index->count * index->stride, 0);
 }
 

@@ -197,13 +197,13 @@ static int shift_in_place(struct ikv_writer *writer, uint64_t start, const struc
 /* Read the index at `start`, apply the last shifts, and write it after the records. */
 static int rewrite_index(struct ikv_writer *writer, uint64_t start, const struct shifts *shifts)
 {
+    const struct ikv_io_file file = {.fd = writer->output.fd};
     struct ikv_index_writer index;
     struct ikv_reader reader;
     unsigned char entry[IKV_STRIDE_MAX];
     uint64_t words[IKV_KEY_WORDS_MAX];
 
-    int code = ikv_reader_init(&reader, writer->output.fd, start,
-                               start + writer->pairs * writer->stride, 0);
+    int code = ikv_reader_init(&reader, &file, start, start + writer->pairs * writer->stride, 0);
     ikv_index_writer_begin(&index, &writer->output, &writer->key, writer->stride,
                            writer->plain ? NULL : &writer->fences, &writer->page_sums);
     for (uint64_t i = 0; i < writer->pairs && code == 0; i++) {
@@ -246,6 +246,7 @@ static int move_index(struct ikv_writer *writer, uint64_t start, const struct ik
 
 int ikv_writer_compact(struct ikv_writer *writer)
 {
+    const struct ikv_io_file file = {.fd = writer->output.fd};
     struct ikv_tape shifts;
     struct mover mover = {.writer = writer, .shifts = &shifts};
     const uint64_t old_index = writer->index_start;
@@ -253,8 +254,7 @@ int ikv_writer_compact(struct ikv_writer *writer)
     ikv_tape_init(&shifts, writer->temp_dir);
     int code = ikv_output_flush(&writer->output);
     if (code == 0)
-        code = ikv_reader_init(&mover.reader, writer->output.fd, IKV_HEADER_SIZE,
-                               writer->records_end, 0);
+        code = ikv_reader_init(&mover.reader, &file, IKV_HEADER_SIZE, writer->records_end, 0);
     if (code == 0)
         code = move_records(&mover);
     ikv_reader_free(&mover.reader);

@@ -1,0 +1,514 @@
+#include "http/source.h"
+
+#include "core/base/bytes.h"
+#include "core/base/clock.h"
+#include "core/format/checksum.h"
+#include "http/io_http.h"
+#include "http/object.h"
+#include "http/url.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONNECTIONS_DEFAULT 64
+#define CONNECTIONS_MAX     4096
+#define TIMEOUT_DEFAULT     30000
+#define ATTEMPTS_DEFAULT    5
+#define ATTEMPTS_MAX        100
+#define CACHE_SIZE_DEFAULT  ((uint64_t)256 << 20)
+#define CACHE_SIZE_MIN      ((uint64_t)1 << 20)
+
+/* Read first of both ends. The footer and the section directory are at the end, and, in a store of
+ * up to some millions of pairs, all that ikv_open loads. */
+#define HEAD_SIZE 4096u
+#define TAIL_SIZE ((uint32_t)512 << 10)
+/* The rest of a trailer is read at once, up to this size. */
+#define TRAILER_MAX ((uint64_t)64 << 20)
+
+/* Whole buffers are read by requests of this size, several at a time. */
+#define PIECE          ((uint32_t)1 << 20)
+#define PIECES         8
+#define AHEAD_MAX      ((uint64_t)8 << 20)
+#define CHANNELS_DEPTH (2 * PIECES)
+
+/* Connections for reads of whole buffers, used by one thread at a time, and what was read ahead. */
+struct ikv_http_channel {
+    struct ikv_http_channel *next;
+    struct ikv_io *io;
+    unsigned char *ahead; /* [begin, end) of the object */
+    uint64_t begin;
+    uint64_t end;
+    uint64_t wanted_begin; /* of the last hint */
+    uint64_t wanted_end;
+};
+
+/* ---------------------------------------------------------------- channels */
+
+static void free_channel(struct ikv_http_channel *channel)
+{
+    if (channel->io)
+        ikv_io_http.destroy(channel->io);
+    free(channel->ahead);
+    free(channel);
+}
+
+static struct ikv_http_channel *new_channel(void)
+{
+    const struct ikv_io_options options = {.depth = CHANNELS_DEPTH};
+    struct ikv_http_channel *channel = calloc(1, sizeof *channel);
+
+    if (channel && ikv_io_http.create(&options, &channel->io) < 0) {
+        free(channel);
+        channel = NULL;
+    }
+    return channel;
+}
+
+/* An idle channel, if possible one that has read `offset` ahead or was advised to; NULL: no memory.
+ * A forked child does not use those of its parent, whose lock may be held for ever. */
+static struct ikv_http_channel *take_channel(struct ikv_http_object *source, uint64_t offset)
+{
+    struct ikv_http_channel **best = NULL;
+    struct ikv_http_channel *channel = NULL;
+
+    if (ikv_process_is_forked(&source->process))
+        return new_channel();
+    (void)pthread_mutex_lock(&source->lock);
+    for (struct ikv_http_channel **at = &source->idle; *at; at = &(*at)->next) {
+        const bool fits = (offset >= (*at)->begin && offset < (*at)->end) ||
+                          offset == (*at)->wanted_begin || offset == (*at)->end;
+        if (!best || fits)
+            best = at;
+        if (fits)
+            break;
+    }
+    if (best) {
+        channel = *best;
+        *best = channel->next;
+    }
+    (void)pthread_mutex_unlock(&source->lock);
+    return channel ? channel : new_channel();
+}
+
+static void put_channel(struct ikv_http_object *source, struct ikv_http_channel *channel)
+{
+    if (ikv_process_is_forked(&source->process)) {
+        free_channel(channel);
+        return;
+    }
+    (void)pthread_mutex_lock(&source->lock);
+    channel->next = source->idle;
+    source->idle = channel;
+    (void)pthread_mutex_unlock(&source->lock);
+}
+
+/* ---------------------------------------------------------------- reads of whole buffers */
+
+static struct ikv_io_request request_of(const struct ikv_io_file *file, void *buf, uint64_t offset,
+                                        uint32_t size)
+{
+    return (struct ikv_io_request){
+        .file = file, .offset = offset, .length = size, .need = size, .buffer = buf};
+}
+
+/* Execute some requests. The first failure counts. */
+static int execute(struct ikv_io *io, struct ikv_io_request *requests, unsigned count,
+                   uint64_t *retries)
+{
+    const struct ikv_io_request *done;
+    int code = 0;
+
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = ikv_io_http.submit(io, &requests[i]);
+    while ((done = ikv_io_http.reap(io)) != NULL) {
+        if (code == 0)
+            code = done->code;
+        if (retries)
+            *retries += done->retries;
+    }
+    return code;
+}
+
+static int read_pieces(struct ikv_http_object *source, struct ikv_io *io, unsigned char *buf,
+                       uint64_t size, uint64_t offset, uint32_t piece, uint64_t *retries)
+{
+    const struct ikv_io_file file = {.fd = -1, .source = &source->base};
+    struct ikv_io_request requests[PIECES];
+    int code = 0;
+
+    while (size > 0 && code == 0) {
+        unsigned count = 0;
+        for (; count < PIECES && size > 0; count++) {
+            const uint32_t n = (uint32_t)ikv_min(piece, size);
+            requests[count] = request_of(&file, buf, offset, n);
+            buf += n;
+            offset += n;
+            size -= n;
+        }
+        code = execute(io, requests, count, retries);
+    }
+    return code;
+}
+
+/* Read [offset, offset + size) and what was announced after it, up to a limit. */
+static int read_ahead(struct ikv_http_object *source, struct ikv_http_channel *channel, void *buf,
+                      size_t size, uint64_t offset, uint64_t *retries)
+{
+    uint64_t end = offset + size;
+
+    if (channel->wanted_begin == end)
+        end = ikv_min(ikv_min(channel->wanted_end, offset + AHEAD_MAX), source->base.size);
+    unsigned char *ahead = end - offset > size ? malloc((size_t)(end - offset)) : NULL;
+    if (!ahead)
+        return read_pieces(source, channel->io, buf, size, offset, PIECE, retries);
+    free(channel->ahead);
+    channel->ahead = ahead;
+    channel->begin = channel->end = 0;
+    const int code = read_pieces(source, channel->io, ahead, end - offset, offset, PIECE, retries);
+    if (code < 0)
+        return code;
+    channel->begin = offset;
+    channel->end = end;
+    memcpy(buf, ahead, size);
+    return 0;
+}
+
+/* Copy from bytes that are held; false: not all of them are. */
+static bool copy_held(void *buf, size_t size, uint64_t offset, const unsigned char *held,
+                      uint64_t begin, uint64_t end)
+{
+    if (!held || offset < begin || offset > end || size > end - offset)
+        return false;
+    memcpy(buf, held + (offset - begin), size);
+    return true;
+}
+
+/* While the store is being opened, its trailer is read at once: from the first part requested to
+ * what is held already. */
+static int read_trailer(struct ikv_http_object *source, struct ikv_http_channel *channel, void *buf,
+                        size_t size, uint64_t offset)
+{
+    const uint64_t held_from = source->base.size - source->tail_size;
+    uint64_t length = size;
+    uint64_t copied = 0;
+
+    if (offset + size > held_from && offset < held_from) { /* the rest is held */
+        copied = offset + size - held_from;
+        memcpy((unsigned char *)buf + (size - copied), source->tail, (size_t)copied);
+        size -= (size_t)copied;
+        length = size;
+    }
+    if (offset < held_from)
+        length = ikv_max(size, ikv_min(held_from - offset, TRAILER_MAX));
+    unsigned char *bytes = malloc((size_t)length);
+    if (!bytes)
+        return -ENOMEM;
+    const int code = read_pieces(source, channel->io, bytes, length, offset, UINT32_MAX, NULL);
+    if (code == 0)
+        memcpy(buf, bytes, size);
+    free(channel->ahead);
+    channel->ahead = bytes;
+    channel->begin = offset;
+    channel->end = code == 0 ? offset + length : offset;
+    return code;
+}
+
+static int http_read(struct ikv_source *base, void *buf, size_t size, uint64_t offset,
+                     uint64_t *retries)
+{
+    struct ikv_http_object *source = (struct ikv_http_object *)base;
+    int code;
+
+    if (size > base->size || offset > base->size - size)
+        return IKV_E_TRUNCATED;
+    if (copy_held(buf, size, offset, source->head, 0, source->head_size) ||
+        copy_held(buf, size, offset, source->tail, base->size - source->tail_size, base->size))
+        return 0;
+    struct ikv_http_channel *channel = take_channel(source, offset);
+    if (!channel)
+        return -ENOMEM;
+    if (copy_held(buf, size, offset, channel->ahead, channel->begin, channel->end))
+        code = 0;
+    else if (source->tail)
+        code = read_trailer(source, channel, buf, size, offset);
+    else
+        code = read_ahead(source, channel, buf, size, offset, retries);
+    put_channel(source, channel);
+    return code;
+}
+
+static void http_will_read(struct ikv_source *base, uint64_t offset, uint64_t size)
+{
+    struct ikv_http_object *source = (struct ikv_http_object *)base;
+    struct ikv_http_channel *channel = take_channel(source, offset);
+
+    if (!channel)
+        return;
+    channel->wanted_begin = offset;
+    channel->wanted_end = offset + size;
+    put_channel(source, channel);
+}
+
+/* ---------------------------------------------------------------- open, close */
+
+static void http_close(struct ikv_source *base)
+{
+    struct ikv_http_object *source = (struct ikv_http_object *)base;
+
+    while (source->idle) {
+        struct ikv_http_channel *channel = source->idle;
+        source->idle = channel->next;
+        free_channel(channel);
+    }
+    ikv_http_cache_close(source->cache);
+    source->curl.slist_free_all(source->secrets);
+    source->curl.slist_free_all(source->condition);
+    source->curl.slist_free_all(source->lines);
+    ikv_process_unmark(&source->process);
+    (void)pthread_mutex_destroy(&source->lock);
+    free((char *)base->path);
+    free(source->url);
+    free(source->direct);
+    free(source->ca_file);
+    free(source->proxy);
+    free(source->head);
+    free(source->tail);
+    const struct ikv_curl curl = source->curl;
+    free(source);
+    curl.global_cleanup();
+}
+
+/* Requests are configured anew: with a condition, and without redirects. */
+static uint64_t new_serial(const struct ikv_http_object *source)
+{
+    static const char salt[] = "http";
+    const uint64_t parts[] = {ikv_clock(), (uint64_t)(uintptr_t)source, source->serial,
+                              (uint64_t)(uintptr_t)salt};
+
+    return ikv_checksum(parts, sizeof parts) | 1;
+}
+
+static void http_opened(struct ikv_source *base)
+{
+    struct ikv_http_object *source = (struct ikv_http_object *)base;
+
+    source->is_open = true;
+    base->open_requests = atomic_load_explicit(&source->requests, memory_order_relaxed);
+    free(source->head);
+    free(source->tail);
+    source->head = source->tail = NULL;
+    source->head_size = source->tail_size = 0;
+    for (struct ikv_http_channel *at = source->idle; at; at = at->next) {
+        free(at->ahead);
+        at->ahead = NULL;
+        at->begin = at->end = 0;
+    }
+}
+
+static const char *http_explain(struct ikv_source *base, int code, char *buf, size_t size)
+{
+    return ikv_http_failure((struct ikv_http_object *)base, code, buf, size);
+}
+
+static const struct ikv_source_type http_type = {
+    .backend = &ikv_io_http,
+    .read = http_read,
+    .will_read = http_will_read,
+    .opened = http_opened,
+    .explain = http_explain,
+    .close = http_close,
+};
+
+static int copy_text(char **to, const char *text)
+{
+    if (!text)
+        return 0;
+    *to = malloc(strlen(text) + 1);
+    if (!*to)
+        return -ENOMEM;
+    strcpy(*to, text);
+    return 0;
+}
+
+static int add_line(const struct ikv_curl *curl, struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl->slist_append(*list, line);
+
+    if (!longer)
+        return -ENOMEM;
+    *list = longer;
+    return 0;
+}
+
+static bool is_header_line(const char *line)
+{
+    return line && strchr(line, ':') > line && !strpbrk(line, "\r\n");
+}
+
+static int check_options(const ikv_http_options *options, const struct ikv_where at, ikv_error *err)
+{
+    const char *wrong = NULL;
+
+    if (options->connections > CONNECTIONS_MAX)
+        wrong = "more than 4096 connections";
+    else if (options->attempts > ATTEMPTS_MAX)
+        wrong = "more than 100 attempts";
+    else if (options->header_count > 0 && !options->headers)
+        wrong = "header_count without headers";
+    else if (options->cache && options->cache_size && options->cache_size < CACHE_SIZE_MIN)
+        wrong = "cache_size below 1 MiB";
+    for (size_t i = 0; i < options->header_count && !wrong; i++)
+        if (!is_header_line(options->headers[i]))
+            wrong = "a header is not of the form \"Name: value\"";
+    return wrong ? ikv_fail(err, IKV_E_INVALID, at, "http options: %s", wrong) : 0;
+}
+
+static int copy_options(struct ikv_http_object *source, const ikv_http_options *options)
+{
+    int code = copy_text(&source->ca_file, options->ca_file);
+
+    if (code == 0)
+        code = copy_text(&source->proxy, options->proxy);
+    for (size_t i = 0; i < options->header_count && code == 0; i++) {
+        code = add_line(&source->curl, &source->secrets, options->headers[i]);
+        if (code == 0)
+            code = add_line(&source->curl, &source->lines, options->headers[i]);
+    }
+    source->base.depth = options->connections ? options->connections : CONNECTIONS_DEFAULT;
+    source->attempts = options->attempts ? options->attempts : ATTEMPTS_DEFAULT;
+    source->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_DEFAULT;
+    source->max_gap = options->max_gap;
+    return code;
+}
+
+/* Bind later requests to the object as it is now. */
+static int set_condition(struct ikv_http_object *source)
+{
+    const struct ikv_http_identity *identity = &source->identity;
+    char line[sizeof "If-Unmodified-Since: " + IKV_HTTP_TAG_MAX];
+
+    if (ikv_http_tag_is_strong(identity->etag))
+        (void)snprintf(line, sizeof line, "If-Match: %s", identity->etag);
+    else if (*identity->modified)
+        (void)snprintf(line, sizeof line, "If-Unmodified-Since: %s", identity->modified);
+    else
+        return 0;
+    int code = add_line(&source->curl, &source->condition, line);
+    if (code == 0)
+        code = add_line(&source->curl, &source->lines, line);
+    source->serial = new_serial(source);
+    return code;
+}
+
+/* Read both ends at once; the second one again if the server does not know ranges that count from
+ * the end. */
+static int read_ends(struct ikv_http_object *source, struct ikv_io *io)
+{
+    const struct ikv_io_file file = {.fd = -1, .source = &source->base};
+    struct ikv_io_request requests[2];
+
+    source->head = malloc(HEAD_SIZE);
+    source->tail = malloc(TAIL_SIZE);
+    if (!source->head || !source->tail)
+        return -ENOMEM;
+    source->base.size = UINT64_MAX;
+    requests[0] = request_of(&file, source->head, 0, HEAD_SIZE);
+    requests[1] = request_of(&file, source->tail, IKV_HTTP_LAST_BYTES, TAIL_SIZE);
+    int code = execute(io, requests, 2, NULL);
+    const bool no_suffix = requests[1].code == IKV_E_UNSUPPORTED;
+    if (requests[0].code < 0)
+        return requests[0].code;
+    if (code < 0 && !no_suffix)
+        return code;
+    source->base.size = source->identity.size;
+    source->head_size = (size_t)ikv_min(HEAD_SIZE, source->base.size);
+    source->tail_size = (size_t)ikv_min(TAIL_SIZE, source->base.size);
+    if (!no_suffix)
+        return 0;
+    requests[1] = request_of(&file, source->tail, source->base.size - source->tail_size,
+                             (uint32_t)source->tail_size);
+    return execute(io, &requests[1], 1, NULL);
+}
+
+static int open_cache(struct ikv_http_object *source, const ikv_http_options *options,
+                      ikv_error *err)
+{
+    const struct ikv_http_identity *identity = &source->identity;
+    struct ikv_checksum_stream *sum;
+
+    if (!options->cache || (!*identity->etag && !*identity->modified))
+        return 0; /* a replaced object could not be noticed */
+    int code = ikv_checksum_stream_new(&sum);
+    if (code < 0)
+        return ikv_fail(err, code, IKV_AT_FILE(source->base.path), "cannot open");
+    ikv_checksum_stream_reset(sum);
+    ikv_checksum_stream_add(sum, source->url, strlen(source->url) + 1);
+    ikv_checksum_stream_add(sum, identity->etag, strlen(identity->etag) + 1);
+    ikv_checksum_stream_add(sum, identity->modified, strlen(identity->modified) + 1);
+    ikv_checksum_stream_add(sum, &identity->size, sizeof identity->size);
+    const uint64_t object = ikv_checksum_stream_value(sum);
+    ikv_checksum_stream_free(sum);
+    return ikv_http_cache_open(options->cache,
+                               options->cache_size ? options->cache_size : CACHE_SIZE_DEFAULT,
+                               object, identity->size, &source->cache, err);
+}
+
+static int open_object(struct ikv_http_object *source, const ikv_http_options *options,
+                       ikv_error *err)
+{
+    const struct ikv_where at = IKV_AT_FILE(source->base.path);
+    char why[240];
+
+    int code = copy_options(source, options);
+    struct ikv_http_channel *channel = code == 0 ? new_channel() : NULL;
+    if (!channel)
+        return ikv_fail(err, -ENOMEM, at, "cannot open");
+    source->idle = channel;
+    code = read_ends(source, channel->io);
+    if (code < 0) {
+        const char *text = http_explain(&source->base, code, why, sizeof why);
+        return ikv_fail(err, code, at, "%s", *text ? text : "cannot open");
+    }
+    if (set_condition(source) < 0)
+        return ikv_fail(err, -ENOMEM, at, "cannot open");
+    return open_cache(source, options, err);
+}
+
+int ikv_http_open(const char *url, const ikv_http_options *options, struct ikv_source **ret,
+                  ikv_error *err)
+{
+    ikv_http_options known;
+    char *shown = ikv_url_shown(url);
+    struct ikv_http_object *source = calloc(1, sizeof *source);
+
+    int code = shown && source ? ikv_curl_load(&source->curl) : -ENOMEM;
+    if (code == 0 && source->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        code = -ENOMEM;
+    if (code < 0) {
+        free(source);
+        code = code == -ENOSYS ? ikv_fail(err, IKV_E_UNSUPPORTED, IKV_AT_FILE(shown),
+                                          "reading URLs requires libcurl 7.66 or newer")
+                               : ikv_fail(err, code, IKV_NOWHERE, "cannot open a URL");
+        free(shown);
+        return code;
+    }
+    source->base = (struct ikv_source){.type = &http_type, .path = shown};
+    source->identity.size = UINT64_MAX;
+    ikv_process_mark(&source->process);
+    (void)pthread_mutex_init(&source->lock, NULL);
+    source->serial = new_serial(source);
+    code = ikv_options_copy(&known, sizeof known, options, err);
+    if (code == 0)
+        code = check_options(&known, IKV_AT_FILE(shown), err);
+    if (code == 0 && copy_text(&source->url, url) < 0)
+        code = ikv_fail(err, -ENOMEM, IKV_AT_FILE(shown), "cannot open");
+    if (code == 0)
+        code = open_object(source, &known, err);
+    if (code < 0) {
+        http_close(&source->base);
+        return code;
+    }
+    *ret = &source->base;
+    return 0;
+}

@@ -1,0 +1,257 @@
+/* Opening stores at URLs: requests, redirects, secrets, options, and what is no store. */
+#include "fixtures.h"
+#include "http_server.h"
+#include "rng.h"
+#include "stores.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SECRET "Authorization: Bearer 0123456789"
+
+/* A store with a trailer of more than half a MiB, and the same as a plain file. */
+static store_model model;
+static char *path_of[3]; /* arrival, clustered, plain */
+
+static http_server *server;
+
+static ikv_store *open_url(const char *url, const ikv_http_options *http, ikv_key_type type)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    options.key_type = type;
+    options.http = http;
+    assert_ok(ikv_open(url, &options, &store, &err), &err);
+    return store;
+}
+
+static void assert_answers(ikv_store *store)
+{
+    ikv_result *result = NULL;
+    rng_state rng = {3};
+    uint64_t keys[200];
+
+    assert_int_equal(ikv_result_new(&result), 0);
+    for (size_t i = 0; i < 200; i++)
+        model_probe_key(&rng, &model, &keys[i]);
+    assert_batch(store, &model, keys, 200, IKV_EXACT, result);
+    assert_batch(store, &model, keys, 200, IKV_FLOOR, result);
+    ikv_result_free(result);
+}
+
+static void opening_takes_three_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        char *url = http_server_url(server, path_of[i]);
+        const uint64_t before = http_server_requests(server);
+        ikv_store *store = open_url(url, NULL, IKV_KEY_U64);
+        const uint64_t requests = http_server_requests(server) - before;
+        ikv_info info;
+        ikv_store_info(store, &info);
+        assert_in_range(requests, 2, 3);
+        assert_int_equal(info.open_reads, requests);
+        assert_int_equal(info.pair_count, model.count);
+        assert_int_equal(info.mapped, 0);
+        assert_string_equal(info.backend, "http");
+        assert_answers(store);
+        ikv_close(store);
+        free(url);
+    }
+}
+
+static void servers_without_suffix_ranges(void **state)
+{
+    char *url = http_server_url(server, path_of[1]);
+    ikv_store *store;
+
+    (void)state;
+    http_server_set(server, &(http_plan){.no_suffix = 1});
+    store = open_url(url, NULL, 0);
+    assert_answers(store);
+    ikv_close(store);
+    http_server_set(server, &(http_plan){.choose = NULL});
+    free(url);
+}
+
+/* The header lines go to the first host only, and in no message. */
+static void secrets_stay_with_their_host(void **state)
+{
+    const char *const headers[] = {SECRET, "X-Key: 4711"};
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    char *target = http_server_url(server, path_of[1]);
+    http_server *first = http_server_start(&(http_plan){.redirect = target});
+    char *url = http_server_url(first, path_of[1]);
+    ikv_store *store;
+
+    (void)state;
+    http.headers = headers;
+    http.header_count = 2;
+    store = open_url(url, &http, 0);
+    assert_answers(store);
+    assert_true(http_server_saw(first, SECRET "\r\n"));
+    assert_true(http_server_saw(first, "X-Key: 4711\r\n"));
+    assert_false(http_server_saw(server, "Bearer"));
+    assert_false(http_server_saw(server, "X-Key"));
+    /* The redirect is remembered: the first server saw nothing but the opening. */
+    assert_in_range(http_server_requests(first), 1, 2);
+    ikv_close(store);
+
+    store = open_url(target, &http, 0); /* the same host: all requests have them */
+    assert_answers(store);
+    ikv_close(store);
+    assert_true(http_server_saw(server, SECRET));
+    http_server_stop(first);
+    free(url);
+    free(target);
+}
+
+static void redirect_to_nowhere(void **state)
+{
+    char *url = http_server_url(server, path_of[1]);
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    (void)state;
+    http_server_set(server, &(http_plan){.redirect = "http://127.0.0.1:1/nowhere"});
+    assert_failed(ikv_open(url, NULL, &store, &err), -ECONNREFUSED, &err, url);
+    http_server_set(server, &(http_plan){.choose = NULL});
+    free(url);
+}
+
+static int no_open(const char *url, const ikv_open_options *options, ikv_error *err)
+{
+    ikv_store *store = NULL;
+    const int code = ikv_open(url, options, &store, err);
+
+    assert_true(code < 0);
+    return code;
+}
+
+static void what_is_no_store(void **state)
+{
+    static const char text[] = "hello";
+    char *path = tmpdir_file(&group_dir, "text");
+    char *url;
+    ikv_error err;
+
+    (void)state;
+    file_write(path, text, 5);
+    url = http_server_url(server, path);
+    assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
+    file_write(path, text, 0);
+    assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
+    (void)unlink(path);
+    assert_failed(no_open(url, NULL, &err), -ENOENT, &err, url);
+    assert_non_null(strstr(err.message, "404"));
+    free(url);
+    free(path);
+
+    url = http_server_url(server, path_of[2]); /* plain: needs a key type */
+    assert_failed(no_open(url, NULL, &err), IKV_E_KEY_TYPE_MISSING, &err, url);
+    free(url);
+}
+
+static void options_are_checked(void **state)
+{
+    const char *const bad_headers[] = {"no colon", "Split: a\r\nb", ": empty"};
+    char *url = http_server_url(server, path_of[0]);
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_error err;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+        http.headers = &bad_headers[i];
+        http.header_count = 1;
+        options.http = &http;
+        assert_failed(no_open(url, &options, &err), IKV_E_INVALID, &err, url);
+        assert_null(strstr(err.message, bad_headers[i]));
+    }
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    http.connections = 4097;
+    options.http = &http;
+    assert_failed(no_open(url, &options, &err), IKV_E_INVALID, &err, url);
+    options = (ikv_open_options)IKV_OPEN_OPTIONS_INIT;
+    options.flags = IKV_OPEN_DIRECT;
+    assert_failed(no_open(url, &options, &err), IKV_E_INVALID, &err, NULL);
+    options.flags = 0;
+    options.backend = IKV_BACKEND_PREAD;
+    assert_failed(no_open(url, &options, &err), IKV_E_INVALID, &err, NULL);
+    free(url);
+}
+
+/* The second opening, and its lookups, need only what identifies the object. */
+static void a_cache_keeps_what_was_read(void **state)
+{
+    char *path = tmpdir_file(&group_dir, "cache");
+    char *url = http_server_url(server, path_of[1]);
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_store *store;
+
+    (void)state;
+    http.cache = path;
+    http.cache_size = (uint64_t)64 << 20;
+    store = open_url(url, &http, 0);
+    assert_answers(store);
+    ikv_close(store);
+    const uint64_t before = http_server_requests(server);
+    store = open_url(url, &http, 0);
+    assert_answers(store);
+    ikv_close(store);
+    assert_int_equal(http_server_requests(server) - before, 2);
+    free(url);
+    free(path);
+}
+
+static int setup(void **state)
+{
+    static const uint32_t flags[] = {0, 0, IKV_WRITE_PLAIN};
+    static const char *const names[] = {"arrival", "clustered", "plain"};
+    rng_state rng = {5};
+
+    (void)group_dir_setup(state);
+    model_init(&model, IKV_KEY_U64);
+    model_fill(&model, &rng, 60000, MODEL_KEYS_UNIFORM, MODEL_SIZES_EIGHT);
+    for (size_t i = 0; i < 3; i++) {
+        ikv_writer_options options = store_options_with(IKV_KEY_U64, flags[i]);
+        if (!flags[i])
+            options.layout = i == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
+        path_of[i] = tmpdir_file(&group_dir, names[i]);
+        store_write(path_of[i], &model, &options);
+    }
+    server = http_server_start(&(http_plan){.choose = NULL});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    http_server_stop(server);
+    for (size_t i = 0; i < 3; i++)
+        free(path_of[i]);
+    model_free(&model);
+    return group_dir_teardown(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opening_takes_three_requests),
+        cmocka_unit_test(servers_without_suffix_ranges),
+        cmocka_unit_test(secrets_stay_with_their_host),
+        cmocka_unit_test(redirect_to_nowhere),
+        cmocka_unit_test(what_is_no_store),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(a_cache_keeps_what_was_read),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

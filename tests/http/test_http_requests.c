@@ -1,0 +1,229 @@
+/* What lookups at a URL cost in requests, and how they end early. */
+#include "fixtures.h"
+#include "http_server.h"
+#include "rng.h"
+#include "stores.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static store_model model;
+static char *path_of[2]; /* arrival, clustered */
+static http_server *server;
+
+static ikv_store *open_with(size_t layout, ikv_http_options http)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    char *url = http_server_url(server, path_of[layout]);
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    http.size = sizeof http;
+    options.http = &http;
+    assert_ok(ikv_open(url, &options, &store, &err), &err);
+    free(url);
+    return store;
+}
+
+/* One request a key from leaves, two through the index, whose fences and checksums are in memory.
+ */
+static void requests_per_key(void **state)
+{
+    ikv_result *result = NULL;
+
+    (void)state;
+    assert_int_equal(ikv_result_new(&result), 0);
+    for (size_t layout = 0; layout < 2; layout++) {
+        ikv_store *store = open_with(layout, (ikv_http_options){0});
+        for (size_t i = 0; i < 50; i++) {
+            const size_t number = (i * 7919) % model.sorted_count;
+            const uint64_t before = http_server_requests(server);
+            assert_get(store, &model, model.sorted[number]->key, IKV_EXACT, result);
+            /* Cached pages and leaves need fewer. */
+            assert_in_range(http_server_requests(server) - before, layout == 1 ? 0 : 1,
+                            layout == 1 ? 1 : 2);
+            if (i == 0)
+                assert_int_equal(http_server_requests(server) - before, layout == 1 ? 1 : 2);
+            assert_int_equal(ikv_result_stats(result)->system_calls,
+                             http_server_requests(server) - before);
+        }
+        ikv_close(store);
+    }
+    ikv_result_free(result);
+}
+
+/* Neighbouring reads share requests, up to the distance that the option says. */
+static void neighbours_share_requests(void **state)
+{
+    static const uint32_t gaps[] = {1, 16384, 65536, 1 << 20};
+    ikv_result *result = NULL;
+    uint64_t *keys = must_malloc(500 * sizeof *keys);
+    uint64_t requests[4];
+
+    (void)state;
+    assert_int_equal(ikv_result_new(&result), 0);
+    for (size_t i = 0; i < 500; i++)
+        memcpy(&keys[i], model.sorted[i * (model.sorted_count / 500)]->key, sizeof keys[i]);
+    for (size_t i = 0; i < 4; i++) {
+        ikv_store *store = open_with(1, (ikv_http_options){.max_gap = gaps[i]});
+        const uint64_t before = http_server_requests(server);
+        assert_batch(store, &model, keys, 500, IKV_EXACT, result);
+        requests[i] = http_server_requests(server) - before;
+        ikv_close(store);
+    }
+    assert_true(requests[0] > requests[2]);
+    assert_true(requests[1] >= requests[2]);
+    assert_true(requests[2] >= requests[3]);
+    assert_in_range(requests[3], 1, 20);
+    ikv_result_free(result);
+    free(keys);
+}
+
+/* ---------------------------------------------------------------- ending early */
+
+static http_fault silent(void *user, uint64_t number)
+{
+    (void)user;
+    (void)number;
+    return HTTP_SILENT;
+}
+
+/* The server never answers: without cancellation these would take a minute each. */
+static void canceled_and_closed(void **state)
+{
+    for (int how = 0; how < 2; how++) {
+        const ikv_http_options http = {.timeout_ms = 60000, .attempts = 1};
+        ikv_store *store = open_with(1, http);
+        ikv_result *result = NULL;
+        ikv_error err;
+        (void)state;
+        assert_int_equal(ikv_result_new(&result), 0);
+        http_server_set(server, &(http_plan){.choose = silent});
+        assert_ok(ikv_submit(store, model.sorted[9]->key, 1, NULL, NULL, result, &err), &err);
+        if (how == 0) {
+            ikv_cancel(result);
+            assert_int_equal(ikv_wait(result, &err), IKV_E_CANCELED);
+        }
+        ikv_close(store);
+        ikv_result_free(result);
+        http_server_set(server, &(http_plan){.choose = NULL});
+    }
+}
+
+/* A child reads with connections of its own, the parent goes on with its own. */
+static void forked_children(void **state)
+{
+    ikv_store *store = open_with(1, (ikv_http_options){0});
+    ikv_result *result = NULL;
+    int status = -1;
+
+    (void)state;
+    assert_int_equal(ikv_result_new(&result), 0);
+    assert_get(store, &model, model.sorted[1]->key, IKV_EXACT, result);
+    const pid_t child = fork();
+    if (child == 0) {
+        ikv_result *own = NULL;
+        int bad = ikv_result_new(&own) < 0;
+        for (size_t i = 0; i < 20 && !bad; i++) {
+            const model_pair *pair = model.sorted[i * 900];
+            bad = ikv_get(store, pair->key, NULL, own, NULL) < 0 ||
+                  !item_is_right(&model, pair->key, IKV_EXACT, ikv_result_items(own));
+        }
+        _exit(bad);
+    }
+    for (size_t i = 0; i < 20; i++)
+        assert_get(store, &model, model.sorted[i * 901]->key, IKV_EXACT, result);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    ikv_result_free(result);
+    ikv_close(store);
+}
+
+/* ---------------------------------------------------------------- threads */
+
+struct caller {
+    ikv_store *store;
+    pthread_t thread;
+    unsigned number;
+    int bad;
+};
+
+static void *call(void *user)
+{
+    struct caller *caller = user;
+    ikv_result *result = NULL;
+    rng_state rng = {caller->number};
+    uint64_t keys[100];
+
+    caller->bad = ikv_result_new(&result) < 0;
+    for (unsigned round = 0; round < 5 && !caller->bad; round++) {
+        for (size_t i = 0; i < 100; i++)
+            model_probe_key(&rng, &model, &keys[i]);
+        caller->bad = ikv_get_many(caller->store, keys, 100, NULL, result, NULL) < 0 ||
+                      !batch_is_right(&model, keys, 100, IKV_EXACT, result);
+    }
+    ikv_result_free(result);
+    return NULL;
+}
+
+static void many_threads(void **state)
+{
+    ikv_store *store = open_with(1, (ikv_http_options){.connections = 8});
+    struct caller callers[6];
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        callers[i] = (struct caller){.store = store, .number = i};
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+        assert_false(callers[i].bad);
+    }
+    ikv_close(store);
+}
+
+static int setup(void **state)
+{
+    static const char *const names[] = {"arrival", "clustered"};
+    rng_state rng = {5};
+
+    (void)group_dir_setup(state);
+    model_init(&model, IKV_KEY_U64);
+    model_fill(&model, &rng, 40000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
+    for (size_t i = 0; i < 2; i++) {
+        ikv_writer_options options = store_options(IKV_KEY_U64);
+        options.layout = i == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
+        path_of[i] = tmpdir_file(&group_dir, names[i]);
+        store_write(path_of[i], &model, &options);
+    }
+    server = http_server_start(&(http_plan){.choose = NULL});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    http_server_stop(server);
+    for (size_t i = 0; i < 2; i++)
+        free(path_of[i]);
+    model_free(&model);
+    return group_dir_teardown(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_per_key),    cmocka_unit_test(neighbours_share_requests),
+        cmocka_unit_test(canceled_and_closed), cmocka_unit_test(forked_children),
+        cmocka_unit_test(many_threads),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

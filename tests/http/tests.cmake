@@ -1,0 +1,18 @@
+# Stores at URLs, on a server in the test process.
+
+if(http_found)
+  ikv_test(test_http_response INTERNAL)
+  ikv_test(test_http_url INTERNAL)
+  ikv_test(test_http_cache INTERNAL)
+  ikv_test(test_http_open)
+  ikv_test(test_http_faults)
+  ikv_test(test_http_requests)
+  foreach(name random_model boundaries scan threads golden)
+    add_test(NAME test_${name}_http COMMAND test_${name})
+    set_tests_properties(test_${name}_http PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77
+                         ENVIRONMENT "INDEXKV_TEST_BACKEND=http;INDEXKV_TEST_SHARE=0.02")
+    add_test(NAME test_${name}_clustered_http COMMAND test_${name})
+    set_tests_properties(test_${name}_clustered_http PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77
+      ENVIRONMENT "INDEXKV_TEST_BACKEND=http;INDEXKV_TEST_LAYOUT=clustered;INDEXKV_TEST_SHARE=0.02")
+  endforeach()
+endif()

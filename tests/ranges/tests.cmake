@@ -1,2 +1,0 @@
-ikv_writing_test(test_ranges THREADS)
-ikv_writing_test(test_ranges_writer)
