@@ -6,7 +6,7 @@
  *    1. Opening and looking up        ikv_open, ikv_get, ikv_get_many, ikv_close
  *    2. Errors                        ikv_error, ikv_strerror
  *    3. Keys                          ikv_key_type, ikv_key_parse, ikv_key_format
- *    4. Writing                       ikv_writer_new/add/finish/abort, ikv_build
+ *    4. Writing                       ikv_writer_new/add/finish/abort, ikv_build; ranges
  *    5. Scanning                      ikv_scan_open, ikv_scan_next, ikv_scan_close
  *    6. Options for opening           ikv_open_options, ikv_store_info
  *    7. Options for lookups           ikv_get_options
@@ -220,6 +220,7 @@ enum {
     IKV_E_DUPLICATE = -1103,       /* a key was added twice (IKV_DUPLICATES_ERROR) */
     IKV_E_VALUE_TOO_LARGE = -1104, /* larger than IKV_VALUE_SIZE_MAX (plain: 2^32 - 1) */
     IKV_E_VALUE_SIZE = -1105,      /* ikv_get: not of ikv_get_options.value_size bytes */
+    IKV_E_OVERLAP = -1106,         /* ranges overlap, and on_overlap does not allow it */
 
     IKV_E_NOT_STORE = -1201,         /* the file is not a store */
     IKV_E_VERSION = -1202,           /* unknown format version */
@@ -396,8 +397,18 @@ enum {
     IKV_WRITE_PLAIN = 1,
     /* Clustered stores: omit the v2 index, which only the crate reads. Saves 16 bytes per pair with
      * 64-bit keys. To the crate the file is a store without pairs. */
-    IKV_WRITE_NO_V2_INDEX = 2
+    IKV_WRITE_NO_V2_INDEX = 2,
+    /* Write a store of ranges, see ikv_writer_add_range. Not with IKV_WRITE_PLAIN. */
+    IKV_WRITE_RANGES = 4
 };
+
+/* Stores of ranges: what happens if two ranges have keys in common. */
+typedef enum ikv_overlap {
+    IKV_OVERLAP_ERROR = 0, /* ikv_writer_finish fails with IKV_E_OVERLAP and names the ranges */
+    /* A key belongs to the innermost range that contains it: the outer range is cut. Ranges of
+     * which neither contains the other are an error. */
+    IKV_OVERLAP_INNERMOST = 1
+} ikv_overlap;
 
 /* How records are laid out in the file. */
 typedef enum ikv_layout {
@@ -429,11 +440,13 @@ typedef struct ikv_writer_options {
     ikv_progress_fn on_progress; /* called during ikv_writer_finish; NULL: none */
     void *progress_user;         /* passed to on_progress */
     ikv_layout layout;
-    uint32_t leaf_size;   /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
-                             sizes */
-    uint32_t filter_bits; /* clustered: a filter of absent keys with 8 or 16 bits, and 9.1 or 18.2
-                             bits of memory, per key; 0: none. With 8, one lookup of an absent key
-                             in 256 still reads a leaf. */
+    uint32_t leaf_size;     /* clustered: 4096, 8192, 16384 or 32768 bytes; 0: chosen from the value
+                               sizes */
+    uint32_t filter_bits;   /* clustered: a filter of absent keys with 8 or 16 bits, and 9.1 or 18.2
+                               bits of memory, per key; 0: none. With 8, one lookup of an absent key
+                               in 256 still reads a leaf. */
+    ikv_overlap on_overlap; /* with IKV_WRITE_RANGES; on_duplicate decides if two ranges have the
+                               same first and last key */
 } ikv_writer_options;
 #define IKV_WRITER_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_writer_options)
 
@@ -445,7 +458,7 @@ typedef struct ikv_build_stats {
     uint64_t spilled_runs;  /* sorted runs written to temporary files */
     uint64_t spilled_bytes; /* bytes written to temporary files */
     uint64_t merge_passes;  /* merge passes over all entries */
-    int input_sorted;       /* 1: the keys arrived in order and were not sorted */
+    int input_sorted;       /* 1: the keys arrived in order and were not sorted; ranges: 0 */
 } ikv_build_stats;
 
 typedef struct ikv_writer ikv_writer;
@@ -469,6 +482,24 @@ IKV_API IKV_NODISCARD int ikv_writer_new(const char *path, const ikv_writer_opti
  */
 IKV_API IKV_NODISCARD int ikv_writer_add(ikv_writer *writer, const void *key, const void *value,
                                          size_t size, ikv_error *err);
+
+/*
+ * Add a range of keys, `first` to `last`, both inclusive, to a store of ranges. Ranges may be added
+ * in any order; they are sorted, with their values, and written in key order. A key may have at
+ * most 64 bytes. A lookup with IKV_RANGE finds the range that a key is in; keys in no range are
+ * missing. In such a store ikv_writer_add adds a range of one key.
+ *
+ * In the file, the key of a pair is the first key of its range, and the last key follows the value
+ * (FORMAT.md, section 14): values may have as many bytes less, and readers that do not know ranges
+ * find it there. Where ranges were cut, the store has more ranges than were added, and copies of
+ * their values.
+ *
+ * Errors: those of ikv_writer_add; IKV_E_INVALID, after which the writer can be used on: last <
+ * first, or no IKV_WRITE_RANGES.
+ */
+IKV_API IKV_NODISCARD int ikv_writer_add_range(ikv_writer *writer, const void *first,
+                                               const void *last, const void *value, size_t size,
+                                               ikv_error *err);
 
 /*
  * Sort, write the index, sync the file, rename it to `path` and sync the directory. Always frees
@@ -685,6 +716,8 @@ typedef struct ikv_info {
     uint32_t leaf_size;     /* clustered: bytes of a leaf; index_pages counts the leaves */
     int has_v2_index;       /* 0: a clustered store without the index that the crate reads */
     uint64_t filter_memory; /* bytes of index_memory used by the filter of absent keys */
+    int has_ranges;         /* 1: a store of ranges; pair_count counts them, and sizes of values do
+                               not include the last keys */
 } ikv_info;
 
 /* Facts about an open store. Never fails. */
@@ -706,9 +739,20 @@ IKV_API void ikv_store_info(const ikv_store *store, ikv_info *ret_info);
 
 typedef enum ikv_match {
     IKV_EXACT = 0,
-    IKV_FLOOR = 1,  /* the largest key <= the given one */
-    IKV_CEILING = 2 /* the smallest key >= the given one */
+    IKV_FLOOR = 1,   /* the largest key <= the given one */
+    IKV_CEILING = 2, /* the smallest key >= the given one */
+    IKV_RANGE = 3    /* stores of ranges: the range that contains the given key; item.key is its
+                        first key. Other stores: IKV_E_UNSUPPORTED */
 } ikv_match;
+
+/*
+ * Stores of ranges: store the last key of an item's range in *ret_last, in host byte order. The
+ * item is one of a lookup with any match, or of a scan, and has a value where the library put it:
+ * in ikv_get_options.values there is no last key. Errors: IKV_E_INVALID (no store of ranges, or no
+ * value).
+ */
+IKV_API IKV_NODISCARD int ikv_range_last(const ikv_store *store, const ikv_item *item,
+                                         void *ret_last);
 
 /*
  * What one probe of the search reads. ENTRY is how the Rust crate searches, for measuring the cost
@@ -1053,15 +1097,17 @@ typedef struct ikv_merge_stats {
 
 /*
  * Write the pairs of `count` stores, which have the same key type, to a new store at `path`, as a
- * writer does: streaming, in bounded memory, published atomically. `path` may be that of one of the
- * stores. The inputs may have any layout, and be plain v2 files; records of the new store are in
- * key order. Metadata is not copied. With the same inputs, options and store id the result has the
- * same bytes.
+ * writer does: streaming, in bounded memory, published atomically. Stores of ranges make a store of
+ * ranges (writer->on_overlap); keys of the two lists are then first keys of ranges. `path` may be
+ * that of one of the stores. The inputs may have any layout, and be plain v2 files; records of the
+ * new store are in key order. Metadata is not copied. With the same inputs, options and store id
+ * the result has the same bytes.
  *
  * While pairs are read, writer->on_progress is called with the phase "merge". ret_stats may be
  * NULL. Errors: those of a writer and of ikv_scan_next (a damaged or unreadable record fails the
  * call), IKV_E_DUPLICATE (a key is in several stores, IKV_DUPLICATES_ERROR),
- * IKV_E_KEY_TYPE_MISMATCH, a negative code that next_delete or next_select returned.
+ * IKV_E_KEY_TYPE_MISMATCH, IKV_E_UNSUPPORTED (stores of ranges and others), a negative code that
+ * next_delete or next_select returned.
  */
 IKV_API IKV_NODISCARD int ikv_merge(const char *path, ikv_store *const *stores, size_t count,
                                     const ikv_merge_options *options, ikv_merge_stats *ret_stats,

@@ -1,4 +1,4 @@
-/* indexkv compare: compare two reports, and tell changes from noise. */
+/* indexkv compare: compare two reports, and distinguish changes from noise. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "command.h"

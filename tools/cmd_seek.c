@@ -67,8 +67,8 @@ static const struct option_spec specs[] = {
     {OPTION_COUNT, 'n', "count", "N", "maximum number of reads per row"},
     {OPTION_REPEAT, 0, "repeat", "N",
      "repetitions per row, alternating with other rows,\n"
-     "1 to 1000 (default: 5, which tells whether the row\n"
-     "is steady)"},
+     "1 to 1000 (default: 5, the minimum to judge\n"
+     "whether a row is steady)"},
     {OPTION_STEADY, 0, "steady", NULL,
      "repeat each row until its last 5 repetitions are\n"
      "steady, up to 25 times; only those 5 count"},

@@ -26,8 +26,7 @@ struct step {
     struct stopwatch spent;
 };
 
-/* Where the bytes must come from. The kernel's counters prove it, and the label tells the result.
- */
+/* Where the bytes must come from. The kernel's counters prove it; the label has the result. */
 enum subject_source {
     SOURCE_ANY,
     SOURCE_DEVICE,    /* cold: all bytes read came from the device */

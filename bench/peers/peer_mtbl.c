@@ -85,8 +85,7 @@ static int mtbl_get_many(struct peer *peer, const unsigned char *keys, size_t co
     const struct peer_mtbl *mtbl = (const struct peer_mtbl *)peer;
     const size_t size = dataset_key_size(&peer->data);
 
-    (void)error; /* without an iterator the key is missing, or an error occurred: mtbl does not tell
-                  */
+    (void)error; /* no iterator: the key is missing or an error occurred; mtbl does not say which */
     for (size_t i = 0; i < count; i++) {
         unsigned char wanted[DATASET_KEY_MAX];
         const uint8_t *key = NULL;

@@ -5,7 +5,7 @@
  *
  * The stores hold address ranges: the key is the first address of a range, the value its last
  * address and the country, as in "16777471,AU". A floor lookup finds the only range that can
- * contain an address, and the last address tells whether it does. Addresses are collected into a
+ * contain an address, and its last address shows whether it does. Addresses are collected into a
  * batch per family, and each batch is looked up with one call.
  *
  * The counts go to standard output, a summary of the lookups to standard error.

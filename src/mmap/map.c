@@ -35,8 +35,8 @@ static unsigned page_shift(void)
     return shift;
 }
 
-/* mincore tells the truth to the owner of the file and to those who may write it. To others,
- * who may include root in a user namespace, it says that all pages are resident. */
+/* mincore is accurate for the owner of the file and for those who may write to it. For others, who
+ * may include root in a user namespace, it reports all pages as resident. */
 static bool can_query(int fd, const struct stat *st)
 {
     return IKV_HAVE_MINCORE && (st->st_uid == geteuid() || ikv_platform_may_write(fd));

@@ -25,7 +25,7 @@ struct ikv_map {
     uint64_t size; /* of the file at that time */
     int fd;
     bool assume_resident; /* all pages, without hints */
-    bool can_query;       /* the kernel tells this process about pages of the mapping */
+    bool can_query;       /* the kernel reports residency to this process */
     unsigned shift;       /* a page is 1 << shift bytes */
 
     /* Residency hints, a bit for each page */

@@ -95,7 +95,7 @@ has 'all(.series[0].rows[]; .latency_ns.count == 2 * ((20 / .parameters.reads) |
 has 'all(.series[0].rows[].metrics; .ideal > 0 and (.latency_p50 / .ideal - .over_ideal | fabs) < 0.01)'
 has 'all(.series[0].rows[].metrics; .over_ideal > 0.99)'
 
-# Steadiness, by the rule: two repetitions can't tell; --steady repeats a row 5 to 25 times, and keeps the
+# Steadiness, by the rule: two repetitions are too few; --steady repeats a row 5 to 25 times, and keeps the
 # last 5.
 has '.context.steady | startswith("unknown: ")'
 has 'all(.series[].rows[]; has("steady") | not)'

@@ -72,7 +72,7 @@ static bool find_uring(const char *name, struct variant *ret)
         ret->backend = ikv_io_uring;
         ret->backend.create = uring_variants[i].create;
         ret->direct = uring_variants[i].direct;
-        /* Its thread and ours compete if there are few cores. */
+        /* The kernel's thread and the test's compete if there are few cores. */
         if (strcmp(name, "uring_sqpoll") == 0)
             ret->slowdown = 20;
         return true;

@@ -265,6 +265,17 @@ static void merge_of_two_stores(void **state)
     inject_into_build(&setup, false, 0);
 }
 
+static void build_of_ranges(void **state)
+{
+    (void)state;
+    victim_setup setup = {.type = IKV_KEY_BYTES(64),
+                          .pairs = 40000,
+                          .sizes = MODEL_SIZES_EIGHT,
+                          .memory = 16u << 20,
+                          .ranges = true};
+    inject_into_build(&setup, false, test_scaled(100));
+}
+
 static victim_setup spilled(void)
 {
     return (victim_setup){.type = IKV_KEY_BYTES(128),
@@ -325,6 +336,7 @@ int main(void)
         cmocka_unit_test_teardown(plain_build, stop_faults),
         cmocka_unit_test_teardown(build_that_drops_duplicates, stop_faults),
         cmocka_unit_test_teardown(merge_of_two_stores, stop_faults),
+        cmocka_unit_test_teardown(build_of_ranges, stop_faults),
         cmocka_unit_test_teardown(spilled_build, stop_faults),
         cmocka_unit_test_teardown(spilled_build_without_o_tmpfile, stop_faults),
         cmocka_unit_test_teardown(a_writer_that_failed_stays_failed, stop_faults),

@@ -131,6 +131,9 @@ static void builds(void **state)
     setup = (victim_setup){
         .type = IKV_KEY_U64, .pairs = 500, .sizes = MODEL_SIZES_MIXED, .merged = true};
     fail_in_build("merge", &setup);
+    setup.merged = false;
+    setup.ranges = true;
+    fail_in_build("ranges", &setup);
 }
 
 static void spilled_builds(void **state)

@@ -36,11 +36,34 @@ static void make_old_store(const victim *self)
     model_free(&model);
 }
 
+/* In the file, a value is followed by the last key of its range. */
+static void decode_ranges(const victim *self)
+{
+    const size_t width = hostkey_width(self->setup.type);
+    store_model pairs;
+
+    model_init(&pairs, self->setup.type);
+    for (size_t i = 0; i < self->model.sorted_count; i++) {
+        const model_pair *pair = self->model.sorted[i];
+        unsigned char *content = must_malloc(pair->size + width);
+        memcpy(content, pair->value, pair->size);
+        hostkey_to_file(self->setup.type, pair->key, content + pair->size);
+        model_add(&pairs, pair->key, content, pair->size + width);
+        free(content);
+    }
+    (void)model_sort(&pairs, MODEL_KEEP_ALL);
+    assert_written(self->path, &pairs, false, 0);
+    model_free(&pairs);
+}
+
 static void decode_and_compare(const victim *self)
 {
     const bool plain = (self->setup.flags & IKV_WRITE_PLAIN) != 0;
 
-    assert_written(self->path, &self->model, plain, 0);
+    if (self->setup.ranges)
+        decode_ranges(self);
+    else
+        assert_written(self->path, &self->model, plain, 0);
     assert_store_equals(self->path, &self->model);
 }
 
@@ -108,6 +131,10 @@ void victim_make(victim *ret_self, const victim_setup *setup)
     }
     if (setup->merged)
         make_inputs(self);
+    if (setup->ranges) {
+        self->options.flags |= IKV_WRITE_RANGES;
+        put_in_key_order(&self->model);
+    }
     assert_ok(victim_build(self, &err), &err);
     decode_and_compare(self);
     self->new_image = file_read(self->path, &self->new_size);

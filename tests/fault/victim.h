@@ -22,6 +22,7 @@ typedef struct victim_setup {
     bool duplicates;   /* every tenth key twice, with IKV_DUPLICATES_LAST */
     bool by_callback;  /* ikv_build instead of ikv_writer_* */
     bool merged;       /* ikv_merge of two stores */
+    bool ranges;       /* a store of ranges, of one key each */
     bool no_old_store; /* no file at the path before the build */
     bool on_disk;      /* in $TMPDIR instead of memory */
 } victim_setup;

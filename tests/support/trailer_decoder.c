@@ -18,6 +18,7 @@
 #define PROPERTIES_SIZE 96
 #define FLAG_OPTIONAL   1u
 #define FLAG_KEY_ORDER  1u
+#define FLAG_RANGES     2u
 
 static int violated(decoded_trailer *trailer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -169,10 +170,11 @@ static int read_properties(const unsigned char *bytes, decoded_trailer *trailer)
     if (edit_load(at + 8, 4) != 0x0a0b0c0du || edit_load(at + 12, 4) != PAGE_SIZE ||
         edit_load(at + 16, 4) != 4 || edit_load(at + 20, 4) != 1u << 20)
         return violated(trailer, "properties: byte order or sizes");
-    if (edit_load(at + 2, 2) & ~(uint64_t)FLAG_KEY_ORDER)
+    if (edit_load(at + 2, 2) & ~(uint64_t)(FLAG_KEY_ORDER | FLAG_RANGES))
         return violated(trailer, "properties: flags");
     if (trailer_not_zero(at, 60, PROPERTIES_SIZE) != PROPERTIES_SIZE)
         return violated(trailer, "properties: bytes 60 to 95");
+    trailer->has_ranges = (edit_load(at + 2, 2) & FLAG_RANGES) != 0;
     trailer->in_key_order = (edit_load(at + 2, 2) & FLAG_KEY_ORDER) != 0;
     trailer->pair_count = edit_load(at + 24, 8);
     trailer->records_end = edit_load(at + 32, 8);

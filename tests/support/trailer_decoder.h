@@ -46,6 +46,7 @@ typedef struct decoded_trailer {
     /* From the properties. */
     decoder_layout layout;
     bool in_key_order;
+    bool has_ranges;
     uint64_t pair_count;
     uint64_t records_end;
     uint64_t value_bytes;

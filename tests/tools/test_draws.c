@@ -346,8 +346,9 @@ static void draws_from_leaves(void **state)
             seen[(is_present ? rank : rank - 1) / GROUP]++;
         }
         /* A leaf has 52 keys, so a group of keys is ten leaves, give or take one. */
+        const double average = (double)DRAWS * (double)GROUP / (double)KEYS;
         for (size_t i = 0; i < KEYS / GROUP; i++)
-            assert_in_range(seen[i], 0.7 * DRAWS * GROUP / KEYS, 1.3 * DRAWS * GROUP / KEYS);
+            assert_in_range(seen[i], 0.7 * average, 1.3 * average);
         draws_free(&draws);
         cleanup(&s);
     }

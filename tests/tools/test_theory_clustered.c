@@ -160,6 +160,7 @@ static void ceilings(void **state)
     enum { BATCH = 400, BATCHES = 100 };
     static const struct measured_shape shape = {IKV_KEY_U64, 20000, 1000, 4096};
     static const uint64_t memories[] = {1, 8000, 50000};
+    const double batches = (double)BATCHES;
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
     rng_state random = {4};
     struct measured m;
@@ -168,7 +169,7 @@ static void ceilings(void **state)
     options.match = IKV_CEILING;
     measured_write(state, &random, &shape, &m);
     for (size_t i = 0; i < COUNT_OF(memories); i++) {
-        const struct theory_batch batch = {BATCH, 1, 0, 1, true};
+        const struct theory_batch batch = {(double)BATCH, 1, 0, 1, true};
         uint64_t keys[BATCH];
         struct theory_index index;
         struct theory_cost cost;
@@ -185,13 +186,13 @@ static void ceilings(void **state)
             assert_ok(ikv_get_many(m.store, keys, BATCH, &options, m.result, &err), &err);
             ikv_stats_add(&total, ikv_result_stats(m.result));
         }
-        assert_near((double)total.probes / BATCHES, cost.probes,
-                    DEVIATIONS * cost.probes_deviation / sqrt(BATCHES) +
+        assert_near((double)total.probes / batches, cost.probes,
+                    DEVIATIONS * cost.probes_deviation / sqrt(batches) +
                         2 * cost.probes / (double)index.leaves,
                     "probes of ceilings");
         for (uint32_t level = 0; level < cost.levels; level++)
-            assert_near((double)total.level[level].probes / BATCHES, cost.level[level],
-                        DEVIATIONS * sqrt(cost.level[level] / BATCHES) + 0.5, "probes of a level");
+            assert_near((double)total.level[level].probes / batches, cost.level[level],
+                        DEVIATIONS * sqrt(cost.level[level] / batches) + 0.5, "probes of a level");
     }
     measured_free(&m);
 }

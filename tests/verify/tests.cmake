@@ -1,5 +1,6 @@
 ikv_test(test_verify)
 ikv_test(test_verify_leaves)
+ikv_test(test_verify_ranges)
 
 # Every bit of a store, in parts that ctest runs in parallel.
 add_executable(test_bit_flips verify/test_bit_flips.c $<TARGET_OBJECTS:indexkv_objects>)

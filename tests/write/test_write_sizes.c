@@ -18,12 +18,12 @@
 #define PIECES_MAX 64
 #define VALUE_SIZE 500
 
-/* How the pieces of the store's file came to be, as seen by an observer of system calls. */
+/* How the pieces of the store's file were written, as seen by an observer of system calls. */
 typedef struct pieces {
     int fd; /* of the file; -1: not open */
     uint64_t size;
-    bool is_whole[PIECES_MAX]; /* its first write was of all of it */
-    bool is_cut[PIECES_MAX];   /* its first write was of less */
+    bool is_whole[PIECES_MAX]; /* its first write covered all of it */
+    bool is_cut[PIECES_MAX];   /* its first write covered a part of it */
 } pieces;
 
 static void note_write(pieces *file, const fault_event *event)
@@ -41,7 +41,7 @@ static void note_write(pieces *file, const fault_event *event)
     file->size = end > file->size ? end : file->size;
 }
 
-/* The page cache forgets what was behind. */
+/* Pages beyond the end are dropped from the page cache. */
 static void note_truncation(pieces *file, uint64_t size)
 {
     for (uint64_t i = (size + PIECE - 1) / PIECE; i < PIECES_MAX; i++)
@@ -66,8 +66,8 @@ static void observe(void *user, const fault_event *event)
 typedef struct input {
     uint64_t count;
     uint64_t next;
-    uint64_t factor; /* keys are multiples of it, modulo 2^64: 1: in order */
-    uint64_t again;  /* this pair repeats the key before; 0: none */
+    uint64_t factor; /* keys are its multiples, modulo 2^64; 1: in order */
+    uint64_t again;  /* this pair repeats the previous key; 0: none */
     uint64_t key;
     unsigned char value[VALUE_SIZE];
 } input;

@@ -207,7 +207,7 @@ static void duplicates_across_runs(void **state)
     }
 }
 
-/* So many dropped pairs that their positions are spilled, too. */
+/* Enough dropped pairs for their positions to be spilled, too. */
 static void one_key_for_half_of_the_pairs(void **state)
 {
     (void)state;

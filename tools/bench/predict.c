@@ -31,7 +31,7 @@ static bool is_clustered(const ikv_info *info)
 }
 
 /* The share of records that are too long for a leaf. At most one in a hundred is not counted; NaN:
- * the sizes of the values do not tell. */
+ * unknown from the sizes of the values. */
 static double outside_leaves(const ikv_info *info)
 {
     if (!is_clustered(info) || info->records_end == info->index_pages * info->leaf_size)

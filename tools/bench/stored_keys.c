@@ -168,7 +168,7 @@ static int read_from_leaves(const struct stored_keys *keys, uint64_t rank,
 
 /* ---------------------------------------------------------------- extents */
 
-/* If records are outside the leaves, a section of the trailer tells where the leaves are. */
+/* If records are outside the leaves, a section of the trailer has the places of the leaves. */
 static int read_extents(struct stored_keys *keys)
 {
     const ikv_info *info = keys->info;

@@ -55,7 +55,7 @@ static uint64_t unit(const struct probe_walk *walk)
     }
 }
 
-/* Fences tell every key's page, or leaf: chunks of one page. */
+/* By fences, the page or leaf of every key is known: chunks of one page. */
 static void begin_with_fences(struct probe_walk *walk)
 {
     const uint64_t per_page = unit(walk);

@@ -40,6 +40,8 @@ const char *ikv_strerror(int code)
         return "number outside the range of the key type";
     case IKV_E_DUPLICATE:
         return "duplicate key";
+    case IKV_E_OVERLAP:
+        return "overlapping ranges";
     case IKV_E_VALUE_SIZE:
         return "wrong value size";
     case IKV_E_VALUE_TOO_LARGE:

@@ -5,7 +5,7 @@
  * shift)
  *
  * The shift, a byte beside each line, is the least with which the line's deltas fit: pages of
- * random keys are told apart to 2^-28 of a page. A key in the same rounded place as a fence may
+ * random keys are distinguished to 2^-28 of a page. A key in the same rounded place as a fence may
  * belong to the page before it; then a range of pages is given.
  *
  * As the fence tree, it holds one word of each fence: the first in which the first and the last

@@ -107,8 +107,13 @@ int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_prope
     properties.value_size_min = ikv_load32(in + 48);
     properties.value_size_max = ikv_load32(in + 52);
     properties.value_size_p99 = ikv_load32(in + 56);
-    if (!ikv_key_describe(properties.key_type, &key))
+    if (!ikv_key_describe(properties.key_type, &key) ||
+        (properties.flags & ~(IKV_PROPERTY_IN_KEY_ORDER | IKV_PROPERTY_RANGES)))
         return IKV_E_UNSUPPORTED;
+    if ((properties.flags & IKV_PROPERTY_RANGES) &&
+        (key.width > IKV_RANGE_WIDTH_MAX ||
+         (properties.pair_count && properties.value_size_min < key.width)))
+        return IKV_E_SECTION;
     if (ikv_load32(in + 8) != BYTE_ORDER_MARK || properties.stride != ikv_key_stride(&key))
         return IKV_E_SECTION;
     if (ikv_load32(in + 12) != IKV_PAGE_SIZE || ikv_load32(in + 16) != IKV_RECORD_CHECKSUM_SIZE ||

@@ -69,6 +69,12 @@ enum ikv_footer_check ikv_footer_decode(const unsigned char in[IKV_FOOTER_SIZE],
 
 #define IKV_PROPERTIES_SIZE       96
 #define IKV_PROPERTY_IN_KEY_ORDER 1u
+#define IKV_PROPERTY_RANGES                                                                        \
+    2u /* the last `width` bytes of each value are a range's                                       \
+              last key */
+
+/* Stores of ranges have keys of at most this width, so that two of them make a key. */
+#define IKV_RANGE_WIDTH_MAX (IKV_KEY_WIDTH_MAX / 2)
 
 struct ikv_properties {
     ikv_key_type key_type;

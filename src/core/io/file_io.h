@@ -10,8 +10,8 @@
 int ikv_pread_all(int fd, void *buf, size_t size, uint64_t offset, uint64_t *retries);
 /* Read at least `need` bytes and up to `size`, which may reach beyond the end of the file. */
 int ikv_pread_some(int fd, void *buf, size_t size, size_t need, uint64_t offset, uint64_t *retries);
-/* The same, from the page cache only. -EAGAIN: not all of it is there; -EOPNOTSUPP: the system
- * can't tell. */
+/* The same, from the page cache only. -EAGAIN: not all of it is there; -EOPNOTSUPP: not
+ * supported by the file system. */
 int ikv_pread_resident(int fd, void *buf, size_t size, size_t need, uint64_t offset);
 int ikv_pwrite_all(int fd, const void *buf, size_t size, uint64_t offset);
 

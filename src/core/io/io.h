@@ -46,7 +46,7 @@ struct ikv_io_request {
      * IKV_E_CANCELED. */
     const atomic_bool *canceled;
     bool nowait; /* a synchronous backend may fail with -EAGAIN instead of waiting for the disk,
-                    or with -EOPNOTSUPP if it can't tell whether it would have to */
+                    or with -EOPNOTSUPP if the file system does not support that */
     int code;    /* set by the backend */
     uint32_t retries;
 };

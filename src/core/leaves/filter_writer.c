@@ -21,8 +21,7 @@ int ikv_filter_writer_begin(struct ikv_filter_writer *writer, const struct ikv_k
     writer->seed = seed;
     ikv_tape_init(&writer->directory, dir);
     ikv_tape_init(&writer->cells, dir);
-    /* A segment ends with the leaf that fills it. A leaf has at most half as many entries as bytes.
-     */
+    /* A segment ends with the leaf that fills it. An entry takes at least 2 bytes of a leaf. */
     writer->capacity = IKV_FILTER_SEGMENT_KEYS + IKV_LEAF_SIZE_MAX / 2;
     writer->hashes = malloc(writer->capacity * sizeof *writer->hashes);
     return writer->hashes ? 0 : -ENOMEM;

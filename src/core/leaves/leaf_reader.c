@@ -1,7 +1,6 @@
 #include "core/leaves/leaf_reader.h"
 
 #include "core/format/checksum.h"
-
 #include "core/io/file_io.h"
 #include "core/sort/pair_sorter.h"
 

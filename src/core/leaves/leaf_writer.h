@@ -20,7 +20,7 @@
 struct ikv_leaf_writer_options {
     struct ikv_key_info key;
     uint32_t leaf_size;
-    uint32_t stride;      /* of the v2 index; 0: no index */
+    uint32_t stride;      /* of the base format's index; 0: no index */
     uint32_t filter_bits; /* 0: no filter */
     uint64_t seed;        /* ikv_record_seed */
     const char *dir;      /* for tapes; must outlive the writer */
@@ -41,7 +41,7 @@ struct ikv_leaf_writer {
     bool is_open;        /* one more leaf is being filled */
     uint64_t leaves;     /* complete leaves in total */
     uint64_t pairs;      /* in total */
-    uint64_t end;        /* of the last extent in the file; at first of the header */
+    uint64_t end;        /* of the last extent in the file; before the first, of the header */
     bool is_contiguous;  /* so far leaf p is at p * leaf_size */
     bool any_outside;    /* records were written since the last extent */
     uint64_t outside_at; /* position of the last of them */
@@ -57,7 +57,7 @@ struct ikv_leaf_writer {
 
 /* An empty writer, which may be freed. */
 void ikv_leaf_writer_init(struct ikv_leaf_writer *writer);
-/* The output is at the end of its header. `dir`, for tapes, must outlive the writer. -ENOMEM. */
+/* The output must be at the end of its header. -ENOMEM. */
 int ikv_leaf_writer_begin(struct ikv_leaf_writer *writer, struct ikv_output *output,
                           const struct ikv_leaf_writer_options *options);
 void ikv_leaf_writer_free(struct ikv_leaf_writer *writer);

@@ -61,11 +61,19 @@ static bool is_intact(const struct ikv_run *run, const unsigned char *key,
 {
     const struct ikv_store *store = run->batch->store;
 
-    if (store->surplus == 0)
+    if (store->checksum_size == 0)
         return true;
-    uint32_t value_size = size - store->surplus;
+    uint32_t value_size = size - store->checksum_size;
     return ikv_load32(record + value_size) ==
            ikv_record_checksum(store->record_seed, key, store->index.key.width, record, value_size);
+}
+
+/* Whether the range with this last key contains the key, which is not below its first one. */
+static bool covers(const struct ikv_run *run, const unsigned char *last, uint32_t key)
+{
+    const uint64_t *words = run->search.keys.entries + (size_t)key * run->search.keys.stride;
+
+    return ikv_key_compare_stored(&run->search.index->key, words, last) <= 0;
 }
 
 /* Copy a value to the arena, unless it will be handed to the caller. */
@@ -99,8 +107,12 @@ static void deliver(struct ikv_run *run, uint32_t begin, uint32_t end, const uns
             ikv_run_note(run, IKV_E_RECORD, hits[i].position, stored, "checksum mismatch");
             continue;
         }
+        if (run->batch->options.match == IKV_RANGE && !covers(run, record + value_size, key)) {
+            run->search.status[key] = IKV_MISSING;
+            continue;
+        }
         if (!value) {
-            value = keep_value(run, record, value_size);
+            value = keep_value(run, record, value_size + store->range_size);
             if (!value)
                 return;
         }
@@ -239,7 +251,7 @@ static void deliver_place(struct ikv_run *run, uint32_t begin, uint32_t end,
 
     ikv_run_set_places(run, begin, end);
     if (ikv_leaf_content(leaf, place, place < leaf->size - 4 ? ikv_load32(record) : 0, &size) &&
-        size >= IKV_RECORD_CHECKSUM_SIZE && size <= fetched_left(run)) {
+        size >= run->batch->store->surplus && size <= fetched_left(run)) {
         note_fetched(run, size);
         deliver(run, begin, end, record + IKV_RECORD_HEADER_SIZE, size, NULL);
     } else {

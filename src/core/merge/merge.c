@@ -25,6 +25,7 @@ struct merging {
     struct ikv_merge_options options;
     struct ikv_writer_options writer_options;
     struct ikv_key_info key;
+    bool has_ranges; /* the writer settles which of them are kept */
     struct ikv_merge_source *sources;
     size_t count;
     struct ikv_loser_tree tree;
@@ -50,6 +51,9 @@ static int check_stores(ikv_store *const *stores, size_t count, ikv_error *err)
         if (stores[i]->index.key.type != stores[0]->index.key.type)
             return ikv_fail(err, IKV_E_KEY_TYPE_MISMATCH, IKV_AT_FILE(stores[i]->path),
                             "not the key type of %s", stores[0]->path);
+        if (stores[i]->range_size != stores[0]->range_size)
+            return ikv_fail(err, IKV_E_UNSUPPORTED, IKV_AT_FILE(stores[i]->path),
+                            "merging stores of ranges and others");
     }
     return 0;
 }
@@ -71,6 +75,8 @@ static int check(struct merging *merging, const ikv_merge_options *options, ikv_
     if (merging->writer_options.key_type != merging->key.type)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE,
                         "merge options: the writer has another key type than the stores");
+    if (merging->has_ranges)
+        merging->writer_options.flags |= IKV_WRITE_RANGES;
     merging->options.memory = ikv_memory_option(merging->options.memory, MEMORY_DEFAULT);
     return 0;
 }
@@ -106,7 +112,8 @@ static int open_sources(struct merging *merging, ikv_store *const *stores, ikv_e
 {
     const uint64_t memory =
         ikv_max(merging->options.memory / LIST_SHARE * 2 / merging->count, SCAN_MEMORY_MIN);
-    const bool later_first = merging->writer_options.on_duplicate == IKV_DUPLICATES_LAST;
+    const bool later_first =
+        !merging->has_ranges && merging->writer_options.on_duplicate == IKV_DUPLICATES_LAST;
 
     merging->sources = calloc(merging->count, sizeof *merging->sources);
     int code = merging->sources ? ikv_loser_tree_init(&merging->tree, merging->count,
@@ -159,6 +166,18 @@ static int fail_duplicate(const struct merging *merging, const ikv_item *item, i
     return ikv_fail(err, IKV_E_DUPLICATE, where, "cannot merge");
 }
 
+static int add_range(const struct merging *merging, const struct ikv_merge_source *source,
+                     ikv_error *err)
+{
+    const ikv_item *item = &source->item;
+    unsigned char last[IKV_KEY_WIDTH_MAX];
+    const int code = ikv_range_last(source->store, item, last);
+
+    return code < 0 ? code
+                    : ikv_writer_add_range(merging->writer, item->key, last, item->value,
+                                           item->size, err);
+}
+
 static int take(struct merging *merging, const struct ikv_merge_source *source, ikv_error *err)
 {
     const ikv_item *item = &source->item;
@@ -173,6 +192,8 @@ static int take(struct merging *merging, const struct ikv_merge_source *source, 
     merging->stats.read++;
     if (left_out)
         return 0;
+    if (merging->has_ranges)
+        return add_range(merging, source, err);
     if (merging->has_last && ikv_words_compare(merging->last, source->words, words) == 0) {
         if (merging->writer_options.on_duplicate == IKV_DUPLICATES_ERROR)
             return fail_duplicate(merging, item, err);
@@ -239,6 +260,7 @@ int ikv_merge(const char *path, ikv_store *const *stores, size_t count,
     if (code < 0)
         return code;
     merging.key = stores[0]->index.key;
+    merging.has_ranges = stores[0]->range_size > 0;
     code = check(&merging, options, err);
     if (code == 0)
         code = ikv_writer_new(path, &merging.writer_options, &merging.writer, err);

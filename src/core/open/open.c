@@ -75,7 +75,7 @@ static void set_first_read(struct ikv_store *store)
     uint64_t size = 0;
 
     if (store->has_trailer)
-        size = (uint64_t)store->properties.value_size_p99 + store->surplus;
+        size = (uint64_t)store->properties.value_size_p99 + store->checksum_size;
     else if (count)
         size = ikv_min(2 * ((store->records_end - IKV_HEADER_SIZE) / count), 16384);
     store->first_read = (uint32_t)ikv_min(size + IKV_RECORD_HEADER_SIZE, UINT32_MAX);

@@ -254,7 +254,7 @@ int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *head
                           ikv_error *err)
 {
     store->has_trailer = true;
-    store->surplus = IKV_RECORD_CHECKSUM_SIZE;
+    store->checksum_size = IKV_RECORD_CHECKSUM_SIZE;
     memcpy(store->store_id, footer->store_id, sizeof store->store_id);
     store->record_seed = ikv_record_seed(store->store_id);
 
@@ -267,7 +267,10 @@ int ikv_store_open_native(struct ikv_store *store, const struct ikv_header *head
         code = ikv_store_open_leaves(store, err);
     if (code < 0)
         return code;
-    store->record_size_max = store->properties.value_size_max + store->surplus;
+    if (store->properties.flags & IKV_PROPERTY_RANGES)
+        store->range_size = store->index.key.width;
+    store->surplus = store->checksum_size + store->range_size;
+    store->record_size_max = store->properties.value_size_max + store->checksum_size;
     code = read_metadata(store, err);
     if (code == 0)
         code = keep_index(store, options->index_memory, err);

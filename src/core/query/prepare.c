@@ -176,7 +176,8 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
     run->search = (struct ikv_search){
         .index = batch->index,
         .fences = batch->fences,
-        .match = batch->options.match,
+        /* The range that contains a key is the last one that begins at or before it. */
+        .match = batch->options.match == IKV_RANGE ? IKV_FLOOR : batch->options.match,
         .keys = {slice(&result->entries, begin, (info->words + 1) * sizeof(uint64_t)),
                  info->words + 1, end - begin},
         .chunks = slice(&result->chunks, begin, sizeof(struct ikv_chunk)),

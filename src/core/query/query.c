@@ -23,7 +23,7 @@ int ikv_query_check_options(const ikv_get_options *options, size_t count, ikv_er
 {
     const char *wrong = NULL;
 
-    if ((unsigned)options->match > IKV_CEILING)
+    if ((unsigned)options->match > IKV_RANGE)
         wrong = "unknown match";
     else if ((unsigned)options->probe > IKV_PROBE_ENTRY)
         wrong = "unknown probe";
@@ -49,6 +49,8 @@ static int check(const struct ikv_store *store, size_t count, const ikv_get_opti
         code = ikv_query_check_options(known, count, err);
     if (code < 0)
         return code;
+    if (known->match == IKV_RANGE && store->range_size == 0)
+        return ikv_fail(err, IKV_E_UNSUPPORTED, IKV_AT_FILE(store->path), "not a store of ranges");
     if (count >= IKV_NO_CHUNK)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "lookup: more than 2^32 - 2 keys");
     if (known->probe == IKV_PROBE_ENTRY && store->is_clustered && !store->leaves.has_index)
@@ -102,7 +104,7 @@ static void describe_fatal(struct ikv_result *result, int code)
     const unsigned long long keys = result->stats.keys;
     char reason[200];
 
-    if (code == result->stats.fallback) /* no ring: the code alone does not tell why */
+    if (code == result->stats.fallback) /* no ring: add the reason to the code */
         (void)ikv_fail(&result->error, code, at, "cannot look up %llu keys: %s", keys,
                        ikv_io_ring_explain(code, reason, sizeof reason));
     else

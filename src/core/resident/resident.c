@@ -48,6 +48,7 @@ INLINE bool put_value(struct lanes *x, const struct lane *lane, const unsigned c
         }
         item->value = NULL;
     } else if (!x->in_place) {
+        size += x->store->range_size;
         unsigned char *copy = ikv_arena_alloc(&x->run->arena, size);
         if (!copy) {
             x->run->fatal = -ENOMEM;
@@ -86,7 +87,7 @@ INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint
 
     return place < leaf_size - IKV_LEAF_FOOTER_SIZE &&
            ikv_leaf_content(&leaf, place, ikv_load32(record), ret_size) &&
-           *ret_size >= IKV_RECORD_CHECKSUM_SIZE;
+           *ret_size >= x->store->surplus;
 }
 
 /* Size of the content of the lane's record. False: impossible, too large, or not resident. */
@@ -113,14 +114,14 @@ INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane
     if (!lane_content(x, shape, lane, &size) || (size > x->budget && !reserve_budget(x, size)))
         return false;
     const unsigned char *value = &x->map->bytes[lane->position + IKV_RECORD_HEADER_SIZE];
-    const uint32_t value_size = size - store->surplus;
-    if (store->surplus &&
-        ikv_load32(value + value_size) !=
-            ikv_record_checksum(store->record_seed, lane->key, x->key->width, value, value_size))
+    const uint32_t content = size - store->checksum_size;
+    if (store->checksum_size &&
+        ikv_load32(value + content) !=
+            ikv_record_checksum(store->record_seed, lane->key, x->key->width, value, content))
         return false;
     if (!x->in_place)
         x->budget -= size;
-    return put_value(x, lane, value, value_size, item);
+    return put_value(x, lane, value, size - store->surplus, item);
 }
 
 /* ---------------------------------------------------------------- absent keys */

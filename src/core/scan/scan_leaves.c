@@ -148,6 +148,7 @@ static int set_value(struct ikv_scan *scan, const unsigned char *value, uint32_t
     item->value = value;
     if ((uintptr_t)value % 8 == 0)
         return 0;
+    size += scan->store->range_size;
     void *copy = ikv_scratch_get(&scan->value, size);
     if (!copy)
         return -ENOMEM;
@@ -159,11 +160,11 @@ static int set_item(struct ikv_scan *scan, const unsigned char *key, const unsig
                     uint32_t size, ikv_item *item)
 {
     const struct ikv_store *store = scan->store;
-    const uint32_t value_size = size - IKV_RECORD_CHECKSUM_SIZE;
+    const uint32_t content = size - IKV_RECORD_CHECKSUM_SIZE;
 
-    if (ikv_load32(record + value_size) ==
-        ikv_record_checksum(store->record_seed, key, store->index.key.width, record, value_size))
-        return set_value(scan, record, value_size, item);
+    if (ikv_load32(record + content) ==
+        ikv_record_checksum(store->record_seed, key, store->index.key.width, record, content))
+        return set_value(scan, record, size - store->surplus, item);
     item->status = IKV_CORRUPT;
     return 0;
 }
@@ -210,7 +211,7 @@ static int read_record(struct ikv_scan *scan, const unsigned char *key, ikv_item
         return read_outside(scan, key, scan->item_position, item);
     if (place < leaf->size - IKV_RECORD_HEADER_SIZE &&
         ikv_leaf_content(leaf, place, ikv_load32(leaf->bytes + place), &size) &&
-        size >= IKV_RECORD_CHECKSUM_SIZE)
+        size >= scan->store->surplus)
         return set_item(scan, key, leaf->bytes + place + IKV_RECORD_HEADER_SIZE, size, item);
     item->status = IKV_CORRUPT;
     return 0;

@@ -25,6 +25,18 @@ uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }
 
+/* Those in the file include the last keys of ranges. */
+static void set_value_sizes(const struct ikv_store *store, ikv_info *info)
+{
+    const struct ikv_properties *properties = &store->properties;
+    const uint32_t more = properties->pair_count ? store->range_size : 0;
+
+    info->value_size_min = properties->value_size_min - more;
+    info->value_size_max = properties->value_size_max - more;
+    info->value_size_p99 = properties->value_size_p99 - more;
+    info->value_bytes = properties->value_bytes - properties->pair_count * more;
+}
+
 void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
 {
     const struct ikv_geometry *index = &store->index;
@@ -48,10 +60,6 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
         .index_start = v2_index->index_start,
         .index_size = v2_index->count * v2_index->stride,
         .index_pages = index->pages,
-        .value_size_min = store->properties.value_size_min,
-        .value_size_max = store->properties.value_size_max,
-        .value_size_p99 = store->properties.value_size_p99,
-        .value_bytes = store->properties.value_bytes,
         .metadata = store->metadata,
         .metadata_size = store->metadata_size,
         .fences = store->fences.count + learned.known,
@@ -69,6 +77,8 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
                                          store->file_size)
                                : 0,
     };
+    set_value_sizes(store, ret_info);
+    ret_info->has_ranges = store->range_size > 0;
     ret_info->layout = store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
     ret_info->leaf_size = store->leaves.leaf_size;
     ret_info->filter_memory = store->filters.memory;

@@ -40,7 +40,9 @@ struct ikv_store {
     struct ikv_geometry v2_index; /* the base format's; no pages: it was omitted */
     struct ikv_geometry entries;  /* the v2 index, for probes of single entries */
     uint64_t records_end;
-    uint32_t surplus;         /* checksum bytes at the end of a record */
+    uint32_t checksum_size;   /* at the end of a record: 0 or 4 */
+    uint32_t range_size;      /* before that, of stores of ranges: bytes of the range's last key */
+    uint32_t surplus;         /* bytes of a record after its value: both of these */
     uint32_t record_size_max; /* upper bound of valid size fields */
     uint32_t first_read;      /* bytes to read of a record of unknown size */
 

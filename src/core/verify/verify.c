@@ -8,10 +8,14 @@
  * For a clustered store, instead of the last two:
  *   leaves     directories of leaves, records in and outside them, v2 index, filter in memory
  *                                                                             (verify_leaves.c)
+ * Then, for a store of ranges:
+ *   ranges     a scan in key order: no range ends before it begins, or overlaps the next one
+ *                                                                             (verify_ranges.c)
  */
 #include "core/io/file_io.h"
 #include "core/verify/verify_index.h"
 #include "core/verify/verify_leaves.h"
+#include "core/verify/verify_ranges.h"
 #include "core/verify/verify_records.h"
 #include "core/verify/verify_sections.h"
 
@@ -52,6 +56,8 @@ static int verify_store(struct ikv_verifier *verifier)
         code = ikv_verify_leaves(verifier);
     else if (code == 0)
         code = verify_arrival(verifier);
+    if (code == 0)
+        code = ikv_verify_ranges(verifier);
     ikv_sorter_free(verifier->by_position);
     return code;
 }

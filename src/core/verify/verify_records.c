@@ -74,7 +74,7 @@ static int verify_record(struct walk *walk, const unsigned char *stored, uint64_
                                   "the record does not end where the next one starts");
         return code == 0 ? take(walk, room - sizeof field, false) : code;
     }
-    ikv_verify_note_record(verifier, size - store->surplus);
+    ikv_verify_note_record(verifier, size - store->checksum_size);
     code = verify_content(walk, position, size, stored);
     return code == 0 ? take(walk, end - walk->reader.offset, false) : code;
 }

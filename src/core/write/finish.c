@@ -2,6 +2,7 @@
 
 #include "core/write/compact.h"
 #include "core/write/finish_clustered.h"
+#include "core/write/finish_ranges.h"
 #include "core/write/records.h"
 #include "core/write/trailer_writer.h"
 
@@ -139,6 +140,11 @@ int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_
 {
     int code = ikv_writer_report(writer, "sort", 0, 0, "pairs");
 
+    if (code == 0 && writer->ranges) {
+        code = ikv_writer_write_ranges(writer, err);
+        if (code < 0)
+            return code;
+    }
     if (code == 0)
         code = writer->clustered ? ikv_writer_complete_clustered(writer)
                                  : complete_arrival(writer, err);

@@ -64,7 +64,8 @@ static int put_properties(struct ikv_writer *writer, struct trailer *trailer)
 
     struct ikv_properties properties = {
         .key_type = writer->key.type,
-        .flags = writer->in_key_order ? IKV_PROPERTY_IN_KEY_ORDER : 0,
+        .flags = (writer->in_key_order ? IKV_PROPERTY_IN_KEY_ORDER : 0) |
+                 (writer->has_ranges ? IKV_PROPERTY_RANGES : 0),
         .stride = writer->stride,
         .pair_count = writer->pairs,
         .records_end = writer->records_end,

@@ -10,6 +10,9 @@
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
 #define MEMORY_MIN     ((uint64_t)8 << 20)
 
+/* Ranges are sorted in one half. */
+#define MEMORY_MIN_RANGES (2 * MEMORY_MIN)
+
 /* Memory of a writer besides the sorter: a write, an extent, tapes, size statistics, dropped
  * positions. */
 #define MEMORY_FIXED ((uint64_t)5 << 20)
@@ -20,6 +23,22 @@
 static bool is_clustered(const struct ikv_writer_options *options)
 {
     return options->layout == IKV_LAYOUT_CLUSTERED;
+}
+
+static const char *check_ranges(const struct ikv_writer_options *options,
+                                const struct ikv_key_info *key)
+{
+    if ((unsigned)options->on_overlap > IKV_OVERLAP_INNERMOST)
+        return "unknown overlap policy";
+    if (!(options->flags & IKV_WRITE_RANGES))
+        return options->on_overlap ? "on_overlap without IKV_WRITE_RANGES" : NULL;
+    if (options->flags & IKV_WRITE_PLAIN)
+        return "a plain store can't hold ranges";
+    if (key->width > IKV_RANGE_WIDTH_MAX)
+        return "ranges need keys of at most 64 bytes";
+    if (options->memory && options->memory < MEMORY_MIN_RANGES)
+        return "memory below 16 MiB for ranges";
+    return NULL;
 }
 
 static const char *check_layout(const struct ikv_writer_options *options)
@@ -48,7 +67,7 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
 
     if (!ikv_key_describe(options->key_type, key))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: key_type is not set");
-    if (options->flags & ~(uint32_t)(IKV_WRITE_PLAIN | IKV_WRITE_NO_V2_INDEX))
+    if (options->flags & ~(uint32_t)(IKV_WRITE_PLAIN | IKV_WRITE_NO_V2_INDEX | IKV_WRITE_RANGES))
         wrong = "unknown flags";
     else if ((unsigned)options->on_duplicate > IKV_DUPLICATES_LAST)
         wrong = "unknown duplicate policy";
@@ -68,6 +87,8 @@ static int check_options(const struct ikv_writer_options *options, struct ikv_ke
         wrong = "invalid stride for this key type";
     else
         wrong = check_layout(options);
+    if (!wrong)
+        wrong = check_ranges(options, key);
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "writer options: %s", wrong) : 0;
 }
 
@@ -78,10 +99,24 @@ static char *copy_text(const char *text)
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
+static int new_ranges(struct ikv_writer *writer, const struct ikv_writer_options *options)
+{
+    const struct ikv_ranges_options ranges = {
+        .key = writer->key,
+        .memory = writer->memory / 2,
+        .dir = writer->temp_dir,
+        .on_duplicate = options->on_duplicate,
+        .on_overlap = options->on_overlap,
+    };
+
+    writer->has_ranges = (options->flags & IKV_WRITE_RANGES) != 0;
+    return writer->has_ranges ? ikv_ranges_new(&ranges, &writer->ranges) : 0;
+}
+
 static int new_sorter(struct ikv_writer *writer, const struct ikv_writer_options *options)
 {
-    const uint64_t memory =
-        writer->memory - MEMORY_FIXED - (options->filter_bits ? MEMORY_FILTER : 0);
+    const uint64_t memory = (writer->has_ranges ? writer->memory / 2 : writer->memory) -
+                            MEMORY_FIXED - (options->filter_bits ? MEMORY_FILTER : 0);
     const struct ikv_sorter_options sorter = {.words = writer->key.words + 1,
                                               .memory = memory,
                                               .expected = options->expected_pairs,
@@ -134,7 +169,8 @@ static int set_options(struct ikv_writer *writer, const struct ikv_writer_option
     ikv_tape_init(&writer->fences, writer->temp_dir);
     ikv_tape_init(&writer->page_sums, writer->temp_dir);
 
-    return new_sorter(writer, options);
+    const int code = new_ranges(writer, options);
+    return code == 0 ? new_sorter(writer, options) : code;
 }
 
 /* The header says "incomplete" until the store is published. */
@@ -195,6 +231,8 @@ void ikv_writer_abort(ikv_writer *writer)
         return;
     ikv_output_discard(&writer->output);
     ikv_clustered_free(writer->clustered);
+    ikv_ranges_free(writer->ranges);
+    ikv_scratch_free(&writer->content);
     ikv_sorter_free(writer->sorter);
     ikv_sorter_free(writer->dropped);
     ikv_tape_free(&writer->block_sums);
@@ -209,23 +247,35 @@ void ikv_writer_abort(ikv_writer *writer)
 
 static uint32_t value_size_max(const struct ikv_writer *writer)
 {
-    return writer->clustered ? IKV_VALUE_SIZE_MAX_CLUSTERED
-                             : UINT32_MAX - ikv_writer_surplus(writer);
+    return (writer->clustered ? IKV_VALUE_SIZE_MAX_CLUSTERED
+                              : UINT32_MAX - ikv_writer_surplus(writer)) -
+           (writer->has_ranges ? writer->key.width : 0);
 }
 
-/* Append the record to the file, and its key and position to the sorter. */
-static int add_record(struct ikv_writer *writer, const unsigned char *stored, const void *value,
-                      uint32_t size)
+/* Whether the writer can take a pair with this key. */
+static int check_pair(const struct ikv_writer *writer, const void *key, size_t size, ikv_error *err)
 {
-    uint64_t entry[IKV_ENTRY_WORDS_MAX];
+    const struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
 
-    ikv_key_load(&writer->key, stored, entry);
-    entry[writer->key.words] = ikv_output_offset(&writer->output);
-    int code = ikv_writer_append_record(writer, stored, value, size);
-    if (code == 0)
-        code = ikv_sorter_add(writer->sorter, entry);
-    if (code == 0)
-        ikv_size_stats_add(&writer->sizes, size);
+    if (writer->failed) {
+        if (err)
+            *err = writer->failure;
+        return writer->failed;
+    }
+    return size > value_size_max(writer)
+               ? ikv_fail(err, IKV_E_VALUE_TOO_LARGE, where, "%zu bytes", size)
+               : 0;
+}
+
+/* The result of adding a pair. After a failure the writer is of no more use. */
+static int note_result(struct ikv_writer *writer, int code, ikv_error *err)
+{
+    if (code < 0) {
+        writer->failed =
+            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "cannot write");
+        if (err)
+            *err = writer->failure;
+    }
     return code;
 }
 
@@ -236,42 +286,53 @@ int ikv_writer_add(ikv_writer *writer, const void *key, const void *value, size_
 
     if (!writer || !key || (!value && size))
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_writer_add: an argument is NULL");
-    if (writer->failed) {
-        if (err)
-            *err = writer->failure;
-        return writer->failed;
-    }
-    if (size > value_size_max(writer)) {
-        struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
-        return ikv_fail(err, IKV_E_VALUE_TOO_LARGE, where, "%zu bytes", size);
-    }
-
+    int code = check_pair(writer, key, size, err);
+    if (code < 0)
+        return code;
     ikv_key_swap_host(&writer->key, key, stored);
-    int code = writer->clustered
-                   ? ikv_clustered_add(writer->clustered, stored, value, (uint32_t)size)
-                   : add_record(writer, stored, value, (uint32_t)size);
-    if (code < 0) {
-        writer->failed =
-            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "cannot write");
-        if (err)
-            *err = writer->failure;
-    }
-    return code;
+    code = writer->has_ranges
+               ? ikv_ranges_add(writer->ranges, stored, stored, value, (uint32_t)size)
+               : ikv_writer_put(writer, stored, value, (uint32_t)size);
+    return note_result(writer, code, err);
+}
+
+int ikv_writer_add_range(ikv_writer *writer, const void *first, const void *last, const void *value,
+                         size_t size, ikv_error *err)
+{
+    unsigned char from[IKV_KEY_WIDTH_MAX];
+    unsigned char to[IKV_KEY_WIDTH_MAX];
+
+    if (!writer || !first || !last || (!value && size))
+        return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE,
+                        "ikv_writer_add_range: an argument is NULL");
+    int code = check_pair(writer, first, size, err);
+    if (code < 0)
+        return code;
+    const struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, first};
+    if (!writer->has_ranges)
+        return ikv_fail(err, IKV_E_INVALID, where, "not a store of ranges");
+    if (ikv_key_compare(writer->key.type, first, last) > 0)
+        return ikv_fail(err, IKV_E_INVALID, where, "the range ends before it begins");
+    ikv_key_swap_host(&writer->key, first, from);
+    ikv_key_swap_host(&writer->key, last, to);
+    code = ikv_ranges_add(writer->ranges, from, to, value, (uint32_t)size);
+    return note_result(writer, code, err);
 }
 
 static void collect_stats(const struct ikv_writer *writer, uint64_t file_size,
                           ikv_build_stats *stats)
 {
     const struct ikv_sorter_stats *sorted = &writer->sorted;
+    const struct ikv_ranges_stats *ranges = &writer->range_stats;
 
     stats->pairs = writer->pairs;
-    stats->dropped = writer->dropped_count;
+    stats->dropped = writer->dropped_count + ranges->dropped;
     stats->value_bytes = writer->sizes.sum;
     stats->file_size = file_size;
-    stats->spilled_runs = sorted->runs;
-    stats->spilled_bytes = sorted->spilled_bytes;
-    stats->merge_passes = sorted->passes;
-    stats->input_sorted = sorted->input_sorted;
+    stats->spilled_runs = sorted->runs + ranges->runs;
+    stats->spilled_bytes = sorted->spilled_bytes + ranges->spilled_bytes;
+    stats->merge_passes = sorted->passes + ranges->passes;
+    stats->input_sorted = sorted->input_sorted && !writer->has_ranges;
 }
 
 int ikv_writer_finish(ikv_writer *writer, ikv_build_stats *ret_stats, ikv_error *err)

@@ -3,8 +3,10 @@
 #ifndef IKV_WRITER_STATE_H
 #define IKV_WRITER_STATE_H
 
+#include "core/base/scratch.h"
 #include "core/format/size_stats.h"
 #include "core/leaves/clustered.h"
+#include "core/ranges/ranges.h"
 #include "core/sort/sorter.h"
 #include "core/write/index_writer.h"
 
@@ -26,6 +28,10 @@ struct ikv_writer {
     int failed; /* 0, or the code of the first failure, which later calls return */
     struct ikv_error failure;
     struct ikv_output output;
+    bool has_ranges;
+    struct ikv_ranges *ranges; /* collects them until the end */
+    struct ikv_ranges_stats range_stats;
+    struct ikv_scratch content;      /* value and last key of a range */
     struct ikv_clustered *clustered; /* NULL: records are in order of arrival, `sorter` is used */
     struct ikv_sorter *sorter;       /* entries: the key's words, position */
     struct ikv_sorter_stats sorted;

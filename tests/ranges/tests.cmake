@@ -1,0 +1,2 @@
+ikv_writing_test(test_ranges THREADS)
+ikv_writing_test(test_ranges_writer)
