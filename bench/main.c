@@ -82,6 +82,7 @@ int main(int argc, char **argv)
     resident_scaling_register(&options);
     mixed_register(&options);
     recovery_register(&options);
+    start_register(&options);
     build_register(&options);
     scan_register(&options);
     layout_register(&options);

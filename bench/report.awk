@@ -156,11 +156,12 @@ function print_counters(    i, j, name, line, n, counter, shown) {
         "cold_items_per_second share_resident efficiency caller_faults_per_batch faults_per_batch " \
         "dropped_01 dropped_02 dropped_03 dropped_04 dropped_08 dropped_16 dropped_24 " \
         "warmed_01 warmed_02 warmed_03 warmed_04 warmed_08 warmed_16 warmed_24 " \
-        "warmed_mapped_01 warmed_mapped_02 warmed_mapped_03 warmed_mapped_04", counter, " ")
+        "warmed_mapped_01 warmed_mapped_02 warmed_mapped_03 warmed_mapped_04 " \
+        "steady_items_per_second ready first_p50_ns first_p999_ns first_max_ns entered", counter, " ")
     for (i = 1; i <= count; i++) {
         name = names[i]
         line = ""
-        if (name !~ /^(probes|plain|callers|single|mixed|recovery|cold\/latency)/)
+        if (name !~ /^(probes|plain|callers|single|mixed|recovery|start|cold\/latency)/)
             continue
         for (j = 1; j <= n; j++)
             if ((name, counter[j]) in value)

@@ -712,6 +712,9 @@ typedef struct ikv_info {
     int locked;          /* 1: IKV_OPEN_LOCK */
     uint64_t mapped;     /* bytes of the file that are mapped; 0: no mapping */
     uint64_t resident;   /* bytes of the mapping assumed to be in memory; not counted for MMAP */
+    uint64_t entered;  /* bytes of the mapping that a thread in the background has entered into the
+                          page table (AUTO, see docs/backends.md) */
+    uint64_t entering; /* bytes that wait for this */
     ikv_layout layout;
     uint32_t leaf_size;     /* clustered: bytes of a leaf; index_pages counts the leaves */
     int has_v2_index;       /* 0: a clustered store without the index that the crate reads */

@@ -14,6 +14,7 @@ void resident_register(const struct options *options);
 void resident_scaling_register(const struct options *options);
 void mixed_register(const struct options *options);
 void recovery_register(const struct options *options);
+void start_register(const struct options *options);
 void build_register(const struct options *options);
 void layout_register(const struct options *options);
 void scan_register(const struct options *options);

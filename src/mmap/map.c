@@ -10,6 +10,9 @@
 /* Bytes preloaded at a time. A multiple of every huge page size in use. */
 #define PIECE ((uint64_t)64 << 20)
 
+/* Pages that are entered where they are visited, without a thread: this takes a millisecond. */
+#define FEW_WORDS 64
+
 /* How long an index page counts as verified. */
 #define VERIFIED_NS (10 * UINT64_C(1000000000))
 
@@ -57,9 +60,13 @@ int ikv_map_new(int fd, const struct stat *st, bool assume_resident, struct ikv_
     map->assume_resident = assume_resident;
     map->shift = page_shift();
     map->can_query = can_query(fd, st);
+    map->no_background = size >> map->shift < (uint64_t)FEW_WORDS * 64;
     map->ctime[0] = (int64_t)IKV_STAT_CTIME(st).tv_sec;
     map->ctime[1] = (int64_t)IKV_STAT_CTIME(st).tv_nsec;
     code = allocate(map);
+    map->background.blocks = (map->words - 1) / IKV_MAP_BLOCK_WORDS + 1;
+    map->background.enter = ikv_map_enter;
+    map->background.user = map;
     if (code == 0)
         map->bytes = ikv_platform_map(fd, (size_t)size, &code);
     if (code < 0) {
@@ -76,6 +83,7 @@ void ikv_map_free(struct ikv_map *map)
 {
     if (!map)
         return;
+    ikv_background_stop(&map->background);
     (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
     free((void *)map->resident);
     free((void *)map->seen_once);

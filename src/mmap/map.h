@@ -5,9 +5,9 @@
  * backend. So no lookup waits for a page fault, and a read error is an error and not a signal.
  *
  * A residency hint is one bit per page. It is set when the kernel says that the page is resident,
- * which takes one system call for up to 512 pages, and dropped when page faults show that hints are
- * wrong. A wrong hint costs time, nothing else. (A finished read does not set it: the page may be
- * gone again before it is wanted next.)
+ * and the page was entered into the page table (populate.h), and dropped when page faults show that
+ * hints are wrong. A wrong hint costs time, nothing else. (A finished read does not set it: the
+ * page may be gone again before it is wanted next.)
  *
  * With IKV_BACKEND_MMAP all pages are assumed to be resident: the caller wants the mapping used.
  */
@@ -15,9 +15,15 @@
 #define IKV_MAP_H
 
 #include "core/platform/platform.h"
+#include "mmap/populate.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Words of the bitmap of hints that are entered together in the background: 2 MiB of a file in 4
+ * KiB pages. */
+#define IKV_MAP_BLOCK_WORDS 8
 
 struct ikv_map {
     /* Set when the file is mapped. */
@@ -41,12 +47,19 @@ struct ikv_map {
     int64_t ctime[2];                /* of the file when it was opened */
     atomic_bool is_modified;         /* its ctime has changed since */
 
+    /* Entering pages in the background */
+    struct ikv_background background;
+    atomic_bool no_background; /* a small file, or no thread could be started */
+    _Atomic uint64_t entered;  /* pages entered by the thread */
+
     /* Written often; not beside what every lookup reads */
-    atomic_uint resident_streak; /* consecutive pages found resident, up to a limit */
-    atomic_uint absent_streak;   /* consecutive pages found not resident */
-    _Atomic int64_t fault_debt;  /* recent page faults, in touches; see ikv_map_report_faults */
-    _Atomic uint64_t queries;    /* system calls that queried residency */
-    _Atomic uint64_t drops;      /* times that all hints were dropped */
+    _Atomic uint64_t visits_since; /* ikv_clock when `visits` began to be counted */
+    atomic_uint visits;            /* resident pages without hints, visited since then */
+    _Atomic uint64_t busy_until;   /* ikv_clock until which such visits are frequent */
+    atomic_uint absent_streak;     /* consecutive pages found not resident */
+    _Atomic int64_t fault_debt;    /* recent page faults, in touches; see ikv_map_report_faults */
+    _Atomic uint64_t queries;      /* system calls that queried residency */
+    _Atomic uint64_t drops;        /* times that all hints were dropped */
 };
 
 struct stat;
@@ -128,6 +141,13 @@ void ikv_map_report_faults(struct ikv_map *map, uint64_t faults, uint64_t touche
 
 /* Query every page of the file. */
 void ikv_map_prime(struct ikv_map *map);
+/* Query a block of IKV_MAP_BLOCK_WORDS words. Where all pages of a word are resident, enter them
+ * into the page table and set their hints. Ends early when *stop is set. `user` is the map; see
+ * ikv_background. */
+void ikv_map_enter(void *user, uint64_t block, const atomic_bool *stop);
+/* Bytes that the background thread has entered, and that wait for it. */
+uint64_t ikv_map_count_entered(const struct ikv_map *map);
+uint64_t ikv_map_count_entering(const struct ikv_map *map);
 /* Set the hints of a range that was just read, for systems that can't be queried. */
 void ikv_map_assume_range(struct ikv_map *map, uint64_t offset, uint64_t size);
 /* Read a range of the file into memory, into huge pages where the system has them for files; with

@@ -2,21 +2,26 @@
 #include "mmap/map.h"
 
 #include "core/base/bytes.h"
+#include "core/base/clock.h"
 
+#include <errno.h>
 #include <limits.h>
 
 /* Pages of a word of the bitmap, which are queried together. */
 #define WORD 64
 
-/* Words that are queried together while all pages are resident: 2 MiB of a file in 4 KiB pages. */
-#define WORDS_MAX 8
+/* After this many absent pages in a row, single pages are queried; after this many, only every 16th
+ * page. */
+#define ABSENT_STREAK_FEW  8
+#define ABSENT_STREAK_MANY 64
+#define SAMPLE_EVERY       16
 
-/* After this many resident pages in a row, WORDS_MAX words are queried together; after this many
- * absent ones, single pages; after this many, only every 16th page. */
-#define RESIDENT_STREAK_MAX 8
-#define ABSENT_STREAK_FEW   8
-#define ABSENT_STREAK_MANY  64
-#define SAMPLE_EVERY        16
+/* Visits of resident pages without hints are frequent from this many within this time on, and until
+ * this time has passed without as many. Entering the word of each takes a millisecond or two until
+ * then; less often, it takes less than a tenth of the time. */
+#define VISITS_MANY 128
+#define VISITS_NS   UINT64_C(20000000)
+#define BUSY_NS     UINT64_C(100000000)
 
 /* With one fault in this many touches, or more, hints are dropped: where many pages have gone, most
  * hints are doubtful. A wrong hint costs one fault, 100 us, and is right again; querying all pages
@@ -38,7 +43,7 @@ static void set_hints(struct ikv_map *map, uint64_t word, uint64_t bits)
         atomic_fetch_or_explicit(&map->resident[word], bits, memory_order_relaxed);
 }
 
-/* A page was found resident. query_words has set its hint if its whole word is resident. Otherwise
+/* A page was found resident. enter_word has set its hint if its whole word is resident. Otherwise
  * the hint is set the second time: a page that was just read, and will be dropped before it is used
  * again, gets none. */
 static void note_resident(struct ikv_map *map, uint64_t page)
@@ -72,55 +77,6 @@ static void update_full(struct ikv_map *map)
         atomic_store(&map->full_words, 0);
 }
 
-/* Query `count` words, beginning with `first`, and set the hints of those that are resident as a
- * whole. Returns whether `page` is resident: 1 or 0; -1: unknown. */
-static int query_words(struct ikv_map *map, uint64_t first, uint64_t count, uint64_t page)
-{
-    unsigned char vector[WORDS_MAX * WORD];
-    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
-    const uint64_t n = ikv_min(count * WORD, pages - first * WORD);
-    const unsigned char *start = map->bytes + (first * WORD << map->shift);
-    uint64_t all = 0;
-
-    if (ikv_platform_in_core(start, (size_t)(n << map->shift), vector) != 0)
-        return -1;
-    for (uint64_t word = 0; word * WORD < n; word++) {
-        const uint64_t in_word = ikv_min(WORD, n - word * WORD);
-        uint64_t resident = 0;
-        for (uint64_t i = 0; i < in_word; i++)
-            resident += vector[word * WORD + i] & 1;
-        all += resident;
-        if (resident == in_word)
-            set_hints(map, first + word, whole_word(in_word));
-    }
-    if (all == n) {
-        update_full(map);
-        /* Enter them into the page table, too: one call instead of a page fault for every few. */
-        (void)ikv_platform_populate((void *)(uintptr_t)start, (size_t)(n << map->shift));
-    }
-    return vector[page - first * WORD] & 1;
-}
-
-/* False: unknown. */
-static bool query_mapping(struct ikv_map *map, uint64_t page, bool *ret_resident)
-{
-    const uint64_t word = page / WORD;
-    unsigned char answer = 0;
-    int resident;
-
-    if (atomic_load_explicit(&map->resident_streak, memory_order_relaxed) >= RESIDENT_STREAK_MAX)
-        resident = query_words(map, word / WORDS_MAX * WORDS_MAX, WORDS_MAX, page);
-    else if (atomic_load_explicit(&map->absent_streak, memory_order_relaxed) < ABSENT_STREAK_FEW)
-        resident = query_words(map, word, 1, page);
-    else
-        resident = ikv_platform_in_core(map->bytes + (page << map->shift), (size_t)1 << map->shift,
-                                        &answer) == 0
-                       ? answer & 1
-                       : -1;
-    *ret_resident = resident > 0;
-    return resident >= 0;
-}
-
 /* By a read of one byte that does not wait. */
 static bool query_file(const struct ikv_map *map, uint64_t page)
 {
@@ -129,31 +85,131 @@ static bool query_file(const struct ikv_map *map, uint64_t page)
     return ikv_platform_pread_nowait(map->fd, &byte, 1, (off_t)(page << map->shift)) == 1;
 }
 
+/* Whether the pages [first, first + n) are resident, a byte for each, at most WORD. False: unknown.
+ */
+static bool query_pages(const struct ikv_map *map, uint64_t first, uint64_t n,
+                        unsigned char *ret_resident)
+{
+    if (map->can_query)
+        return ikv_platform_in_core(map->bytes + (first << map->shift), (size_t)(n << map->shift),
+                                    ret_resident) == 0;
+    for (uint64_t i = 0; i < n; i++)
+        ret_resident[i] = query_file(map, first + i);
+    return true;
+}
+
+/* Query a word. If all of its pages are resident, enter them into the page table, one call instead
+ * of a page fault for every few, and set their hints. Returns whether `page` is resident, if it is
+ * in the word: 1 or 0; -1: unknown. */
+static int enter_word(struct ikv_map *map, uint64_t word, uint64_t page)
+{
+    unsigned char vector[WORD];
+    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
+    const uint64_t first = word * WORD;
+    const uint64_t n = ikv_min(WORD, pages - first);
+    uint64_t resident = 0;
+
+    if (!query_pages(map, first, n, vector))
+        return -1;
+    for (uint64_t i = 0; i < n; i++)
+        resident += vector[i] & 1;
+    /* What can't be populated has no hint: it was truncated or can't be read. */
+    if (resident == n) {
+        const int code = ikv_platform_populate(
+            (void *)(uintptr_t)(map->bytes + (first << map->shift)), (size_t)(n << map->shift));
+        if (code == 0 || code == -EOPNOTSUPP) {
+            set_hints(map, word, whole_word(n));
+            update_full(map);
+        }
+    }
+    return page - first < n ? vector[page - first] & 1 : 0;
+}
+
+void ikv_map_enter(void *user, uint64_t block, const atomic_bool *stop)
+{
+    struct ikv_map *map = user;
+    const uint64_t first = block * IKV_MAP_BLOCK_WORDS;
+    const uint64_t end = ikv_min(first + IKV_MAP_BLOCK_WORDS, map->words);
+
+    for (uint64_t word = first; word < end && !atomic_load(stop); word++) {
+        const uint64_t before = atomic_load_explicit(&map->resident[word], memory_order_relaxed);
+        (void)enter_word(map, word, word * WORD);
+        const uint64_t now = atomic_load_explicit(&map->resident[word], memory_order_relaxed);
+        atomic_fetch_add_explicit(&map->entered, (uint64_t)__builtin_popcountll(now & ~before),
+                                  memory_order_relaxed);
+    }
+}
+
+/* Note a visit of a resident page without a hint. Where such visits are frequent, the map is busy:
+ * the thread enters pages. A file that is visited here and there is left alone. */
+static void note_visit(struct ikv_map *map, uint64_t now)
+{
+    const uint64_t since = atomic_load_explicit(&map->visits_since, memory_order_relaxed);
+
+    /* Concurrent updates may be lost. */
+    if (now - since > VISITS_NS) {
+        atomic_store_explicit(&map->visits_since, now, memory_order_relaxed);
+        atomic_store_explicit(&map->visits, 0, memory_order_relaxed);
+    }
+    if (atomic_fetch_add_explicit(&map->visits, 1, memory_order_relaxed) + 1 >= VISITS_MANY)
+        atomic_store_explicit(&map->busy_until, now + BUSY_NS, memory_order_relaxed);
+}
+
+static bool is_busy(const struct ikv_map *map, uint64_t now)
+{
+    return now < atomic_load_explicit(&map->busy_until, memory_order_relaxed) &&
+           !atomic_load_explicit(&map->no_background, memory_order_relaxed);
+}
+
+/* False: the caller deals with the page. */
+static bool leave_to_background(struct ikv_map *map, uint64_t page, uint64_t now)
+{
+    const enum ikv_want want =
+        ikv_background_want(&map->background, page / (IKV_MAP_BLOCK_WORDS * WORD), now);
+
+    if (want == IKV_WANT_FAILS)
+        atomic_store_explicit(&map->no_background, true, memory_order_relaxed);
+    return want == IKV_WANT_WAITS;
+}
+
+/* Whether a page is resident. Pages that the mapping can be queried about are entered a word at a
+ * time, unless the thread does that, or few pages are resident. */
+static bool query_one(struct ikv_map *map, uint64_t page, bool is_single)
+{
+    unsigned char answer = 0;
+
+    if (map->can_query && !is_single) {
+        const int resident = enter_word(map, page / WORD, page);
+        if (resident >= 0)
+            return resident;
+    } else if (map->can_query && query_pages(map, page, 1, &answer)) {
+        return answer & 1;
+    }
+    return query_file(map, page);
+}
+
+/* Whether a page without a hint is resident and may be touched now. */
 static bool query_page(struct ikv_map *map, uint64_t page)
 {
-    const unsigned resident_streak =
-        atomic_load_explicit(&map->resident_streak, memory_order_relaxed);
     const unsigned absent_streak = atomic_load_explicit(&map->absent_streak, memory_order_relaxed);
-    bool resident = false;
+    const uint64_t now = ikv_clock();
+    const bool busy = is_busy(map, now);
 
     if (absent_streak < ABSENT_STREAK_MANY || absent_streak % SAMPLE_EVERY == 0) {
         atomic_fetch_add_explicit(&map->queries, 1, memory_order_relaxed);
-        if (!map->can_query || !query_mapping(map, page, &resident))
-            resident = query_file(map, page);
+        if (query_one(map, page, busy || absent_streak >= ABSENT_STREAK_FEW)) {
+            note_visit(map, now);
+            atomic_store_explicit(&map->absent_streak, 0, memory_order_relaxed);
+            note_resident(map, page);
+            /* Until it is entered, reading it takes less time than the page fault. */
+            return !busy || has_hint(map, page) || !leave_to_background(map, page, now);
+        }
     }
-    if (resident && !has_hint(map, page))
-        note_resident(map, page);
     /* Concurrent updates may count as one. */
-    atomic_store_explicit(&map->resident_streak,
-                          resident ? (unsigned)ikv_min(resident_streak + 1, RESIDENT_STREAK_MAX)
-                                   : 0,
-                          memory_order_relaxed);
     atomic_store_explicit(&map->absent_streak,
-                          resident                   ? 0
-                          : absent_streak < UINT_MAX ? absent_streak + 1
-                                                     : ABSENT_STREAK_MANY,
+                          absent_streak < UINT_MAX ? absent_streak + 1 : ABSENT_STREAK_MANY,
                           memory_order_relaxed);
-    return resident;
+    return false;
 }
 
 bool ikv_map_query(struct ikv_map *map, uint64_t offset, uint64_t size)
@@ -178,7 +234,7 @@ static void drop_hints(struct ikv_map *map)
     /* In this order: see update_full. */
     atomic_fetch_add(&map->drops, 1);
     atomic_store(&map->full_words, 0);
-    atomic_store_explicit(&map->resident_streak, 0, memory_order_relaxed);
+    ikv_background_reset(&map->background);
     ikv_map_clear_verified(map);
     atomic_store(&map->fault_debt, 0);
 }
@@ -201,19 +257,12 @@ void ikv_map_report_faults(struct ikv_map *map, uint64_t faults, uint64_t touche
 
 void ikv_map_prime(struct ikv_map *map)
 {
-    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
-
     if (map->assume_resident)
         return;
-    for (uint64_t word = 0; map->can_query && word < map->words; word += WORDS_MAX) {
+    for (uint64_t word = 0; word < map->words; word++) {
         atomic_fetch_add_explicit(&map->queries, 1, memory_order_relaxed);
-        if (query_words(map, word, WORDS_MAX, word * WORD) < 0)
+        if (enter_word(map, word, word * WORD) < 0)
             break;
-    }
-    for (uint64_t page = 0; !map->can_query && page < pages; page++) {
-        atomic_fetch_add_explicit(&map->queries, 1, memory_order_relaxed);
-        if (query_file(map, page))
-            set_hints(map, page / WORD, (uint64_t)1 << (page % WORD));
     }
 }
 
@@ -234,4 +283,17 @@ uint64_t ikv_map_count_resident(const struct ikv_map *map)
         count += (uint64_t)__builtin_popcountll(
             atomic_load_explicit(&map->resident[i], memory_order_relaxed));
     return count;
+}
+
+uint64_t ikv_map_count_entered(const struct ikv_map *map)
+{
+    return ikv_min(atomic_load_explicit(&map->entered, memory_order_relaxed) << map->shift,
+                   map->size);
+}
+
+uint64_t ikv_map_count_entering(const struct ikv_map *map)
+{
+    return ikv_min(ikv_background_waiting(&map->background) * IKV_MAP_BLOCK_WORDS * WORD
+                       << map->shift,
+                   map->size);
 }

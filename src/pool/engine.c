@@ -2,7 +2,6 @@
 
 #include "core/platform/platform.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #define THREADS_MAX         1024
@@ -103,26 +102,17 @@ void ikv_engine_release(struct ikv_engine *engine)
 
 /* ---------------------------------------------------------------- threads */
 
-/* Signals are for the program's own threads: workers, which inherit the mask, block all signals but
- * those that a thread raises itself. The lock is held. */
+/* The lock is held. */
 static void create_threads(struct ikv_engine *engine)
 {
-    static const int raised[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
     unsigned *started = &engine->queue.workers;
-    sigset_t all;
-    sigset_t before;
 
-    (void)sigfillset(&all);
-    for (size_t i = 0; i < sizeof raised / sizeof raised[0]; i++)
-        (void)sigdelset(&all, raised[i]);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (*started < engine->shared.options.threads) {
         struct ikv_worker *worker = &engine->workers[*started];
-        if (pthread_create(&worker->thread, NULL, ikv_worker_main, worker) != 0)
+        if (ikv_thread_create(&worker->thread, ikv_worker_main, worker) != 0)
             break;
         ++*started;
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 unsigned ikv_engine_start(struct ikv_engine *engine)

@@ -10,8 +10,8 @@ set(forbidden
     abort exit _exit quick_exit _Exit system execve fork vfork kill raise signal sigaction sigprocmask
     pthread_kill alarm setitimer umask setlocale setenv putenv chdir fchdir)
 
-# Only the engine may change a signal mask, and only so that the threads it creates inherit it.
-set(only_by_engine pthread_sigmask)
+# Only the function that creates threads may change a signal mask, so that they inherit it.
+set(only_by_thread pthread_sigmask)
 
 # The core may access files and memory only by calls that fault_wrap.c and fault_alloc.c wrap, since the
 # fault tests would miss others.
@@ -46,7 +46,7 @@ if(count LESS 10)
   message(FATAL_ERROR "found only ${count} objects of the core")
 endif()
 set(others ${objects})
-list(FILTER others EXCLUDE REGEX "/pool/engine\\.")
+list(FILTER others EXCLUDE REGEX "/base/thread\\.")
 undefined_symbols(library_symbols ${objects})
 undefined_symbols(other_symbols ${others})
 undefined_symbols(core_symbols ${core})
@@ -57,7 +57,7 @@ foreach(name ${library_symbols})
   endif()
 endforeach()
 foreach(name ${other_symbols})
-  if(name IN_LIST only_by_engine)
+  if(name IN_LIST only_by_thread)
     list(APPEND found ${name})
   endif()
 endforeach()

@@ -3,7 +3,23 @@
 #include "core/base/mix.h"
 #include "core/platform/platform.h"
 
+#include <signal.h>
 #include <time.h>
+
+int ikv_thread_create(pthread_t *ret_thread, void *(*main)(void *), void *argument)
+{
+    static const int raised[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigset_t all;
+    sigset_t before;
+
+    (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof raised / sizeof raised[0]; i++)
+        (void)sigdelset(&all, raised[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits it */
+    const int code = pthread_create(ret_thread, NULL, main, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
 
 /* Threads that exist at the same time have different addresses of `number`; a later thread at the
  * same address starts at a later time. */

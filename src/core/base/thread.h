@@ -1,9 +1,14 @@
-/* Identifying threads and processes. */
+/* Threads and processes: starting the first, identifying both. */
 #ifndef IKV_THREAD_H
 #define IKV_THREAD_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Start a thread in which all signals are blocked but those that a thread raises itself: others are
+ * for the program's own threads. 0, or an error number. */
+int ikv_thread_create(pthread_t *ret_thread, void *(*main)(void *), void *argument);
 
 /* A number unique to the calling thread. Unlike pthread_self() it is never reused. */
 uint64_t ikv_thread_number(void);

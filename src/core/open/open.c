@@ -240,6 +240,7 @@ int ikv_store_open(const char *path, struct ikv_source *source, const ikv_open_o
 
 void ikv_store_close(struct ikv_store *store)
 {
+    ikv_map_free(store->map); /* first: its thread uses the file */
     ikv_thread_files_close(&store->thread_files);
     if (store->file.source)
         store->file.source->type->close(store->file.source);
@@ -254,7 +255,6 @@ void ikv_store_close(struct ikv_store *store)
     ikv_fence_lines_free(&store->fence_lines);
     ikv_fence_tree_free(&store->tree);
     ikv_samples_free(store->samples);
-    ikv_map_free(store->map);
     ikv_learner_free(store->learner);
     ikv_page_cache_free(store->cache);
     free(store->page_sums);

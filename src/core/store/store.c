@@ -81,6 +81,10 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     ret_info->has_ranges = store->range_size > 0;
     ret_info->layout = store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
     ret_info->leaf_size = store->leaves.leaf_size;
+    if (store->map) {
+        ret_info->entered = ikv_map_count_entered(store->map);
+        ret_info->entering = ikv_map_count_entering(store->map);
+    }
     ret_info->filter_memory = store->filters.memory;
     ret_info->has_v2_index = !store->is_clustered || store->leaves.has_index;
     memcpy(ret_info->store_id, store->store_id, sizeof store->store_id);
