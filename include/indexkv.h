@@ -319,20 +319,32 @@ IKV_API int ikv_key_compare(ikv_key_type type, const void *a, const void *b);
 
 /*
  * Text forms of keys.
- *   AUTO  Parsing: decimal with an optional sign, or hex digits after 0x; dotted IPv4 (u32) and
- * IPv6 text (u128) if the text looks like it; for byte strings hex digits, optionally after 0x.
- *         Formatting: decimal for integers, hex digits for byte strings.
- *   DEC   Integers only: decimal with an optional sign.
- *   HEX   Integers: hex digits, parsed with or without 0x and a sign before it; formatted as 0x and
- *         2 * width digits, a negative number as -0x and its magnitude.
- *         Byte strings: exactly 2 * width hex digits, first byte first.
- *   IP    u32: dotted IPv4, the first number being the most significant byte. u128: IPv6 text.
+ *   AUTO   Parsing: decimal with an optional sign, or hex digits after 0x; for u32 and u128 also
+ *          IP addresses, for u128 also UUIDs; for byte strings hex digits, optionally after 0x,
+ *          for 16 bytes also UUIDs.
+ *          Formatting: decimal for integers, hex digits for byte strings.
+ *   DEC    Integers only: decimal with an optional sign.
+ *   HEX    Integers: hex digits, parsed with or without 0x and a sign before it; formatted as 0x
+ *          and 2 * width digits, a negative number as -0x and its magnitude.
+ *          Byte strings: exactly 2 * width hex digits, first byte first.
+ *   IP     u32, u128: IPv4 in dotted form or IPv6, the first number being the most significant.
+ *          An IPv4 address in u128 is the IPv6 address ::ffff:a.b.c.d; in u32 that is parsed as
+ *          a.b.c.d, and other IPv6 addresses are out of range. Formatted as IPv4 for u32, and as
+ *          IPv6 for u128.
+ *   UUID   u128, 16 bytes: 550e8400-e29b-41d4-a716-446655440000, the first digit being the most
+ *          significant. Formatted in lower case.
+ *   TEXT   Byte strings: exactly the bytes of the key. They may contain NULs: use the length.
+ *   BASE64 Byte strings: base64 of RFC 4648, formatted with padding; parsed with or without it,
+ *          and in the alphabet for URLs, too.
  */
 typedef enum ikv_key_syntax {
     IKV_SYNTAX_AUTO = 0,
     IKV_SYNTAX_DEC = 1,
     IKV_SYNTAX_HEX = 2,
-    IKV_SYNTAX_IP = 3
+    IKV_SYNTAX_IP = 3,
+    IKV_SYNTAX_UUID = 4,
+    IKV_SYNTAX_TEXT = 5,
+    IKV_SYNTAX_BASE64 = 6
 } ikv_key_syntax;
 
 /* A buffer of this size has room for any formatted key and its terminator. */

@@ -17,6 +17,7 @@ if(TARGET indexkv_command)
       help
       info
       input_errors
+      key_syntax
       key_types
       layout
       lines

@@ -61,7 +61,7 @@ err_has 'tsv|jsonl|raw|binary'
 run 2 get store --keys pairs --keys-format csv
 err_has 'text|binary'
 run 2 get store --key-syntax octal 1
-err_has 'auto|dec|hex|ip'
+err_has 'auto|dec|hex|ip|uuid|text|base64'
 run 2 get store --probe cell 1
 err_has "--probe: expected one of page|entry, got 'cell'"
 run 2 get store --backend fast 1

@@ -99,12 +99,44 @@ static void ipv6_text_round_trips(void **state)
     }
 }
 
+/* IPv4 addresses in u128, and IPv6 addresses of IPv4 in u32. */
+static void mapped_addresses(void **state)
+{
+    rng_state random = {46};
+
+    (void)state;
+    for (size_t i = 0; i < test_scaled(20000); i++) {
+        uint32_t four = (uint32_t)rng_next(&random) >> rng_below(&random, 32);
+        unsigned char network[16] = {[10] = 0xff, [11] = 0xff};
+        unsigned char key[16];
+        char text[3][48];
+
+        for (int k = 0; k < 4; k++)
+            network[12 + k] = (unsigned char)(four >> (24 - 8 * k));
+        from_network(IKV_KEY_U128, network, key);
+        snprintf(text[0], sizeof(text[0]), "%u.%u.%u.%u", four >> 24, four >> 16 & 255,
+                 four >> 8 & 255, four & 255);
+        snprintf(text[1], sizeof(text[1]), "::ffff:%u.%u.%u.%u", four >> 24, four >> 16 & 255,
+                 four >> 8 & 255, four & 255);
+        snprintf(text[2], sizeof(text[2]), "0:0:0:0:0:FFFF:%x:%04x", four >> 16, four & 0xffff);
+        for (int form = 0; form < 3; form++) {
+            assert_parses(IKV_KEY_U128, IKV_SYNTAX_IP, text[form], key);
+            assert_parses(IKV_KEY_U128, IKV_SYNTAX_AUTO, text[form], key);
+            assert_parses(IKV_KEY_U32, IKV_SYNTAX_IP, text[form], &four);
+            assert_parses(IKV_KEY_U32, IKV_SYNTAX_AUTO, text[form], &four);
+        }
+        assert_formats(IKV_KEY_U32, IKV_SYNTAX_IP, &four, text[0]);
+        assert_formats(IKV_KEY_U128, IKV_SYNTAX_IP, key, text[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ipv4_text),
         cmocka_unit_test(ipv6_text_as_by_inet_pton),
         cmocka_unit_test(ipv6_text_round_trips),
+        cmocka_unit_test(mapped_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,8 +73,22 @@ static void unsupported_syntaxes(void **state)
             assert_int_equal(ikv_key_format(type, IKV_SYNTAX_DEC, zero, text, sizeof(text)),
                              IKV_E_INVALID);
         }
-        assert_refused(type, (ikv_key_syntax)4, "00", IKV_E_INVALID);
-        assert_int_equal(ikv_key_format(type, (ikv_key_syntax)4, zero, text, sizeof(text)),
+        if (type != IKV_KEY_U128 && type != IKV_KEY_BYTES(16)) {
+            assert_refused(type, IKV_SYNTAX_UUID, "550e8400-e29b-41d4-a716-446655440000",
+                           IKV_E_INVALID);
+            assert_int_equal(ikv_key_format(type, IKV_SYNTAX_UUID, zero, text, sizeof(text)),
+                             IKV_E_INVALID);
+        }
+        if (hostkey_kind(type) != DECODER_BYTES) {
+            assert_refused(type, IKV_SYNTAX_TEXT, "0", IKV_E_INVALID);
+            assert_refused(type, IKV_SYNTAX_BASE64, "AA==", IKV_E_INVALID);
+            assert_int_equal(ikv_key_format(type, IKV_SYNTAX_TEXT, zero, text, sizeof(text)),
+                             IKV_E_INVALID);
+            assert_int_equal(ikv_key_format(type, IKV_SYNTAX_BASE64, zero, text, sizeof(text)),
+                             IKV_E_INVALID);
+        }
+        assert_refused(type, (ikv_key_syntax)7, "00", IKV_E_INVALID);
+        assert_int_equal(ikv_key_format(type, (ikv_key_syntax)7, zero, text, sizeof(text)),
                          IKV_E_INVALID);
     }
     assert_refused(IKV_KEY_NONE, IKV_SYNTAX_AUTO, "1", IKV_E_INVALID);
@@ -87,7 +101,7 @@ static void invalid_addresses(void **state)
     static const char *const garbage4[] = {
         "",          "1",         "1.2",       "1.2.3",      "1.2.3.",    "1.2.3.4.",  ".1.2.3",
         "1..2.3",    "256.1.1.1", "1.2.3.256", "1.2.3.4 ",   " 1.2.3.4",  "1.2.3.4.5", "-1.2.3.4",
-        "0x1.2.3.4", "1.2.3.a",   "::1",       "1.2.3.4:80", "1.2.3.4/8", "1.2.3.+4"};
+        "0x1.2.3.4", "1.2.3.a",   ":1",        "1.2.3.4:80", "1.2.3.4/8", "1.2.3.+4"};
     static const char *const garbage6[] = {
         "",
         ":",
@@ -103,11 +117,18 @@ static void invalid_addresses(void **state)
         " ::1",
         "1:2:3:4:5:6:7:",
         "::/64",
-        "1.2.3.4",
+        "1.2.3",
         "::1.2.3",
         "::1.2.3.256",
         ":1:2:3:4:5:6:7",
         "1111:2222:3333:4444:5555:6666:7777:8888:9999:0000:1111:2222"};
+    static const char *const not_mapped[] = {"::",
+                                             "::1",
+                                             "::1.2.3.4",
+                                             "::fffe:1.2.3.4",
+                                             "::1:ffff:1.2.3.4",
+                                             "2001:db8::ffff:1.2.3.4",
+                                             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
     uint32_t key;
 
     (void)state;
@@ -115,7 +136,12 @@ static void invalid_addresses(void **state)
         assert_refused(IKV_KEY_U32, IKV_SYNTAX_IP, garbage4[i], IKV_E_KEY_SYNTAX);
     for (size_t i = 0; i < COUNT_OF(garbage6); i++)
         assert_refused(IKV_KEY_U128, IKV_SYNTAX_IP, garbage6[i], IKV_E_KEY_SYNTAX);
+    for (size_t i = 0; i < COUNT_OF(not_mapped); i++) {
+        assert_refused(IKV_KEY_U32, IKV_SYNTAX_IP, not_mapped[i], IKV_E_KEY_RANGE);
+        assert_refused(IKV_KEY_U32, IKV_SYNTAX_AUTO, not_mapped[i], IKV_E_KEY_RANGE);
+    }
     assert_refused(IKV_KEY_U32, IKV_SYNTAX_AUTO, "1.2.3", IKV_E_KEY_SYNTAX);
+    assert_refused(IKV_KEY_U128, IKV_SYNTAX_AUTO, "1.2.3", IKV_E_KEY_SYNTAX);
     assert_refused(IKV_KEY_U128, IKV_SYNTAX_AUTO, "1:2", IKV_E_KEY_SYNTAX);
     assert_int_equal(ikv_key_parse(IKV_KEY_U32, IKV_SYNTAX_IP, "1.2.3.4\0", 8, &key),
                      IKV_E_KEY_SYNTAX);

@@ -1,4 +1,5 @@
 ikv_test(test_key)
 ikv_test(test_key_address)
+ikv_test(test_key_encodings)
 ikv_test(test_key_garbage)
 ikv_test(test_key_number)

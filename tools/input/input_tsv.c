@@ -50,6 +50,10 @@ static int inspect_first_line(struct pair_reader *reader, const char **line, siz
     if (utf16_mark(*line, *length))
         return pair_reader_fail(reader, STATUS_USAGE, "expected UTF-8, got UTF-16");
     size_t mark = utf8_mark(*line, *length);
+    /* With raw text, these bytes may belong to a key of the right width. */
+    if (format->key_syntax == IKV_SYNTAX_TEXT && *length > reader->key_width &&
+        (*line)[reader->key_width] == '\t')
+        mark = 0;
     *line += mark;
     *length -= mark;
     if (format->line_ends != LINE_ENDS_DETECT || format->nul || *length == 0 ||

@@ -160,7 +160,7 @@ static int read_text_key(struct key_reader *reader, struct key_batch *batch)
         return fail(reader, STATUS_USAGE);
     }
     if (reader->input.line_end == '\n')
-        key_text_trim(reader->line == 1, &line, &length);
+        key_text_trim(reader->type, reader->syntax, reader->line == 1, &line, &length);
     if (reader->escape && memchr(line, '\\', length) != NULL)
         return add_escaped_key(reader, batch, line, length);
     return add_text_key(reader, batch, line, length);

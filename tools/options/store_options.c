@@ -40,10 +40,12 @@ int option_stride(const struct command_syntax *syntax, const char *argument, uin
 int option_key_syntax(const struct command_syntax *syntax, const char *argument,
                       ikv_key_syntax *ret_syntax)
 {
-    static const ikv_key_syntax syntaxes[] = {IKV_SYNTAX_AUTO, IKV_SYNTAX_DEC, IKV_SYNTAX_HEX,
-                                              IKV_SYNTAX_IP};
+    static const ikv_key_syntax syntaxes[] = {IKV_SYNTAX_AUTO,  IKV_SYNTAX_DEC,  IKV_SYNTAX_HEX,
+                                              IKV_SYNTAX_IP,    IKV_SYNTAX_UUID, IKV_SYNTAX_TEXT,
+                                              IKV_SYNTAX_BASE64};
     int choice;
-    int status = option_choice(syntax, "key-syntax", argument, "auto|dec|hex|ip", &choice);
+    int status =
+        option_choice(syntax, "key-syntax", argument, "auto|dec|hex|ip|uuid|text|base64", &choice);
     if (status == OPTIONS_CONTINUE)
         *ret_syntax = syntaxes[choice];
     return status;
@@ -89,7 +91,7 @@ int store_options_accept(struct store_options *options, int id, const char *argu
 int check_key_syntax(const struct command_syntax *syntax, ikv_key_type type,
                      ikv_key_syntax key_syntax)
 {
-    static const char *const names[] = {"auto", "dec", "hex", "ip"};
+    static const char *const names[] = {"auto", "dec", "hex", "ip", "uuid", "text", "base64"};
     if (key_syntax_fits(type, key_syntax))
         return OPTIONS_CONTINUE;
     char type_name[16];

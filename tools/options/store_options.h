@@ -29,7 +29,9 @@
     }
 #define OPTION_SPEC_KEY_SYNTAX                                                                     \
     {                                                                                              \
-        OPTION_KEY_SYNTAX, 's', "key-syntax", "S", "syntax of keys: auto (default), dec, hex, ip"  \
+        OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
+            "syntax of keys: auto (default), dec, hex, ip, uuid,\ntext (the bytes themselves), "   \
+            "base64"                                                                               \
     }
 #define OPTION_SPEC_OUTPUT_FORMAT                                                                  \
     {                                                                                              \

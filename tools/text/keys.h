@@ -15,12 +15,14 @@ void key_bytes_convert(ikv_key_type type, void *to, const void *from);
 
 /* Remove a byte order mark from the text of a key, if it is the first of its file, and a CR from
  * its end. */
-void key_text_trim(bool first, const char **text, size_t *length);
+void key_text_trim(ikv_key_type type, ikv_key_syntax syntax, bool first, const char **text,
+                   size_t *length);
 
 /* Whether the syntax can express keys of this type. */
 bool key_syntax_fits(ikv_key_type type, ikv_key_syntax syntax);
 
-/* The syntax to write related keys in: IP or HEX if the text of this key is, otherwise AUTO. */
+/* The syntax to write related keys in: IP, UUID or HEX if the text of this key is, otherwise AUTO.
+ */
 ikv_key_syntax key_syntax_of(ikv_key_type type, const char *text, size_t length);
 
 #endif

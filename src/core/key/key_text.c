@@ -1,5 +1,6 @@
 /* Text forms of keys and key types. */
 #include "core/base/error.h"
+#include "core/key/byte_text.h"
 #include "core/key/digits.h"
 #include "core/key/key.h"
 
@@ -14,22 +15,6 @@ static struct ikv_wide wide_negate(struct ikv_wide value)
     if (result.low == 0)
         result.high++;
     return result;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-static bool has_hex_prefix(const char *text, size_t len)
-{
-    return len > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 }
 
 /* ---------------------------------------------------------------- key types */
@@ -110,7 +95,7 @@ static bool parse_hex(const char *text, size_t len, struct ikv_wide *ret_value, 
 
     *ret_fits = true;
     for (size_t i = 0; i < len; i++) {
-        const int digit = hex_digit(text[i]);
+        const int digit = ikv_hex_digit(text[i]);
         if (digit < 0)
             return false;
         if (value.high >> 60)
@@ -134,7 +119,7 @@ static int parse_number(const struct ikv_key_info *key, ikv_key_syntax syntax, c
         text++;
         len--;
     }
-    if (syntax != IKV_SYNTAX_DEC && has_hex_prefix(text, len)) {
+    if (syntax != IKV_SYNTAX_DEC && ikv_has_hex_prefix(text, len)) {
         hex = true;
         text += 2;
         len -= 2;
@@ -146,60 +131,100 @@ static int parse_number(const struct ikv_key_info *key, ikv_key_syntax syntax, c
     return fits ? store_number(key, negative, value, stored) : IKV_E_KEY_RANGE;
 }
 
-static int parse_bytes(const struct ikv_key_info *key, const char *text, size_t len, void *stored)
-{
-    unsigned char bytes[IKV_KEY_WIDTH_MAX];
-
-    if (len == (size_t)key->width * 2 + 2 && has_hex_prefix(text, len)) {
-        text += 2;
-        len -= 2;
-    }
-    if (len != (size_t)key->width * 2)
-        return IKV_E_KEY_SYNTAX;
-    for (size_t i = 0; i < key->width; i++) {
-        int high = hex_digit(text[2 * i]);
-        int low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return IKV_E_KEY_SYNTAX;
-        bytes[i] = (unsigned char)(high << 4 | low);
-    }
-    memcpy(stored, bytes, key->width);
-    return 0;
-}
-
 static bool is_ip_type(const struct ikv_key_info *key)
 {
     return key->kind == IKV_KIND_UNSIGNED && (key->width == 4 || key->width == 16);
+}
+
+static bool is_uuid_type(const struct ikv_key_info *key)
+{
+    return key->width == IKV_UUID_BYTES && key->kind != IKV_KIND_SIGNED;
+}
+
+/* An IPv4 address as IPv6: ::ffff:a.b.c.d */
+static const unsigned char mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/* Bytes of an address, or of a UUID, are a number with the most significant byte first. */
+static void reverse(const unsigned char *from, unsigned char *to, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++)
+        to[i] = from[size - 1 - i];
 }
 
 static int parse_ip(const struct ikv_key_info *key, const char *text, size_t len, void *stored)
 {
     char terminated[INET6_ADDRSTRLEN + 1];
     unsigned char network[16];
-    unsigned char *bytes = stored;
 
     if (len == 0 || len >= sizeof terminated || memchr(text, 0, len))
         return IKV_E_KEY_SYNTAX;
     memcpy(terminated, text, len);
     terminated[len] = 0;
-    if (inet_pton(key->width == 4 ? AF_INET : AF_INET6, terminated, network) != 1)
-        return IKV_E_KEY_SYNTAX;
-    for (uint32_t i = 0; i < key->width; i++)
-        bytes[i] = network[key->width - 1 - i];
+    if (memchr(text, ':', len)) {
+        if (inet_pton(AF_INET6, terminated, network) != 1)
+            return IKV_E_KEY_SYNTAX;
+    } else {
+        if (inet_pton(AF_INET, terminated, network + sizeof mapped_prefix) != 1)
+            return IKV_E_KEY_SYNTAX;
+        memcpy(network, mapped_prefix, sizeof mapped_prefix);
+    }
+    if (key->width == 4 && memcmp(network, mapped_prefix, sizeof mapped_prefix) != 0)
+        return IKV_E_KEY_RANGE;
+    reverse(network + sizeof network - key->width, stored, key->width);
     return 0;
+}
+
+static int parse_uuid(const struct ikv_key_info *key, const char *text, size_t len, void *stored)
+{
+    unsigned char bytes[IKV_UUID_BYTES];
+    int code = ikv_uuid_parse(text, len, bytes);
+
+    if (code == 0 && key->kind == IKV_KIND_BYTES)
+        memcpy(stored, bytes, sizeof bytes);
+    else if (code == 0)
+        reverse(bytes, stored, sizeof bytes);
+    return code;
+}
+
+static int parse_auto(const struct ikv_key_info *key, const char *text, size_t len, void *stored)
+{
+    if (is_uuid_type(key) && ikv_looks_like_uuid(text, len))
+        return parse_uuid(key, text, len, stored);
+    if (key->kind == IKV_KIND_BYTES)
+        return ikv_hex_parse(text, len, stored, key->width);
+    if (is_ip_type(key) && (memchr(text, '.', len) || memchr(text, ':', len)))
+        return parse_ip(key, text, len, stored);
+    return parse_number(key, IKV_SYNTAX_AUTO, text, len, stored);
 }
 
 static int parse_stored(const struct ikv_key_info *key, ikv_key_syntax syntax, const char *text,
                         size_t len, void *stored)
 {
-    if (syntax == IKV_SYNTAX_IP)
+    const bool bytes = key->kind == IKV_KIND_BYTES;
+
+    switch (syntax) {
+    case IKV_SYNTAX_AUTO:
+        return parse_auto(key, text, len, stored);
+    case IKV_SYNTAX_IP:
         return is_ip_type(key) ? parse_ip(key, text, len, stored) : IKV_E_INVALID;
-    if (key->kind == IKV_KIND_BYTES)
-        return syntax == IKV_SYNTAX_DEC ? IKV_E_INVALID : parse_bytes(key, text, len, stored);
-    if (syntax == IKV_SYNTAX_AUTO && is_ip_type(key) &&
-        memchr(text, key->width == 4 ? '.' : ':', len))
-        return parse_ip(key, text, len, stored);
-    return parse_number(key, syntax, text, len, stored);
+    case IKV_SYNTAX_UUID:
+        return is_uuid_type(key) ? parse_uuid(key, text, len, stored) : IKV_E_INVALID;
+    case IKV_SYNTAX_TEXT:
+        if (!bytes)
+            return IKV_E_INVALID;
+        if (len != key->width)
+            return IKV_E_KEY_SYNTAX;
+        memcpy(stored, text, len);
+        return 0;
+    case IKV_SYNTAX_BASE64:
+        return bytes ? ikv_base64_parse(text, len, stored, key->width) : IKV_E_INVALID;
+    case IKV_SYNTAX_HEX:
+        return bytes ? ikv_hex_parse(text, len, stored, key->width)
+                     : parse_number(key, syntax, text, len, stored);
+    case IKV_SYNTAX_DEC:
+        return bytes ? IKV_E_INVALID : parse_number(key, syntax, text, len, stored);
+    }
+    return IKV_E_INVALID;
 }
 
 int ikv_key_parse(ikv_key_type type, ikv_key_syntax syntax, const char *text, size_t len,
@@ -208,7 +233,7 @@ int ikv_key_parse(ikv_key_type type, ikv_key_syntax syntax, const char *text, si
     struct ikv_key_info key;
     unsigned char stored[IKV_KEY_WIDTH_MAX];
 
-    if (!ikv_key_describe(type, &key) || !text || !ret_key || (unsigned)syntax > IKV_SYNTAX_IP)
+    if (!ikv_key_describe(type, &key) || !text || !ret_key)
         return IKV_E_INVALID;
     int code = parse_stored(&key, syntax, text, len, stored);
     if (code == 0)
@@ -262,19 +287,6 @@ static int format_number(const struct ikv_key_info *key, bool hex, const unsigne
     return put_text(buf, size, at, (size_t)(text + sizeof text - 1 - at));
 }
 
-static int format_bytes(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
-                        size_t size)
-{
-    if (size < (size_t)key->width * 2 + 1)
-        return IKV_E_INVALID;
-    for (size_t i = 0; i < key->width; i++) {
-        buf[2 * i] = "0123456789abcdef"[stored[i] >> 4];
-        buf[2 * i + 1] = "0123456789abcdef"[stored[i] & 15];
-    }
-    buf[(size_t)key->width * 2] = 0;
-    return (int)(key->width * 2);
-}
-
 /* inet_ntop prints the numbers with printf. */
 static int format_ipv4(const unsigned char *stored, char *buf, size_t size)
 {
@@ -301,11 +313,31 @@ static int format_ip(const struct ikv_key_info *key, const unsigned char *stored
 
     if (key->width == 4)
         return format_ipv4(stored, buf, size);
-    for (uint32_t i = 0; i < key->width; i++)
-        network[i] = stored[key->width - 1 - i];
+    reverse(stored, network, key->width);
     if (!inet_ntop(AF_INET6, network, text, sizeof text))
         return IKV_E_INVALID;
     return put_text(buf, size, text, strlen(text));
+}
+
+static int format_uuid(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
+                       size_t size)
+{
+    unsigned char bytes[IKV_UUID_BYTES];
+
+    if (key->kind == IKV_KIND_BYTES)
+        return ikv_uuid_format(stored, buf, size);
+    reverse(stored, bytes, sizeof bytes);
+    return ikv_uuid_format(bytes, buf, size);
+}
+
+static int format_text(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
+                       size_t size)
+{
+    if (size < (size_t)key->width + 1)
+        return IKV_E_INVALID;
+    memcpy(buf, stored, key->width);
+    buf[key->width] = 0;
+    return (int)key->width;
 }
 
 int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void *key_value, char *buf,
@@ -317,17 +349,22 @@ int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void *key_val
     if (!ikv_key_describe(type, &key) || !key_value || !buf)
         return IKV_E_INVALID;
     ikv_key_swap_host(&key, key_value, stored);
+    const bool bytes = key.kind == IKV_KIND_BYTES;
     switch (syntax) {
     case IKV_SYNTAX_IP:
         return is_ip_type(&key) ? format_ip(&key, stored, buf, size) : IKV_E_INVALID;
     case IKV_SYNTAX_DEC:
-        if (key.kind == IKV_KIND_BYTES)
-            return IKV_E_INVALID;
-        return format_number(&key, false, stored, buf, size);
+        return bytes ? IKV_E_INVALID : format_number(&key, false, stored, buf, size);
+    case IKV_SYNTAX_UUID:
+        return is_uuid_type(&key) ? format_uuid(&key, stored, buf, size) : IKV_E_INVALID;
+    case IKV_SYNTAX_TEXT:
+        return bytes ? format_text(&key, stored, buf, size) : IKV_E_INVALID;
+    case IKV_SYNTAX_BASE64:
+        return bytes ? ikv_base64_format(stored, key.width, buf, size) : IKV_E_INVALID;
     case IKV_SYNTAX_AUTO:
     case IKV_SYNTAX_HEX:
-        if (key.kind == IKV_KIND_BYTES)
-            return format_bytes(&key, stored, buf, size);
+        if (bytes)
+            return ikv_hex_format(stored, key.width, buf, size);
         return format_number(&key, syntax == IKV_SYNTAX_HEX, stored, buf, size);
     }
     return IKV_E_INVALID;
