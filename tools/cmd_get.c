@@ -28,6 +28,7 @@ enum {
     OPTION_NO_MAP,
     OPTION_PRELOAD,
     OPTION_LOCK,
+    OPTION_COPY,
     OPTION_PROBE,
     OPTION_BARRIER
 };
@@ -76,6 +77,9 @@ static const struct option_spec specs[] = {
      "with auto or mmap: read WHAT, index or all, into\n"
      "memory before the first lookup"},
     {OPTION_LOCK, 0, "lock", NULL, "lock preloaded pages in memory (mlock)"},
+    {OPTION_COPY, 0, "copy", NULL,
+     "copy what is preloaded into memory of the process,\n"
+     "in huge pages, beside the page cache"},
     {OPTION_NO_MAP, 0, "no-map", NULL, "with auto: do not use a mapping"},
     {OPTION_STATS, 0, "stats", NULL, "print lookup statistics on standard error"},
     OPTION_SPECS_PROGRESS,
@@ -129,6 +133,9 @@ static int accept_backend(struct store_options *options, int id, const char *arg
         return status;
     case OPTION_LOCK:
         options->open.flags |= IKV_OPEN_LOCK;
+        return OPTIONS_CONTINUE;
+    case OPTION_COPY:
+        options->open.flags |= IKV_OPEN_COPY;
         return OPTIONS_CONTINUE;
     default:
         return store_options_accept(options, id, argument);

@@ -7,9 +7,6 @@
 
 #include <stdlib.h>
 
-/* Bytes preloaded at a time. A multiple of every huge page size in use. */
-#define PIECE ((uint64_t)64 << 20)
-
 /* Pages that are entered where they are visited, without a thread: this takes a millisecond. */
 #define FEW_WORDS 64
 
@@ -136,62 +133,4 @@ struct ikv_map *ikv_map_usable(struct ikv_map *map, uint64_t *ret_size)
 {
     *ret_size = map ? ikv_map_check_size(map) : 0;
     return map && !map->assume_resident && *ret_size < map->size ? NULL : map;
-}
-
-/* ---------------------------------------------------------------- preloading */
-
-/* Bring a range into the page cache by reading it. */
-static int read_range(int fd, uint64_t offset, uint64_t size)
-{
-    const size_t max = (size_t)1 << 20;
-    unsigned char *buffer = malloc(max);
-    int code = buffer ? 0 : -ENOMEM;
-
-    while (code == 0 && size > 0) {
-        const size_t n = (size_t)ikv_min(size, max);
-        code = ikv_pread_all(fd, buffer, n, offset, NULL);
-        offset += n;
-        size -= n;
-    }
-    free(buffer);
-    return code;
-}
-
-/* Ask for huge pages first: what is in the page cache already keeps its pages. */
-static int populate(struct ikv_map *map, uint64_t offset, uint64_t size)
-{
-    unsigned char *start = (unsigned char *)(uintptr_t)map->bytes + offset;
-
-    ikv_platform_advise_huge(start, (size_t)size);
-    while (size > 0) {
-        const uint64_t n = ikv_min(size, PIECE);
-        int code = ikv_platform_populate(start, (size_t)n);
-        if (code < 0) { /* not supported, or a read error, whose code only read returns */
-            code = read_range(map->fd, (uint64_t)(start - map->bytes), n);
-            if (code < 0)
-                return code;
-        }
-        start += n;
-        size -= n;
-    }
-    return 0;
-}
-
-int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock)
-{
-    const uint64_t page = (uint64_t)1 << map->shift;
-
-    if (size == 0)
-        return 0;
-    size = ikv_min(ikv_round_up(offset + size, page), map->size);
-    offset &= ~(page - 1);
-    size -= offset;
-    if (ikv_map_check_size(map) < offset + size)
-        return IKV_E_TRUNCATED;
-    int code = populate(map, offset, size);
-    if (code == 0 && lock && mlock(map->bytes + offset, (size_t)size) != 0)
-        code = -errno;
-    if (code == 0 && !IKV_REPORTS_RESIDENCY)
-        ikv_map_assume_range(map, offset, size);
-    return code;
 }

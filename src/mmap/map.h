@@ -33,6 +33,7 @@ struct ikv_map {
     bool assume_resident; /* all pages, without hints */
     bool can_query;       /* the kernel reports residency to this process */
     unsigned shift;       /* a page is 1 << shift bytes */
+    uint64_t copied;      /* bytes that are memory of the process, not of the page cache */
 
     /* Residency hints, a bit for each page */
     uint64_t words;
@@ -150,9 +151,11 @@ uint64_t ikv_map_count_entered(const struct ikv_map *map);
 uint64_t ikv_map_count_entering(const struct ikv_map *map);
 /* Set the hints of a range that was just read, for systems that can't be queried. */
 void ikv_map_assume_range(struct ikv_map *map, uint64_t offset, uint64_t size);
-/* Read a range of the file into memory, into huge pages where the system has them for files; with
- * `lock`, keep it there until the map is freed. -errno */
-int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, bool lock);
+/* Read a range of the file into the page cache, into huge pages where the system has them for
+ * files: what is there in small pages is dropped and read again. -errno */
+#define IKV_MAP_LOCK 1u /* keep it in memory until the map is freed */
+#define IKV_MAP_COPY 2u /* copy it into memory of the process, in huge pages, instead */
+int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, unsigned how);
 /* Number of pages that are resident according to the hints. */
 uint64_t ikv_map_count_resident(const struct ikv_map *map);
 

@@ -8,6 +8,7 @@
 #include "scale.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +28,10 @@ static const open_mode mapped_modes[] = {
     {"auto, primed", IKV_BACKEND_AUTO, IKV_OPEN_PRIME},
     {"auto, loaded", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD},
     {"mmap", IKV_BACKEND_MMAP, 0},
-    {"mmap, loaded", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD_INDEX}};
+    {"mmap, loaded", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD_INDEX},
+    {"auto, copied", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD | IKV_OPEN_COPY},
+    {"auto, index copied", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_COPY},
+    {"mmap, copied", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD | IKV_OPEN_COPY}};
 #define MODES (sizeof(mapped_modes) / sizeof(mapped_modes[0]))
 
 /* ---------------------------------------------------------------- sizes of files */
@@ -274,6 +278,9 @@ static void incompatible_options(void **state)
                {IKV_BACKEND_MMAP, IKV_OPEN_NO_MAP},
                {IKV_BACKEND_PREAD, IKV_OPEN_PRIME},
                {IKV_BACKEND_URING, IKV_OPEN_PRELOAD},
+               {IKV_BACKEND_AUTO, IKV_OPEN_COPY},
+               {IKV_BACKEND_AUTO, IKV_OPEN_PRIME | IKV_OPEN_COPY},
+               {IKV_BACKEND_PREAD, IKV_OPEN_PRELOAD | IKV_OPEN_COPY},
                {IKV_BACKEND_AUTO, IKV_OPEN_LOCK},
                {IKV_BACKEND_AUTO, 64},
                {IKV_BACKEND_AUTO, IKV_OPEN_NO_MAP | IKV_OPEN_PRELOAD},
@@ -308,6 +315,90 @@ static void incompatible_options(void **state)
     ikv_close(store);
     model_free(&model);
     free(path);
+}
+
+/* ---------------------------------------------------------------- copies and huge pages */
+
+/* The copy answers, whatever becomes of the file's bytes; but not if it is truncated. */
+static void copied_file(void **state)
+{
+    char *path = tmpdir_file(*state, "copied");
+    const open_mode mode = {"copied", IKV_BACKEND_AUTO, IKV_OPEN_PRELOAD | IKV_OPEN_COPY};
+    ikv_result *result = NULL;
+    store_model model;
+    size_t size = 0;
+    ikv_info info;
+
+    map_make(path, 3000, 1000, 0, &model);
+    ikv_store *store = engine_open(path, 0, &mode, NULL);
+    ikv_store_info(store, &info);
+    assert_int_equal(info.copied, info.file_size);
+    assert_int_equal(info.resident, info.file_size);
+    assert_ok(ikv_result_new(&result), NULL);
+    unsigned char *bytes = file_read(path, &size);
+    memset(bytes + 24, 0x55, size - 24);
+    file_patch(path, 0, bytes, size);
+    for (size_t i = 0; i < 100; i++) {
+        assert_get(store, &model, model.sorted[i * 30]->key, IKV_EXACT, result);
+        assert_string_equal(ikv_result_stats(result)->backend, "mmap");
+    }
+    file_truncate(path, size / 2);
+    assert_int_equal(
+        ikv_get_many(store, model.sorted[model.sorted_count - 1]->key, 1, NULL, result, NULL),
+        IKV_E_TRUNCATED);
+    free(bytes);
+    ikv_result_free(result);
+    ikv_close(store);
+    model_free(&model);
+    free(path);
+}
+
+static size_t count_huge(const char *path, uint32_t flags)
+{
+    const open_mode mode = {"loaded", IKV_BACKEND_AUTO, flags};
+    ikv_store *store = engine_open(path, 0, &mode, NULL);
+    const int pagemap = ikv_platform_open_pagemap();
+    size_t huge = 0;
+
+    for (uint64_t at = 0; at + HUGE <= store->file_size; at += HUGE)
+        huge += ikv_platform_is_huge(pagemap, store->map->bytes + at, HUGE) == 1;
+    if (pagemap >= 0)
+        (void)close(pagemap);
+    ikv_close(store);
+    return huge;
+}
+
+/* A file in small pages is in huge ones after it was preloaded. */
+static void preloading_enlarges_pages(void **state)
+{
+    (void)state;
+    tmpdir dir;
+    tmpdir_make(&dir);
+    char *path = tmpdir_file(&dir, "built");
+    char *copy = tmpdir_file(&dir, "copy");
+    store_model model;
+    size_t size = 0;
+
+    map_make(path, 4000, 4000, 0, &model);
+    unsigned char *bytes = file_read(path, &size);
+    const size_t built = count_huge(path, IKV_OPEN_PRELOAD);
+    if (built > 0) { /* the system has huge pages for files */
+        file_write(copy, bytes, 4096);
+        for (size_t at = 4096; at < size; at += 4096)
+            file_patch(copy, at, bytes + at, size - at < 4096 ? size - at : 4096);
+        const int fd = open(copy, O_RDONLY);
+        assert_true(fd >= 0 && fsync(fd) == 0); /* dirty pages stay */
+        (void)close(fd);
+        assert_int_equal(count_huge(copy, IKV_OPEN_PRIME), 0);
+        assert_true(count_huge(copy, IKV_OPEN_PRELOAD) + 1 >= built);
+    }
+    free(bytes);
+    free(path);
+    free(copy);
+    model_free(&model);
+    tmpdir_remove(&dir);
+    if (built == 0)
+        skip();
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -432,6 +523,8 @@ int main(void)
         cmocka_unit_test(values_in_place),
         cmocka_unit_test(single_get_equals_batch_of_one),
         cmocka_unit_test(incompatible_options),
+        cmocka_unit_test(copied_file),
+        cmocka_unit_test(preloading_enlarges_pages),
         cmocka_unit_test(locked_memory),
         cmocka_unit_test(resource_limits),
     };

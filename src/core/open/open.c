@@ -98,9 +98,9 @@ static int check_backend(const ikv_open_options *options, bool remote, ikv_error
     else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
         wrong = "backend mmap needs a mapping: direct and no-map exclude it";
     else if ((flags & IKV_MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))
-        wrong = "preload, lock and prime need a mapping: backend auto or mmap, not direct";
-    else if ((flags & IKV_OPEN_LOCK) && !(flags & IKV_PRELOAD_FLAGS))
-        wrong = "lock needs preload";
+        wrong = "preload, lock, copy and prime need a mapping: backend auto or mmap, not direct";
+    else if ((flags & (IKV_OPEN_LOCK | IKV_OPEN_COPY)) && !(flags & IKV_PRELOAD_FLAGS))
+        wrong = "lock and copy need preload";
     else if (remote && (options->backend != IKV_BACKEND_AUTO || flags != 0))
         wrong = "a URL has its own backend; direct reads and mappings are for files";
     return wrong ? ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "open options: %s", wrong) : 0;

@@ -8,10 +8,11 @@ static int preload(struct ikv_store *store, uint32_t flags, ikv_error *err)
                          : store->is_clustered      ? store->records_end
                                                : start + store->index.count * store->index.stride;
     const bool lock = (flags & IKV_OPEN_LOCK) != 0;
+    const unsigned how = (lock ? IKV_MAP_LOCK : 0) | ((flags & IKV_OPEN_COPY) ? IKV_MAP_COPY : 0);
 
     if (end == start)
         return 0;
-    int code = ikv_map_preload(store->map, start, end - start, lock);
+    int code = ikv_map_preload(store->map, start, end - start, how);
     if (code < 0)
         return ikv_fail(err, code, IKV_AT_FILE(store->path),
                         lock ? "cannot preload and lock (see RLIMIT_MEMLOCK)" : "cannot preload");

@@ -5,7 +5,8 @@
 #include "core/store/store.h"
 
 /* Options that need the mapping; those of them that read the file into it. */
-#define IKV_MAP_FLAGS     (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_PRIME)
+#define IKV_MAP_FLAGS                                                                              \
+    (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_LOCK | IKV_OPEN_COPY | IKV_OPEN_PRIME)
 #define IKV_PRELOAD_FLAGS (IKV_OPEN_PRELOAD | IKV_OPEN_PRELOAD_INDEX)
 
 /* With IKV_BACKEND_AUTO a file that can't be mapped is opened without a mapping. */

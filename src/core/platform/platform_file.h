@@ -24,6 +24,8 @@
 #if defined(POSIX_FADV_SEQUENTIAL) && !defined(IKV_PORTABLE)
 #define IKV_ADVISE_SEQUENTIAL(fd) ((void)posix_fadvise((fd), 0, 0, POSIX_FADV_SEQUENTIAL))
 #define IKV_ADVISE_RANDOM(fd)     ((void)posix_fadvise((fd), 0, 0, POSIX_FADV_RANDOM))
+#define IKV_ADVISE_DONTNEED(fd, offset, length)                                                    \
+    ((void)posix_fadvise((fd), (offset), (length), POSIX_FADV_DONTNEED))
 #define IKV_ADVISE_WILLNEED(fd, offset, length)                                                    \
     ((void)posix_fadvise((fd), (offset), (length), POSIX_FADV_WILLNEED))
 #elif defined(F_RDAHEAD) && defined(F_RDADVISE)
@@ -36,10 +38,12 @@ static inline void ikv_platform_will_need(int fd, off_t offset, off_t length)
 }
 #define IKV_ADVISE_SEQUENTIAL(fd)               ((void)fcntl((fd), F_RDAHEAD, 1))
 #define IKV_ADVISE_RANDOM(fd)                   ((void)fcntl((fd), F_RDAHEAD, 0))
+#define IKV_ADVISE_DONTNEED(fd, offset, length) ((void)(fd), (void)(offset), (void)(length))
 #define IKV_ADVISE_WILLNEED(fd, offset, length) ikv_platform_will_need((fd), (offset), (length))
 #else
 #define IKV_ADVISE_SEQUENTIAL(fd)               ((void)(fd))
 #define IKV_ADVISE_RANDOM(fd)                   ((void)(fd))
+#define IKV_ADVISE_DONTNEED(fd, offset, length) ((void)(fd), (void)(offset), (void)(length))
 #define IKV_ADVISE_WILLNEED(fd, offset, length) ((void)(fd))
 #endif
 

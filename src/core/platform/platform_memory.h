@@ -6,10 +6,14 @@
 #include "core/platform/platform_system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#if IKV_ON_LINUX
+#include <sys/ioctl.h>
+#endif
 
 /* Which pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. Linux answers
  * only a process that may write the file, and claims to others that all pages are. 0 or -1. */
@@ -116,6 +120,73 @@ static inline int ikv_platform_populate(void *start, size_t size)
     return -EOPNOTSUPP;
 #endif
 }
+
+/* Remove part of a mapping from the page table: pages of the page cache that are mapped can't be
+ * dropped. */
+static inline void ikv_platform_forget(void *start, size_t size)
+{
+#if IKV_ON_LINUX
+    (void)madvise(start, size, MADV_DONTNEED);
+#else
+    (void)start;
+    (void)size;
+#endif
+}
+
+/* Put zeroed memory in the place of part of a mapping, in huge pages if the system has them. */
+static inline int ikv_platform_map_memory(void *start, size_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+    if (mmap(start, size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+        return -errno;
+    ikv_platform_advise_huge(start, size);
+    return 0;
+}
+
+/* Whether all of a populated part of a mapping is mapped by huge pages: 1 or 0; -1: unknown. The
+ * descriptor is that of ikv_platform_open_pagemap, which is negative if the system has no such
+ * file; Linux can tell since 6.7. */
+#if IKV_ON_LINUX
+struct ikv_pagemap_region {
+    uint64_t start, end, categories;
+};
+struct ikv_pagemap_scan { /* struct pm_scan_arg */
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+static inline int ikv_platform_open_pagemap(void)
+{
+    return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+static inline int ikv_platform_is_huge(int pagemap, const void *start, size_t size)
+{
+    const uint64_t huge = (uint64_t)1 << 6; /* PAGE_IS_HUGE */
+    struct ikv_pagemap_region region = {0, 0, 0};
+    struct ikv_pagemap_scan scan = {.size = sizeof scan,
+                                    .start = (uintptr_t)start,
+                                    .end = (uintptr_t)start + size,
+                                    .vec = (uintptr_t)&region,
+                                    .vec_len = 1,
+                                    .category_mask = huge,
+                                    .return_mask = huge};
+    const int found = ioctl(pagemap, _IOWR('f', 16, struct ikv_pagemap_scan), &scan);
+
+    return found < 0 ? -1 : found == 1 && region.start <= scan.start && region.end >= scan.end;
+}
+#else
+static inline int ikv_platform_open_pagemap(void)
+{
+    return -1;
+}
+static inline int ikv_platform_is_huge(int pagemap, const void *start, size_t size)
+{
+    (void)pagemap;
+    (void)start;
+    (void)size;
+    return -1;
+}
+#endif
 
 /* A page that holds 1, and reads as 0 in the children of a fork. NULL: the system has no such
  * pages, or no memory. */

@@ -83,6 +83,7 @@ void ikv_store_info(const ikv_store *store, ikv_info *ret_info)
     ret_info->leaf_size = store->leaves.leaf_size;
     if (store->map) {
         ret_info->entered = ikv_map_count_entered(store->map);
+        ret_info->copied = store->map->copied;
         ret_info->entering = ikv_map_count_entering(store->map);
     }
     ret_info->filter_memory = store->filters.memory;
