@@ -226,8 +226,10 @@ static int draw_keys(struct bench *bench)
     bench->subject.draws = bench->draws;
     for (size_t i = 0; i < count; i++) {
         const struct draws_options options = bench_stream_at(&bench->plan, i);
-        progress_update(&bench->progress,
-                        &(struct progress_point){"drawing keys", i, "lists", i, count});
+        progress_update(
+            &bench->progress,
+            &(struct progress_point){
+                .phase = "drawing keys", .count = i, .unit = "lists", .done = i, .total = count});
         int status =
             draws_make(&bench->draws[i], bench->subject.path, &bench->subject.info, &options);
         if (status != STATUS_DONE)
@@ -256,9 +258,11 @@ static int measure_point(struct bench *bench, const struct bench_opened *opened,
 
     bench_point_at(&bench->plan, number, &point);
     progress_update(&bench->progress,
-                    &(struct progress_point){"measuring", bench->measured, "measurements",
-                                             bench->measured,
-                                             bench->plan.repeat * bench->results.count});
+                    &(struct progress_point){.phase = "measuring",
+                                             .count = bench->measured,
+                                             .unit = "measurements",
+                                             .done = bench->measured,
+                                             .total = bench->plan.repeat * bench->results.count});
     bench->measured++;
     return bench_measure(&bench->subject, opened, &point, random_next(&bench->random),
                          &bench->results.items[setup * points + number]);

@@ -18,9 +18,11 @@ enum { PROGRESS_PAIRS = 4096 };
 static void show_reading(struct progress *progress, const struct pair_reader *reader,
                          uint64_t pairs)
 {
-    progress_update(progress,
-                    &(struct progress_point){"read", pairs, "pairs", pair_reader_bytes(reader),
-                                             reader->total_bytes});
+    progress_update(progress, &(struct progress_point){.phase = "read",
+                                                       .count = pairs,
+                                                       .unit = "pairs",
+                                                       .done = pair_reader_bytes(reader),
+                                                       .total = reader->total_bytes});
 }
 
 static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct pair *pair)

@@ -350,6 +350,7 @@ int cmd_get(int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     options.lookup.key_syntax = options.store.key_syntax;
+    options.lookup.one_thread = options.threads == 1;
     options.lookup.escape = options.input.escape;
     options.lookup.nul = options.input.nul;
     options.input.rejects.quiet =

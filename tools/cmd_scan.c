@@ -163,8 +163,11 @@ static int write_items(struct scan_job *job)
             return exit_status_worse(job->status, library_error(&error));
         write_item(job, &item);
         if (++items % PROGRESS_ITEMS == 0)
-            progress_update(&job->progress,
-                            &(struct progress_point){"scan", items, "items", items, total});
+            progress_update(&job->progress, &(struct progress_point){.phase = "scan",
+                                                                     .count = items,
+                                                                     .unit = "items",
+                                                                     .done = items,
+                                                                     .total = total});
     }
     return job->status;
 }

@@ -13,6 +13,7 @@ if(TARGET indexkv_command)
       duplicates
       format_kept
       get_engine
+      get_pipeline
       golden
       help
       info

@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -18,16 +17,6 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
         return false;
     buffer->data = data;
     buffer->capacity = capacity;
-    return true;
-}
-
-bool buffer_append(struct buffer *buffer, const void *bytes, size_t size)
-{
-    if (!buffer_reserve(buffer, size))
-        return false;
-    if (size > 0)
-        memcpy(buffer->data + buffer->size, bytes, size);
-    buffer->size += size;
     return true;
 }
 

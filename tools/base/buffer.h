@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buffer {
     char *data;
@@ -12,7 +13,17 @@ struct buffer {
 
 /* Ensure room for `more` bytes after `size`. false: out of memory, the buffer is unchanged. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
-bool buffer_append(struct buffer *buffer, const void *bytes, size_t size);
+
+static inline bool buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    if (size > buffer->capacity - buffer->size && !buffer_reserve(buffer, size))
+        return false;
+    if (size > 0)
+        memcpy(buffer->data + buffer->size, bytes, size);
+    buffer->size += size;
+    return true;
+}
+
 void buffer_free(struct buffer *buffer);
 
 #endif

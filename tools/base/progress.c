@@ -29,6 +29,27 @@ static void write_text(const char *text, size_t length)
     (void)written; /* errors of standard error can't be reported */
 }
 
+/* ", waits: disk 81 %, output 17 %" */
+static int format_waits(const struct progress_waits *waits, char *text, size_t size)
+{
+    const struct {
+        const char *name;
+        double seconds;
+    } parts[] = {{"reading", waits->reading},
+                 {"disk", waits->disk},
+                 {"lookups", waits->lookups},
+                 {"output", waits->output}};
+    const double sum = waits->reading + waits->disk + waits->lookups + waits->output;
+    int length = 0;
+    for (size_t i = 0; sum > 0 && i < sizeof parts / sizeof parts[0]; i++) {
+        const double share = rint(100 * parts[i].seconds / sum);
+        if (share >= 1)
+            length += snprintf(text + length, size - (size_t)length, "%s%s %.0f %%",
+                               length > 0 ? ", " : ", waits: ", parts[i].name, share);
+    }
+    return length;
+}
+
 /* "read: 12.3M pairs, 4.1M/s, 45 %, 0:12 left" */
 static int format_point(const struct progress_point *point, double elapsed, char *text)
 {
@@ -47,7 +68,7 @@ static int format_point(const struct progress_point *point, double elapsed, char
             length += snprintf(text + length, (size_t)(LINE_SIZE - length), ", %s left",
                                human_duration(elapsed / share - elapsed).text);
     }
-    return length;
+    return length + format_waits(&point->waits, text + length, (size_t)(LINE_SIZE - length));
 }
 
 static void show(struct progress *progress, double now)
@@ -116,8 +137,11 @@ void progress_finish(struct progress *progress)
 
 int progress_from_library(void *user, const ikv_progress *point)
 {
-    const struct progress_point own = {point->phase, point->done, point->unit, point->done,
-                                       point->total};
+    const struct progress_point own = {.phase = point->phase,
+                                       .count = point->done,
+                                       .unit = point->unit,
+                                       .done = point->done,
+                                       .total = point->total};
     progress_update(user, &own);
     return signals_caught();
 }

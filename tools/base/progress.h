@@ -12,11 +12,19 @@
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
+/* Seconds that the thread which finishes the job spent on each of these so far. Shown as shares. */
+struct progress_waits {
+    double reading; /* waiting for input */
+    double disk, lookups;
+    double output;
+};
+
 struct progress_point {
     const char *phase; /* static storage */
     uint64_t count;    /* shown, with its rate */
     const char *unit;
-    uint64_t done, total; /* for the percentage; total 0: unknown */
+    uint64_t done, total;        /* for the percentage; total 0: unknown */
+    struct progress_waits waits; /* all 0: unknown */
 };
 
 struct progress {

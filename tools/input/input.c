@@ -59,10 +59,22 @@ void input_close(struct input *input)
 }
 
 /* Also true if the next read returns an error or the end of the input. */
-static bool readable_now(int fd)
+static bool readable_within(int fd, int milliseconds)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    return poll(&poll_fd, 1, 0) != 0;
+    const int code = poll(&poll_fd, 1, milliseconds);
+    return code > 0 || (code < 0 && errno != EINTR);
+}
+
+/* Wait until reading does not wait any more. -1: a signal, or the caller stops. */
+static int wait_readable(const struct input *input)
+{
+    if (input->stopping == NULL)
+        return signals_wait_readable(input->fd);
+    while (!readable_within(input->fd, 100))
+        if (signals_caught() || input->stopping(input->drain_user))
+            return -1;
+    return 0;
 }
 
 /* Grow by doubling when a line fills the buffer: a length in the input is not trusted before its
@@ -89,11 +101,12 @@ int input_fill(struct input *input)
     size_t room = buffer->capacity - buffer->size;
     if (room > READ_SIZE)
         room = READ_SIZE; /* so that memory is used for what the caller needs only */
-    if (!input->regular && input->drain != NULL && !readable_now(input->fd) && !input_drain(input))
+    if (!input->regular && input->drain != NULL && input->stopping == NULL &&
+        !readable_within(input->fd, 0) && !input_drain(input))
         return INPUT_FAILED; /* stopped by the caller, without an error */
     for (;;) {
-        if (!input->regular && signals_wait_readable(input->fd) != 0)
-            return fail(input, EINTR);
+        if (!input->regular && wait_readable(input) != 0 && !signals_caught())
+            return INPUT_FAILED; /* stopped by the caller, without an error */
         if (signals_caught())
             return fail(input, EINTR);
         ssize_t size = read(input->fd, buffer->data + buffer->size, room);

@@ -30,7 +30,10 @@ struct input {
     /* Called before a read that would wait, and before an error is reported: process everything
      * read so far. Returns false to stop reading. May be NULL. */
     bool (*drain)(void *user);
-    void *drain_user;
+    /* NULL, or another thread writes the answers to everything read so far. Then `drain` is called
+     * for errors only, and reads that would wait end when this returns true. */
+    bool (*stopping)(void *user);
+    void *drain_user; /* of both */
 };
 
 /* Results of reading. INPUT_BAD: the record is not valid; the caller may skip it. */

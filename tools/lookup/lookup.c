@@ -28,15 +28,15 @@ static size_t keys_within(uint64_t bytes, uint64_t size)
 /* The number of single-key batches whose values fit into `bytes`. */
 static unsigned batches_within(uint64_t bytes, uint64_t size)
 {
-    if (size == 0 || bytes / size >= LOOKUP_SLOTS)
-        return LOOKUP_SLOTS;
+    if (size == 0 || bytes / size >= LOOKUP_IN_FLIGHT)
+        return LOOKUP_IN_FLIGHT;
     return bytes < size ? 1 : (unsigned)(bytes / size);
 }
 
 static void choose_batch_size(struct lookup *lookup)
 {
     const ikv_info *info = &lookup->info;
-    lookup->max_in_flight = LOOKUP_SLOTS;
+    lookup->max_in_flight = LOOKUP_IN_FLIGHT;
     if (lookup->options.batch != 0) {
         lookup->batch_size = lookup->batch_limit = (size_t)lookup->options.batch;
         return;
@@ -44,7 +44,7 @@ static void choose_batch_size(struct lookup *lookup)
     lookup->batch_limit = LOOKUP_BATCH_DEFAULT;
     /* Equal keys of a batch share one copy of their value, so a batch never takes more than all
      * values of the store together. */
-    if (info->value_bytes > VALUES_MAX / LOOKUP_SLOTS) {
+    if (info->value_bytes > VALUES_MAX / LOOKUP_IN_FLIGHT) {
         lookup->max_in_flight = batches_within(VALUES_MAX, info->value_size_max);
         lookup->batch_limit = keys_within(VALUES_MAX / lookup->max_in_flight, info->value_size_max);
     }
@@ -71,7 +71,7 @@ static uint64_t value_bytes(const ikv_result *result)
 }
 
 /* Values can be larger than expected, or large ones clustered: adapt to the last batch. */
-static void adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
+void lookup_adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
 {
     if (lookup->options.batch != 0)
         return;
@@ -95,14 +95,31 @@ static void adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
 
 /* ---------------------------------------------------------------- one batch */
 
-static void add_status(struct lookup *lookup, int status)
+bool lookup_can_continue(const struct lookup *lookup)
+{
+    return !lookup->stopped && lookup->answers.writer.output->error == 0;
+}
+
+void lookup_add_status(struct lookup *lookup, int status)
 {
     lookup->status = exit_status_worse(lookup->status, status);
 }
 
-/* Start looking up the keys of a slot. Errors are kept until finish_oldest reaches the slot, so
- * that they are reported in the order of the keys. */
-static void start_batch(struct lookup *lookup, struct lookup_slot *slot)
+struct lookup_slot *lookup_next_slot(struct lookup *lookup)
+{
+    return &lookup->slots[(lookup->oldest + lookup->in_flight) % LOOKUP_SLOTS];
+}
+
+int lookup_read_keys(struct lookup *lookup, struct lookup_slot *slot)
+{
+    const int result = key_reader_next(lookup->reader, slot->limit, &slot->keys);
+    slot->offset = lookup->reader->input.offset;
+    return result;
+}
+
+/* Errors are kept until the answers are written, so that they are reported in the order of the
+ * keys. */
+void lookup_start_batch(struct lookup *lookup, struct lookup_slot *slot)
 {
     const void *keys = slot->keys.keys.data;
     size_t count = slot->keys.count;
@@ -116,7 +133,6 @@ static void start_batch(struct lookup *lookup, struct lookup_slot *slot)
     if (code == -EAGAIN)
         code = ikv_get_many(lookup->store, keys, count, options, slot->result, &slot->error);
     slot->code = code;
-    lookup->in_flight++;
 }
 
 static void add_stats(struct lookup *lookup, const ikv_result *result)
@@ -132,46 +148,69 @@ static void add_stats(struct lookup *lookup, const ikv_result *result)
     }
 }
 
-/* Wait for the oldest batch and write its answers. */
-static void finish_oldest(struct lookup *lookup)
+static void show_progress(struct lookup *lookup, const struct lookup_slot *slot)
 {
-    struct lookup_slot *slot = &lookup->slots[lookup->oldest];
+    const struct key_reader *reader = lookup->reader;
+    const bool file = reader->arguments == NULL;
+    progress_update(lookup->progress,
+                    &(struct progress_point){
+                        .phase = "get",
+                        .count = lookup->keys_done,
+                        .unit = "keys",
+                        .done = file ? slot->offset : lookup->keys_done,
+                        .total = file ? reader->input.size : reader->argument_count,
+                        .waits = lookup->waits,
+                    });
+}
+
+/* Add the time since `start` to what this thread waited for. */
+static double add_wait(double *wait, double start)
+{
+    const double now = seconds_now();
+    *wait += now - start;
+    return now;
+}
+
+int lookup_finish_batch(struct lookup *lookup, struct lookup_slot *slot)
+{
+    double start = seconds_now();
     if (slot->submitted)
         slot->code = ikv_wait(slot->result, &slot->error);
-    lookup->ended = seconds_now();
-    lookup->oldest = (lookup->oldest + 1) % LOOKUP_SLOTS;
-    lookup->in_flight--;
+    const ikv_stats *stats = ikv_result_stats(slot->result);
+    const bool disk = stats->index_reads + stats->record_reads + stats->major_faults > 0;
+    start = add_wait(disk ? &lookup->waits.disk : &lookup->waits.lookups, start);
+    lookup->ended = start;
 
     const ikv_error *problem = slot->code != 0 ? &slot->error : ikv_result_problem(slot->result);
-    if (problem != NULL)
-        add_status(lookup, library_error(problem));
+    int status = problem != NULL ? library_error(problem) : STATUS_DONE;
     if (slot->code != 0 && ikv_result_count(slot->result) != slot->keys.count) {
         lookup->stopped = true;
-        return;
+        return status;
     }
     add_stats(lookup, slot->result);
-    add_status(lookup, answers_write(&lookup->answers, &slot->keys, slot->result, problem));
-    adapt_batch_size(lookup, slot);
+    status = exit_status_worse(status,
+                               answers_write(&lookup->answers, &slot->keys, slot->result, problem));
     lookup->keys_done += slot->keys.count;
-
-    const struct key_reader *reader = lookup->reader;
-    bool file = reader->arguments == NULL;
-    progress_update(lookup->progress,
-                    &(struct progress_point){"get", lookup->keys_done, "keys",
-                                             file ? slot->offset : lookup->keys_done,
-                                             file ? reader->input.size : reader->argument_count});
+    add_wait(&lookup->waits.output, start);
+    show_progress(lookup, slot);
+    return status;
 }
 
 /* ---------------------------------------------------------------- all batches */
 
-static bool can_continue(const struct lookup *lookup)
+static void finish_oldest(struct lookup *lookup)
 {
-    return !lookup->stopped && lookup->answers.writer.output->error == 0;
+    struct lookup_slot *slot = &lookup->slots[lookup->oldest];
+    lookup->oldest = (lookup->oldest + 1) % LOOKUP_SLOTS;
+    lookup->in_flight--;
+    lookup_add_status(lookup, lookup_finish_batch(lookup, slot));
+    if (!lookup->stopped)
+        lookup_adapt_batch_size(lookup, slot);
 }
 
 static void finish_all(struct lookup *lookup)
 {
-    while (lookup->in_flight > 0 && can_continue(lookup))
+    while (lookup->in_flight > 0 && lookup_can_continue(lookup))
         finish_oldest(lookup);
 }
 
@@ -182,25 +221,25 @@ static bool drain(void *user)
 {
     struct lookup *lookup = user;
     finish_all(lookup);
-    if (can_continue(lookup))
+    if (lookup_can_continue(lookup))
         output_flush(lookup->answers.writer.output);
-    return can_continue(lookup);
+    return lookup_can_continue(lookup);
 }
 
 /* Read the next batch into a free slot and start it. false: no more batches. */
 static bool read_batch(struct lookup *lookup)
 {
-    /* Still free after `drain`, which only frees slots. */
-    unsigned next = (lookup->oldest + lookup->in_flight) % LOOKUP_SLOTS;
-    struct lookup_slot *slot = &lookup->slots[next];
+    struct lookup_slot *slot = lookup_next_slot(lookup); /* `drain` only frees slots before it */
+    const double start = seconds_now();
     slot->limit = lookup->batch_size;
-    int result = key_reader_next(lookup->reader, slot->limit, &slot->keys);
+    int result = lookup_read_keys(lookup, slot);
+    add_wait(&lookup->waits.reading, start);
     if (result == INPUT_FAILED)
-        add_status(lookup, lookup->reader->status);
-    slot->offset = lookup->reader->input.offset;
-    if (result != INPUT_MORE || !can_continue(lookup))
+        lookup_add_status(lookup, lookup->reader->status);
+    if (result != INPUT_MORE || !lookup_can_continue(lookup))
         return false;
-    start_batch(lookup, slot);
+    lookup_start_batch(lookup, slot);
+    lookup->in_flight++;
     return true;
 }
 
@@ -217,16 +256,25 @@ static void cancel_all(struct lookup *lookup)
     }
 }
 
-int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress *progress)
+static void run_on_this_thread(struct lookup *lookup)
 {
-    lookup->reader = reader;
-    lookup->progress = progress;
-    reader->input.drain = drain;
-    reader->input.drain_user = lookup;
-    while (can_continue(lookup) && read_batch(lookup))
-        while (lookup->in_flight >= lookup->max_in_flight && can_continue(lookup))
+    struct input *input = &lookup->reader->input;
+    input->drain = drain;
+    input->drain_user = lookup;
+    while (lookup_can_continue(lookup) && read_batch(lookup))
+        while (lookup->in_flight >= lookup->max_in_flight && lookup_can_continue(lookup))
             finish_oldest(lookup);
     finish_all(lookup);
+}
+
+int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress *progress)
+{
+    const bool few = reader->arguments != NULL || reader->input.terminal ||
+                     lookup->batch_size <= LOOKUP_INLINE_MAX;
+    lookup->reader = reader;
+    lookup->progress = progress;
+    if (few || lookup->options.one_thread || !lookup_run_threaded(lookup))
+        run_on_this_thread(lookup);
     cancel_all(lookup);
     return lookup->status;
 }

@@ -13,12 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 1 << 20 };
-
 int output_open(struct output *output)
 {
     *output = (struct output){.fd = STDOUT_FILENO, .terminal = isatty(STDOUT_FILENO) == 1};
-    output->buffer = malloc(BUFFER_SIZE);
+    output->buffer = malloc(OUTPUT_BUFFER);
     if (output->buffer == NULL)
         return out_of_memory();
     return STATUS_DONE;
@@ -27,7 +25,7 @@ int output_open(struct output *output)
 int output_open_file(struct output *output, int fd, const char *name)
 {
     *output = (struct output){.fd = fd, .name = name, .terminal = isatty(fd) == 1};
-    output->buffer = malloc(BUFFER_SIZE);
+    output->buffer = malloc(OUTPUT_BUFFER);
     if (output->buffer != NULL)
         return STATUS_DONE;
     (void)close(fd);
@@ -56,18 +54,13 @@ int output_flush(struct output *output)
     return output->error == 0 ? STATUS_DONE : STATUS_IO;
 }
 
-void output_bytes(struct output *output, const void *bytes, size_t size)
+void output_long(struct output *output, const void *bytes, size_t size)
 {
-    if (size > BUFFER_SIZE - output->used) {
-        output_flush(output);
-        if (size >= BUFFER_SIZE) {
-            write_all(output, bytes, size);
-            return;
-        }
-    }
-    if (size > 0)
-        memcpy(output->buffer + output->used, bytes, size);
-    output->used += size;
+    output_flush(output);
+    if (size >= OUTPUT_BUFFER)
+        write_all(output, bytes, size);
+    else
+        output_bytes(output, bytes, size);
 }
 
 void output_text(struct output *output, const char *text)

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#define OUTPUT_BUFFER ((size_t)1 << 20)
 
 struct output {
     int fd;
@@ -25,7 +28,20 @@ int output_open(struct output *output);
 /* Like output_open for an open file. Takes ownership of fd, on failure as well. */
 int output_open_file(struct output *output, int fd, const char *name);
 
-void output_bytes(struct output *output, const void *bytes, size_t size);
+/* Bytes that the buffer has no room for. */
+void output_long(struct output *output, const void *bytes, size_t size);
+
+static inline void output_bytes(struct output *output, const void *bytes, size_t size)
+{
+    if (size > OUTPUT_BUFFER - output->used) {
+        output_long(output, bytes, size);
+        return;
+    }
+    if (size > 0)
+        memcpy(output->buffer + output->used, bytes, size);
+    output->used += size;
+}
+
 void output_text(struct output *output, const char *text);
 /* Formatted text of up to 511 bytes; longer text is truncated. */
 void output_format(struct output *output, const char *format, ...)
