@@ -65,7 +65,7 @@ static const struct option_spec specs[] = {
      "mmap: the mapping only"},
     {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
     {OPTION_BATCH, 0, "batch", "N",
-     "keys per batch, 1 to 1073741824 (default: 65536,\n"
+     "keys per batch, 1 to 1073741824 (default: 32768,\n"
      "fewer if values are large)"},
     {OPTION_THREADS, 0, "threads", "N",
      "lookup threads, 1 to 1024 (default: the number of\n"

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOOKUP_BATCH_DEFAULT 65536
+#define LOOKUP_BATCH_DEFAULT 32768
 #define LOOKUP_BATCH_MAX     (UINT64_C(1) << 30)
 /* Batches of up to this many keys are looked up by the calling thread. */
 #define LOOKUP_INLINE_MAX 64
