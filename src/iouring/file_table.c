@@ -6,13 +6,15 @@
  * than slots, files do not keep evicting each other; the excess is read through descriptors. */
 #define IDLE_REQUESTS 1024
 
-void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring)
+void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring, bool wanted)
 {
     int none[IKV_FILE_SLOTS];
 
     *table = (struct ikv_file_table){.ring = ring};
     for (int i = 0; i < IKV_FILE_SLOTS; i++)
         none[i] = table->slots[i].fd = -1;
+    if (!wanted)
+        ring->features &= ~(unsigned)IKV_URING_FILES;
     if (!(ring->features & IKV_URING_FILES))
         return;
     /* -1 is an empty slot. Works on old kernels, too. */

@@ -31,9 +31,9 @@ struct ikv_file_table {
     struct ikv_file_slot slots[IKV_FILE_SLOTS];
 };
 
-/* Register an empty table, if the ring's features include it. If the kernel refuses, the table
- * remains unregistered and no file gets a slot. */
-void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring);
+/* Register an empty table, if `wanted` and the ring's features include it. If the kernel refuses,
+ * the table remains unregistered and no file gets a slot. */
+void ikv_file_table_open(struct ikv_file_table *table, struct ikv_ring *ring, bool wanted);
 /* The ring must still be open, with nothing in flight. */
 void ikv_file_table_close(struct ikv_file_table *table);
 

@@ -66,7 +66,7 @@ int ikv_uring_create_with(const struct ikv_io_options *options,
         free(io);
         return code;
     }
-    ikv_file_table_open(&io->files, &io->ring);
+    ikv_file_table_open(&io->files, &io->ring, !options->files_may_close);
     choose_window(io, uring);
     if (options->register_after > 0) {
         io->memory = options->memory;
@@ -189,7 +189,7 @@ unsigned ikv_uring_feature_bits(const struct ikv_io *io)
 
 static bool uring_is_broken(const struct ikv_io *io)
 {
-    return io->broken != 0;
+    return io->broken != 0 || is_forked(io) || io->thread != ikv_thread_number();
 }
 
 static bool uring_has_finished(const struct ikv_io *io)

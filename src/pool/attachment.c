@@ -78,6 +78,11 @@ unsigned ikv_attachment_workers(struct ikv_attachment *attachment)
     return attachment ? ikv_engine_start(attachment->engine) : 0;
 }
 
+bool ikv_attachment_limits_bytes(const struct ikv_attachment *attachment)
+{
+    return attachment->engine->shared.options.max_bytes_in_flight > 0;
+}
+
 int ikv_attachment_ring_code(struct ikv_attachment *attachment)
 {
     if (!ikv_io_ring())

@@ -23,6 +23,8 @@ struct ikv_attachment *ikv_attachment_current(struct ikv_attachment *attachment)
 /* Workers that share a batch, started if need be. 0: none could be started, the batch must be
  * executed by the calling thread. */
 unsigned ikv_attachment_workers(struct ikv_attachment *attachment);
+/* Whether the engine limits the bytes in flight. */
+bool ikv_attachment_limits_bytes(const struct ikv_attachment *attachment);
 /* Why workers have no rings, as far as is known; 0: they have, or will try. */
 int ikv_attachment_ring_code(struct ikv_attachment *attachment);
 

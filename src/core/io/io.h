@@ -56,6 +56,7 @@ struct ikv_io_options {
     void *memory;   /* holds most of the requests' buffers and outlives the backend object, which
                        may register it with the kernel */
     size_t memory_size;      /* 0: unknown */
+    bool files_may_close;    /* while the object exists: it must hold no reference to them */
     uint32_t register_after; /* register it after this many requests, when that pays off; 0: at
                                 once */
 };
@@ -83,7 +84,7 @@ struct ikv_io_backend {
     uint64_t (*system_calls)(const struct ikv_io *io);
     /* Features in use, as in ikv_stats.ring_features. */
     uint32_t (*features)(const struct ikv_io *io);
-    /* Whether the object can execute no more reads. */
+    /* Whether the object can execute no more reads, by this thread. */
     bool (*is_broken)(const struct ikv_io *io);
     /* Unregister the file, which will be closed. To be called on the object's own thread, with no
      * request on the file in flight. Unknown files are ignored. */

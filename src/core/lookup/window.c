@@ -58,6 +58,7 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
             .depth = 2 * window->slot_count,
             .memory = window->memory,
             .memory_size = window->slot_count * bytes,
+            .files_may_close = options->files_may_close,
             .register_after = options->direct ? 0 : REGISTER_AFTER,
         };
         code = backend->create(&io_options, &window->io);

@@ -1,8 +1,8 @@
 #include "core/query/execute.h"
 
 #include "core/base/clock.h"
-#include "core/io/io_pread.h"
 #include "core/lookup/fetch.h"
+#include "core/query/caller_window.h"
 #include "core/query/prepare.h"
 #include "core/query/query.h"
 #include "core/resident/resident.h"
@@ -52,7 +52,18 @@ static void note_speed(struct ikv_backoff *backoff, uint64_t began, const ikv_st
     atomic_store_explicit(&backoff->remaining, interval, memory_order_relaxed);
 }
 
-static enum place choose_place(const struct ikv_result *result)
+/* Whether the calling thread can read with a ring of its own. If it can't open one, a worker tries,
+ * and the batch fails with its reason. Bytes in flight are limited for workers only. */
+static bool suits_own_ring(struct ikv_result *result)
+{
+    struct ikv_window *window;
+
+    return result->distinct <= CALLER_KEYS && !result->batch.records_only &&
+           !ikv_attachment_limits_bytes(result->batch.store->attachment) &&
+           ikv_caller_window(result, &window) == 0;
+}
+
+static enum place choose_place(struct ikv_result *result)
 {
     const struct ikv_batch *batch = &result->batch;
     const struct ikv_store *store = batch->store;
@@ -61,9 +72,10 @@ static enum place choose_place(const struct ikv_result *result)
         (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) &&
         ikv_attachment_ring_code(store->attachment) == 0;
 
-    if (store->backend_wanted == IKV_BACKEND_URING ||
-        store->file.source) /* workers keep connections */
+    if (store->file.source) /* workers keep connections */
         return IN_ENGINE;
+    if (store->backend_wanted == IKV_BACKEND_URING)
+        return suits_own_ring(result) ? HERE : IN_ENGINE;
     if (batch->records_only) /* a scan, in one run: in key order its reads are few and large */
         return in_order || !rings ? HERE : IN_ENGINE;
     if (result->distinct > CALLER_KEYS)
@@ -83,23 +95,21 @@ static enum place choose_place(const struct ikv_result *result)
 /* Returns false if, with `nowait`, a read would have waited: the batch must be executed again. */
 static bool run_here(struct ikv_result *result, bool nowait)
 {
-    const struct ikv_window_options defaults = {0};
     const struct ikv_store *store = result->batch.store;
     const uint64_t began = ikv_clock();
-    int code = 0;
+    struct ikv_window *window = NULL;
+    int code = ikv_caller_window(result, &window);
 
-    if (store->backend_wanted == IKV_BACKEND_URING || store->file.source)
-        code = -EAGAIN; /* rings and connections belong to workers, and none could be started */
-    if (code == 0 && !result->window.backend)
-        code = ikv_window_open(&result->window, &ikv_io_pread, &defaults);
+    if (code == IKV_E_UNSUPPORTED)
+        code = -EAGAIN; /* connections belong to workers, and none could be started */
     if (code == 0 && result->run_count == result->run_first)
         code = ikv_prepare_runs(result, 1);
     if (code == 0) {
         struct ikv_run *run = result->runs[result->run_first];
         if (store->backend_wanted == IKV_BACKEND_AUTO)
             run->stats.fallback = ikv_attachment_ring_code(store->attachment);
-        result->window.nowait = nowait;
-        ikv_fetch_run(run, &result->window);
+        window->nowait = nowait;
+        ikv_fetch_run(run, window);
         if (nowait && ikv_fetch_would_wait(run->fatal))
             return false;
         if (!result->batch.records_only)

@@ -40,6 +40,7 @@ void ikv_result_clear(ikv_result *result)
     result->runs = NULL;
     result->runs_made = result->run_count = 0;
     ikv_window_close(&result->window);
+    ikv_window_close(&result->ring);
     memset(&result->stats, 0, sizeof result->stats);
     result->stats.backend = "none";
     result->count = 0;

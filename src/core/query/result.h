@@ -4,6 +4,7 @@
  *   query.h      life of a batch: begun, cut into shards, ended
  *   prepare.h    keys sorted, repeats folded; runs set up
  *   execute.h    executed by the calling thread or by the engine
+ *   caller_window.h  reads by the calling thread
  *   result.h     outcomes of the runs collected
  */
 #ifndef IKV_RESULT_H
@@ -46,7 +47,8 @@ struct ikv_result {
     uint64_t checked_at;               /* ikv_platform_ticks */
     uint64_t get_ended;                /* when the last ikv_get ended */
 
-    struct ikv_window window; /* for runs on the calling thread */
+    struct ikv_window window; /* for runs on the calling thread, see caller_window.h */
+    struct ikv_window ring;
     struct ikv_job job;
     bool must_wait; /* ikv_wait is to be called for the submitted batch */
 };
