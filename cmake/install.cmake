@@ -56,4 +56,16 @@ function(ikv_install_pages section component)
 endfunction()
 if(INDEXKV_BUILD_TOOLS)
   ikv_install_pages(1 tools)
+  ikv_install_pages(5 tools)
 endif()
+
+# Section 3 is made from the header.
+set(pages ${CMAKE_CURRENT_BINARY_DIR}/man3)
+add_custom_command(OUTPUT ${pages}/made
+  COMMAND ${PROJECT_SOURCE_DIR}/man/make-section-3 ${PROJECT_SOURCE_DIR}/include/indexkv.h ${pages}
+          $<$<BOOL:${INDEXKV_PACKAGE}>:gz>
+  COMMAND ${CMAKE_COMMAND} -E touch ${pages}/made
+  DEPENDS man/make-section-3 include/indexkv.h VERBATIM COMMAND_EXPAND_LISTS)
+add_custom_target(indexkv_pages ALL DEPENDS ${pages}/made)
+install(DIRECTORY ${pages}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development
+        FILES_MATCHING PATTERN "*.3" PATTERN "*.3.gz")

@@ -63,8 +63,18 @@ for command in $(all_commands); do
     grep -Eqx "\.Xr indexkv-$command 1( [.,])?" "$man/indexkv.1" ||
         fail "indexkv.1 does not refer to indexkv-$command(1)"
 done
+
+# Every function has a page in section 3, made from the header.
+header=$tests/../include/indexkv.h
+check 0 "$man/make-section-3" "$header" pages
+sed -n 's/^IKV_API .*\(ikv_[a-z0-9_]*\)(.*/\1/p' "$header" >functions
+[ "$(wc -l <functions)" -ge 40 ] || fail 'too few functions'
+while read -r function; do
+    grep -q "\.Nm $function\( ,\)\{0,1\}$" "pages/$function.3" || fail "no page for $function"
+done <functions
+
 if command -v mandoc >"$directory/which"; then
-    for page in "$man"/*.1; do
+    for page in "$man"/*.1 "$man"/*.5 pages/*.3; do
         check 0 mandoc -Tlint -Wwarning "$page"
     done
 fi

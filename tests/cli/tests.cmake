@@ -8,6 +8,7 @@ if(TARGET indexkv_command)
       build_options
       closed_output
       compare
+      completions
       corrupt
       csv
       duplicates
