@@ -26,7 +26,7 @@ install(TARGETS indexkv EXPORT indexkv-targets
         NAMELINK_COMPONENT development)
 install(TARGETS indexkv_static EXPORT indexkv-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(FILES include/indexkv.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES include/indexkv.h include/indexkv.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 install(EXPORT indexkv-targets NAMESPACE indexkv::
