@@ -13,9 +13,9 @@ for command in $(supported_commands); do
     sed -nE 's/^  (-., |    )--([a-z0-9-]+).*/\2/p' "$out" >options
     [ "$(wc -l <options)" -ge 4 ] || fail 'too few options'
     while read -r option; do
-        grep -q "^ *$command) words=.* --$option[ \"]\|^ *$command) words=\"--$option[ \"]" made/indexkv ||
+        grep -q "^ *$command) words=.* --${option}[ \"]\|^ *$command) words=\"--${option}[ \"]" made/indexkv ||
             fail "bash: no $command --$option"
-        sed -n "/^    $command)\$/,/;;\$/p" made/_indexkv | grep -q -e "--$option[\[}]" ||
+        sed -n "/^    $command)\$/,/;;\$/p" made/_indexkv | grep -q -e "--${option}[\[}]" ||
             fail "zsh: no $command --$option"
         grep -q "seen_subcommand_from $command' .*-l $option -d\|seen_subcommand_from $command' .*-l $option -[rx]" \
             made/indexkv.fish || fail "fish: no $command --$option"
