@@ -191,10 +191,9 @@ static int read_trailer(struct ikv_http_object *source, struct ikv_http_channel 
 {
     const uint64_t held_from = source->base.size - source->tail_size;
     uint64_t length = size;
-    uint64_t copied = 0;
 
     if (offset + size > held_from && offset < held_from) { /* the rest is held */
-        copied = offset + size - held_from;
+        const uint64_t copied = offset + size - held_from;
         memcpy((unsigned char *)buf + (size - copied), source->tail, (size_t)copied);
         size -= (size_t)copied;
         length = size;

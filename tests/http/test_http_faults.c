@@ -57,33 +57,38 @@ static void set_fine(void)
     http_server_set(server, &(http_plan){.choose = NULL});
 }
 
-static ikv_http_options patient(void)
+/* Only the server that never answers needs a time limit; on a busy machine any limit may be
+ * exceeded. */
+static ikv_http_options options_for(http_fault fault)
 {
     ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
 
-    http.timeout_ms = 150;
+    http.timeout_ms = fault == HTTP_SILENT ? 500 : 0;
     http.attempts = 3;
     http.connections = 8;
     http.max_gap = 1; /* many requests */
     return http;
 }
 
-static int try_open(ikv_store **ret_store, ikv_error *err)
+static int try_open(http_fault fault, ikv_store **ret_store, ikv_error *err)
 {
-    const ikv_http_options http = patient();
+    const ikv_http_options http = options_for(fault);
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
 
     options.http = &http;
     return ikv_open(url, &options, ret_store, err);
 }
 
-static ikv_store *open_fine(void)
+static ikv_store *open_fine(http_fault fault)
 {
     ikv_store *store = NULL;
     ikv_error err;
+    int code;
 
     set_fine();
-    assert_ok(try_open(&store, &err), &err);
+    while ((code = try_open(fault, &store, &err)) == -ETIMEDOUT)
+        ;
+    assert_ok(code, &err);
     return store;
 }
 
@@ -104,8 +109,9 @@ static void each_fault_once(void **state)
     assert_int_equal(ikv_result_new(&result), 0);
     for (http_fault fault = HTTP_STATUS; fault < HTTP_FAULTS; fault++) {
         struct plan plan = {.from = 3, .count = 1, .fault = fault};
-        ikv_store *store = open_fine();
-        if (is_passing(fault)) {
+        ikv_store *store = open_fine(fault);
+        /* With a time limit, a second attempt may exceed it, too. */
+        if (is_passing(fault) && fault != HTTP_SILENT) {
             set_plan(&plan, 503);
             assert_batch(store, &model, keys, KEYS, IKV_EXACT, result);
             assert_true(ikv_result_stats(result)->retries > 0 || fault == HTTP_LONG);
@@ -163,7 +169,7 @@ static void each_fault_for_good(void **state)
     assert_int_equal(ikv_result_new(&result), 0);
     for (http_fault fault = HTTP_STATUS; fault < HTTP_FAULTS; fault++) {
         struct plan plan = {.from = 2, .count = UINT64_MAX / 2, .fault = fault};
-        ikv_store *store = open_fine();
+        ikv_store *store = open_fine(fault);
         if (fault == HTTP_LONG) { /* the surplus is ignored */
             ikv_close(store);
             continue;
@@ -179,7 +185,8 @@ static void each_fault_for_good(void **state)
 
         /* When the server is well again, so is the store, unless the object is another one. */
         set_fine();
-        code = ikv_get_many(store, keys, KEYS, NULL, result, &err);
+        while ((code = ikv_get_many(store, keys, KEYS, NULL, result, &err)) == -ETIMEDOUT)
+            ;
         if (code_of(fault) == IKV_E_CHANGED) {
             assert_int_equal(code, IKV_E_CHANGED);
         } else {
@@ -200,12 +207,12 @@ static void faults_while_opening(void **state)
             ikv_store *store = NULL;
             ikv_error err;
             set_plan(&plan, 500);
-            const int code = try_open(&store, &err);
+            const int code = try_open(fault, &store, &err);
             if (code == 0)
                 ikv_close(store);
             else
                 assert_true(is_expected(fault, code));
-            if (is_passing(fault))
+            if (is_passing(fault) && fault != HTTP_SILENT)
                 assert_int_equal(code, 0);
         }
     }
@@ -215,7 +222,7 @@ static void faults_while_opening(void **state)
 static void too_many_requests(void **state)
 {
     struct plan plan = {.from = 0, .count = 2};
-    ikv_store *store = open_fine();
+    ikv_store *store = open_fine(HTTP_FINE);
     ikv_result *result = NULL;
 
     (void)state;
@@ -250,7 +257,7 @@ static void replaced_objects(void **state)
     for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
         ikv_store *store = NULL;
         http_server_set(server, &plans[i]);
-        assert_ok(try_open(&store, &err), &err);
+        assert_ok(try_open(HTTP_FINE, &store, &err), &err);
         assert_get(store, &model, model.sorted[5]->key, IKV_EXACT, result);
         store_write(other, &model, &options);
         if (plans[i].no_etag) { /* the only sign may be the time */

@@ -178,15 +178,17 @@ static int add_range(const struct merging *merging, const struct ikv_merge_sourc
                                            item->size, err);
 }
 
-static int take(struct merging *merging, const struct ikv_merge_source *source, ikv_error *err)
+/* Take the pair at the front of a source; `words` are its key. */
+static int take(struct merging *merging, const struct ikv_merge_source *source,
+                const uint64_t *words, ikv_error *err)
 {
     const ikv_item *item = &source->item;
-    const uint32_t words = merging->key.words;
+    const uint32_t count = merging->key.words;
     bool left_out = false;
     int code = merging->stats.read % REPORT_EVERY == 0 ? report(merging) : 0;
 
     if (code == 0)
-        code = is_left_out(merging, source->words, &left_out);
+        code = is_left_out(merging, words, &left_out);
     if (code < 0)
         return ikv_fail(err, code, IKV_AT_FILE(merging->path), "cannot merge");
     merging->stats.read++;
@@ -194,13 +196,13 @@ static int take(struct merging *merging, const struct ikv_merge_source *source, 
         return 0;
     if (merging->has_ranges)
         return add_range(merging, source, err);
-    if (merging->has_last && ikv_words_compare(merging->last, source->words, words) == 0) {
+    if (merging->has_last && ikv_words_compare(merging->last, words, count) == 0) {
         if (merging->writer_options.on_duplicate == IKV_DUPLICATES_ERROR)
             return fail_duplicate(merging, item, err);
         merging->stats.written.dropped++;
         return 0;
     }
-    memcpy(merging->last, source->words, words * sizeof merging->last[0]);
+    memcpy(merging->last, words, count * sizeof merging->last[0]);
     merging->has_last = true;
     return ikv_writer_add(merging->writer, item->key, item->value, item->size, err);
 }
@@ -212,7 +214,7 @@ static int merge_all(struct merging *merging, ikv_error *err)
 
     while (code == 0 && tree->head[tree->winner]) {
         struct ikv_merge_source *source = &merging->sources[tree->winner];
-        code = take(merging, source, err);
+        code = take(merging, source, tree->head[tree->winner], err);
         if (code < 0)
             return code;
         code = ikv_merge_source_next(source, err);
