@@ -14,11 +14,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 enum {
     OPTION_KEYS = OPTION_OWN,
     OPTION_KEYS_FORMAT,
     OPTION_MATCH,
+    OPTION_AND_THEN,
     OPTION_MISSING,
     OPTION_BATCH,
     OPTION_THREADS,
@@ -43,7 +45,11 @@ static const struct option_spec specs[] = {
      "per line; binary, little-endian, no separators"},
     {OPTION_MATCH, 'm', "match", "M",
      "exact (default); floor: the greatest key <= KEY;\n"
-     "ceiling: the least key >= KEY"},
+     "ceiling: the least key >= KEY; range (default for\n"
+     "stores of ranges): the range that KEY is in"},
+    {OPTION_AND_THEN, 0, "and-then", "STORE2",
+     "look up keys that STORE does not have in STORE2; can\n"
+     "be repeated: the first store that has a key answers"},
     OPTION_SPEC_OUTPUT_FORMAT,
     {OPTION_MISSING, 0, "missing", "M",
      "missing keys: skip (default) writes nothing, empty\n"
@@ -96,7 +102,8 @@ static const struct option_spec specs[] = {
 static const struct command_syntax syntax = {
     "get", "STORE [OPTION...] KEY...\nSTORE [OPTION...] --keys FILE|-",
     "Look up keys and write a line for each of them, in the order given: the key, a\n"
-    "tab, and the value; with floor or ceiling KEY, the matched key, and the value.",
+    "tab, and the value; with floor or ceiling KEY, the matched key, and the value;\n"
+    "with range KEY, the first and the last key of the range, and the value.",
     specs,
     "Exit status: 0 success, 1 a key was missing (with KEY arguments or --missing\n"
     "error), 2 usage or invalid key, 3 not a store or wrong key type, 4 corrupt,\n"
@@ -106,6 +113,9 @@ struct get_options {
     struct store_options store;
     struct lookup_options lookup;
     struct input_options input;
+    bool match_given;
+    const char **paths; /* of the stores: room for all arguments; the first one is set last */
+    size_t path_count;
     uint64_t threads, depth; /* 0: not given */
     const char *keys_file;
     bool keys_binary, keys_format_given;
@@ -156,9 +166,13 @@ static int accept_option(void *user, int id, const char *argument)
         options->keys_binary = choice == 1;
         return status;
     case OPTION_MATCH:
-        status = option_choice(&syntax, "match", argument, "exact|floor|ceiling", &choice);
+        status = option_choice(&syntax, "match", argument, "exact|floor|ceiling|range", &choice);
         options->lookup.get.match = (ikv_match)choice;
+        options->match_given = true;
         return status;
+    case OPTION_AND_THEN:
+        options->paths[options->path_count++] = argument;
+        return OPTIONS_CONTINUE;
     case OPTION_MISSING:
         status = option_choice(&syntax, "missing", argument, "skip|empty|error", &choice);
         options->lookup.missing = (enum missing_mode)choice;
@@ -264,33 +278,58 @@ static void print_stats(const struct lookup *lookup, const struct rejects *rejec
                                              .total_seconds = total_seconds});
 }
 
-static int run(const struct get_options *options, const struct operands *operands,
-               struct output *output)
+/* Open all stores. Those after the first one must have its key type. */
+static int open_stores(const struct get_options *options, ikv_store **stores, ikv_info *ret_info)
 {
-    double start = seconds_now();
-    ikv_store *store;
+    struct store_options next = options->store;
     ikv_info info;
-    int status = store_open(&options->store, operands->items[0], &store, &info);
-    if (status != STATUS_DONE)
-        return status;
-    status = check_probe(&syntax, options->lookup.get.probe, operands->items[0], &info);
-    if (status != OPTIONS_CONTINUE) {
-        ikv_close(store);
-        return status;
-    }
+    int status = store_open(&options->store, options->paths[0], &stores[0], ret_info);
+    next.open.key_type = ret_info->key_type;
+    for (size_t i = 1; i < options->path_count && status == STATUS_DONE; i++)
+        status = store_open(&next, options->paths[i], &stores[i], &info);
+    return status;
+}
+
+static int look_up_in(const struct get_options *options, const struct lookup_stores *stores,
+                      const struct operands *operands, struct output *output, double start)
+{
+    struct lookup_options lookup_options = options->lookup;
     struct lookup lookup;
     struct rejects rejects = {0};
-    status = lookup_init(&lookup, &options->lookup, store, &info, operands->items[0], output);
+    if (!options->match_given && stores->info->has_ranges)
+        lookup_options.get.match = IKV_RANGE;
+    int status = check_probe(&syntax, lookup_options.get.probe, stores->paths[0], stores->info);
+    if (status != OPTIONS_CONTINUE)
+        return status;
+    status = lookup_init(&lookup, &lookup_options, stores, output);
     if (status == STATUS_DONE)
         status = rejects_open(&rejects, &options->input.rejects, &options->keys_file,
-                              options->keys_file != NULL, operands->items[0]);
+                              options->keys_file != NULL, stores->paths[0]);
     if (status == STATUS_DONE)
         status = look_up(options, &lookup, operands, &rejects);
     if (options->stats)
         print_stats(&lookup, &rejects, seconds_now() - start);
     status = exit_status_worse(status, rejects_close(&rejects));
     lookup_free(&lookup);
-    ikv_close(store);
+    return status;
+}
+
+static int run(const struct get_options *options, const struct operands *operands,
+               struct output *output)
+{
+    double start = seconds_now();
+    ikv_info info = {.key_type = IKV_KEY_NONE};
+    ikv_store **stores = calloc(options->path_count, sizeof *stores);
+    if (stores == NULL)
+        return out_of_memory();
+    int status = open_stores(options, stores, &info);
+    if (status == STATUS_DONE)
+        status = look_up_in(
+            options, &(struct lookup_stores){stores, options->paths, options->path_count, &info},
+            operands, output, start);
+    for (size_t i = 0; i < options->path_count; i++)
+        ikv_close(stores[i]);
+    free(stores);
     return status;
 }
 
@@ -338,30 +377,41 @@ static int create_engine_and_run(struct get_options *options, const struct opera
     return status;
 }
 
-int cmd_get(int argc, char **argv)
+static int parse_and_run(struct get_options *options, int argc, char **argv)
 {
-    struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}};
-    store_options_init(&options.store, &syntax);
-    input_options_init(&options.input, &syntax);
     struct operands operands;
-    int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
+    int status = options_parse(&syntax, argc, argv, accept_option, options, &operands);
     if (status == OPTIONS_CONTINUE)
-        status = check_operands(&options, &operands);
+        status = check_operands(options, &operands);
     if (status != OPTIONS_CONTINUE)
         return status;
-    options.lookup.key_syntax = options.store.key_syntax;
-    options.lookup.one_thread = options.threads == 1;
-    options.lookup.escape = options.input.escape;
-    options.lookup.nul = options.input.nul;
-    options.input.rejects.quiet =
-        options.store.quiet || options.lookup.missing == MISSING_ERROR; /* reports each line */
-    options.lookup.report_missing =
-        options.keys_file == NULL || options.lookup.missing == MISSING_ERROR;
+    options->paths[0] = operands.items[0];
+    options->lookup.key_syntax = options->store.key_syntax;
+    options->lookup.one_thread = options->threads == 1;
+    options->lookup.escape = options->input.escape;
+    options->lookup.nul = options->input.nul;
+    options->input.rejects.quiet =
+        options->store.quiet || options->lookup.missing == MISSING_ERROR; /* reports each line */
+    options->lookup.report_missing =
+        options->keys_file == NULL || options->lookup.missing == MISSING_ERROR;
 
     struct output output;
     status = output_open(&output);
     if (status != STATUS_DONE)
         return status;
-    status = create_engine_and_run(&options, &operands, &output);
+    status = create_engine_and_run(options, &operands, &output);
     return exit_status_worse(status, output_close(&output));
+}
+
+int cmd_get(int argc, char **argv)
+{
+    struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}, .path_count = 1};
+    store_options_init(&options.store, &syntax);
+    input_options_init(&options.input, &syntax);
+    options.paths = calloc((size_t)argc + 1, sizeof *options.paths);
+    if (options.paths == NULL)
+        return out_of_memory();
+    const int status = parse_and_run(&options, argc, argv);
+    free(options.paths);
+    return status;
 }

@@ -1,6 +1,7 @@
 # Tests of the command: a shell script each, run with the path of the binary.
 if(TARGET indexkv_command)
   foreach(name
+      and_then
       backends
       bad_lines
       bench
@@ -11,7 +12,9 @@ if(TARGET indexkv_command)
       completions
       corrupt
       csv
+      diff
       duplicates
+      export
       format_kept
       get_engine
       get_pipeline
@@ -30,6 +33,7 @@ if(TARGET indexkv_command)
       output_formats
       plain
       progress
+      sample
       seek
       seek_device
       seek_errors
@@ -53,18 +57,22 @@ if(TARGET indexkv_command)
 
   # Again with clustered stores.
   foreach(name
+      and_then
       backends
       bench
       binary
       build_options
       corrupt
+      diff
       duplicates
+      export
       get_engine
       key_types
       match
       merge
       missing
       output_formats
+      sample
       signals
       stats
       streaming)

@@ -28,7 +28,7 @@ static int write_missing(struct answers *answers, const struct item_key *key)
 {
     const struct item_key none = {0};
     if (answers->report_missing)
-        message("%s: key %s not found", answers->path, key_excerpt(answers, key).text);
+        message("%s: key %s not found", answers->paths[0], key_excerpt(answers, key).text);
     if (answers->missing == MISSING_EMPTY)
         item_write(&answers->writer, key, &none, NULL, 0);
     return answers->report_missing ? STATUS_MISSING : STATUS_DONE;
@@ -56,30 +56,35 @@ static int write_found(struct answers *answers, const struct item_key *key, cons
     /* Write the matched key in the syntax of the requested key. */
     if (answers->writer.with_matched && matched.syntax == IKV_SYNTAX_AUTO && key->text != NULL)
         matched.syntax = key_syntax_of(answers->writer.key_type, key->text, key->text_length);
+    unsigned char last[IKV_KEY_WIDTH_MAX];
+    if (answers->writer.with_last && ikv_range_last(answers->store, item, last) == 0)
+        matched.last = last;
     item_write(&answers->writer, key, &matched, item->value, item->size);
     return STATUS_DONE;
 }
 
 /* Report a failed key, unless it is the one in the message about `problem`. */
 static void report_failed(const struct answers *answers, const struct item_key *key,
-                          const ikv_error *problem, const char *what)
+                          const char *path, const ikv_error *problem, const char *what)
 {
     ikv_key_type type = answers->writer.key_type;
     if (problem == NULL || problem->key_type != type ||
         ikv_key_compare(type, problem->key, key->key) != 0)
-        message("%s: key %s: %s", answers->path, key_excerpt(answers, key).text, what);
+        message("%s: key %s: %s", path, key_excerpt(answers, key).text, what);
 }
 
-int answers_write(struct answers *answers, const struct key_batch *keys, const ikv_result *result,
-                  const ikv_error *problem)
+int answers_write(struct answers *answers, const struct key_batch *keys,
+                  const struct answer_batch *batch)
 {
-    const ikv_item *items = ikv_result_items(result);
-    size_t count = ikv_result_count(result), next_bad = 0;
+    const ikv_item *items = batch->items;
+    size_t count = batch->count, next_bad = 0;
     int status = STATUS_DONE, key_status = STATUS_DONE;
     for (size_t i = 0; i < count && answers->writer.output->error == 0; i++) {
         if (next_bad < keys->bad_count)
             next_bad = write_bad_lines(answers, keys, next_bad, i);
         struct item_key key = requested_key(answers, keys, i);
+        const uint32_t origin = batch->origins != NULL ? batch->origins[i] : 0;
+        const char *path = answers->paths[origin];
         switch ((ikv_status)items[i].status) {
         case IKV_FOUND:
             key_status = write_found(answers, &key, &items[i]);
@@ -88,14 +93,15 @@ int answers_write(struct answers *answers, const struct key_batch *keys, const i
             key_status = write_missing(answers, &key);
             break;
         case IKV_CORRUPT:
-            report_failed(answers, &key, problem,
-                          answers->clustered ? "its leaf or record is corrupt"
-                                             : "its index page or record is corrupt");
+            report_failed(answers, &key, path, batch->problem,
+                          origin == 0 && answers->clustered
+                              ? "its leaf or record is corrupt"
+                              : "its index page or record is corrupt");
             key_status = STATUS_CORRUPT;
             break;
         case IKV_UNREADABLE:
         case IKV_OTHER_SIZE: /* impossible: get requests no particular value size */
-            report_failed(answers, &key, problem, "read error");
+            report_failed(answers, &key, path, batch->problem, "read error");
             key_status = STATUS_IO;
             break;
         }

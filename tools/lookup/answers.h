@@ -7,21 +7,30 @@
 
 #include <indexkv.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum missing_mode { MISSING_SKIP, MISSING_EMPTY, MISSING_ERROR };
 
 struct answers {
     struct item_writer writer;
-    const char *path; /* of the store, for messages */
-    bool clustered;   /* the layout of the store, likewise */
+    const ikv_store *store;
+    const char *const *paths; /* of the stores that were asked, for messages */
+    bool clustered;           /* the layout of the first one, likewise */
     ikv_key_syntax key_syntax;
     enum missing_mode missing;
     bool report_missing; /* report missing keys, and exit with status 1 */
 };
 
-/* `problem` is the batch's first error, which was reported; NULL: none. Stops if the output fails.
- * Returns the exit status. */
-int answers_write(struct answers *answers, const struct key_batch *keys, const ikv_result *result,
-                  const ikv_error *problem);
+/* The answers of a batch. */
+struct answer_batch {
+    const ikv_item *items;
+    size_t count;
+    const uint32_t *origins;  /* the store of each answer; NULL: all are of the first one */
+    const ikv_error *problem; /* the batch's first error, which was reported; NULL: none */
+};
+
+/* Stops if the output fails. Returns the exit status. */
+int answers_write(struct answers *answers, const struct key_batch *keys,
+                  const struct answer_batch *batch);
 
 #endif

@@ -148,6 +148,27 @@ static void add_stats(struct lookup *lookup, const ikv_result *result)
     }
 }
 
+/* Ask other stores for keys that are missing, and write the answers. */
+static int write_answers(struct lookup *lookup, const struct lookup_slot *slot,
+                         const ikv_error *problem)
+{
+    struct answer_batch batch = {.items = ikv_result_items(slot->result),
+                                 .count = ikv_result_count(slot->result),
+                                 .problem = problem};
+    int status = STATUS_DONE;
+    if (lookup->fallback.count > 0) {
+        status = fallback_look_up(&lookup->fallback, &slot->keys, slot->result,
+                                  &lookup->options.get, &lookup->stats);
+        if (lookup->fallback.items.size < batch.count * sizeof(ikv_item)) {
+            lookup->stopped = true; /* out of memory */
+            return status;
+        }
+        batch.items = fallback_items(&lookup->fallback);
+        batch.origins = fallback_origins(&lookup->fallback);
+    }
+    return exit_status_worse(status, answers_write(&lookup->answers, &slot->keys, &batch));
+}
+
 static void show_progress(struct lookup *lookup, const struct lookup_slot *slot)
 {
     const struct key_reader *reader = lookup->reader;
@@ -188,8 +209,7 @@ int lookup_finish_batch(struct lookup *lookup, struct lookup_slot *slot)
         return status;
     }
     add_stats(lookup, slot->result);
-    status = exit_status_worse(status,
-                               answers_write(&lookup->answers, &slot->keys, slot->result, problem));
+    status = exit_status_worse(status, write_answers(lookup, slot, problem));
     lookup->keys_done += slot->keys.count;
     add_wait(&lookup->waits.output, start);
     show_progress(lookup, slot);
@@ -281,11 +301,13 @@ int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress
 
 /* ---------------------------------------------------------------- setup */
 
-int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv_store *store,
-                const ikv_info *info, const char *path, struct output *output)
+int lookup_init(struct lookup *lookup, const struct lookup_options *options,
+                const struct lookup_stores *stores, struct output *output)
 {
-    *lookup = (struct lookup){.options = *options, .store = store, .info = *info};
-    lookup->answers = (struct answers){.path = path,
+    const ikv_info *info = stores->info;
+    *lookup = (struct lookup){.options = *options, .store = stores->stores[0], .info = *info};
+    lookup->answers = (struct answers){.store = lookup->store,
+                                       .paths = stores->paths,
                                        .clustered = info->layout == IKV_LAYOUT_CLUSTERED,
                                        .key_syntax = options->key_syntax,
                                        .missing = options->missing,
@@ -297,7 +319,8 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
                                                   .key_type = info->key_type,
                                                   .key_width = info->key_width,
                                                   .with_key = true,
-                                                  .with_matched = options->get.match != IKV_EXACT};
+                                                  .with_matched = options->get.match != IKV_EXACT,
+                                                  .with_last = options->get.match == IKV_RANGE};
     choose_batch_size(lookup);
     for (unsigned i = 0; i < LOOKUP_SLOTS; i++)
         if (ikv_result_new(&lookup->slots[i].result) != 0)
@@ -307,7 +330,7 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv
         if (lookup->latency == NULL)
             return out_of_memory();
     }
-    return STATUS_DONE;
+    return fallback_init(&lookup->fallback, stores->stores + 1, stores->count - 1, info->key_width);
 }
 
 void lookup_free(struct lookup *lookup)
@@ -317,6 +340,7 @@ void lookup_free(struct lookup *lookup)
         lookup->slots[i].result = NULL;
         key_batch_free(&lookup->slots[i].keys);
     }
+    fallback_free(&lookup->fallback);
     free(lookup->latency);
     lookup->latency = NULL;
 }

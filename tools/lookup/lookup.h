@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "input/key_reader.h"
 #include "lookup/answers.h"
+#include "lookup/fallback.h"
 
 #include <indexkv.h>
 #include <pthread.h>
@@ -57,6 +58,7 @@ struct lookup {
     ikv_store *store;
     ikv_info info;
     struct answers answers;
+    struct fallback fallback; /* stores for keys that `store` lacks */
     struct key_reader *reader;
     struct progress *progress;
     struct lookup_slot slots[LOOKUP_SLOTS];
@@ -85,9 +87,17 @@ struct lookup {
     } reading;
 };
 
+/* The stores to ask for a key, in this order, until one has it. */
+struct lookup_stores {
+    ikv_store **stores; /* at least one */
+    const char *const *paths;
+    size_t count;
+    const ikv_info *info; /* of the first one */
+};
+
 /* Returns STATUS_DONE, or an exit status after reporting. Call lookup_free in either case. */
-int lookup_init(struct lookup *lookup, const struct lookup_options *options, ikv_store *store,
-                const ikv_info *info, const char *path, struct output *output);
+int lookup_init(struct lookup *lookup, const struct lookup_options *options,
+                const struct lookup_stores *stores, struct output *output);
 
 /* Run until the end of the keys or an output error. Returns the exit status. */
 int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress *progress);

@@ -66,6 +66,14 @@ static void count_ambiguous(struct item_writer *writer, const struct item_key *k
              excerpt_of(text, length).text);
 }
 
+/* The last key of a range, of which the matched key, or else the key, is the first one. */
+static struct item_key last_key(const struct item_writer *writer, const struct item_key *key,
+                                const struct item_key *matched)
+{
+    const struct item_key *first = writer->with_matched ? matched : key;
+    return (struct item_key){.key = first->last, .syntax = first->syntax};
+}
+
 static void write_tsv(struct item_writer *writer, const struct item_key *key,
                       const struct item_key *matched, const void *value, uint32_t size)
 {
@@ -75,6 +83,9 @@ static void write_tsv(struct item_writer *writer, const struct item_key *key,
         ambiguous |= write_tsv_key(writer, key);
     if (writer->with_matched)
         ambiguous |= write_tsv_key(writer, matched);
+    const struct item_key last = last_key(writer, key, matched);
+    if (writer->with_last)
+        ambiguous |= write_tsv_key(writer, &last);
     if (value != NULL && writer->escape)
         escape_write(writer->output, value, size);
     else if (value != NULL)
@@ -114,6 +125,11 @@ static void write_jsonl(const struct item_writer *writer, const struct item_key 
         write_json_key(writer, "matched", matched);
     else if (writer->with_matched)
         output_text(writer->output, "\"matched\":null,");
+    const struct item_key last = last_key(writer, key, matched);
+    if (writer->with_last && value != NULL)
+        write_json_key(writer, "last", &last);
+    else if (writer->with_last)
+        output_text(writer->output, "\"last\":null,");
     if (value != NULL)
         json_bytes_member(writer->output, "value", value, size);
     else
@@ -136,6 +152,9 @@ static void write_binary(const struct item_writer *writer, const struct item_key
         write_binary_key(writer, key);
     if (writer->with_matched)
         write_binary_key(writer, matched);
+    const struct item_key last = last_key(writer, key, matched);
+    if (writer->with_last)
+        write_binary_key(writer, &last);
     uint32_t size_field = value != NULL ? size : NO_VALUE;
     const unsigned char size_bytes[4] = {
         (unsigned char)size_field, (unsigned char)(size_field >> 8),

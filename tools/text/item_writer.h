@@ -10,7 +10,8 @@ enum output_format { OUTPUT_TSV, OUTPUT_JSONL, OUTPUT_RAW, OUTPUT_BINARY };
 
 /* A key to write: as `text` if the input had one, otherwise formatted in `syntax`. */
 struct item_key {
-    const void *key; /* NULL: no key, for example no match */
+    const void *key;  /* NULL: no key, for example no match */
+    const void *last; /* the last key, if it is the first one of a range; NULL: none */
     const char *text;
     size_t text_length;
     ikv_key_syntax syntax;
@@ -25,7 +26,8 @@ struct item_writer {
     ikv_key_type key_type;
     size_t key_width;
     bool with_key;     /* false for scans in storage order */
-    bool with_matched; /* write the matched key, too: floor and ceiling */
+    bool with_matched; /* write the matched key, too: floor, ceiling and range */
+    bool with_last;    /* write the range's last key after that: stores of ranges */
 
     /* Lines written, and those of them that can't be told apart from other lines or fields. */
     uint64_t lines, ambiguous;

@@ -1,0 +1,25 @@
+/* Write the items of a scan: what scan and export have in common. */
+#ifndef SCAN_ITEMS_H
+#define SCAN_ITEMS_H
+
+#include "options/store_options.h"
+#include "text/item_writer.h"
+
+#include <indexkv.h>
+#include <stdbool.h>
+
+struct scan_request {
+    const struct store_options *store;
+    ikv_order order;
+    const char *from, *to; /* bounds as text; NULL: none */
+    uint64_t limit;
+    bool limited;
+    enum output_format output_format;
+    bool escape, nul;
+    bool stats;
+};
+
+/* Open the store and write the items of the scan. Returns the exit status. */
+int scan_run(const struct scan_request *request, const char *path, struct output *output);
+
+#endif
