@@ -28,7 +28,10 @@ static void show_reading(struct progress *progress, const struct pair_reader *re
 static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct pair *pair)
 {
     ikv_error error;
-    int code = ikv_writer_add(writer, pair->key, pair->value, pair->size, &error);
+    int code =
+        reader->format.ranges
+            ? ikv_writer_add_range(writer, pair->key, reader->last, pair->value, pair->size, &error)
+            : ikv_writer_add(writer, pair->key, pair->value, pair->size, &error);
     if (code == 0)
         return STATUS_DONE;
     if (code != IKV_E_VALUE_TOO_LARGE)

@@ -112,8 +112,8 @@ static int advance(struct diff *diff, struct side *side)
         return library_error(&error);
     if (side->item.status != IKV_FOUND)
         diff->status = exit_status_worse(diff->status, library_error(&error));
-    else if (side->info.has_ranges)
-        (void)ikv_range_last(side->store, &side->item, side->last);
+    else if (side->info.has_ranges && ikv_range_last(side->store, &side->item, side->last) != 0)
+        memset(side->last, 0, sizeof side->last); /* impossible: the item has a value */
     return STATUS_DONE;
 }
 

@@ -137,7 +137,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
     text_line(output, "checksums", info->has_trailer ? "yes" : "no");
     text_line(output, "key type", ikv_key_type_name(info->key_type, type, sizeof type));
     number_line(output, "key width", info->key_width);
-    number_line(output, "pairs", info->pair_count);
+    number_line(output, info->has_ranges ? "ranges" : "pairs", info->pair_count);
     text_line(output, "record order",
               info->in_key_order  ? "key order"
               : info->has_trailer ? "insertion order"
@@ -190,6 +190,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     number_member(output, "key_width", info->key_width);
     number_member(output, "pair_count", info->pair_count);
     flag_member(output, "in_key_order", info->in_key_order);
+    flag_member(output, "has_ranges", info->has_ranges);
     number_member(output, "file_size", info->file_size);
     number_member(output, "records_end", info->records_end);
     number_member(output, "index_start", info->index_start);

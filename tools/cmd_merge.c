@@ -19,6 +19,7 @@ static const struct option_spec specs[] = {{OPTION_OUTPUT, 'o', "output", "STORE
                                            {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
                                             "keys in several inputs: error (default) fails, first\n"
                                             "or last keeps the pair of the first or last input"},
+                                           OPTION_SPEC_ON_OVERLAP,
                                            {OPTION_DELETE, 0, "delete", "KEYS",
                                             "leave out the keys in the file KEYS, whichever input\n"
                                             "has them; '-' is standard input"},

@@ -3,10 +3,8 @@
  *
  *   country_counts IPV4_STORE IPV6_STORE < LOG
  *
- * The stores hold address ranges: the key is the first address of a range, the value its last
- * address and the country, as in "16777471,AU". A floor lookup finds the only range that can
- * contain an address, and its last address shows whether it does. Addresses are collected into a
- * batch per family, and each batch is looked up with one call.
+ * The stores hold ranges of addresses, each with its country. Addresses are collected into a batch
+ * per family, and each batch is looked up with one call.
  *
  * The counts go to standard output, a summary of the lookups to standard error.
  */
@@ -75,31 +73,21 @@ static void family_close(struct family *family)
     free(family->keys);
 }
 
-/* The country of `address`, given the last range that starts at or before it; NULL: invalid value.
- */
-static const char *country_of(const struct family *family, const void *address,
-                              const ikv_item *range)
+/* The country of a range; NULL: invalid value. */
+static const char *country_of(const ikv_item *range)
 {
-    const char *value = range->value;
-    const char *comma = memchr(value, ',', range->size);
-    unsigned char last[16];
-
-    if (!comma || value + range->size - comma != 3 ||
-        ikv_key_parse(family->key_type, IKV_SYNTAX_AUTO, value, (size_t)(comma - value), last) < 0)
-        return NULL;
-    return ikv_key_compare(family->key_type, address, last) <= 0 ? comma + 1 : COUNTRY_UNKNOWN;
+    return range->size == 2 ? range->value : NULL;
 }
 
 /* Looks up the batch and counts its countries. */
 static int family_flush(struct family *family, struct country_counts *counts)
 {
     ikv_get_options options = IKV_GET_OPTIONS_INIT;
-    size_t width = ikv_key_width(family->key_type);
     double start = seconds_now();
     const ikv_item *items;
     ikv_error err;
 
-    options.match = IKV_FLOOR;
+    options.match = IKV_RANGE;
     if (ikv_get_many(family->store, family->keys, family->count, &options, family->result, &err) <
         0)
         return fail(&err);
@@ -113,9 +101,9 @@ static int family_flush(struct family *family, struct country_counts *counts)
         if (items[i].status == IKV_CORRUPT)
             return fail(ikv_result_problem(family->result));
         if (items[i].status == IKV_FOUND)
-            country = country_of(family, family->keys + i * width, &items[i]);
+            country = country_of(&items[i]);
         if (!country) {
-            fprintf(stderr, "country_counts: expected a value LAST_ADDRESS,COUNTRY\n");
+            fprintf(stderr, "country_counts: expected a country of two letters\n");
             return -1;
         }
         country_counts_add(counts, country);

@@ -55,6 +55,38 @@ for kept in "$tests"/golden/clustered/*.ikv; do
 done
 [ "$count" -ge 19 ] || fail "only $count clustered stores"
 
+# Stores of ranges: NAME.tsv has first keys, last keys and values; NAME.nested.tsv ranges that contain
+# one another, of which those in NAME.tsv remain.
+count=0
+for ranges in "$tests"/golden/ranges/*.tsv; do
+    case $ranges in *.nested.tsv) continue ;; esac
+    name_of_ranges=$(basename "$ranges" .tsv)
+    given=$tests/golden/ranges/$name_of_ranges.nested.tsv
+    [ -e "$given" ] || given=$ranges
+    for other in arrival clustered; do
+        kept=$tests/golden/ranges/${name_of_ranges}_$other.ikv
+        run 0 verify "$kept"
+        run 0 scan "$kept"
+        same "$ranges" "$out"
+        build --quiet -o again --key-type "${name_of_ranges%%_*}" --store-id "$id" --layout "$other" --ranges \
+            --on-overlap innermost "$given"
+        cmp "$kept" again || fail "$kept: a new build differs"
+        for column in 1 2; do
+            cut -f $column "$ranges" >keys
+            run 0 get "$kept" --keys keys
+            paste keys "$ranges" | cmp -s - "$out" || fail "$kept: wrong answers of get"
+        done
+        count=$((count + 1))
+    done
+done
+[ "$count" -ge 12 ] || fail "only $count stores of ranges"
+
+# FORMAT.md, section 14: the records, and the flags.
+example=$tests/golden/ranges/u16_2_arrival.ikv
+[ "$(head -c 50 "$example" | tail -c 26 | hex)" = "$(printf '%s' 07000000 61 0900 998c7a20 0b000000 68656c6c6f \
+    2c01 35e712d8)" ] || fail 'differs from the example of ranges in FORMAT.md'
+[ "$(peek "$example" 4128 4)" = 01020300 ] || fail 'differs from the flags in FORMAT.md'
+
 # FORMAT.md, section 10: the header, the records, and the size of the file.
 example=$tests/golden/ours/u16_2.ikv
 [ "$(head -c 46 "$example" | hex)" = "$(printf '%s' 0200 01 0200000000000000 0010000000000000 \

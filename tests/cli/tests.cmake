@@ -33,6 +33,7 @@ if(TARGET indexkv_command)
       output_formats
       plain
       progress
+      ranges
       sample
       seek
       seek_device
@@ -72,6 +73,7 @@ if(TARGET indexkv_command)
       merge
       missing
       output_formats
+      ranges
       sample
       signals
       stats

@@ -53,7 +53,7 @@ run 2 verify store other
 
 # Messages list the valid choices.
 run 2 get store --match nearest 1
-err_has "--match: expected one of exact|floor|ceiling, got 'nearest'"
+err_has "--match: expected one of exact|floor|ceiling|range, got 'nearest'"
 run 2 get store --missing maybe 1
 err_has 'skip|empty|error'
 run 2 get store --output-format xml 1

@@ -14,6 +14,7 @@ int exit_status_of(int code)
     case IKV_E_KEY_SYNTAX:
     case IKV_E_KEY_RANGE:
     case IKV_E_DUPLICATE:
+    case IKV_E_OVERLAP:
     case IKV_E_VALUE_TOO_LARGE:
         return STATUS_USAGE;
     case IKV_E_UNSUPPORTED:

@@ -2,6 +2,8 @@
  * Binary input: pairs without separators, all numbers little-endian:
  *
  *     | key, key_width bytes | u32 size | value, size bytes |
+ *
+ * Ranges have two keys, the first and the last one.
  */
 #include "base/exit_status.h"
 #include "input/pair_reader.h"
@@ -21,7 +23,7 @@ static int truncated(struct pair_reader *reader, const char *what, uint64_t need
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
 {
     struct input *input = &reader->input;
-    size_t head = reader->key_width + SIZE_BYTES;
+    size_t keys = reader->format.ranges ? 2 : 1, head = keys * reader->key_width + SIZE_BYTES;
     reader->position = input->offset;
     int result = input_need(input, head);
     if (result == INPUT_END && input_available(input) > 0)
@@ -31,7 +33,11 @@ int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
 
     const unsigned char *p = (const unsigned char *)input_text(input);
     key_bytes_convert(reader->format.key_type, reader->key, p);
-    p += reader->key_width;
+    if (reader->format.ranges)
+        key_bytes_convert(reader->format.key_type, reader->last, p + reader->key_width);
+    p += keys * reader->key_width;
+    if (reader->format.ranges && (result = pair_reader_check_range(reader)) != INPUT_MORE)
+        return result;
     uint32_t size = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
     if (size > reader->format.line_max)
         return pair_reader_too_long(reader, "value");

@@ -18,6 +18,7 @@ struct column {
 struct csv_columns {
     struct csv_row row;
     struct column key;
+    struct column end; /* of ranges: the last key */
     struct column *values;
     size_t value_count; /* 0: the value is the whole row */
     struct buffer value;
@@ -81,6 +82,15 @@ static int parse_value_columns(struct csv_columns *columns, const struct pair_fo
     return STATUS_DONE;
 }
 
+static int open_end_column(const struct pair_format *format, struct csv_columns *columns)
+{
+    columns->end.index = columns->key.index + 1;
+    if (format->end_column == NULL)
+        return STATUS_DONE;
+    columns->end.name = copy_text(format->end_column);
+    return columns->end.name != NULL ? check_column(format, &columns->end) : out_of_memory();
+}
+
 int input_csv_open(struct pair_reader *reader)
 {
     struct csv_columns *columns = calloc(1, sizeof *columns);
@@ -91,6 +101,8 @@ int input_csv_open(struct pair_reader *reader)
     if (columns->key.name == NULL)
         return out_of_memory();
     int status = check_column(&reader->format, &columns->key);
+    if (status == STATUS_DONE)
+        status = open_end_column(&reader->format, columns);
     if (status == STATUS_DONE && reader->format.value_columns != NULL)
         status = parse_value_columns(columns, &reader->format);
     columns->row.strict = reader->format.strict;
@@ -106,6 +118,7 @@ void input_csv_close(struct pair_reader *reader)
         free(columns->values[i].name);
     free(columns->values);
     free(columns->key.name);
+    free(columns->end.name);
     buffer_free(&columns->value);
     csv_row_free(&columns->row);
     free(columns);
@@ -118,6 +131,11 @@ static int scan_row(struct pair_reader *reader)
     struct csv_columns *columns = reader->columns;
     struct input *input = &reader->input;
     reader->line += columns->row.newlines;
+    columns->row.newlines = 0;
+    int comments = columns->at_end ? INPUT_MORE : pair_reader_skip_comments(reader);
+    if (comments == INPUT_FAILED)
+        return INPUT_FAILED;
+    columns->at_end = columns->at_end || comments == INPUT_END;
     reader->position = input->offset;
     reader->record = NULL;
     csv_row_begin(&columns->row);
@@ -212,6 +230,9 @@ int input_csv_begin(struct pair_reader *reader)
     if (result != INPUT_MORE)
         return result;
     result = resolve_column(reader, &columns->key);
+    columns->end.index = columns->key.index + 1;
+    if (result == INPUT_MORE && columns->end.name != NULL)
+        result = resolve_column(reader, &columns->end);
     for (size_t i = 0; i < columns->value_count && result == INPUT_MORE; i++)
         result = resolve_column(reader, &columns->values[i]);
     if (result == INPUT_MORE)
@@ -245,6 +266,22 @@ static int join_values(struct pair_reader *reader, const char *text)
     return INPUT_MORE;
 }
 
+static int parse_keys(struct pair_reader *reader, const char *text)
+{
+    const struct csv_columns *columns = reader->columns;
+    const struct csv_row *row = &columns->row;
+    if (columns->key.index >= row->count)
+        return missing_column(reader, &columns->key);
+    const struct csv_field *key = &row->fields[columns->key.index];
+    int result = pair_reader_parse_key(reader, text + key->start, key->end - key->start);
+    if (result != INPUT_MORE || !reader->format.ranges || reader->has_last)
+        return result;
+    if (columns->end.index >= row->count)
+        return missing_column(reader, &columns->end);
+    key = &row->fields[columns->end.index];
+    return pair_reader_parse_last(reader, text + key->start, key->end - key->start);
+}
+
 int input_csv_next(struct pair_reader *reader, struct pair *ret_pair)
 {
     struct csv_columns *columns = reader->columns;
@@ -256,10 +293,7 @@ int input_csv_next(struct pair_reader *reader, struct pair *ret_pair)
     reader->record = text;
     reader->record_size = row->length;
     input_consume(&reader->input, row->consumed);
-    if (columns->key.index >= row->count)
-        return missing_column(reader, &columns->key);
-    const struct csv_field *key = &row->fields[columns->key.index];
-    result = pair_reader_parse_key(reader, text + key->start, key->end - key->start);
+    result = parse_keys(reader, text);
     if (result == INPUT_MORE && columns->value_count > 0)
         result = join_values(reader, text);
     if (result != INPUT_MORE)

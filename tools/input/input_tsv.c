@@ -1,5 +1,6 @@
-/* TSV input: lines of key, tab, value. The value is the rest of the line and may contain any bytes
- * but the one that ends a line, LF or NUL; with escapes, any bytes. */
+/* TSV input: lines of key, tab, value; of ranges, first key, tab, last key, tab, value, or network,
+ * tab, value. The value is the rest of the line and may contain any bytes but the one that ends a
+ * line, LF or NUL; with escapes, any bytes. */
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/utf8.h"
@@ -66,25 +67,43 @@ static int inspect_first_line(struct pair_reader *reader, const char **line, siz
     return INPUT_MORE;
 }
 
-/* Undo the escapes of key and value. */
-static int unescape(struct pair_reader *reader, const char *key, size_t key_length,
-                    const char **value, size_t *length)
+/* Set reader->unescaped to the text without its escapes. */
+static int unescape(struct pair_reader *reader, const char *text, size_t length)
 {
-    struct buffer *buffer = &reader->unescaped;
-    buffer->size = 0;
-    enum unescape_result result = unescape_append(buffer, key, key_length);
-    const size_t key_end = buffer->size;
-    if (result == UNESCAPE_DONE)
-        result = unescape_append(buffer, *value, *length);
-    if (result == UNESCAPE_NO_MEMORY) {
-        reader->status = out_of_memory();
-        return INPUT_FAILED;
-    }
+    reader->unescaped.size = 0;
+    enum unescape_result result = unescape_append(&reader->unescaped, text, length);
     if (result == UNESCAPE_BAD)
         return pair_reader_bad(reader, "expected n, t, r or a backslash after each backslash");
-    *value = buffer->data + key_end;
-    *length = buffer->size - key_end;
-    return pair_reader_parse_key(reader, buffer->data, key_end);
+    if (result == UNESCAPE_DONE)
+        return INPUT_MORE;
+    reader->status = out_of_memory();
+    return INPUT_FAILED;
+}
+
+typedef int (*parse_fn)(struct pair_reader *reader, const char *text, size_t length);
+
+/* Parse the field before the next tab, and go on after it. INPUT_END: there is no tab. */
+static int parse_field(struct pair_reader *reader, parse_fn parse, const char **line,
+                       size_t *length)
+{
+    const char *field = *line, *tab = memchr(*line, '\t', *length);
+    if (tab == NULL)
+        return INPUT_END;
+    size_t size = (size_t)(tab - field);
+    *line = tab + 1;
+    *length -= size + 1;
+    if (!reader->format.escape)
+        return parse(reader, field, size);
+    int result = unescape(reader, field, size);
+    return result == INPUT_MORE ? parse(reader, reader->unescaped.data, reader->unescaped.size)
+                                : result;
+}
+
+/* Comments and empty lines. */
+static bool is_skipped(const struct pair_reader *reader, const char *line, size_t length)
+{
+    const char comment = reader->format.comment;
+    return length == 0 ? !reader->format.strict : comment != 0 && line[0] == comment;
 }
 
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair)
@@ -102,17 +121,24 @@ int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair)
             return result;
         if (reader->crlf && length > 0 && line[length - 1] == '\r')
             length--;
-    } while (length == 0 && !reader->format.strict);
+    } while (is_skipped(reader, line, length));
 
-    const char *tab = memchr(line, '\t', length);
-    if (tab == NULL)
+    int result = parse_field(reader, pair_reader_parse_key, &line, &length);
+    if (result == INPUT_END)
         return no_tab(reader, line, length);
-    size_t key_length = (size_t)(tab - line), value_length = length - key_length - 1;
-    const char *value = tab + 1;
-    int result = reader->format.escape ? unescape(reader, line, key_length, &value, &value_length)
-                                       : pair_reader_parse_key(reader, line, key_length);
+    if (result == INPUT_MORE && reader->format.ranges && !reader->has_last) {
+        result = parse_field(reader, pair_reader_parse_last, &line, &length);
+        if (result == INPUT_END)
+            return pair_reader_bad(reader, "expected a first key, a last key and a value, got no "
+                                           "second tab");
+    }
+    *ret_pair = (struct pair){reader->key, line, length};
+    if (result == INPUT_MORE && reader->format.escape) {
+        result = unescape(reader, line, length);
+        *ret_pair = (struct pair){reader->key, reader->unescaped.size ? reader->unescaped.data : "",
+                                  reader->unescaped.size};
+    }
     if (result != INPUT_MORE)
         return result;
-    *ret_pair = (struct pair){reader->key, value, value_length};
     return INPUT_MORE;
 }

@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "text/keys.h"
+#include "text/network.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -169,10 +170,10 @@ int pair_reader_too_long(struct pair_reader *reader, const char *what)
                            reader->format.line_max);
 }
 
-int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)
+static int parse_into(struct pair_reader *reader, const char *text, size_t length, void *ret_key)
 {
     ikv_key_type type = reader->format.key_type;
-    int code = ikv_key_parse(type, reader->format.key_syntax, text, length, reader->key);
+    int code = ikv_key_parse(type, reader->format.key_syntax, text, length, ret_key);
     if (code == 0)
         return INPUT_MORE;
     char name[16];
@@ -180,4 +181,54 @@ int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t l
                            ikv_key_type_name(type, name, sizeof name),
                            excerpt_of(text, length).text,
                            code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
+}
+
+int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)
+{
+    reader->has_last = reader->format.ranges && memchr(text, '/', length) != NULL;
+    if (!reader->has_last)
+        return parse_into(reader, text, length, reader->key);
+    const char *problem =
+        network_parse(reader->format.key_type, text, length, reader->key, reader->last);
+    return problem == NULL
+               ? INPUT_MORE
+               : pair_reader_bad(reader, "%s, got %s", problem, excerpt_of(text, length).text);
+}
+
+int pair_reader_parse_last(struct pair_reader *reader, const char *text, size_t length)
+{
+    int result = parse_into(reader, text, length, reader->last);
+    return result == INPUT_MORE ? pair_reader_check_range(reader) : result;
+}
+
+int pair_reader_check_range(struct pair_reader *reader)
+{
+    ikv_key_type type = reader->format.key_type;
+    char first[IKV_KEY_TEXT_MAX], last[IKV_KEY_TEXT_MAX];
+    if (ikv_key_compare(type, reader->key, reader->last) <= 0)
+        return INPUT_MORE;
+    (void)ikv_key_format(type, reader->format.key_syntax, reader->key, first, sizeof first);
+    (void)ikv_key_format(type, reader->format.key_syntax, reader->last, last, sizeof last);
+    return pair_reader_bad(reader, "the range ends before it begins: %s to %s", first, last);
+}
+
+static void ignore_part(void *user, const char *part, size_t size)
+{
+    (void)user;
+    (void)part;
+    (void)size;
+}
+
+int pair_reader_skip_comments(struct pair_reader *reader)
+{
+    struct input *input = &reader->input;
+    int result = INPUT_MORE;
+    while (reader->format.comment != 0 && (result = input_need(input, 1)) == INPUT_MORE &&
+           input_text(input)[0] == reader->format.comment) {
+        result = input_skip_line(input, ignore_part, NULL);
+        reader->line++;
+        if (result != INPUT_MORE)
+            break;
+    }
+    return result;
 }

@@ -24,8 +24,10 @@ struct pair_format {
     enum input_format format;
     ikv_key_type key_type;
     ikv_key_syntax key_syntax;
-    bool strict; /* no empty lines; csv: RFC 4180 to the letter */
-    bool quiet;  /* do not say what was detected */
+    bool ranges;  /* a first and a last key instead of one */
+    char comment; /* tsv, csv: lines that begin with it are skipped; 0: none are */
+    bool strict;  /* no empty lines; csv: RFC 4180 to the letter */
+    bool quiet;   /* do not say what was detected */
     /* tsv only */
     enum line_ends line_ends;
     bool escape; /* undo \n, \t, \r and \\ */
@@ -34,6 +36,7 @@ struct pair_format {
     char delimiter;
     bool header;               /* the first row of each file names the columns */
     const char *key_column;    /* number from 1, or name */
+    const char *end_column;    /* of the last key; NULL: the one after the key's */
     const char *value_columns; /* a CSV row of numbers and names; NULL: the whole row */
     size_t line_max;           /* longest line, row or value; more is refused */
 };
@@ -67,6 +70,8 @@ struct pair_reader {
     char reason[512]; /* why it is bad */
     int status;       /* exit status after a failure, which was reported */
     unsigned char key[IKV_KEY_WIDTH_MAX];
+    unsigned char last[IKV_KEY_WIDTH_MAX]; /* the last key of the range */
+    bool has_last;                         /* a network was parsed, which has both */
 };
 
 /* Start reading paths[0..count). Returns STATUS_DONE, or an exit status after reporting. */
@@ -98,8 +103,15 @@ int pair_reader_bad(struct pair_reader *reader, const char *format, ...)
 /* The same for a record longer than line_max. */
 int pair_reader_too_long(struct pair_reader *reader, const char *what);
 
-/* Parse a key into reader->key. Returns INPUT_MORE or INPUT_BAD. */
+/* Parse a key into reader->key; of ranges, also a network, and set has_last. Returns INPUT_MORE or
+ * INPUT_BAD. */
 int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length);
+/* Parse the last key of a range, whose first one was parsed. */
+int pair_reader_parse_last(struct pair_reader *reader, const char *text, size_t length);
+/* Check that the range does not end before it begins. */
+int pair_reader_check_range(struct pair_reader *reader);
+/* Skip comments before the next line, and count them. INPUT_MORE, INPUT_END or INPUT_FAILED. */
+int pair_reader_skip_comments(struct pair_reader *reader);
 
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair);

@@ -18,8 +18,14 @@ enum {
     OPTION_DELIMITER,
     OPTION_STRICT,
     OPTION_CRLF,
-    OPTION_LF
+    OPTION_LF,
+    OPTION_RANGES,
+    OPTION_END_COLUMN,
+    OPTION_COMMENT
 };
+
+/* Limit of the library, checked here for a message that names the option. */
+enum { RANGE_WIDTH_MAX = 64 };
 
 static const struct option_spec specs[] = {
     {OPTION_OUTPUT, 'o', "output", "STORE", "the store to write (required); replaced if it exists"},
@@ -38,6 +44,7 @@ static const struct option_spec specs[] = {
      "(default: the whole row, unchanged)"},
     {OPTION_HEADER, 0, "header", NULL, "csv: the first row of each file names the columns"},
     {OPTION_DELIMITER, 0, "delimiter", "C", "csv: column separator (default: ','; '\\t' is a tab)"},
+    {OPTION_COMMENT, 0, "comment", "C", "tsv, csv: skip lines that begin with the byte C"},
     OPTION_SPEC_KEY_SYNTAX,
     {OPTION_STRICT, 0, "strict", NULL,
      "csv: refuse what RFC 4180 does not allow, such as\n"
@@ -47,6 +54,13 @@ static const struct option_spec specs[] = {
     {OPTION_LF, 0, "lf", NULL, "tsv: lines end with LF; CRs belong to the values"},
     {OPTION_ESCAPE, 0, "escape", NULL, "tsv: undo the escapes of get --escape: \\n \\t \\r \\\\"},
     {OPTION_NULL, '0', "null", NULL, "tsv: records end with NUL instead of LF"},
+    {OPTION_RANGES, 0, "ranges", NULL,
+     "ranges of keys: a first and a last key, which are\n"
+     "inclusive, or a network (192.0.2.0/24), and a value"},
+    {OPTION_END_COLUMN, 0, "end-column", "C",
+     "ranges in csv: column of the last key (default: the\n"
+     "one after the key's; not used for networks)"},
+    OPTION_SPEC_ON_OVERLAP,
     OPTION_SPECS_BAD_LINES,
     {OPTION_ON_DUPLICATE, 'd', "on-duplicate", "P",
      "duplicate keys: error (default) fails, first or\n"
@@ -106,6 +120,35 @@ static int accept_csv(struct build_options *options, int id, const char *argumen
     return OPTIONS_CONTINUE;
 }
 
+static int accept_comment(struct build_options *options, const char *argument)
+{
+    if (strlen(argument) != 1 || strchr("\"\r\n\t", argument[0]) != NULL)
+        return usage_error(syntax.name, "--comment: expected one byte, got %s",
+                           excerpt_of(argument, strlen(argument)).text);
+    options->format.comment = argument[0];
+    return OPTIONS_CONTINUE;
+}
+
+/* Options that concern ranges. */
+static int check_ranges(const struct build_options *options)
+{
+    const ikv_writer_options *writer = &options->writer.writer;
+    if (!options->format.ranges && options->format.end_column != NULL)
+        return usage_error(syntax.name, "--end-column requires --ranges");
+    if (!options->format.ranges && writer->on_overlap != IKV_OVERLAP_ERROR)
+        return usage_error(syntax.name, "--on-overlap requires --ranges");
+    if (!options->format.ranges)
+        return OPTIONS_CONTINUE;
+    if (writer->flags & IKV_WRITE_PLAIN)
+        return usage_error(syntax.name, "--ranges can't be used with --plain");
+    if (ikv_key_width(options->format.key_type) > RANGE_WIDTH_MAX)
+        return usage_error(syntax.name, "--ranges: expected keys of at most %d bytes",
+                           RANGE_WIDTH_MAX);
+    if (writer->memory != 0 && writer->memory < 2 * WRITER_MEMORY_MIN)
+        return usage_error(syntax.name, "--memory: expected at least 16M with --ranges");
+    return OPTIONS_CONTINUE;
+}
+
 static int accept_choice(struct build_options *options, int id, const char *argument)
 {
     int choice = 0, status;
@@ -132,6 +175,16 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_INPUT_FORMAT:
     case OPTION_PROGRESS:
         return accept_choice(options, id, argument);
+    case OPTION_RANGES:
+        options->format.ranges = true;
+        options->writer.writer.flags |= IKV_WRITE_RANGES;
+        break;
+    case OPTION_COMMENT:
+        return accept_comment(options, argument);
+    case OPTION_END_COLUMN:
+        options->csv_option = "end-column";
+        options->format.end_column = argument;
+        break;
     case OPTION_EXPECTED_PAIRS:
         return option_number(&syntax, "expected-pairs", argument, 0, UINT64_MAX,
                              &options->writer.writer.expected_pairs);
@@ -180,7 +233,11 @@ static int check_input(const struct build_options *options)
 static int check(struct build_options *options)
 {
     ikv_key_type type = options->format.key_type;
+    if (options->format.comment != 0 && options->format.format == INPUT_BINARY)
+        return usage_error(syntax.name, "--comment can't be used with --input-format binary");
     int status = check_input(options);
+    if (status == OPTIONS_CONTINUE)
+        status = check_ranges(options);
     if (status == OPTIONS_CONTINUE)
         status = check_key_syntax(&syntax, type, options->format.key_syntax);
     return status == OPTIONS_CONTINUE ? writer_options_complete(&options->writer, type) : status;

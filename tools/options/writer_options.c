@@ -73,6 +73,11 @@ static int accept_choice(struct writer_options *options, int id, const char *arg
         options->writer.layout = choice == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
         return status;
     }
+    if (id == OPTION_ON_OVERLAP) {
+        status = option_choice(syntax, "on-overlap", argument, "error|innermost", &choice);
+        options->writer.on_overlap = (ikv_overlap)choice;
+        return status;
+    }
     status = option_choice(syntax, "on-duplicate", argument, "error|first|last", &choice);
     options->writer.on_duplicate = (ikv_duplicates)choice;
     return status;
@@ -87,6 +92,7 @@ int writer_options_accept(struct writer_options *options, int id, const char *ar
     case OPTION_STRIDE:
         return option_stride(options->syntax, argument, &options->writer.stride);
     case OPTION_ON_DUPLICATE:
+    case OPTION_ON_OVERLAP:
     case OPTION_LAYOUT:
         return accept_choice(options, id, argument);
     case OPTION_MEMORY:

@@ -48,6 +48,12 @@
             "write a plain v2 store, without checksums and\n"                                      \
             "without a recorded key type"                                                          \
     }
+#define OPTION_SPEC_ON_OVERLAP                                                                     \
+    {                                                                                              \
+        OPTION_ON_OVERLAP, 0, "on-overlap", "P",                                                   \
+            "ranges that overlap: error (default) fails,\n"                                        \
+            "innermost: a key is in its innermost range"                                           \
+    }
 #define OPTION_SPEC_STORE_ID                                                                       \
     {                                                                                              \
         OPTION_STORE_ID, 0, "store-id", "HEX32", "store ID, 32 hex digits (default: random)"       \
