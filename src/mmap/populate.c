@@ -215,6 +215,16 @@ void ikv_background_reset(struct ikv_background *background)
         forget_done(populator);
 }
 
+bool ikv_background_is_wanted(const struct ikv_background *background, uint64_t block)
+{
+    const struct ikv_populator *populator = atomic_load(&background->populator);
+
+    return populator && !ikv_process_is_forked(&populator->process) &&
+           (atomic_load_explicit(&populator->wanted[block / 64], memory_order_relaxed) >>
+                (block % 64) &
+            1);
+}
+
 uint64_t ikv_background_waiting(const struct ikv_background *background)
 {
     const struct ikv_populator *populator = atomic_load(&background->populator);

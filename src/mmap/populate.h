@@ -35,6 +35,8 @@ enum ikv_want {
 
 /* Have a block entered. `now` is ikv_clock. */
 enum ikv_want ikv_background_want(struct ikv_background *background, uint64_t block, uint64_t now);
+/* Whether a block waits to be entered. Takes a few nanoseconds. */
+bool ikv_background_is_wanted(const struct ikv_background *background, uint64_t block);
 /* Blocks that wait to be entered, or are being entered. */
 uint64_t ikv_background_waiting(const struct ikv_background *background);
 /* Forget which blocks were entered. */

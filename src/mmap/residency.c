@@ -161,11 +161,15 @@ static bool is_busy(const struct ikv_map *map, uint64_t now)
            !atomic_load_explicit(&map->no_background, memory_order_relaxed);
 }
 
+static uint64_t block_of(uint64_t page)
+{
+    return page / ((uint64_t)IKV_MAP_BLOCK_WORDS * WORD);
+}
+
 /* False: the caller deals with the page. */
 static bool leave_to_background(struct ikv_map *map, uint64_t page, uint64_t now)
 {
-    const enum ikv_want want =
-        ikv_background_want(&map->background, page / (IKV_MAP_BLOCK_WORDS * WORD), now);
+    const enum ikv_want want = ikv_background_want(&map->background, block_of(page), now);
 
     if (want == IKV_WANT_FAILS)
         atomic_store_explicit(&map->no_background, true, memory_order_relaxed);
@@ -195,6 +199,11 @@ static bool query_page(struct ikv_map *map, uint64_t page)
     const uint64_t now = ikv_clock();
     const bool busy = is_busy(map, now);
 
+    /* Not even queried: that would take half as long as the read. */
+    if (busy && ikv_background_is_wanted(&map->background, block_of(page))) {
+        note_visit(map, now);
+        return false;
+    }
     if (absent_streak < ABSENT_STREAK_MANY || absent_streak % SAMPLE_EVERY == 0) {
         atomic_fetch_add_explicit(&map->queries, 1, memory_order_relaxed);
         if (query_one(map, page, busy || absent_streak >= ABSENT_STREAK_FEW)) {
