@@ -107,6 +107,19 @@ void map_set_random_samples(const ikv_store *store, rng_state *rng)
     }
 }
 
+void map_set_random_counts(const ikv_store *store, rng_state *rng)
+{
+    const struct ikv_geometry *index = &store->index;
+
+    if (!store->leaf_counts)
+        return;
+    ikv_map_clear_verified(store->map); /* verified leaves have the right numbers */
+    for (uint64_t leaf = 0; leaf < index->pages; leaf++) {
+        const uint64_t max = (index->leaf_size - IKV_LEAF_FOOTER_SIZE) / index->stride;
+        ikv_leaf_counts_set(store->leaf_counts, leaf, (uint32_t)rng_below(rng, max + 1));
+    }
+}
+
 void map_make(const char *path, uint64_t count, size_t size, uint32_t flags, store_model *ret_model)
 {
     ikv_writer_options options = store_options(IKV_KEY_U64);

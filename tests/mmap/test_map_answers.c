@@ -60,8 +60,10 @@ static void check_batches(ikv_store *store, const store_model *model, rng_state 
             for (int match = IKV_EXACT; match <= IKV_CEILING; match++) {
                 if (store->map && rng_below(rng, 4) == 0)
                     map_set_random_hints(store, rng);
-                if (rng_below(rng, 8) == 0)
+                if (rng_below(rng, 8) == 0) {
                     map_set_random_samples(store, rng);
+                    map_set_random_counts(store, rng);
+                }
                 assert_batch(store, model, keys, count, (ikv_match)match, result);
             }
         for (size_t i = 0; i < count && i < 5; i++)

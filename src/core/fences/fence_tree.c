@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/huge.h"
+#include "core/platform/platform.h"
 
 #include <errno.h>
 
@@ -90,4 +91,54 @@ void ikv_fence_tree_free(struct ikv_fence_tree *tree)
 {
     ikv_huge_free(tree->nodes);
     *tree = (struct ikv_fence_tree){0};
+}
+
+/* ---------------------------------------------------------------- searching */
+
+/* How many of a node's numbers are <= key. Branch-free, since branches would be unpredictable. */
+static inline unsigned rank8(const uint64_t *node, uint64_t key)
+{
+    unsigned rank = 0;
+
+    for (unsigned i = 0; i < IKV_NODE_KEYS; i++)
+        rank += node[i] <= key;
+    return rank;
+}
+
+/* The searches, compiled for a kind of processor. */
+#define SEARCH(name, target, rank8)                                                                \
+    static target /* NOLINT(bugprone-macro-parentheses) */ void descend_##name(                    \
+        const struct ikv_fence_tree *tree, const uint64_t *numbers, unsigned n, uint64_t *nodes)   \
+    {                                                                                              \
+        for (unsigned i = 0; i < n; i++)                                                           \
+            nodes[i] = 0;                                                                          \
+        for (uint32_t level = tree->levels; level-- > 1;) {                                        \
+            const uint64_t *at = tree->nodes + tree->level_at[level];                              \
+            for (unsigned i = 0; i < n; i++)                                                       \
+                nodes[i] = nodes[i] * CHILDREN + rank8(at + nodes[i] * IKV_NODE_KEYS, numbers[i]); \
+        }                                                                                          \
+    }                                                                                              \
+    static target /* NOLINT(bugprone-macro-parentheses) */ void rank_##name(                       \
+        const struct ikv_fence_tree *tree, const uint64_t *numbers, unsigned n, uint64_t *nodes)   \
+    {                                                                                              \
+        const uint64_t *at = tree->nodes + tree->level_at[0];                                      \
+        for (unsigned i = 0; i < n; i++) {                                                         \
+            nodes[i] *= IKV_NODE_KEYS;                                                             \
+            nodes[i] += rank8(at + nodes[i], numbers[i]);                                          \
+        }                                                                                          \
+    }                                                                                              \
+    static const struct ikv_tree_search name = {descend_##name, rank_##name};
+
+SEARCH(plain, , rank8)
+#if IKV_HAVE_AVX2
+SEARCH(avx2, IKV_TARGET_AVX2, ikv_platform_rank8_avx2)
+#endif
+
+const struct ikv_tree_search *ikv_tree_search(void)
+{
+#if IKV_HAVE_AVX2
+    if (ikv_platform_has_avx2())
+        return &avx2;
+#endif
+    return &plain;
 }

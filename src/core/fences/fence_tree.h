@@ -36,16 +36,18 @@ uint64_t ikv_fence_tree_memory(uint64_t count);
 int ikv_fence_tree_build(struct ikv_fence_tree *tree, const struct ikv_fences *fences);
 void ikv_fence_tree_free(struct ikv_fence_tree *tree);
 
-/* How many of a node's numbers are <= key. Branch-free, since branches would be unpredictable. */
-static inline __attribute__((always_inline)) unsigned ikv_node_rank(const uint64_t *node,
-                                                                    uint64_t key)
-{
-    unsigned rank = 0;
-
-    for (unsigned i = 0; i < IKV_NODE_KEYS; i++)
-        rank += node[i] <= key;
-    return rank;
-}
+/* Searches for n numbers at once, whose cache misses overlap. No number is UINT64_MAX, with which
+ * nodes are filled up. */
+struct ikv_tree_search {
+    /* From the root to the lowest level: sets nodes[i] to the number of the node in it. */
+    void (*descend)(const struct ikv_fence_tree *tree, const uint64_t *numbers, unsigned n,
+                    uint64_t *nodes);
+    /* Replaces these by how many fences are <= the number. */
+    void (*rank)(const struct ikv_fence_tree *tree, const uint64_t *numbers, unsigned n,
+                 uint64_t *nodes);
+};
+/* The fastest for this processor. */
+const struct ikv_tree_search *ikv_tree_search(void);
 
 /* The word of fence i. */
 static inline uint64_t ikv_fence_tree_leaf(const struct ikv_fence_tree *tree, uint64_t i)

@@ -1,8 +1,8 @@
 /*
  * For each leaf size, leaves are filled with values drawn from the distribution of sizes, and the
  * cost of a lookup is estimated. The cost model of a read is 1 plus its size / 64 KiB (a device
- * that does 20,000 reads and 1.3 GB per second). Padding above an eighth of a leaf adds to the
- * cost.
+ * that does 20,000 reads and 1.3 GB per second). The cheapest size whose
+ * padding is below an eighth is chosen; if no size has so little, padding adds to the cost.
  */
 #include "core/leaves/leaf_size.h"
 
@@ -38,9 +38,14 @@ static void take_sample(const struct ikv_size_stats *sizes, struct sample *sampl
     }
 }
 
-/* Cost of a lookup in leaves of this size. */
-static double cost_of(const struct ikv_key_info *key, uint32_t leaf_size,
-                      const struct sample *sample)
+struct cost {
+    double lookup;
+    double padding; /* share of a leaf */
+};
+
+/* Cost of leaves of this size. */
+static struct cost cost_of(const struct ikv_key_info *key, uint32_t leaf_size,
+                           const struct sample *sample)
 {
     const uint32_t capacity = leaf_size - IKV_LEAF_FOOTER_SIZE;
     uint64_t state = 0x9e3779b97f4a7c15u;
@@ -65,21 +70,30 @@ static double cost_of(const struct ikv_key_info *key, uint32_t leaf_size,
     }
     const double padding = 1 - (double)filled / ((double)leaves * capacity);
     const double excess = padding > PADDING_MAX ? padding - PADDING_MAX : 0;
-    return (1 + leaf_size / READ_BYTES + outside / DRAWS) * (1 + PADDING_COST * excess);
+    return (struct cost){
+        (1 + leaf_size / READ_BYTES + outside / DRAWS) * (1 + PADDING_COST * excess), padding};
+}
+
+static bool is_better(const struct cost *a, const struct cost *b)
+{
+    const bool a_is_full = a->padding < PADDING_MAX;
+    const bool b_is_full = b->padding < PADDING_MAX;
+
+    return a_is_full != b_is_full ? a_is_full : a->lookup < b->lookup;
 }
 
 uint32_t ikv_leaf_size_choose(const struct ikv_key_info *key, const struct ikv_size_stats *sizes)
 {
     struct sample sample;
     uint32_t best = IKV_LEAF_SIZE_MIN;
-    double best_cost = 0;
+    struct cost best_cost = {0, 0};
 
     if (sizes->count == 0)
         return best;
     take_sample(sizes, &sample);
     for (uint32_t size = IKV_LEAF_SIZE_MIN; size <= IKV_LEAF_SIZE_MAX; size *= 2) {
-        const double cost = cost_of(key, size, &sample);
-        if (size == IKV_LEAF_SIZE_MIN || cost < best_cost) {
+        const struct cost cost = cost_of(key, size, &sample);
+        if (size == IKV_LEAF_SIZE_MIN || is_better(&cost, &best_cost)) {
             best = size;
             best_cost = cost;
         }

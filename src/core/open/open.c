@@ -142,6 +142,18 @@ static void create_caches(struct ikv_store *store, uint64_t memory)
         (void)ikv_page_cache_new(memory, store->index.pages, page_size, &store->cache);
 }
 
+/* What lookups in memory note about pages. Without memory for it, they do without. */
+static void create_hints(struct ikv_store *store, uint64_t memory)
+{
+    const uint64_t pages = store->index.pages;
+    const uint64_t used = ikv_store_fixed_memory(store);
+
+    if (store->is_clustered && used + ikv_leaf_counts_memory(pages) <= memory)
+        store->leaf_counts = ikv_leaf_counts_new(pages);
+    if (!store->is_clustered && used + ikv_samples_memory(pages) <= memory)
+        (void)ikv_samples_new(pages, &store->samples);
+}
+
 /* Lookups in memory need a tree of all fences, if there is memory for it. */
 static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error *err)
 {
@@ -160,10 +172,8 @@ static int build_fence_tree(struct ikv_store *store, uint64_t memory, ikv_error 
         fences->keys = store->tree.nodes + store->tree.level_at[0];
         fences->is_in_tree = true;
     }
-    /* Samples are optional, and leaves have none. */
-    if (code == 0 && !store->is_clustered &&
-        ikv_store_fixed_memory(store) + ikv_samples_memory(store->index.pages) <= memory)
-        (void)ikv_samples_new(store->index.pages, &store->samples);
+    if (code == 0)
+        create_hints(store, memory);
     return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot load the fences") : 0;
 }
 
@@ -261,5 +271,6 @@ void ikv_store_close(struct ikv_store *store)
     free(store->extents);
     ikv_filters_free(&store->filters);
     free((void *)store->visited);
+    free((void *)store->leaf_counts);
     free(store);
 }

@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(IKV_PORTABLE)
+#include <immintrin.h>
+#endif
 
 /* Whether the system reports which pages of a file are in memory. */
 #if IKV_HAVE_MINCORE || IKV_HAVE_NOWAIT
@@ -63,6 +66,22 @@ static inline bool ikv_platform_has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+}
+/* How many of 8 numbers are <= key, which is not UINT64_MAX. */
+static inline IKV_TARGET_AVX2 unsigned ikv_platform_rank8_avx2(const uint64_t *numbers,
+                                                               uint64_t key)
+{
+    /* There are comparisons of signed numbers only. */
+    const uint64_t sign = (uint64_t)1 << 63;
+    const __m256i signs = _mm256_set1_epi64x((long long)sign);
+    const __m256i after = _mm256_set1_epi64x((long long)((key + 1) ^ sign));
+    const __m256i *halves = (const __m256i *)numbers;
+    const __m256i a = _mm256_xor_si256(signs, _mm256_loadu_si256(halves));
+    const __m256i b = _mm256_xor_si256(signs, _mm256_loadu_si256(halves + 1));
+    const __m256i below =
+        _mm256_packs_epi32(_mm256_cmpgt_epi64(after, a), _mm256_cmpgt_epi64(after, b));
+
+    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(below)));
 }
 #else
 #define IKV_HAVE_AVX2 0

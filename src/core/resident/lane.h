@@ -7,8 +7,8 @@
  *     locate   the lowest level gives the key's page; interpolation between the page's fence and
  *              the next one gives a guess of where in the page the key is           (lane_enter.h)
  *     aim      the guess is corrected: by the page's samples (samples.h), else by the entry that it
- *              points to; in a leaf, by the number of its entries, which is in its footer. Result:
- *              a window of 8 entries                                                (lane_find.h)
+ *              points to. In a leaf it is right at once if the number of entries is known
+ *              (leaf_counts.h), else the footer says it. Result: a window of entries (lane_find.h)
  *     find     the key's entry in the window, by counting; its record's position    (lane_find.h)
  *     take     the record: verified, copied                                         (resident.c)
  *
@@ -27,11 +27,8 @@
 #include "core/lookup/run.h"
 #include "mmap/map.h"
 
-#define GROUP  8u /* lanes; of 8 to 64 the fastest by a few percent */
-#define WINDOW 8u /* entries compared at once */
-
-/* In a leaf. Its entries are half as large, and it has no samples that correct the guess. */
-#define LEAF_WINDOW 16u
+#define GROUP  16u /* lanes; of 4 to 32 the fastest by a few percent */
+#define WINDOW 8u  /* entries compared at once */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -65,9 +62,8 @@ struct lane {
     double scale;                 /* entries per number of words, times two; in a leaf: share of the
                                      entries that are before the key */
     uint64_t position;
-    uint32_t count;       /* entries of the page */
-    uint32_t records_end; /* of a leaf */
-    uint32_t guess;       /* number of the entry at `at`; where an absent key would be */
+    uint32_t count; /* entries of the page; 0: of a leaf, not known yet */
+    uint32_t guess; /* number of the entry at `at`; where an absent key would be */
     enum lane_state state;
 };
 
@@ -78,6 +74,7 @@ struct lanes {
     const struct ikv_store *store;
     const struct ikv_map *map;
     const struct ikv_fence_tree *tree;
+    const struct ikv_tree_search *search;
     const struct ikv_key_info *key;
     uint64_t flip; /* sign bit of signed keys */
     uint32_t word; /* index of the word that the tree holds */

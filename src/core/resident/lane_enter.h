@@ -47,8 +47,22 @@ INLINE void lane_bounds(const struct lanes *x, uint64_t page, uint64_t *low, uin
         *high = page > 0 ? *low + (*low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
 }
 
-/* Guess where in its leaf a key is. The number of its entries is in the footer, which is not here
- * yet; until then, the leaf is assumed to be of average size. */
+/* Place the window in a leaf of `count` entries. The first of them is the fence; the others are
+ * assumed to be evenly distributed. */
+INLINE void lane_place_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane,
+                               uint32_t count)
+{
+    const double begin = lane->scale * ((double)count - 2) - (WINDOW / 2.0 - 2);
+    const double max = (double)count - WINDOW;
+    const double at = begin < max ? begin : max;
+
+    lane->count = count;
+    lane->entries = lane->samples - (size_t)count * lane_stride(x, shape);
+    lane->guess = at > 0 ? (uint32_t)at : 0;
+    lane->at = lane->entries + (size_t)lane->guess * lane_stride(x, shape);
+}
+
+/* Guess where in its leaf a key is; if the number of entries is not known, the footer is next. */
 INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const struct ikv_geometry *index = &x->store->index;
@@ -63,9 +77,11 @@ INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct l
     lane->scale =
         (double)(int64_t)((lane->word - low) >> 1) / (double)(int64_t)((high - low) >> 1 | 1);
     lane->samples = x->map->bytes + offset + index->leaf_size - IKV_LEAF_FOOTER_SIZE;
-    const double after = (1 - lane->scale) * (double)x->leaf_count;
-    lane->guess = after > 0 ? (uint32_t)after : 0;
-    lane->at = lane->samples - lane->guess * lane_stride(x, shape);
+    const uint32_t count = ikv_leaf_counts_of(x->store->leaf_counts, lane->page);
+    if (IKV_LIKELY(count > 0))
+        lane_place_in_leaf(x, shape, lane, count);
+    else
+        lane->at = lane->samples;
 }
 
 /* Guess where in its page a key is. */
@@ -90,9 +106,8 @@ INLINE void lane_guess(const struct lanes *x, enum shape shape, struct lane *lan
     lane->at = lane->samples ? lane->samples : lane->entries + lane->guess * lane_stride(x, shape);
 }
 
-/* The word to compare with the numbers of nodes, which are filled up with UINT64_MAX: these must
- * not count. */
-INLINE uint64_t lane_bound(const struct lane *lane)
+/* The number to search for in the tree. A word of UINT64_MAX is left to the other search. */
+INLINE uint64_t lane_number(const struct lane *lane)
 {
     return lane->word - (lane->word == UINT64_MAX);
 }
@@ -105,32 +120,52 @@ INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigne
     const struct ikv_fence_tree *tree = x->tree;
     const size_t width = x->key->width;
 
+    uint64_t numbers[GROUP];
+    uint64_t nodes[GROUP];
+
     for (unsigned i = 0; i < n; i++) {
         lanes[i].key = keys + i * width;
         lanes[i].word = lane_word(x, shape, lanes[i].key);
-        lanes[i].page = 0;
+        numbers[i] = lane_number(&lanes[i]);
     }
-    for (uint32_t level = tree->levels; level-- > 1;) {
-        const uint64_t *nodes = tree->nodes + tree->level_at[level];
-        for (unsigned i = 0; i < n; i++) {
-            const uint64_t node = lanes[i].page;
-            lanes[i].page = node * (IKV_NODE_KEYS + 1) +
-                            ikv_node_rank(nodes + node * IKV_NODE_KEYS, lane_bound(&lanes[i]));
-        }
+    x->search->descend(tree, numbers, n, nodes);
+    for (unsigned i = 0; i < n; i++) {
+        lanes[i].page = nodes[i];
+        IKV_PREFETCH(tree->nodes + tree->level_at[0] + nodes[i] * IKV_NODE_KEYS);
+        if (IN_LEAVES(shape) && x->store->leaf_counts)
+            IKV_PREFETCH(x->store->leaf_counts + nodes[i] * IKV_NODE_KEYS);
     }
-    for (unsigned i = 0; i < n; i++)
-        IKV_PREFETCH(tree->nodes + tree->level_at[0] + lanes[i].page * IKV_NODE_KEYS);
+}
+
+/* Size of a window in bytes. */
+INLINE size_t lane_window_size(const struct lanes *x, enum shape shape)
+{
+    return WINDOW * lane_stride(x, shape);
+}
+
+/* Prefetch the lines after the first. */
+INLINE void lane_prefetch_rest(const unsigned char *at, size_t size)
+{
+    for (size_t line = 64; line < size; line += 64)
+        IKV_PREFETCH(at + line);
+    if (size % 64 != 1)
+        IKV_PREFETCH(at + size - 1);
 }
 
 /* Find each lane's page in the lowest level of the fence tree. */
 INLINE void lanes_locate(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
 {
-    const uint64_t *leaves = x->tree->nodes + x->tree->level_at[0];
+    uint64_t numbers[GROUP];
+    uint64_t ranks[GROUP];
 
     for (unsigned i = 0; i < n; i++) {
+        numbers[i] = lane_number(&lanes[i]);
+        ranks[i] = lanes[i].page;
+    }
+    x->search->rank(x->tree, numbers, n, ranks);
+    for (unsigned i = 0; i < n; i++) {
         struct lane *lane = &lanes[i];
-        const uint64_t first = lane->page * IKV_NODE_KEYS;
-        uint64_t rank = first + ikv_node_rank(leaves + first, lane_bound(lane));
+        uint64_t rank = ranks[i];
         lane->state = LANE_PENDING;
         lane->at = x->map->bytes;
         lane->samples = NULL;
@@ -148,11 +183,10 @@ INLINE void lanes_locate(const struct lanes *x, enum shape shape, unsigned n, st
         else
             lane_guess(x, shape, lane);
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         IKV_PREFETCH(lanes[i].at);
-        if (IN_LEAVES(shape) && lanes[i].samples)
-            IKV_PREFETCH(lanes[i].samples);
-    }
+    for (unsigned i = 0; IN_LEAVES(shape) && i < n; i++)
+        lane_prefetch_rest(lanes[i].at, lane_window_size(x, shape));
 }
 
 #endif

@@ -18,35 +18,33 @@ INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const stru
     return (uint32_t)begin & ~(line - 1);
 }
 
-INLINE unsigned lane_window(enum shape shape)
+/* The number of entries of a leaf, from its footer, which has been prefetched. */
+static __attribute__((noinline)) uint32_t lane_count_leaf(const struct lanes *x,
+                                                          const struct lane *lane)
 {
-    return IN_LEAVES(shape) ? LEAF_WINDOW : WINDOW;
-}
-
-/* Place the window in a leaf, whose footer has been prefetched. */
-INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
-{
-    const struct ikv_geometry *index = &x->store->index;
+    const uint32_t leaf_size = x->store->index.leaf_size;
     struct ikv_leaf leaf;
 
-    if (IKV_UNLIKELY(lane->state != LANE_SEARCHED))
+    if (!ikv_leaf_decode(lane->samples + IKV_LEAF_FOOTER_SIZE - leaf_size, leaf_size, x->key,
+                         &leaf))
+        return 0;
+    ikv_leaf_counts_note(x->store->leaf_counts, lane->page, leaf.count);
+    return leaf.count;
+}
+
+/* Place the window in a leaf whose number of entries was not known. */
+INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    if (IKV_LIKELY(lane->count > 0) || lane->state != LANE_SEARCHED)
         return;
-    const unsigned char *bytes = lane->samples + IKV_LEAF_FOOTER_SIZE - index->leaf_size;
-    if (IKV_UNLIKELY(!ikv_leaf_decode(bytes, index->leaf_size, x->key, &leaf))) {
+    const uint32_t count = lane_count_leaf(x, lane);
+    if (IKV_UNLIKELY(count == 0)) {
         lane->state = LANE_PENDING;
         return;
     }
-    lane->count = leaf.count;
-    lane->records_end = leaf.records_end;
-    lane->entries = leaf.entries;
-    lane->at = leaf.entries;
-    lane->guess = 0;
-    if (IKV_UNLIKELY(leaf.count < LEAF_WINDOW))
-        return;
-    const double begin = lane->scale * (double)leaf.count - LEAF_WINDOW / 2.0;
-    const double max = (double)(leaf.count - LEAF_WINDOW);
-    lane->guess = begin <= 0 ? 0 : begin < max ? (uint32_t)begin : leaf.count - LEAF_WINDOW;
-    lane->at += lane->guess * lane_stride(x, shape);
+    lane_place_in_leaf(x, shape, lane, count);
+    IKV_PREFETCH(lane->at);
+    lane_prefetch_rest(lane->at, lane_window_size(x, shape));
 }
 
 /* Place the window in a page. */
@@ -77,18 +75,19 @@ INLINE void lane_fetch_around(const struct lanes *x, const struct lane *lane)
 
 INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
 {
-    const size_t size = lane_window(shape) * lane_stride(x, shape);
+    const size_t size = lane_window_size(x, shape);
 
-    for (unsigned i = 0; i < n; i++) {
-        if (IN_LEAVES(shape))
+    if (IN_LEAVES(shape)) {
+        for (unsigned i = 0; i < n; i++)
             lane_aim_in_leaf(x, shape, &lanes[i]);
-        else
-            lane_aim(x, shape, &lanes[i]);
+        return;
     }
+    for (unsigned i = 0; i < n; i++)
+        lane_aim(x, shape, &lanes[i]);
     for (unsigned i = 0; i < n; i++) {
         for (size_t line = 0; line < size; line += 64)
             IKV_PREFETCH(lanes[i].at + line);
-        if (IN_LEAVES(shape) || lane_stride(x, shape) != 16)
+        if (lane_stride(x, shape) != 16)
             IKV_PREFETCH(lanes[i].at + size - 1);
     }
 }
@@ -200,22 +199,21 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
 {
     const size_t stride = lane_stride(x, shape);
     const unsigned char *entry = lane->at;
-    const unsigned window = lane_window(shape);
-    unsigned below = window;
+    unsigned below = WINDOW;
 
     if (IKV_UNLIKELY(lane->state != LANE_SEARCHED))
         return;
-    if (IKV_LIKELY(lane->count >= window)) {
+    if (IKV_LIKELY(lane->count >= WINDOW)) {
         below = 0;
-#pragma GCC unroll 16
-        for (unsigned i = 0; i < window; i++)
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < WINDOW; i++)
             below += lane_word(x, shape, entry + i * stride) < lane->word;
         entry += below * stride;
     }
-    if (IKV_UNLIKELY(below == window || lane_word(x, shape, entry) != lane->word ||
+    if (IKV_UNLIKELY(below == WINDOW || lane_word(x, shape, entry) != lane->word ||
                      !lane_equal(x, shape, entry, lane->key))) {
         /* A key of one word that is between two entries of the window is not in the page. */
-        if (below > 0 && below < window && lane_is_one_word(shape)) {
+        if (below > 0 && below < WINDOW && lane_is_one_word(shape)) {
             entry = NULL;
             lane->guess += below;
         } else {

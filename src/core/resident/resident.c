@@ -80,14 +80,21 @@ static bool reserve_budget(struct lanes *x, uint32_t size)
 /* Size of the content of a record in a leaf, which is resident. False: impossible. */
 INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint32_t *ret_size)
 {
-    const uint32_t leaf_size = x->store->index.leaf_size;
     const unsigned char *record = x->map->bytes + lane->position;
-    const struct ikv_leaf leaf = {.records_end = lane->records_end};
-    const uint32_t place = leaf_size - (uint32_t)(lane->samples + IKV_LEAF_FOOTER_SIZE - record);
+    const uint64_t room = (uint64_t)(lane->samples - record);
 
-    return place < leaf_size - IKV_LEAF_FOOTER_SIZE &&
-           ikv_leaf_content(&leaf, place, ikv_load32(record), ret_size) &&
-           *ret_size >= x->store->surplus;
+    if (IKV_UNLIKELY(record >= lane->samples || room < IKV_RECORD_HEADER_SIZE))
+        return false;
+    *ret_size = ikv_load32(record);
+    /* The last record's size field extends to the end of the leaf; only then the footer matters. */
+    if (*ret_size > room - IKV_RECORD_HEADER_SIZE) {
+        const uint32_t records_end = ikv_leaf_footer_records_end(lane->samples);
+        const uint32_t end = x->store->index.leaf_size - IKV_LEAF_FOOTER_SIZE;
+        if (records_end > end || end - records_end > room - IKV_RECORD_HEADER_SIZE)
+            return false;
+        *ret_size = (uint32_t)(room - IKV_RECORD_HEADER_SIZE) - (end - records_end);
+    }
+    return *ret_size >= x->store->surplus;
 }
 
 /* Size of the content of the lane's record. False: impossible, too large, or not resident. */
@@ -132,7 +139,10 @@ static bool leaf_is_intact(const struct lanes *x, uint64_t number)
     struct ikv_page page;
 
     ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
-    return page.count > 0 && ikv_page_matches_checksum(index, &page);
+    if (page.count == 0 || !ikv_page_matches_checksum(index, &page))
+        return false;
+    ikv_leaf_counts_set(x->store->leaf_counts, number, page.count);
+    return true;
 }
 
 static bool page_is_intact(const struct lanes *x, const struct lane *lane)
@@ -377,6 +387,7 @@ static struct lanes lanes_of(struct ikv_run *run)
         .store = store,
         .map = store->map,
         .tree = &store->tree,
+        .search = ikv_tree_search(),
         .key = key,
         .flip = key->kind == IKV_KIND_SIGNED ? (uint64_t)1 << 63 : 0,
         .word = store->tree.word,
