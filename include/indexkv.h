@@ -173,9 +173,9 @@ IKV_API IKV_NODISCARD int ikv_get(ikv_store *store, const void *key, const ikv_g
  *
  * For exact lookups `keys` must stay valid while the result is in use: item.key points into it.
  *
- * Small batches are looked up by the calling thread if their data is in memory, or if the backend is
- * IKV_BACKEND_URING. All others are divided among the workers of the store's engine and the calling
- * thread waits, also if the engine's queue is full.
+ * Small batches are looked up by the calling thread if their data is in memory, or if the backend
+ * is IKV_BACKEND_URING. All others are divided among the workers of the store's engine and the
+ * calling thread waits, also if the engine's queue is full.
  *
  * Returns 0 if no key is IKV_UNREADABLE. Otherwise one of two things happened:
  * - A read failed. The code is that of the first failed read (-EIO, IKV_E_TRUNCATED, ...), the keys

@@ -28,10 +28,11 @@ static uint64_t next_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
-static int fail(const ikv_error *err)
+/* The system frees what was allocated. */
+static _Noreturn void fail(const ikv_error *err)
 {
     (void)fprintf(stderr, "remote_lookups: %s\n", err->message);
-    return 1;
+    exit(1);
 }
 
 int main(int argc, char **argv)
@@ -57,14 +58,14 @@ int main(int argc, char **argv)
         return 1;
     const double begin = now();
     if (ikv_open(argv[1], &options, &store, &err) < 0)
-        return fail(&err);
+        fail(&err);
     double opened = now();
     const double open_time = opened - begin;
     for (uint64_t done = 0; done < count; done += batch) {
         for (uint64_t i = 0; i < batch; i++)
             keys[i] = next_random(&state) % pairs * step;
         if (ikv_get_many(store, keys, batch, NULL, result, &err) < 0)
-            return fail(&err);
+            fail(&err);
         if (done == 0 && count > batch)
             opened = now();
         else

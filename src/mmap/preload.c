@@ -138,7 +138,7 @@ int ikv_map_preload(struct ikv_map *map, uint64_t offset, uint64_t size, unsigne
         widen(map, &offset, &size);
     if (ikv_map_check_size(map) < offset + size)
         return IKV_E_TRUNCATED;
-    int code = how & IKV_MAP_COPY ? copy(map, offset, size) : load(map, offset, size);
+    int code = (how & IKV_MAP_COPY) ? copy(map, offset, size) : load(map, offset, size);
     if (code == 0 && (how & IKV_MAP_LOCK) && mlock(map->bytes + offset, (size_t)size) != 0)
         code = -errno;
     if (code == 0 && (!IKV_REPORTS_RESIDENCY || (how & IKV_MAP_COPY)))
