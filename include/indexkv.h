@@ -883,6 +883,16 @@ IKV_API const ikv_stats *ikv_scan_stats(const ikv_scan *scan);
 /* Add the counters of `one` to `total`. Initialise a new total with zeros. */
 IKV_API void ikv_stats_add(ikv_stats *total, const ikv_stats *one);
 
+/*
+ * The counters as text for Prometheus (exposition format 0.0.4): indexkv_keys_total, and so on.
+ * `stats` is a total kept with ikv_stats_add. `labels` is added to each, for instance
+ * "store=\"users\"", escaped by the caller; NULL: none. Writes at most `size` bytes, always
+ * terminated if size > 0, and returns the length of the whole text without its terminator: call
+ * again with a larger buffer if that is not less than `size`. 8 KiB are enough without labels.
+ */
+IKV_API size_t ikv_stats_prometheus(const ikv_stats *stats, const char *labels, char *buf,
+                                    size_t size);
+
 /* The features in ikv_stats.ring_features as text, for instance "defer_taskrun single_issuer
  * files". Writes at most `size` bytes, always terminated if size > 0, and returns `buf`. */
 IKV_API const char *ikv_ring_features_text(uint32_t features, char *buf, size_t size);

@@ -1,2 +1,3 @@
 ikv_test(test_latency)
 ikv_test(test_scale)
+ikv_test(test_stats_text)
