@@ -12,7 +12,7 @@ LD_LIBRARY_PATH=$library${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export PATH LD_LIBRARY_PATH
 
 blocks=0
-for page in getting-started options limits from-other-stores from-rust; do
+for page in getting-started options limits observability from-other-stores from-rust; do
     work=$directory/$page
     mkdir "$work" && cd "$work" || exit 1
     # One file for each block: NUMBER.sh or NUMBER.c
@@ -34,5 +34,5 @@ for page in getting-started options limits from-other-stores from-rust; do
         [ "$block" != 04.c ] || printf 'Spirit\nViking 1\n' | cmp -s - output || exit 1
     done
 done
-[ "$blocks" -ge 7 ] || { echo "only $blocks blocks" >&2; exit 1; }
+[ "$blocks" -ge 9 ] || { echo "only $blocks blocks" >&2; exit 1; }
 echo "$blocks blocks"
