@@ -117,7 +117,8 @@ static void call(struct caller *caller)
     if (options->batch == 1)
         code = ikv_get(options->store, keys, &get, caller->result, &error);
     else
-        code = ikv_get_many(options->store, keys, options->batch, &get, caller->result, &error);
+        code = ikv_get_many(options->store, keys, (size_t)options->batch, &get, caller->result,
+                            &error);
     if (code == IKV_E_NOT_FOUND)
         code = 0;
     if (code != 0 && may_report(caller))

@@ -161,8 +161,10 @@ int draws_make(struct draws *draws, const char *path, const ikv_info *info,
         message("%s: the store is empty", path);
         return STATUS_USAGE;
     }
-    draws->keys = malloc(options->count * draws->width);
-    draws->present = malloc(options->count);
+    if (options->count > SIZE_MAX / draws->width)
+        return out_of_memory();
+    draws->keys = malloc((size_t)options->count * draws->width);
+    draws->present = malloc((size_t)options->count);
     if (draws->keys == NULL || draws->present == NULL)
         return out_of_memory();
     if (options->distribution == DISTRIBUTION_ZIPF)

@@ -55,8 +55,8 @@ int bench_results_new(struct bench_results *results, const struct bench_plan *pl
     if (results->items == NULL)
         return out_of_memory();
     for (size_t i = 0; i < results->count; i++) {
-        results->items[i].rates = calloc(plan->repeat, sizeof(double));
-        results->items[i].ceilings = calloc(plan->repeat, sizeof(double));
+        results->items[i].rates = calloc((size_t)plan->repeat, sizeof(double));
+        results->items[i].ceilings = calloc((size_t)plan->repeat, sizeof(double));
         if (results->items[i].rates == NULL || results->items[i].ceilings == NULL)
             return out_of_memory();
     }

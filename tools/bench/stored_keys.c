@@ -131,7 +131,7 @@ static int read_leaf(const struct stored_keys *keys, uint64_t leaf,
     int status = read_at(keys, offset, keys->leaf, size);
     if (status != STATUS_DONE)
         return status;
-    *ret_count = load(footer, IKV_KEY_U16);
+    *ret_count = (size_t)load(footer, IKV_KEY_U16);
     if (*ret_count == 0 || *ret_count * entry > size - LEAF_FOOTER)
         return damaged(keys, offset);
     *ret_entries = footer - *ret_count * entry;

@@ -309,7 +309,8 @@ static struct snapshot *new_snapshot(struct ikv_learner *learner, uint64_t count
 {
     const size_t keys_size = (size_t)count * learner->words * sizeof(uint64_t);
     const bool all = count == learner->pages;
-    const size_t size = sizeof(struct snapshot) + keys_size + (all ? 0 : count * sizeof(uint32_t));
+    const size_t pages_size = all ? 0 : (size_t)count * sizeof(uint32_t);
+    const size_t size = sizeof(struct snapshot) + keys_size + pages_size;
     struct snapshot *snapshot = get_memory(learner, size);
 
     if (!snapshot)

@@ -33,7 +33,7 @@ static void measure(struct ikv_run *run, const struct ikv_slot *slot)
     size_t row = 0;
 
     if (slot->use == IKV_SLOT_PAGES)
-        row = 1 + ikv_min(run->search.chunks[slot->chunks[0]].level, IKV_LEVELS_MAX - 1);
+        row = 1 + (size_t)ikv_min(run->search.chunks[slot->chunks[0]].level, IKV_LEVELS_MAX - 1);
     struct ikv_latency *latency = latency_row(run, row);
     if (latency)
         ikv_latency_record(latency, ikv_clock() - began);

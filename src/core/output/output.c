@@ -98,7 +98,7 @@ static int sum_blocks(struct ikv_output *output)
     int code = 0;
 
     for (size_t at = output->first; at < output->used && code == 0 && output->block_sums;) {
-        const size_t n = ikv_min(IKV_BLOCK_SIZE - at % IKV_BLOCK_SIZE, output->used - at);
+        const size_t n = (size_t)ikv_min(IKV_BLOCK_SIZE - at % IKV_BLOCK_SIZE, output->used - at);
         ikv_store64(sum, ikv_checksum(output->piece + at, n));
         code = ikv_tape_append(output->block_sums, sum, sizeof sum);
         at += n;
