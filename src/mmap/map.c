@@ -96,12 +96,6 @@ void ikv_map_track_verified(struct ikv_map *map, uint64_t index_pages)
     map->verified = calloc((size_t)map->verified_words, sizeof *map->verified);
 }
 
-void ikv_map_clear_verified(struct ikv_map *map)
-{
-    for (uint64_t i = 0; map->verified && i < map->verified_words; i++)
-        atomic_store_explicit(&map->verified[i], 0, memory_order_relaxed);
-}
-
 /* Clear the verified bits if they are old or the file was modified. */
 static void expire_verified(struct ikv_map *map, const struct stat *st)
 {

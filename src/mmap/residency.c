@@ -234,6 +234,12 @@ bool ikv_map_query(struct ikv_map *map, uint64_t offset, uint64_t size)
     return true;
 }
 
+void ikv_map_clear_verified(struct ikv_map *map)
+{
+    for (uint64_t i = 0; map->verified && i < map->verified_words; i++)
+        atomic_store_explicit(&map->verified[i], 0, memory_order_relaxed);
+}
+
 static void drop_hints(struct ikv_map *map)
 {
     for (uint64_t i = 0; i < map->words; i++) {
