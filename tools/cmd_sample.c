@@ -241,7 +241,7 @@ static int make(struct sample *sample, struct output *output)
     if (status != OPTIONS_CONTINUE)
         return status;
     if (count < SIZE_MAX / (sizeof *sample->draws + IKV_KEY_WIDTH_MAX)) {
-        sample->draws = malloc((size_t)(count + 1) * sizeof *sample->draws);
+        sample->draws = calloc((size_t)count + 1, sizeof *sample->draws);
         sample->keys = malloc((size_t)(count + 1) * width);
     }
     if (sample->draws == NULL || sample->keys == NULL)
