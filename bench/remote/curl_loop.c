@@ -19,7 +19,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static size_t drop(char *bytes, size_t size, size_t count, void *user)
+static size_t drop(const char *bytes, size_t size, size_t count, void *user)
 {
     (void)bytes;
     (void)user;

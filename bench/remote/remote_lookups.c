@@ -28,7 +28,6 @@ static uint64_t next_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
-/* The system frees what was allocated. */
 static _Noreturn void fail(const ikv_error *err)
 {
     (void)fprintf(stderr, "remote_lookups: %s\n", err->message);
@@ -54,18 +53,24 @@ int main(int argc, char **argv)
     http.connections = (uint32_t)strtoul(argv[6], NULL, 10);
     options.http = &http;
     uint64_t *keys = malloc(batch * sizeof *keys);
-    if (!keys || ikv_result_new(&result) < 0)
+    if (!keys || ikv_result_new(&result) < 0) {
+        free(keys);
         return 1;
+    }
     const double begin = now();
-    if (ikv_open(argv[1], &options, &store, &err) < 0)
+    if (ikv_open(argv[1], &options, &store, &err) < 0) {
+        free(keys);
         fail(&err);
+    }
     double opened = now();
     const double open_time = opened - begin;
     for (uint64_t done = 0; done < count; done += batch) {
         for (uint64_t i = 0; i < batch; i++)
             keys[i] = next_random(&state) % pairs * step;
-        if (ikv_get_many(store, keys, batch, NULL, result, &err) < 0)
+        if (ikv_get_many(store, keys, batch, NULL, result, &err) < 0) {
+            free(keys);
             fail(&err);
+        }
         if (done == 0 && count > batch)
             opened = now();
         else

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC       "IKVCACH1"
-#define HEADER_SIZE 4096u /* of which magic and checksum are used */
+#define MAGIC       UINT64_C(0x3148434143564b49) /* "IKVCACH1" */
+#define HEADER_SIZE 4096u                        /* of which magic and checksum are used */
 
 /* A slot: 0 u64 object, 8 u64 block number, 16 u64 checksum of the rest, 24 the block. The last
  * block of an object is padded with zeros. */
@@ -77,7 +77,7 @@ static int create(int fd, uint64_t size)
 
     if (ftruncate(fd, (off_t)(HEADER_SIZE + groups * GROUP_SIZE)) != 0)
         return -errno;
-    memcpy(header, MAGIC, 8);
+    ikv_store64(header, MAGIC);
     ikv_store64(header + 8, groups);
     ikv_store64(header + 16, ikv_checksum(header, 16));
     return ikv_pwrite_all(fd, header, sizeof header, 0);
@@ -95,7 +95,7 @@ static int check(int fd, uint64_t *ret_groups)
     if (code < 0)
         return code == IKV_E_TRUNCATED ? IKV_E_INVALID : code;
     *ret_groups = ikv_load64(header + 8);
-    if (memcmp(header, MAGIC, 8) != 0 || ikv_load64(header + 16) != ikv_checksum(header, 16) ||
+    if (ikv_load64(header) != MAGIC || ikv_load64(header + 16) != ikv_checksum(header, 16) ||
         *ret_groups == 0 || *ret_groups > groups_of((uint64_t)st.st_size))
         return IKV_E_INVALID;
     return 0;

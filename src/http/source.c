@@ -323,10 +323,11 @@ static int copy_text(char **to, const char *text)
 {
     if (!text)
         return 0;
-    *to = malloc(strlen(text) + 1);
+    const size_t size = strlen(text) + 1;
+    *to = malloc(size);
     if (!*to)
         return -ENOMEM;
-    strcpy(*to, text);
+    memcpy(*to, text, size);
     return 0;
 }
 

@@ -244,10 +244,11 @@ static bool follow(struct ikv_http_transfer *transfer)
     if (!target || transfer->redirects == REDIRECTS_MAX ||
         (strncmp(transfer->object->url, "https:", 6) == 0 && strncmp(target, "https:", 6) != 0))
         return false;
-    char *copy = malloc(strlen(target) + 1);
+    const size_t size = strlen(target) + 1;
+    char *copy = malloc(size);
     if (!copy)
         return false;
-    strcpy(copy, target);
+    memcpy(copy, target, size);
     free(transfer->redirect);
     transfer->redirect = copy;
     transfer->redirects++;

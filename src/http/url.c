@@ -32,7 +32,8 @@ char *ikv_url_shown(const char *url)
     const size_t rest = strcspn(host, "?#");
     memcpy(shown, url, scheme);
     memcpy(shown + scheme, host, rest);
-    strcpy(shown + scheme + rest, host[rest] == '?' ? "?..." : "");
+    const char *end = host[rest] == '?' ? "?..." : "";
+    memcpy(shown + scheme + rest, end, strlen(end) + 1);
     return shown;
 }
 
