@@ -180,7 +180,7 @@ int seek_probes(struct seek *seek)
     struct probe_point probes[POINTS] = {0};
     struct seek_point *points = calloc(POINTS, sizeof *points);
     int status = points ? STATUS_DONE : seek_failed(seek, "allocating results", -ENOMEM);
-    for (size_t i = 0; i < POINTS && status == STATUS_DONE; i++) {
+    for (size_t i = 0; points != NULL && i < POINTS && status == STATUS_DONE; i++) {
         const bool batched = i >= PROBE_WAYS, uring = batched && seek->uring;
         points[i].user = &probes[i];
         points[i].load =
