@@ -230,7 +230,7 @@ static void invalid_arguments_clear_the_result(void **state)
         assert_non_null(ikv_result_problem(result));
         options = (ikv_get_options)IKV_GET_OPTIONS_INIT;
         if (mistake == 0 || mistake == 1)
-            options.match = (ikv_match)(mistake == 0 ? 3 : -1);
+            options.match = (ikv_match)(mistake == 0 ? IKV_RANGE + 1 : -1);
         if (mistake == 2)
             options.size = 0;
         const void *keys = mistake == 3 ? NULL : &damaged;

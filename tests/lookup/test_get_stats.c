@@ -200,7 +200,7 @@ static void unknown_match_is_invalid(void **state)
     ikv_error err;
 
     open_small(state, &pages);
-    options.match = (ikv_match)3;
+    options.match = (ikv_match)(IKV_RANGE + 1);
     assert_failed(ikv_get_many(pages.store, &key, 1, &options, pages.result, &err), IKV_E_INVALID,
                   &err, NULL);
     assert_int_equal(ikv_result_count(pages.result), 0);

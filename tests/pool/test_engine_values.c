@@ -406,7 +406,7 @@ static void invalid_options(void **state)
         {.size = sizeof(ikv_get_options), .values = place},
         {.size = sizeof(ikv_get_options), .values = place, .value_size = 8, .on_value = take_value},
         {.size = sizeof(ikv_get_options), .on_value = take_value, .value_size = 8},
-        {.size = sizeof(ikv_get_options), .match = (ikv_match)3},
+        {.size = sizeof(ikv_get_options), .match = (ikv_match)(IKV_RANGE + 1)},
         {.size = sizeof(ikv_get_options), .probe = (ikv_probe)2},
         {.size = sizeof(ikv_get_options), .flags = 8},
         {.size = sizeof(ikv_get_options), .flags = IKV_GET_IN_PLACE, .on_value = take_value},

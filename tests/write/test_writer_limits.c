@@ -177,7 +177,7 @@ static void wrong_options_are_refused(void **state)
         refuse(self, &bad);
     }
     bad = good;
-    bad.flags = 4;
+    bad.flags = 8;
     refuse(self, &bad);
     bad = good;
     bad.on_duplicate = (ikv_duplicates)3;

@@ -13,7 +13,7 @@ static int open_ring(struct ikv_window *ring)
 
     if (!backend)
         return IKV_E_UNSUPPORTED;
-    if (ring->backend && !backend->is_broken(ring->io))
+    if (ring->backend == backend && !(backend->is_broken && backend->is_broken(ring->io)))
         return 0;
     ikv_window_close(ring);
     return ikv_window_open(ring, backend, &options);
