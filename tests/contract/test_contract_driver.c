@@ -54,8 +54,8 @@ struct world {
     ikv_result *result;
 };
 
-/* With a new engine, since an engine opens its window once, with the backend of that time. It has
- * one worker, since the fault layers are for one thread at a time. */
+/* With a new engine and result, which open their windows once, with the backend of that time. The
+ * engine has one worker, since the fault layers are for one thread at a time. */
 static void open_store(struct world *world)
 {
     ikv_engine_options engine = IKV_ENGINE_OPTIONS_INIT;
@@ -65,10 +65,12 @@ static void open_store(struct world *world)
     assert_ok(ikv_engine_new(&engine, &world->engine, &err), &err);
     world->options.engine = world->engine;
     assert_ok(ikv_open(world->path, &world->options, &world->store, &err), &err);
+    assert_ok(ikv_result_new(&world->result), NULL);
 }
 
 static void close_store(struct world *world)
 {
+    ikv_result_free(world->result);
     ikv_close(world->store);
     ikv_engine_close(world->engine);
 }
@@ -90,12 +92,10 @@ static void world_open(struct world *ret, ikv_key_type type, const struct mode *
     injected = NULL;
     ret->options = options;
     open_store(ret);
-    assert_ok(ikv_result_new(&ret->result), NULL);
 }
 
 static void world_close(struct world *world)
 {
-    ikv_result_free(world->result);
     close_store(world);
     (void)remove(world->path);
     free(world->path);
