@@ -162,7 +162,8 @@ int ikv_output_patch(struct ikv_output *output, uint64_t offset, const void *byt
         offset += n;
         size -= n;
     }
-    memcpy(output->piece + (offset - output->piece_start), from, size);
+    if (size > 0) /* otherwise the offset may be before the piece */
+        memcpy(output->piece + (offset - output->piece_start), from, size);
     return 0;
 }
 
