@@ -33,6 +33,8 @@ static void test_options(void)
     ikv_scan_options scan = IKV_SCAN_OPTIONS_INIT;
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_merge_options merge = IKV_MERGE_OPTIONS_INIT;
     ikv_engine_options engine = IKV_ENGINE_OPTIONS_INIT;
     ikv_submit_options submit = IKV_SUBMIT_OPTIONS_INIT;
     ikv_verify_options verify = IKV_VERIFY_OPTIONS_INIT;
@@ -41,6 +43,8 @@ static void test_options(void)
     expect_defaults(&scan, sizeof scan, "IKV_SCAN_OPTIONS_INIT");
     expect_defaults(&open, sizeof open, "IKV_OPEN_OPTIONS_INIT");
     expect_defaults(&get, sizeof get, "IKV_GET_OPTIONS_INIT");
+    expect_defaults(&http, sizeof http, "IKV_HTTP_OPTIONS_INIT");
+    expect_defaults(&merge, sizeof merge, "IKV_MERGE_OPTIONS_INIT");
     expect_defaults(&engine, sizeof engine, "IKV_ENGINE_OPTIONS_INIT");
     expect_defaults(&submit, sizeof submit, "IKV_SUBMIT_OPTIONS_INIT");
     expect_defaults(&verify, sizeof verify, "IKV_VERIFY_OPTIONS_INIT");
@@ -68,7 +72,8 @@ static void test_numbers(void)
     char text[IKV_KEY_TEXT_MAX];
     const uint64_t largest = UINT64_MAX;
     const uint32_t open_flags = IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_OPEN_PRIME |
-                                IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_PRELOAD | IKV_OPEN_LOCK;
+                                IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_PRELOAD | IKV_OPEN_LOCK |
+                                IKV_OPEN_COPY;
     const uint32_t get_flags = IKV_GET_BARRIER | IKV_GET_LATENCY | IKV_GET_IN_PLACE;
 
     expect(ikv_key_format(IKV_KEY_U64, IKV_SYNTAX_AUTO, &largest, text, sizeof text) == 20,

@@ -53,7 +53,9 @@ static void observe(void *user, const fault_event *event)
 {
     pieces *file = user;
 
-    if (event->call == FAULT_OPEN && event->path && (event->flags & O_CREAT) && event->result >= 0)
+    /* Portable builds name the temporary files of the sort, too: /.indexkv.RANDOM.tmp */
+    if (event->call == FAULT_OPEN && event->path && (event->flags & O_CREAT) &&
+        !strstr(event->path, "/.indexkv.") && event->result >= 0)
         file->fd = (int)event->result;
     else if (event->call == FAULT_CLOSE && event->fd == file->fd)
         file->fd = -1;

@@ -243,6 +243,8 @@ const char *key_batch_bad_text(const struct key_batch *batch, size_t i, size_t *
     size_t start = i == 0 ? 0 : lines[i - 1].text_end;
     *ret_length = lines[i].text_end - start;
     *ret_before = lines[i].before;
+    if (*ret_length == 0) /* no text at all: no memory, either */
+        return "";
     return batch->bad_texts.data + start;
 }
 

@@ -136,12 +136,22 @@ static inline void ikv_platform_forget(void *start, size_t size)
 /* Put zeroed memory in the place of part of a mapping, in huge pages if the system has them. */
 static inline int ikv_platform_map_memory(void *start, size_t size)
 {
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-
-    if (mmap(start, size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+    const int prot = PROT_READ | PROT_WRITE;
+    int code = 0;
+#ifdef MAP_ANONYMOUS
+    if (mmap(start, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        code = -errno;
+#else
+    const int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+    if (zero < 0)
         return -errno;
-    ikv_platform_advise_huge(start, size);
-    return 0;
+    if (mmap(start, size, prot, MAP_PRIVATE | MAP_FIXED, zero, 0) == MAP_FAILED)
+        code = -errno;
+    (void)close(zero);
+#endif
+    if (code == 0)
+        ikv_platform_advise_huge(start, size);
+    return code;
 }
 
 /* Whether all of a populated part of a mapping is mapped by huge pages: 1 or 0; -1: unknown. The
