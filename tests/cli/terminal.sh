@@ -82,7 +82,8 @@ for width in 80 100; do
     [ "$(widest)" -le "$width" ] || fail "a table is wider than $width columns"
     out_has 'All rows: '
     out_has 'index search'
-    out_has 'Left out for the width of the terminal: '
+    # Without io_uring there are fewer columns, which may all fit a wider terminal.
+    [ "$width" -gt 80 ] || out_has 'Left out for the width of the terminal: '
     on_terminal "stty cols $width; '$indexkv' bench store --state warm --batch 1,4 --time 0.01 --repeat 5 -q"
     [ "$(widest)" -le "$width" ] || fail "the table of bench is wider than $width columns"
     out_has 'lookups'

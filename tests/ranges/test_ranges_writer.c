@@ -49,10 +49,12 @@ static void assert_ranges(const char *path, const given *ranges, size_t count)
 
     assert_ok(ikv_scan_open(store, NULL, &scan, &err), &err);
     for (size_t i = 0; i < count; i++) {
+        int32_t first;
         int32_t last;
         assert_ok(ikv_scan_next(scan, &item, &err), &err);
+        memcpy(&first, item.key, sizeof first); /* no alignment is promised */
         assert_int_equal(ikv_range_last(store, &item, &last), 0);
-        assert_int_equal(*(const int32_t *)item.key, ranges[i].first);
+        assert_int_equal(first, ranges[i].first);
         assert_int_equal(last, ranges[i].last);
         assert_int_equal(item.size, strlen(ranges[i].value));
         assert_memory_equal(item.value, ranges[i].value, item.size);
