@@ -476,9 +476,15 @@ int http_server_saw(http_server *server, const char *text)
 static http_server *shared;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
+static void stop_shared(void)
+{
+    http_server_stop(shared);
+}
+
 static void start_shared(void)
 {
     shared = http_server_start(&(http_plan){.choose = NULL});
+    (void)atexit(stop_shared);
 }
 
 char *http_url(const char *path)

@@ -56,7 +56,8 @@ uint64_t http_server_requests(http_server *server);
 /* Whether any request contained this text, since the server was started. */
 int http_server_saw(http_server *server, const char *text);
 
-/* The URL of a file on a server that is started at the first call and never stopped. */
+/* The URL of a file on a server that is started at the first call and stopped when the
+ * process exits. */
 char *http_url(const char *path);
 
 #endif
