@@ -677,10 +677,7 @@ typedef struct ikv_http_options {
                              is none; NULL: none */
     uint64_t cache_size;  /* its size, at least 1 MiB; 0: 256 MiB. Ignored if the file exists */
 } ikv_http_options;
-#define IKV_HTTP_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(ikv_http_options)                                                           \
-    }
+#define IKV_HTTP_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_http_options)
 
 struct ikv_open_options {
     size_t size;
@@ -1115,10 +1112,7 @@ typedef struct ikv_merge_options {
     ikv_next_fn next_select;
     void *user; /* passed to both */
 } ikv_merge_options;
-#define IKV_MERGE_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        .size = sizeof(ikv_merge_options)                                                          \
-    }
+#define IKV_MERGE_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_merge_options)
 
 typedef struct ikv_merge_stats {
     ikv_build_stats written; /* `dropped`: pairs whose key another store had, too */
