@@ -645,7 +645,7 @@ typedef enum ikv_backend {
 /* With a PRELOAD flag: also lock it with mlock. ikv_open fails if RLIMIT_MEMLOCK is too low. */
 #define IKV_OPEN_LOCK 32u
 /* With a PRELOAD flag: copy what is preloaded into memory of the process, in huge pages, rather
- * than read it again. Takes that much memory beside the page cache, and 0.3 to 0.5 s per GB. Later
+ * than read it again. Takes that much memory beside the page cache. Later
  * changes of the file are not seen; if it is truncated the copy is not used. */
 #define IKV_OPEN_COPY 64u
 
