@@ -110,7 +110,7 @@ typedef struct ikv_get_options ikv_get_options;   /* section 7 */
  *
  * On success, close *ret_store with ikv_close. Errors: all codes from IKV_E_NOT_STORE to
  * IKV_E_SECTION, IKV_E_INVALID, IKV_E_UNSUPPORTED (a required section of unknown type; a backend
- * that was not built in), -errno.
+ * that was not built in), -errno; with IKV_OPEN_UNTRUSTED also those of ikv_verify.
  */
 IKV_API IKV_NODISCARD int ikv_open(const char *path, const ikv_open_options *options,
                                    ikv_store **ret_store, ikv_error *err);
@@ -648,6 +648,15 @@ typedef enum ikv_backend {
  * than read it again. Takes that much memory beside the page cache. Later
  * changes of the file are not seen; if it is truncated the copy is not used. */
 #define IKV_OPEN_COPY 64u
+/*
+ * The file may have been made to do harm: before ikv_open returns it verifies all of it, as
+ * ikv_verify does, with up to 64 MiB of memory, and fails with the code of the first problem. The
+ * file is never mapped: not with MMAP, PRIME or PRELOAD. A store with a value of more than
+ * max_value_size bytes is refused (IKV_E_UNSUPPORTED). Later reads are checked as always. A plain
+ * v2 file has no checksums: its structure is verified. Verification shows that a file is sound, not
+ * who wrote it.
+ */
+#define IKV_OPEN_UNTRUSTED 128u
 
 typedef struct ikv_engine ikv_engine; /* section 9 */
 
@@ -691,6 +700,7 @@ struct ikv_open_options {
                            store's own with default options, started when it is first needed. For a
                            URL it has one worker */
     const ikv_http_options *http; /* for a URL; NULL: all defaults */
+    uint64_t max_value_size;      /* with IKV_OPEN_UNTRUSTED; 0: 64 MiB */
 };
 #define IKV_OPEN_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_open_options)
 

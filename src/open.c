@@ -1,9 +1,12 @@
-/* Opening and closing a store: its file (core/store) and its engine (pool). */
+/* Opening and closing a store: its file (core/open), its verification if it is untrusted
+ * (core/verify), and its engine (pool). */
 #include "core/open/open.h"
 #include "backends.h"
+#include "core/verify/verify_store.h"
 #include "pool/attachment.h"
 
-#define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
+#define INDEX_MEMORY_DEFAULT   ((uint64_t)64 << 20)
+#define MAX_VALUE_SIZE_DEFAULT ((uint64_t)64 << 20)
 
 /* Check that the backend can be used, and attach the store to its engine. */
 static int attach(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
@@ -44,6 +47,13 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     code = attach(store, &known, err);
     if (code < 0) {
         ikv_store_close(store);
+        return code;
+    }
+    if (known.flags & IKV_OPEN_UNTRUSTED)
+        code = ikv_verify_untrusted(
+            store, known.max_value_size ? known.max_value_size : MAX_VALUE_SIZE_DEFAULT, err);
+    if (code < 0) {
+        ikv_close(store);
         return code;
     }
     *ret_store = store;

@@ -63,6 +63,7 @@ static const struct option_spec specs[] = {
     OPTION_SPECS_BAD_LINES,
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
+    OPTION_SPEC_UNTRUSTED,
     {OPTION_BACKEND, 0, "backend", "B",
      "auto (default): read cached pages through a mapping\n"
      "of the file, others with io_uring or else pread\n"

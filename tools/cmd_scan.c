@@ -22,6 +22,7 @@ static const struct option_spec specs[] = {
     {OPTION_NULL, '0', "null", NULL, "tsv: lines end with NUL instead of LF"},
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
+    OPTION_SPEC_UNTRUSTED,
     {OPTION_STATS, 0, "stats", NULL, "print scan statistics on standard error"},
     OPTION_SPECS_PROGRESS,
     OPTION_SPECS_URL,

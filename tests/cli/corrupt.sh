@@ -35,6 +35,15 @@ run 4 get store 1233 1234 5000
 err_has "key '5000' not found"
 run 4 get store --missing empty -f jsonl 1234
 out_empty
+run 4 get store --untrusted 1233
+out_empty
+err_has '1234'
+run 4 scan store --untrusted
+out_empty
+run 0 get sound --untrusted 1233
+out_is '1233\tvalue-of-1233-is-here\n'
+run 2 get sound --untrusted --backend mmap 1233
+err_has 'untrusted files are not mapped'
 run 4 scan store
 same others "$out"
 err_has '1234'

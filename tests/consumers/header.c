@@ -73,12 +73,12 @@ static void test_numbers(void)
     const uint64_t largest = UINT64_MAX;
     const uint32_t open_flags = IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_OPEN_PRIME |
                                 IKV_OPEN_PRELOAD_INDEX | IKV_OPEN_PRELOAD | IKV_OPEN_LOCK |
-                                IKV_OPEN_COPY;
+                                IKV_OPEN_COPY | IKV_OPEN_UNTRUSTED;
     const uint32_t get_flags = IKV_GET_BARRIER | IKV_GET_LATENCY | IKV_GET_IN_PLACE;
 
     expect(ikv_key_format(IKV_KEY_U64, IKV_SYNTAX_AUTO, &largest, text, sizeof text) == 20,
            "IKV_KEY_TEXT_MAX");
-    expect(open_flags == 127, "IKV_OPEN_*");
+    expect(open_flags == 255, "IKV_OPEN_*");
     expect(get_flags == 7, "IKV_GET_*");
     expect(IKV_SUBMIT_NONBLOCK == 1u, "IKV_SUBMIT_NONBLOCK");
     expect(IKV_NO_OFFSET == UINT64_MAX, "IKV_NO_OFFSET");

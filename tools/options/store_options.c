@@ -75,6 +75,9 @@ int store_options_accept(struct store_options *options, int id, const char *argu
     case OPTION_INDEX_MEMORY:
         return option_size(options->syntax, "index-memory", argument, 1,
                            &options->open.index_memory);
+    case OPTION_UNTRUSTED:
+        options->open.flags |= IKV_OPEN_UNTRUSTED;
+        return OPTIONS_CONTINUE;
     case OPTION_KEY_SYNTAX:
         return option_key_syntax(options->syntax, argument, &options->key_syntax);
     case OPTION_PROGRESS:

@@ -27,6 +27,10 @@
             "maximum memory for caching the index, at least\n"                                     \
             "1 byte; suffixes K, M, G, T (default: 64M)"                                           \
     }
+#define OPTION_SPEC_UNTRUSTED                                                                      \
+    {                                                                                              \
+        OPTION_UNTRUSTED, 0, "untrusted", NULL, "verify the whole file first, and do not map it"   \
+    }
 #define OPTION_SPEC_KEY_SYNTAX                                                                     \
     {                                                                                              \
         OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
@@ -46,7 +50,7 @@
     }
 
 /* Must stay where it is: `open` points into it. The values of --key-type, --stride, --index-memory,
- * --key-syntax, --quiet, --progress. */
+ * --untrusted, --key-syntax, --quiet, --progress. */
 struct store_options {
     const struct command_syntax *syntax;
     ikv_open_options open;

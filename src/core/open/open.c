@@ -93,8 +93,14 @@ static int check_backend(const ikv_open_options *options, bool remote, ikv_error
 
     if ((unsigned)options->backend > IKV_BACKEND_MMAP)
         wrong = "unknown backend";
-    else if (flags & ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_MAP_FLAGS))
+    else if (flags &
+             ~(uint32_t)(IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP | IKV_OPEN_UNTRUSTED | IKV_MAP_FLAGS))
         wrong = "unknown flags";
+    else if ((flags & IKV_OPEN_UNTRUSTED) &&
+             (options->backend == IKV_BACKEND_MMAP || (flags & IKV_MAP_FLAGS)))
+        wrong = "untrusted files are not mapped: backend mmap, preload and prime are excluded";
+    else if (options->max_value_size && !(flags & IKV_OPEN_UNTRUSTED))
+        wrong = "max_value_size is for untrusted files";
     else if (options->backend == IKV_BACKEND_MMAP && (flags & (IKV_OPEN_DIRECT | IKV_OPEN_NO_MAP)))
         wrong = "backend mmap needs a mapping: direct and no-map exclude it";
     else if ((flags & IKV_MAP_FLAGS) && (!mapped || direct || (flags & IKV_OPEN_NO_MAP)))

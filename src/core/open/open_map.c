@@ -25,7 +25,7 @@ int ikv_store_open_map(struct ikv_store *store, const ikv_open_options *options,
     const bool all = options->backend == IKV_BACKEND_MMAP;
 
     if (!all && (options->backend != IKV_BACKEND_AUTO || store->reads->direct ||
-                 (options->flags & IKV_OPEN_NO_MAP)))
+                 (options->flags & (IKV_OPEN_NO_MAP | IKV_OPEN_UNTRUSTED))))
         return 0;
     int code = ikv_map_new(store->file.fd, &store->opened, all, &store->map);
     if (code < 0 && (all || (options->flags & IKV_MAP_FLAGS)))

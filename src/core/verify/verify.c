@@ -12,55 +12,12 @@
  *   ranges     a scan in key order: no range ends before it begins, or overlaps the next one
  *                                                                             (verify_ranges.c)
  */
-#include "core/io/file_io.h"
-#include "core/verify/verify_index.h"
-#include "core/verify/verify_leaves.h"
-#include "core/verify/verify_ranges.h"
-#include "core/verify/verify_records.h"
-#include "core/verify/verify_sections.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "core/verify/verify_store.h"
 
 #define MEMORY_DEFAULT   ((uint64_t)256 << 20)
-#define MEMORY_MIN       ((uint64_t)8 << 20)
-#define MEMORY_FIXED     ((uint64_t)4 << 20) /* read buffers */
 #define PROBLEMS_DEFAULT 1000
 
 /* ---------------------------------------------------------------- all of it */
-
-static int verify_arrival(struct ikv_verifier *verifier)
-{
-    int code = ikv_verify_index(verifier);
-
-    return code == 0 ? ikv_verify_records(verifier) : code;
-}
-
-static int verify_store(struct ikv_verifier *verifier)
-{
-    const struct ikv_store *store = verifier->store;
-    char *dir = ikv_directory_of(store->file.source ? P_tmpdir "/" : store->path);
-    struct ikv_sorter_options sorter = {
-        .words = store->index.key.words + 1,
-        .memory = verifier->options.memory - MEMORY_FIXED,
-        .expected = store->index.count,
-        .dir = verifier->options.temp_dir ? verifier->options.temp_dir : dir,
-    };
-
-    int code = dir ? ikv_sorter_new(&sorter, &verifier->by_position) : -ENOMEM;
-    free(dir);
-    if (code == 0 && store->has_trailer)
-        code = ikv_verify_sections(verifier);
-    if (code == 0 && store->is_clustered)
-        code = ikv_verify_leaves(verifier);
-    else if (code == 0)
-        code = verify_arrival(verifier);
-    if (code == 0)
-        code = ikv_verify_ranges(verifier);
-    ikv_sorter_free(verifier->by_position);
-    return code;
-}
 
 static int check_options(const ikv_verify_options *options, struct ikv_verify_options *known,
                          ikv_error *err)
@@ -69,7 +26,7 @@ static int check_options(const ikv_verify_options *options, struct ikv_verify_op
 
     if (code < 0)
         return code;
-    if (known->memory && known->memory < MEMORY_MIN)
+    if (known->memory && known->memory < IKV_VERIFY_MEMORY_MIN)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "verify options: memory below 8 MiB");
     known->memory = ikv_memory_option(known->memory, MEMORY_DEFAULT);
     if (known->max_problems == 0)
@@ -97,7 +54,7 @@ int ikv_verify(const char *path, const ikv_open_options *open_options,
         verifier.report.layout =
             verifier.store->is_clustered ? IKV_LAYOUT_CLUSTERED : IKV_LAYOUT_ARRIVAL;
         verifier.report.bytes = IKV_HEADER_SIZE;
-        code = verify_store(&verifier);
+        code = ikv_verify_store(&verifier);
         if (verifier.report.problems && (code == 0 || verifier.full))
             code = verifier.first.code;
         else if (code < 0) {
