@@ -35,6 +35,7 @@ if(TARGET indexkv_command)
       progress
       ranges
       sample
+      same_bytes
       seek
       seek_device
       seek_errors
