@@ -1,4 +1,5 @@
 ikv_writing_test(test_writer)
+ikv_test(test_clustered_stream)
 ikv_writing_test(test_clustered_writer)
 ikv_writing_test(test_leaf_size INTERNAL)
 ikv_writing_test(test_writer_duplicates)
