@@ -10,6 +10,7 @@ if(TARGET indexkv_command)
       closed_output
       compare
       completions
+      compressed
       corrupt
       csv
       diff
@@ -22,6 +23,7 @@ if(TARGET indexkv_command)
       help
       info
       input_errors
+      jsonl
       key_syntax
       key_types
       layout

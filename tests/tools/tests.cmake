@@ -25,3 +25,14 @@ ikv_test(test_steady)
 target_sources(test_steady PRIVATE ${CMAKE_SOURCE_DIR}/tools/seek/steady.c)
 target_include_directories(test_steady PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_steady PRIVATE m)
+
+# JSON objects.
+if(INDEXKV_COMPARE AND INDEXKV_BUILD_TOOLS)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+  ikv_test(test_json_line)
+  target_sources(test_json_line PRIVATE ${CMAKE_SOURCE_DIR}/tools/input/json_line.c
+                                        ${CMAKE_SOURCE_DIR}/tools/base/buffer.c)
+  target_include_directories(test_json_line PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+  target_link_libraries(test_json_line PRIVATE PkgConfig::JANSSON)
+endif()

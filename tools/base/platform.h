@@ -308,6 +308,16 @@ static inline int platform_pipe(int ends[2])
 #endif
 }
 
+/* Let a pipe hold more bytes, where that is possible. */
+static inline void platform_enlarge_pipe(int fd)
+{
+#if PLATFORM_LINUX && defined(F_SETPIPE_SZ)
+    (void)fcntl(fd, F_SETPIPE_SZ, 1 << 20);
+#else
+    (void)fd;
+#endif
+}
+
 /* Wait until a descriptor is readable, with `mask` as the signal mask. -1 with EINTR: a signal was
  * caught. */
 static inline int platform_wait_readable(int fd, const sigset_t *mask)

@@ -4,6 +4,7 @@
 #include "base/message.h"
 #include "base/platform.h"
 #include "base/signals.h"
+#include "input/decompress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +56,18 @@ void input_close(struct input *input)
     buffer_free(&input->buffer);
     if (input->fd > STDIN_FILENO)
         close(input->fd);
+    if (input->decompressor != NULL) {
+        decompressor_stop(input->decompressor); /* ends, because its pipe is closed */
+        if (input->compressed_fd > STDIN_FILENO)
+            close(input->compressed_fd);
+    }
+    input->decompressor = NULL;
     input->fd = -1;
+}
+
+uint64_t input_position(const struct input *input)
+{
+    return input->decompressor != NULL ? decompressor_position(input->decompressor) : input->offset;
 }
 
 /* Also true if the next read returns an error or the end of the input. */
@@ -84,7 +96,50 @@ static bool make_room(struct buffer *buffer)
     return buffer_reserve(buffer, buffer->capacity == 0 ? READ_SIZE : 1);
 }
 
-int input_fill(struct input *input)
+/* Look at the beginning of the input, and start a thread if it is compressed. INPUT_MORE: the
+ * buffer holds input. INPUT_BAD: more is needed. */
+static int detect_compression(struct input *input)
+{
+    struct buffer *buffer = &input->buffer;
+    bool partial;
+    enum compression compression = compression_detect(buffer->data, buffer->size, &partial);
+    if (partial)
+        return INPUT_BAD;
+    input->decompress = false;
+    if (compression == COMPRESSION_NONE)
+        return INPUT_MORE;
+    int end;
+    int code = decompressor_start(input->fd, compression, buffer->data, buffer->size, &end,
+                                  &input->decompressor);
+    if (code == EOPNOTSUPP) {
+        message("%s: compressed, but this indexkv was built without %s", input->name,
+                compression_library(compression));
+        input->status = STATUS_USAGE;
+        return INPUT_FAILED;
+    }
+    if (code != 0)
+        return fail(input, code);
+    input->compressed_fd = input->fd;
+    input->fd = end;
+    input->regular = false;
+    buffer->size = 0;
+    return INPUT_BAD;
+}
+
+/* The end of the input, or of what could be decompressed. */
+static int end_of_input(struct input *input)
+{
+    const char *problem =
+        input->decompressor != NULL ? decompressor_problem(input->decompressor) : NULL;
+    if (problem == NULL)
+        return INPUT_END;
+    (void)input_drain(input);
+    message("%s: %s", input->name, problem);
+    input->status = STATUS_USAGE;
+    return INPUT_FAILED;
+}
+
+static int fill(struct input *input)
 {
     struct buffer *buffer = &input->buffer;
     if (input->start > 0) {
@@ -115,10 +170,20 @@ int input_fill(struct input *input)
             return INPUT_MORE;
         }
         if (size == 0)
-            return INPUT_END;
+            return end_of_input(input);
         if (errno != EINTR)
             return fail(input, errno);
     }
+}
+
+int input_fill(struct input *input)
+{
+    int result;
+    do
+        result = fill(input);
+    while (result == INPUT_MORE && input->decompress &&
+           (result = detect_compression(input)) == INPUT_BAD);
+    return result;
 }
 
 bool input_drain(struct input *input)

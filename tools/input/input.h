@@ -25,6 +25,9 @@ struct input {
     uint64_t size;   /* remaining bytes of a regular file when it was opened, otherwise 0 */
     bool regular;    /* a regular file: reads do not wait for a writer */
     bool terminal;
+    bool decompress;   /* gzip and zstd, if the input begins like these; set after input_open */
+    int compressed_fd; /* of the file, while `fd` is a pipe from `decompressor` */
+    struct decompressor *decompressor;
     int status; /* exit status after a failure, which was reported */
 
     /* Called before a read that would wait, and before an error is reported: process everything
@@ -42,6 +45,9 @@ enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_BAD = 2, INPUT_FAILED = -1 };
 /* Open a file; "-" is standard input. Returns STATUS_DONE, or an exit status after reporting. */
 int input_open(struct input *input, const char *path);
 void input_close(struct input *input);
+
+/* Bytes of the file consumed so far, roughly if it is compressed. */
+uint64_t input_position(const struct input *input);
 
 static inline const char *input_text(const struct input *input)
 {

@@ -32,7 +32,9 @@ int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_s
                                   .syntax = syntax,
                                   .binary = binary,
                                   .rejects = rejects};
-    return input_open(&reader->input, path);
+    int status = input_open(&reader->input, path);
+    reader->input.decompress = !binary; /* any bytes can be the beginning of binary keys */
+    return status;
 }
 
 void key_reader_close(struct key_reader *reader)

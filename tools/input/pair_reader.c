@@ -44,6 +44,8 @@ int pair_reader_open(struct pair_reader *reader, const struct pair_format *forma
     int status = stat_inputs(reader);
     if (status == STATUS_DONE && format->format == INPUT_CSV)
         status = input_csv_open(reader);
+    if (status == STATUS_DONE && format->format == INPUT_JSONL)
+        status = input_jsonl_open(reader);
     return status;
 }
 
@@ -53,6 +55,7 @@ void pair_reader_close(struct pair_reader *reader)
         input_close(&reader->input);
     reader->input_is_open = false;
     input_csv_close(reader);
+    input_jsonl_close(reader);
     buffer_free(&reader->unescaped);
 }
 
@@ -60,7 +63,7 @@ void pair_reader_close(struct pair_reader *reader)
 static int next_input(struct pair_reader *reader)
 {
     if (reader->input_is_open) {
-        reader->finished_bytes += reader->input.offset;
+        reader->finished_bytes += input_position(&reader->input);
         input_close(&reader->input);
         reader->input_is_open = false;
     }
@@ -70,6 +73,8 @@ static int next_input(struct pair_reader *reader)
     if (reader->status != STATUS_DONE)
         return INPUT_FAILED;
     reader->input_is_open = true;
+    /* Any bytes can be the beginning of binary input. */
+    reader->input.decompress = reader->format.format != INPUT_BINARY;
     reader->line = 0;
     reader->crlf = reader->format.line_ends == LINE_ENDS_CRLF;
     if (reader->format.nul)
@@ -84,6 +89,8 @@ static int next_record(struct pair_reader *reader, struct pair *ret_pair)
         return input_tsv_next(reader, ret_pair);
     case INPUT_CSV:
         return input_csv_next(reader, ret_pair);
+    case INPUT_JSONL:
+        return input_jsonl_next(reader, ret_pair);
     case INPUT_BINARY:
         break;
     }
@@ -136,7 +143,7 @@ int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair)
 
 uint64_t pair_reader_bytes(const struct pair_reader *reader)
 {
-    return reader->finished_bytes + (reader->input_is_open ? reader->input.offset : 0);
+    return reader->finished_bytes + (reader->input_is_open ? input_position(&reader->input) : 0);
 }
 
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)

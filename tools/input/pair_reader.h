@@ -18,7 +18,7 @@
 /* Whether a CR before the LF belongs to the end of a line. */
 enum line_ends { LINE_ENDS_DETECT, LINE_ENDS_LF, LINE_ENDS_CRLF };
 
-enum input_format { INPUT_TSV, INPUT_CSV, INPUT_BINARY };
+enum input_format { INPUT_TSV, INPUT_CSV, INPUT_BINARY, INPUT_JSONL };
 
 struct pair_format {
     enum input_format format;
@@ -38,7 +38,10 @@ struct pair_format {
     const char *key_column;    /* number from 1, or name */
     const char *end_column;    /* of the last key; NULL: the one after the key's */
     const char *value_columns; /* a CSV row of numbers and names; NULL: the whole row */
-    size_t line_max;           /* longest line, row or value; more is refused */
+    /* jsonl only */
+    const char *key_field;
+    const char *value_field; /* NULL: the whole line */
+    size_t line_max;         /* longest line, row or value; more is refused */
 };
 
 /* The key and the value are in the reader's memory, valid until the next call. */
@@ -63,7 +66,8 @@ struct pair_reader {
     uint64_t total_bytes;    /* of all inputs; 0: unknown */
     bool crlf;               /* lines of this file end with CR LF */
     struct csv_columns *columns;
-    struct buffer unescaped; /* tsv: key and value without their escapes */
+    struct buffer unescaped;         /* tsv, jsonl: key and value without their escapes */
+    char *key_base64, *value_base64; /* jsonl: names of members in base64 */
     struct rejects *rejects;
     const char *record; /* the last line or row, consumed; NULL: it begins at input_text() */
     size_t record_size;
@@ -115,6 +119,10 @@ int pair_reader_skip_comments(struct pair_reader *reader);
 
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair);
+
+int input_jsonl_next(struct pair_reader *reader, struct pair *ret_pair);
+int input_jsonl_open(struct pair_reader *reader); /* once per reader; returns an exit status */
+void input_jsonl_close(struct pair_reader *reader);
 
 int input_csv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_csv_open(struct pair_reader *reader); /* once per reader; returns an exit status */

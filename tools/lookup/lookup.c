@@ -113,7 +113,7 @@ struct lookup_slot *lookup_next_slot(struct lookup *lookup)
 int lookup_read_keys(struct lookup *lookup, struct lookup_slot *slot)
 {
     const int result = key_reader_next(lookup->reader, slot->limit, &slot->keys);
-    slot->offset = lookup->reader->input.offset;
+    slot->offset = input_position(&lookup->reader->input);
     return result;
 }
 

@@ -16,6 +16,8 @@ enum {
     OPTION_VALUE_COLUMNS,
     OPTION_HEADER,
     OPTION_DELIMITER,
+    OPTION_KEY_FIELD,
+    OPTION_VALUE_FIELD,
     OPTION_STRICT,
     OPTION_CRLF,
     OPTION_LF,
@@ -35,7 +37,8 @@ static const struct option_spec specs[] = {
     {OPTION_INPUT_FORMAT, 'f', "input-format", "F",
      "tsv (default): lines of key, tab, value\n"
      "csv: see --key-column, --value-columns\n"
-     "binary: key, u32 size, value, all little-endian"},
+     "binary: key, u32 size, value, all little-endian\n"
+     "jsonl: a JSON object per line, see --key-field"},
     {OPTION_KEY_COLUMN, 'k', "key-column", "C",
      "csv: column of the key, a number (default: 1), or a\n"
      "name with --header"},
@@ -45,6 +48,10 @@ static const struct option_spec specs[] = {
     {OPTION_HEADER, 0, "header", NULL, "csv: the first row of each file names the columns"},
     {OPTION_DELIMITER, 0, "delimiter", "C", "csv: column separator (default: ','; '\\t' is a tab)"},
     {OPTION_COMMENT, 0, "comment", "C", "tsv, csv: skip lines that begin with the byte C"},
+    {OPTION_KEY_FIELD, 0, "key-field", "NAME", "jsonl: member with the key (default: key)"},
+    {OPTION_VALUE_FIELD, 0, "value-field", "NAME",
+     "jsonl: member with the value (default: the whole\n"
+     "line; without --key-field, value)"},
     OPTION_SPEC_KEY_SYNTAX,
     {OPTION_STRICT, 0, "strict", NULL,
      "csv: refuse what RFC 4180 does not allow, such as\n"
@@ -141,6 +148,8 @@ static int check_ranges(const struct build_options *options)
         return OPTIONS_CONTINUE;
     if (writer->flags & IKV_WRITE_PLAIN)
         return usage_error(syntax.name, "--ranges can't be used with --plain");
+    if (options->format.format == INPUT_JSONL)
+        return usage_error(syntax.name, "--ranges can't be used with --input-format jsonl");
     if (ikv_key_width(options->format.key_type) > RANGE_WIDTH_MAX)
         return usage_error(syntax.name, "--ranges: expected keys of at most %d bytes",
                            RANGE_WIDTH_MAX);
@@ -154,7 +163,7 @@ static int accept_choice(struct build_options *options, int id, const char *argu
     int choice = 0, status;
     switch (id) {
     case OPTION_INPUT_FORMAT:
-        status = option_choice(&syntax, "input-format", argument, "tsv|csv|binary", &choice);
+        status = option_choice(&syntax, "input-format", argument, "tsv|csv|binary|jsonl", &choice);
         options->format.format = (enum input_format)choice;
         return status;
     default:
@@ -188,6 +197,14 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_EXPECTED_PAIRS:
         return option_number(&syntax, "expected-pairs", argument, 0, UINT64_MAX,
                              &options->writer.writer.expected_pairs);
+    case OPTION_KEY_FIELD:
+        options->format.key_field = argument;
+        options->json_option = "key-field";
+        break;
+    case OPTION_VALUE_FIELD:
+        options->format.value_field = argument;
+        options->json_option = "value-field";
+        break;
     case OPTION_STRICT:
         options->format.strict = true;
         break;
@@ -216,6 +233,8 @@ static int check_input(const struct build_options *options)
 {
     if (options->csv_option != NULL && options->format.format != INPUT_CSV)
         return usage_error(syntax.name, "--%s requires --input-format csv", options->csv_option);
+    if (options->json_option != NULL && options->format.format != INPUT_JSONL)
+        return usage_error(syntax.name, "--%s requires --input-format jsonl", options->json_option);
     if (options->input.bad_line_option != NULL && options->format.format == INPUT_BINARY)
         return usage_error(syntax.name, "--%s can't be used with --input-format binary",
                            options->input.bad_line_option);
@@ -273,6 +292,10 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
     options->format.line_max = line_max(options->writer.writer.memory);
     options->format.quiet = options->input.rejects.quiet = options->quiet;
     options->format.escape = options->input.escape;
+    if (options->format.key_field == NULL && options->format.value_field == NULL)
+        options->format.value_field = "value"; /* as get and scan write it */
+    if (options->format.key_field == NULL)
+        options->format.key_field = "key";
     options->format.nul = options->input.nul;
     if (options->inputs.count == 0)
         options->inputs = (struct operands){options->default_inputs, 1};

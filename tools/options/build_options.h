@@ -18,7 +18,8 @@ struct build_options {
     bool quiet;
     enum progress_mode progress;
 
-    const char *csv_option; /* the last csv option given; NULL: none */
+    const char *csv_option;  /* the last csv option given; NULL: none */
+    const char *json_option; /* likewise */
     char standard_input[2];
     char *default_inputs[1];
 };
