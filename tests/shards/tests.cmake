@@ -1,0 +1,7 @@
+if(TARGET indexkv_shards)
+  ikv_test(test_manifest INTERNAL)
+  target_link_libraries(test_manifest PRIVATE indexkv_shards)
+  target_include_directories(test_manifest SYSTEM PRIVATE ${XXHASH_INCLUDE_DIR})
+  ikv_test(test_shards INTERNAL)
+  target_link_libraries(test_shards PRIVATE indexkv_shards)
+endif()
