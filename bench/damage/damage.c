@@ -25,8 +25,8 @@
 #define CPU_LIMIT  10
 #define TIME_LIMIT 120
 #define MEMORY_LIMIT                                                                               \
-    ((uint64_t)3 << 30)            /* of address space: LMDB maps 64 MiB, RocksDB has threads */
-#define RESIDENT_GROW (256 * 1024) /* KiB above that of the sound file */
+    ((uint64_t)3 << 30)       /* of address space: LMDB maps 64 MiB, RocksDB has threads */
+#define RESIDENT_GROW 262144L /* KiB above that of the sound file */
 #define PATH_SIZE     4096
 
 enum outcome { CRASH, HANG, MEMORY, WRONG, FALSE_MISSING, DETECTED, HARMLESS, OUTCOMES };
@@ -255,7 +255,7 @@ static double measure(const struct contest *contest)
 {
     const struct engine *engine = contest->engine;
     struct reader *reader = NULL;
-    double rounds[5];
+    double rounds[5] = {0};
 
     if (engine->open(contest->store, &reader) != 0)
         die(contest->store);

@@ -27,8 +27,8 @@ uint64_t record_key(uint64_t i)
 void record_value(uint64_t i, unsigned generation, unsigned char ret_value[VALUE_SIZE])
 {
     for (size_t at = 0; at < VALUE_SIZE; at++)
-        ret_value[at] =
-            (unsigned char)(record_key(i * 31 + generation * 7919 + at / 8) >> (at % 8 * 8));
+        ret_value[at] = (unsigned char)(record_key(i * 31 + generation * UINT64_C(7919) + at / 8) >>
+                                        (at % 8 * 8));
 }
 
 void key_bytes(uint64_t key, unsigned char ret[8])
@@ -143,7 +143,7 @@ static int open_with(const char *path, uint32_t flags, struct reader **ret)
 
     options.flags = flags;
     /* As a caller who knows what the store should be: a file taken for a plain one, which has no
-     * checksums, would be refused otherwise for want of a key type. */
+     * checksums, would otherwise be refused without a key type. */
     options.key_type = IKV_KEY_BYTES(8);
     *ret = reader;
     if (ikv_open(path, &options, &reader->store, NULL) < 0)

@@ -278,7 +278,7 @@ enum ikv_http_outcome ikv_http_transfer_end(struct ikv_http_transfer *transfer, 
         return IKV_HTTP_AGAIN;
     }
     if (response->status > 0 && (result == CURLE_OK || result == CURLE_WRITE_ERROR)) {
-        /* Again: a response that ended meanwhile may have told what the object is. */
+        /* Again: a response that ended meanwhile may have identified the object. */
         transfer->is_judged = transfer->is_judged && transfer->verdict.code < 0;
         judge(transfer);
     }

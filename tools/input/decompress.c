@@ -159,7 +159,7 @@ static ssize_t read_in(struct decompressor *d)
         return (ssize_t)d->in_size;
     }
     for (;;) {
-        /* The input may be a pipe that stays silent after the reader of ours is gone. */
+        /* The input may be a pipe that stays silent after our reader is gone. */
         struct pollfd fds[2] = {{.fd = d->fd, .events = POLLIN}, {.fd = d->pipe}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return -1;

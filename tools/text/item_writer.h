@@ -29,7 +29,7 @@ struct item_writer {
     bool with_matched; /* write the matched key, too: floor, ceiling and range */
     bool with_last;    /* write the range's last key after that: stores of ranges */
 
-    /* Lines written, and those of them that can't be told apart from other lines or fields. */
+    /* Lines written, and those of them that are not distinguishable from other lines or fields. */
     uint64_t lines, ambiguous;
     char first_ambiguous[128]; /* the key of the first one */
 };
