@@ -184,6 +184,18 @@ static int merge_stores(const char *path, ikv_store *base, ikv_store *delta)
     return 0;
 }
 
+static int fetch_store(const char *url, const char *path)
+{
+    /* example */
+    ikv_fetch_stats fetched;
+    if (ikv_fetch(url, path, NULL, NULL, &fetched, &err) < 0)
+        fprintf(stderr, "%s\n", err.message); // the next call continues where this one stopped
+    /* end */
+    else
+        printf("%llu bytes\n", (unsigned long long)fetched.file_size);
+    return 0;
+}
+
 static void compare_versions(void)
 {
     /* example */
@@ -202,12 +214,12 @@ int main(int argc, char **argv)
     ikv_result *result = NULL;
 
     compare_versions();
-    int failed = write_store(path, keys, values, 4) < 0 || look_up(path, &store, &result) < 0 ||
-                 report_errors("no-such-file.ikv") < 0 || convert_key() < 0 ||
-                 scan_store(store) < 0 || open_with_options(path) < 0 ||
-                 copy_values(store, wanted, result) < 0 ||
-                 submit_batch(store, wanted, result) < 0 || verify_store(path) < 0 ||
-                 merge_stores(path, store, store) < 0;
+    int failed =
+        write_store(path, keys, values, 4) < 0 || look_up(path, &store, &result) < 0 ||
+        report_errors("no-such-file.ikv") < 0 || convert_key() < 0 || scan_store(store) < 0 ||
+        open_with_options(path) < 0 || copy_values(store, wanted, result) < 0 ||
+        submit_batch(store, wanted, result) < 0 || verify_store(path) < 0 ||
+        merge_stores(path, store, store) < 0 || (argc > 2 && fetch_store(argv[2], path) < 0);
     if (failed)
         fprintf(stderr, "%s\n", err.message);
     else

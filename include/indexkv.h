@@ -14,7 +14,8 @@
  *    9. Engines, asynchronous lookups ikv_engine_new, ikv_submit, ikv_wait, ikv_completions_new
  *   10. Verifying                     ikv_verify
  *   11. Merging                       ikv_merge
- *   12. Version                       ikv_version
+ *   12. Downloading                   ikv_fetch
+ *   13. Version                       ikv_version
  *
  * The examples are compiled and run as examples/header_samples.c. Background is in docs/ of the
  * source tree: docs/backends.md, docs/memory.md, docs/threads.md.
@@ -1148,7 +1149,51 @@ IKV_API IKV_NODISCARD int ikv_merge(const char *path, ikv_store *const *stores, 
                                     const ikv_merge_options *options, ikv_merge_stats *ret_stats,
                                     ikv_error *err);
 
-/* ------------------------------------------------------------- 12. version --- */
+/* ------------------------------------------------------------- 12. downloading --- */
+
+/*
+ * Example:
+ *
+ *     ikv_fetch_stats fetched;
+ *     if (ikv_fetch(url, path, NULL, NULL, &fetched, &err) < 0)
+ *         fprintf(stderr, "%s\n", err.message); // the next call continues where this one stopped
+ */
+
+typedef struct ikv_fetch_options {
+    size_t size;
+    ikv_progress_fn on_progress; /* phase "fetch", then those of ikv_verify; NULL: none */
+    void *user;                  /* passed to on_progress */
+} ikv_fetch_options;
+#define IKV_FETCH_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_fetch_options)
+
+typedef struct ikv_fetch_stats {
+    uint64_t file_size;
+    uint64_t resumed;  /* bytes that an earlier call had fetched */
+    uint64_t fetched;  /* bytes fetched by this call */
+    uint64_t requests; /* sent by this call */
+    uint64_t retries;  /* of these, repeated */
+} ikv_fetch_stats;
+
+/*
+ * Download the store at an http:// or https:// URL to `path`: in pieces of 1 MiB, several at a
+ * time, to the file PATH.partial, which is verified as by ikv_verify, synced and then renamed to
+ * `path`. Until then an existing file at `path` is left alone. If the call fails, PATH.partial
+ * stays; a later call for the same state of the object fetches the rest only, and begins anew if
+ * the object was replaced, or if the server gives neither an ETag nor a modification time.
+ *
+ * Of `open_options` (NULL: defaults) key_type, stride, index_memory and http are used. Memory: 1
+ * MiB for each of up to 32 connections, then that of ikv_verify. ret_stats may be NULL. Errors:
+ * those of ikv_open, of failed requests and of ikv_verify (PATH.partial is then not continued);
+ * IKV_E_INVALID (not a URL); IKV_E_NOT_REGULAR (`path` is not a regular file); -EBUSY (another
+ * process is downloading to `path`; threads of one process must not do so at the same time);
+ * IKV_E_CANCELED (on_progress); IKV_E_DURABILITY.
+ */
+IKV_API IKV_NODISCARD int ikv_fetch(const char *url, const char *path,
+                                    const ikv_open_options *open_options,
+                                    const ikv_fetch_options *options, ikv_fetch_stats *ret_stats,
+                                    ikv_error *err);
+
+/* ------------------------------------------------------------- 13. version --- */
 
 /*
  * Example:

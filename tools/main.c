@@ -22,6 +22,7 @@ static const struct command {
     {"scan", cmd_scan, "write all pairs, or a range of keys"},
     {"merge", cmd_merge, "write a store with the pairs of several stores"},
     {"export", cmd_export, "write a store as text or as another store"},
+    {"fetch", cmd_fetch, "download a store"},
     {"diff", cmd_diff, "compare the pairs of two stores"},
     {"sample", cmd_sample, "write random keys of a store"},
     {"info", cmd_info, "print the properties of a store"},

@@ -11,6 +11,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* As the offset of a request, or the beginning of a transfer: the last `length` (`end`) bytes. */
+#define IKV_HTTP_LAST_BYTES UINT64_MAX
+
+/* The backend: the I/O contract (io.h) over range requests, up to half of `depth` of them at a
+ * time. Reads near each other share a request. Failed requests are repeated, after pauses that
+ * grow. An object of it belongs to the thread that created it; a forked child must not use it. */
+extern const struct ikv_io_backend ikv_io_http;
+
 struct ikv_http_channel;
 
 struct ikv_http_object {

@@ -3,8 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/base/clock.h"
 #include "core/format/checksum.h"
-#include "http/io_http.h"
-#include "http/object.h"
+#include "http/channel.h"
 #include "http/url.h"
 
 #include <errno.h>
@@ -23,232 +22,6 @@
  * up to some millions of pairs, all that ikv_open loads. */
 #define HEAD_SIZE 4096u
 #define TAIL_SIZE ((uint32_t)512 << 10)
-/* The rest of a trailer is read at once, up to this size. */
-#define TRAILER_MAX ((uint64_t)64 << 20)
-
-/* Whole buffers are read by requests of this size, several at a time. */
-#define PIECE          ((uint32_t)1 << 20)
-#define PIECES         8
-#define AHEAD_MAX      ((uint64_t)8 << 20)
-#define CHANNELS_DEPTH (2 * PIECES)
-
-/* Connections for reads of whole buffers, used by one thread at a time, and what was read ahead. */
-struct ikv_http_channel {
-    struct ikv_http_channel *next;
-    struct ikv_io *io;
-    unsigned char *ahead; /* [begin, end) of the object */
-    uint64_t begin;
-    uint64_t end;
-    uint64_t wanted_begin; /* of the last hint */
-    uint64_t wanted_end;
-};
-
-/* ---------------------------------------------------------------- channels */
-
-static void free_channel(struct ikv_http_channel *channel)
-{
-    if (channel->io)
-        ikv_io_http.destroy(channel->io);
-    free(channel->ahead);
-    free(channel);
-}
-
-static struct ikv_http_channel *new_channel(void)
-{
-    const struct ikv_io_options options = {.depth = CHANNELS_DEPTH};
-    struct ikv_http_channel *channel = calloc(1, sizeof *channel);
-
-    if (channel && ikv_io_http.create(&options, &channel->io) < 0) {
-        free(channel);
-        channel = NULL;
-    }
-    return channel;
-}
-
-/* An idle channel, if possible one that has read `offset` ahead or was advised to; NULL: no memory.
- * A forked child does not use those of its parent, whose lock may be held for ever. */
-static struct ikv_http_channel *take_channel(struct ikv_http_object *source, uint64_t offset)
-{
-    struct ikv_http_channel **best = NULL;
-    struct ikv_http_channel *channel = NULL;
-
-    if (ikv_process_is_forked(&source->process))
-        return new_channel();
-    (void)pthread_mutex_lock(&source->lock);
-    for (struct ikv_http_channel **at = &source->idle; *at; at = &(*at)->next) {
-        const bool fits = (offset >= (*at)->begin && offset < (*at)->end) ||
-                          offset == (*at)->wanted_begin || offset == (*at)->end;
-        if (!best || fits)
-            best = at;
-        if (fits)
-            break;
-    }
-    if (best) {
-        channel = *best;
-        *best = channel->next;
-    }
-    (void)pthread_mutex_unlock(&source->lock);
-    return channel ? channel : new_channel();
-}
-
-static void put_channel(struct ikv_http_object *source, struct ikv_http_channel *channel)
-{
-    if (ikv_process_is_forked(&source->process)) {
-        free_channel(channel);
-        return;
-    }
-    (void)pthread_mutex_lock(&source->lock);
-    channel->next = source->idle;
-    source->idle = channel;
-    (void)pthread_mutex_unlock(&source->lock);
-}
-
-/* ---------------------------------------------------------------- reads of whole buffers */
-
-static struct ikv_io_request request_of(const struct ikv_io_file *file, void *buf, uint64_t offset,
-                                        uint32_t size)
-{
-    return (struct ikv_io_request){
-        .file = file, .offset = offset, .length = size, .need = size, .buffer = buf};
-}
-
-/* Execute some requests. The first failure counts. */
-static int execute(struct ikv_io *io, struct ikv_io_request *requests, unsigned count,
-                   uint64_t *retries)
-{
-    const struct ikv_io_request *done;
-    int code = 0;
-
-    for (unsigned i = 0; i < count && code == 0; i++)
-        code = ikv_io_http.submit(io, &requests[i]);
-    while ((done = ikv_io_http.reap(io)) != NULL) {
-        if (code == 0)
-            code = done->code;
-        if (retries)
-            *retries += done->retries;
-    }
-    return code;
-}
-
-static int read_pieces(struct ikv_http_object *source, struct ikv_io *io, unsigned char *buf,
-                       uint64_t size, uint64_t offset, uint32_t piece, uint64_t *retries)
-{
-    const struct ikv_io_file file = {.fd = -1, .source = &source->base};
-    struct ikv_io_request requests[PIECES];
-    int code = 0;
-
-    while (size > 0 && code == 0) {
-        unsigned count = 0;
-        for (; count < PIECES && size > 0; count++) {
-            const uint32_t n = (uint32_t)ikv_min(piece, size);
-            requests[count] = request_of(&file, buf, offset, n);
-            buf += n;
-            offset += n;
-            size -= n;
-        }
-        code = execute(io, requests, count, retries);
-    }
-    return code;
-}
-
-/* Read [offset, offset + size) and what was announced after it, up to a limit. */
-static int read_ahead(struct ikv_http_object *source, struct ikv_http_channel *channel, void *buf,
-                      size_t size, uint64_t offset, uint64_t *retries)
-{
-    uint64_t end = offset + size;
-
-    if (channel->wanted_begin == end)
-        end = ikv_min(ikv_min(channel->wanted_end, offset + AHEAD_MAX), source->base.size);
-    unsigned char *ahead = end - offset > size ? malloc((size_t)(end - offset)) : NULL;
-    if (!ahead)
-        return read_pieces(source, channel->io, buf, size, offset, PIECE, retries);
-    free(channel->ahead);
-    channel->ahead = ahead;
-    channel->begin = channel->end = 0;
-    const int code = read_pieces(source, channel->io, ahead, end - offset, offset, PIECE, retries);
-    if (code < 0)
-        return code;
-    channel->begin = offset;
-    channel->end = end;
-    memcpy(buf, ahead, size);
-    return 0;
-}
-
-/* Copy from bytes that are held; false: not all of them are. */
-static bool copy_held(void *buf, size_t size, uint64_t offset, const unsigned char *held,
-                      uint64_t begin, uint64_t end)
-{
-    if (!held || offset < begin || offset > end || size > end - offset)
-        return false;
-    memcpy(buf, held + (offset - begin), size);
-    return true;
-}
-
-/* While the store is being opened, its trailer is read at once: from the first part requested to
- * what is held already. */
-static int read_trailer(struct ikv_http_object *source, struct ikv_http_channel *channel, void *buf,
-                        size_t size, uint64_t offset)
-{
-    const uint64_t held_from = source->base.size - source->tail_size;
-    uint64_t length = size;
-
-    if (offset + size > held_from && offset < held_from) { /* the rest is held */
-        const uint64_t copied = offset + size - held_from;
-        memcpy((unsigned char *)buf + (size - copied), source->tail, (size_t)copied);
-        size -= (size_t)copied;
-        length = size;
-    }
-    if (offset < held_from)
-        length = ikv_max(size, ikv_min(held_from - offset, TRAILER_MAX));
-    unsigned char *bytes = malloc((size_t)length);
-    if (!bytes)
-        return -ENOMEM;
-    const int code = read_pieces(source, channel->io, bytes, length, offset, UINT32_MAX, NULL);
-    if (code == 0)
-        memcpy(buf, bytes, size);
-    free(channel->ahead);
-    channel->ahead = bytes;
-    channel->begin = offset;
-    channel->end = code == 0 ? offset + length : offset;
-    return code;
-}
-
-static int http_read(struct ikv_source *base, void *buf, size_t size, uint64_t offset,
-                     uint64_t *retries)
-{
-    struct ikv_http_object *source = (struct ikv_http_object *)base;
-    int code;
-
-    if (size > base->size || offset > base->size - size)
-        return IKV_E_TRUNCATED;
-    if (copy_held(buf, size, offset, source->head, 0, source->head_size) ||
-        copy_held(buf, size, offset, source->tail, base->size - source->tail_size, base->size))
-        return 0;
-    struct ikv_http_channel *channel = take_channel(source, offset);
-    if (!channel)
-        return -ENOMEM;
-    if (copy_held(buf, size, offset, channel->ahead, channel->begin, channel->end))
-        code = 0;
-    else if (source->tail)
-        code = read_trailer(source, channel, buf, size, offset);
-    else
-        code = read_ahead(source, channel, buf, size, offset, retries);
-    put_channel(source, channel);
-    return code;
-}
-
-static void http_will_read(struct ikv_source *base, uint64_t offset, uint64_t size)
-{
-    struct ikv_http_object *source = (struct ikv_http_object *)base;
-    struct ikv_http_channel *channel = take_channel(source, offset);
-
-    if (!channel)
-        return;
-    channel->wanted_begin = offset;
-    channel->wanted_end = offset + size;
-    put_channel(source, channel);
-}
-
 /* ---------------------------------------------------------------- open, close */
 
 static void http_close(struct ikv_source *base)
@@ -258,7 +31,7 @@ static void http_close(struct ikv_source *base)
     while (source->idle) {
         struct ikv_http_channel *channel = source->idle;
         source->idle = channel->next;
-        free_channel(channel);
+        ikv_http_channel_free(channel);
     }
     ikv_http_cache_close(source->cache);
     source->curl.slist_free_all(source->secrets);
@@ -312,8 +85,8 @@ static const char *http_explain(struct ikv_source *base, int code, char *buf, si
 
 static const struct ikv_source_type http_type = {
     .backend = &ikv_io_http,
-    .read = http_read,
-    .will_read = http_will_read,
+    .read = ikv_http_read,
+    .will_read = ikv_http_will_read,
     .opened = http_opened,
     .explain = http_explain,
     .close = http_close,
@@ -413,9 +186,9 @@ static int read_ends(struct ikv_http_object *source, struct ikv_io *io)
     if (!source->head || !source->tail)
         return -ENOMEM;
     source->base.size = UINT64_MAX;
-    requests[0] = request_of(&file, source->head, 0, HEAD_SIZE);
-    requests[1] = request_of(&file, source->tail, IKV_HTTP_LAST_BYTES, TAIL_SIZE);
-    int code = execute(io, requests, 2, NULL);
+    requests[0] = ikv_http_request_of(&file, source->head, 0, HEAD_SIZE);
+    requests[1] = ikv_http_request_of(&file, source->tail, IKV_HTTP_LAST_BYTES, TAIL_SIZE);
+    int code = ikv_http_execute(io, requests, 2, NULL);
     const bool no_suffix = requests[1].code == IKV_E_UNSUPPORTED;
     if (requests[0].code < 0)
         return requests[0].code;
@@ -426,32 +199,42 @@ static int read_ends(struct ikv_http_object *source, struct ikv_io *io)
     source->tail_size = (size_t)ikv_min(TAIL_SIZE, source->base.size);
     if (!no_suffix)
         return 0;
-    requests[1] = request_of(&file, source->tail, source->base.size - source->tail_size,
-                             (uint32_t)source->tail_size);
-    return execute(io, &requests[1], 1, NULL);
+    requests[1] = ikv_http_request_of(&file, source->tail, source->base.size - source->tail_size,
+                                      (uint32_t)source->tail_size);
+    return ikv_http_execute(io, &requests[1], 1, NULL);
 }
 
-static int open_cache(struct ikv_http_object *source, const ikv_http_options *options,
-                      ikv_error *err)
+/* A number for the object's state; 0: the server does not identify it. */
+static int identify(struct ikv_http_object *source)
 {
     const struct ikv_http_identity *identity = &source->identity;
     struct ikv_checksum_stream *sum;
 
-    if (!options->cache || (!*identity->etag && !*identity->modified))
-        return 0; /* a replaced object could not be noticed */
-    int code = ikv_checksum_stream_new(&sum);
+    if (!*identity->etag && !*identity->modified)
+        return 0;
+    const int code = ikv_checksum_stream_new(&sum);
     if (code < 0)
-        return ikv_fail(err, code, IKV_AT_FILE(source->base.path), "cannot open");
+        return code;
     ikv_checksum_stream_reset(sum);
-    ikv_checksum_stream_add(sum, source->url, strlen(source->url) + 1);
     ikv_checksum_stream_add(sum, identity->etag, strlen(identity->etag) + 1);
     ikv_checksum_stream_add(sum, identity->modified, strlen(identity->modified) + 1);
     ikv_checksum_stream_add(sum, &identity->size, sizeof identity->size);
-    const uint64_t object = ikv_checksum_stream_value(sum);
+    source->base.identity = ikv_checksum_stream_value(sum) | 1;
     ikv_checksum_stream_free(sum);
+    return 0;
+}
+
+/* Not if a replaced object could not be noticed. Objects of different URLs are different. */
+static int open_cache(struct ikv_http_object *source, const ikv_http_options *options,
+                      ikv_error *err)
+{
+    if (!options->cache || source->base.identity == 0)
+        return 0;
+    const uint64_t object =
+        ikv_checksum_seeded(source->url, strlen(source->url), source->base.identity);
     return ikv_http_cache_open(options->cache,
                                options->cache_size ? options->cache_size : CACHE_SIZE_DEFAULT,
-                               object, identity->size, &source->cache, err);
+                               object, source->base.size, &source->cache, err);
 }
 
 static int open_object(struct ikv_http_object *source, const ikv_http_options *options,
@@ -461,7 +244,7 @@ static int open_object(struct ikv_http_object *source, const ikv_http_options *o
     char why[240];
 
     int code = copy_options(source, options);
-    struct ikv_http_channel *channel = code == 0 ? new_channel() : NULL;
+    struct ikv_http_channel *channel = code == 0 ? ikv_http_channel_new() : NULL;
     if (!channel)
         return ikv_fail(err, -ENOMEM, at, "cannot open");
     source->idle = channel;
@@ -470,7 +253,7 @@ static int open_object(struct ikv_http_object *source, const ikv_http_options *o
         const char *text = http_explain(&source->base, code, why, sizeof why);
         return ikv_fail(err, code, at, "%s", *text ? text : "cannot open");
     }
-    if (set_condition(source) < 0)
+    if (set_condition(source) < 0 || identify(source) < 0)
         return ikv_fail(err, -ENOMEM, at, "cannot open");
     return open_cache(source, options, err);
 }

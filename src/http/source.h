@@ -6,9 +6,11 @@
  *   response.h   what a response says
  *   object.h     an open object: options, identity, what was measured
  *   transfer.h   one range request, with redirects
- *   io_http.h    the backend: many requests at a time, merged, repeated
+ *   io_http.c    the backend: many requests at a time
+ *   slot.h       one of them: its reads (merged by plan.c), its attempts
+ *   channel.h    reads of whole buffers
  *   cache.h      blocks kept in a local file
- *   source.h     opening, and reads of whole buffers
+ *   source.h     opening, options, closing
  */
 #ifndef IKV_HTTP_SOURCE_H
 #define IKV_HTTP_SOURCE_H

@@ -125,7 +125,7 @@ static CURLcode set_range(const struct ikv_http_transfer *transfer)
 {
     char range[48];
 
-    if (transfer->begin == IKV_HTTP_SUFFIX)
+    if (transfer->begin == IKV_HTTP_LAST_BYTES)
         (void)snprintf(range, sizeof range, "-%llu", (unsigned long long)transfer->end);
     else
         (void)snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)transfer->begin,

@@ -4,9 +4,6 @@
 
 #include "http/object.h"
 
-/* As `begin`: the last `end` bytes of the object. */
-#define IKV_HTTP_SUFFIX UINT64_MAX
-
 struct ikv_http_transfer {
     const struct ikv_curl *curl;
     CURL *easy; /* NULL: not used yet */

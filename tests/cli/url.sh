@@ -82,6 +82,26 @@ run 0 get "$url/private/clustered" --http-header 'X-Key: open sesame' 7
 printf 'X-Other: 1\n\nX-Key: open sesame\n' >headers
 run 0 get "$url/private/clustered" --http-header-file headers 7
 
+# Downloads.
+for store in arrival clustered; do
+    run 0 fetch "$url/$store" -o fetched
+    same "$store" fetched
+    out_has 'fetched: sound; '
+done
+mkdir named
+(cd named && run 0 fetch --quiet "$url/clustered?signature=secret")
+same clustered named/clustered
+run 3 fetch "$url/plain" -o fetched
+err_has '--key-type'
+run 0 fetch "$url/plain" -o fetched --key-type u64
+same plain fetched
+run 2 fetch clustered
+err_has 'expected a URL'
+run 2 fetch "$url/"
+err_has '--output'
+run 5 fetch "$url/nothing"
+err_has 'HTTP status 404'
+
 # What goes wrong is said with URL and reason, and without secrets.
 run 5 get "$url/nothing?signature=secret" 7
 err_has "$url/nothing?...: HTTP status 404"

@@ -31,6 +31,7 @@ struct ikv_source {
     const struct ikv_source_type *type;
     const char *path;       /* as shown in messages: without passwords and signatures */
     uint64_t size;          /* in bytes */
+    uint64_t identity;      /* of its bytes: another state has another number; 0: not known */
     uint32_t depth;         /* reads of lookups in flight per worker */
     uint64_t open_requests; /* requests that opening took, set by `opened` */
 };

@@ -14,20 +14,6 @@
 #define NAME_PART      200 /* of the target's name in the temporary one, at most 255 bytes long */
 #define WRITEBACK_STEP ((uint64_t)32 << 20)
 
-static int check_target(const struct ikv_output *output, ikv_error *err)
-{
-    struct stat st;
-
-    if (fstatat(output->dir_fd, output->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno == ENOENT)
-            return 0;
-        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "cannot stat");
-    }
-    if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(output->path), "cannot replace");
-    return 0;
-}
-
 static int create_temp(struct ikv_output *output, unsigned mode, ikv_error *err)
 {
     unsigned char random[8];
@@ -37,18 +23,19 @@ static int create_temp(struct ikv_output *output, unsigned mode, ikv_error *err)
 
     char *name = code == 0 ? malloc(size) : NULL;
     if (!name)
-        return ikv_fail(err, code < 0 ? code : -ENOMEM, IKV_AT_FILE(output->path), "cannot create");
+        return ikv_fail(err, code < 0 ? code : -ENOMEM, IKV_AT_FILE(output->target.path),
+                        "cannot create");
     (void)snprintf(name, size, ".%.*s.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", NAME_PART,
-                   output->name, random[0], random[1], random[2], random[3], random[4], random[5],
-                   random[6], random[7]);
+                   output->target.name, random[0], random[1], random[2], random[3], random[4],
+                   random[5], random[6], random[7]);
 
     /* Without a mode, 0666 lets the kernel apply the umask; reading the umask would change it. */
-    output->fd = openat(output->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        mode ? 0600 : 0666);
+    output->fd = openat(output->target.dir_fd, name,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode ? 0600 : 0666);
     if (output->fd < 0) {
         code = -errno;
         free(name);
-        return ikv_fail(err, code, IKV_AT_FILE(output->path),
+        return ikv_fail(err, code, IKV_AT_FILE(output->target.path),
                         "cannot create a temporary file in its directory");
     }
     output->temp_name = name;
@@ -56,34 +43,21 @@ static int create_temp(struct ikv_output *output, unsigned mode, ikv_error *err)
     if (mode)
         return 0;
     if (fstat(output->fd, &st) != 0 || fchmod(output->fd, 0600) != 0)
-        return ikv_fail(err, -errno, IKV_AT_FILE(output->path), "cannot set permissions");
+        return ikv_fail(err, -errno, IKV_AT_FILE(output->target.path), "cannot set permissions");
     output->mode = st.st_mode & 07777;
     return 0;
 }
 
 int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode, ikv_error *err)
 {
-    *output = (struct ikv_output){.fd = -1, .dir_fd = -1};
-    const char *slash = strrchr(path, '/');
+    *output = IKV_NO_OUTPUT;
+    int code = ikv_target_open(&output->target, path, err);
 
-    if (path[0] == 0 || (slash && slash[1] == 0))
-        return ikv_fail(err, IKV_E_INVALID, IKV_AT_FILE(path), "the path does not name a file");
-    output->path = malloc(strlen(path) + 1);
-    output->dir = ikv_directory_of(path);
-    output->piece = malloc(IKV_WRITE_SIZE);
-    if (!output->path || !output->dir || !output->piece) {
-        ikv_output_discard(output);
-        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
+    if (code == 0) {
+        output->piece = malloc(IKV_WRITE_SIZE);
+        code = output->piece ? create_temp(output, mode, err)
+                             : ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
     }
-    memcpy(output->path, path, strlen(path) + 1);
-    output->name = slash ? output->path + (slash - path) + 1 : output->path;
-
-    output->dir_fd = open(output->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int code = output->dir_fd < 0
-                   ? ikv_fail(err, -errno, IKV_AT_FILE(path), "cannot open its directory")
-                   : check_target(output, err);
-    if (code == 0)
-        code = create_temp(output, mode, err);
     if (code < 0)
         ikv_output_discard(output);
     return code;
@@ -214,7 +188,7 @@ int ikv_output_append(struct ikv_output *output, const void *bytes, size_t size)
 static int make_durable(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
                         ikv_error *err)
 {
-    const struct ikv_where at = IKV_AT_FILE(output->path);
+    const struct ikv_where at = IKV_AT_FILE(output->target.path);
 
     if (fchmod(output->fd, (mode_t)output->mode) != 0)
         return ikv_fail(err, -errno, at, "cannot set permissions");
@@ -231,16 +205,14 @@ static int make_durable(struct ikv_output *output, const unsigned char header[IK
 int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV_HEADER_SIZE],
                        ikv_error *err)
 {
-    const struct ikv_where at = IKV_AT_FILE(output->path);
     int code = make_durable(output, header, err);
 
-    if (code == 0 && renameat(output->dir_fd, output->temp_name, output->dir_fd, output->name) != 0)
-        code = ikv_fail(err, -errno, at, "cannot rename the temporary file");
     if (code == 0) {
-        free(output->temp_name);
-        output->temp_name = NULL;
-        if (ikv_platform_sync(output->dir_fd) != 0)
-            code = ikv_fail(err, IKV_E_DURABILITY, at, "%s", ikv_strerror(-errno));
+        code = ikv_target_publish(&output->target, output->temp_name, err);
+        if (code == 0 || code == IKV_E_DURABILITY) {
+            free(output->temp_name);
+            output->temp_name = NULL;
+        }
     }
     ikv_output_discard(output);
     return code;
@@ -249,14 +221,11 @@ int ikv_output_publish(struct ikv_output *output, const unsigned char header[IKV
 void ikv_output_discard(struct ikv_output *output)
 {
     if (output->temp_name)
-        (void)unlinkat(output->dir_fd, output->temp_name, 0);
+        (void)unlinkat(output->target.dir_fd, output->temp_name, 0);
     if (output->fd >= 0)
         (void)close(output->fd);
-    if (output->dir_fd >= 0)
-        (void)close(output->dir_fd);
+    ikv_target_close(&output->target);
     free(output->temp_name);
-    free(output->path);
-    free(output->dir);
     free(output->piece);
-    *output = (struct ikv_output){.fd = -1, .dir_fd = -1};
+    *output = IKV_NO_OUTPUT;
 }

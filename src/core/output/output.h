@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/format/trailer.h"
 #include "core/output/tape.h"
+#include "core/output/target.h"
 
 #include <stdbool.h>
 
@@ -22,12 +23,9 @@ _Static_assert(IKV_WRITE_SIZE % IKV_BLOCK_SIZE == 0, "a write consists of whole 
 
 struct ikv_output {
     int fd;
-    int dir_fd;
-    char *path;       /* as passed by the caller, for messages */
-    char *dir;        /* directory part */
-    const char *name; /* last part, inside `path` */
-    char *temp_name;  /* NULL: nothing to remove */
-    unsigned mode;    /* permission bits of the finished file */
+    struct ikv_target target;
+    char *temp_name; /* NULL: nothing to remove */
+    unsigned mode;   /* permission bits of the finished file */
 
     unsigned char *piece;
     uint64_t piece_start; /* file offset of piece[0]; a multiple of IKV_WRITE_SIZE */
@@ -36,6 +34,9 @@ struct ikv_output {
     struct ikv_tape *block_sums; /* NULL: none; belongs to the caller */
     uint64_t writeback;          /* writeback was started up to this offset */
 };
+
+/* For an output that is not created yet, and can be discarded. */
+#define IKV_NO_OUTPUT ((struct ikv_output){.fd = -1, .target = {.dir_fd = -1}})
 
 /* mode 0: 0666 without the bits of the umask. On failure nothing is left to discard. */
 int ikv_output_create(struct ikv_output *output, const char *path, unsigned mode, ikv_error *err);

@@ -24,7 +24,7 @@ static int fail_duplicate(const struct ikv_writer *writer, const uint64_t *entry
 
     ikv_key_store(&writer->key, entry, stored);
     ikv_key_swap_host(&writer->key, stored, key);
-    struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
+    struct ikv_where where = {writer->output.target.path, IKV_NO_OFFSET, writer->key.type, key};
     return ikv_fail(err, IKV_E_DUPLICATE, where, "cannot write");
 }
 
@@ -154,5 +154,6 @@ int ikv_writer_complete(struct ikv_writer *writer, unsigned char ret_header[IKV_
         code = finish_file(writer, ret_header);
     if (code == 0)
         code = ikv_writer_report(writer, "sync", 0, 0, "bytes");
-    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.path), "cannot write") : 0;
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.target.path), "cannot write")
+                    : 0;
 }

@@ -46,7 +46,8 @@ static int fail_conflict(const struct ikv_writer *writer, int code, ikv_error *e
     format(&writer->key, &outer, &a);
     format(&writer->key, &inner, &b);
     ikv_key_swap_host(&writer->key, inner.first, host);
-    const struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, host};
+    const struct ikv_where where = {writer->output.target.path, IKV_NO_OFFSET, writer->key.type,
+                                    host};
     if (code == IKV_E_DUPLICATE)
         return ikv_fail(err, code, where, "range %s to %s", b.first, b.last);
     return ikv_fail(err, code, where, "ranges %s to %s and %s to %s", a.first, a.last, b.first,
@@ -63,5 +64,6 @@ int ikv_writer_write_ranges(struct ikv_writer *writer, ikv_error *err)
         return fail_conflict(writer, code, err);
     ikv_ranges_free(writer->ranges); /* the next steps use its memory */
     writer->ranges = NULL;
-    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.path), "cannot write") : 0;
+    return code < 0 ? ikv_fail(err, code, IKV_AT_FILE(writer->output.target.path), "cannot write")
+                    : 0;
 }

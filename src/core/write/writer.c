@@ -204,7 +204,7 @@ int ikv_writer_new(const char *path, const ikv_writer_options *options, ikv_writ
     struct ikv_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return ikv_fail(err, -ENOMEM, IKV_AT_FILE(path), "cannot create");
-    writer->output = (struct ikv_output){.fd = -1, .dir_fd = -1};
+    writer->output = IKV_NO_OUTPUT;
     writer->block_sums.fd = writer->fences.fd = writer->page_sums.fd = -1;
     writer->key = key;
     code = set_options(writer, &known, path);
@@ -255,7 +255,8 @@ static uint32_t value_size_max(const struct ikv_writer *writer)
 /* Whether the writer can take a pair with this key. */
 static int check_pair(const struct ikv_writer *writer, const void *key, size_t size, ikv_error *err)
 {
-    const struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, key};
+    const struct ikv_where where = {writer->output.target.path, IKV_NO_OFFSET, writer->key.type,
+                                    key};
 
     if (writer->failed) {
         if (err)
@@ -271,8 +272,8 @@ static int check_pair(const struct ikv_writer *writer, const void *key, size_t s
 static int note_result(struct ikv_writer *writer, int code, ikv_error *err)
 {
     if (code < 0) {
-        writer->failed =
-            ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.path), "cannot write");
+        writer->failed = ikv_fail(&writer->failure, code, IKV_AT_FILE(writer->output.target.path),
+                                  "cannot write");
         if (err)
             *err = writer->failure;
     }
@@ -308,7 +309,8 @@ int ikv_writer_add_range(ikv_writer *writer, const void *first, const void *last
     int code = check_pair(writer, first, size, err);
     if (code < 0)
         return code;
-    const struct ikv_where where = {writer->output.path, IKV_NO_OFFSET, writer->key.type, first};
+    const struct ikv_where where = {writer->output.target.path, IKV_NO_OFFSET, writer->key.type,
+                                    first};
     if (!writer->has_ranges)
         return ikv_fail(err, IKV_E_INVALID, where, "not a store of ranges");
     if (ikv_key_compare(writer->key.type, first, last) > 0)
