@@ -68,6 +68,7 @@ const char *compression_library(enum compression compression)
 
 /* ---------------------------------------------------------------- the thread */
 
+#if defined INDEXKV_ZLIB || defined INDEXKV_ZSTD
 static bool write_out(struct decompressor *d, size_t size)
 {
     const unsigned char *p = d->out;
@@ -84,6 +85,7 @@ static bool write_out(struct decompressor *d, size_t size)
     }
     return true;
 }
+#endif
 
 #ifdef INDEXKV_ZLIB
 static bool gzip_next(struct decompressor *d)
@@ -148,6 +150,7 @@ static bool decompress_next(struct decompressor *d)
     if (d->compression == COMPRESSION_ZSTD)
         return zstd_next(d);
 #endif
+    (void)d;
     return false;
 }
 
@@ -207,6 +210,7 @@ static bool codec_init(struct decompressor *d)
     if (d->compression == COMPRESSION_ZSTD)
         return (d->zstd = ZSTD_createDStream()) != NULL;
 #endif
+    (void)d;
     return false;
 }
 
