@@ -11,6 +11,7 @@
 #include "disk/context.h"
 #include "options/store_options.h"
 #include "report/report_files.h"
+#include "table/table.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -371,6 +372,8 @@ int cmd_bench(int argc, char **argv)
     int status = options_parse(&syntax, argc, argv, accept_option, &bench, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &path);
+    if (status == OPTIONS_CONTINUE)
+        status = table_refuse_directory(&syntax, path);
     if (status == OPTIONS_CONTINUE)
         status = bench_plan_check(&bench.plan, &syntax);
     if (status != OPTIONS_CONTINUE) {

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "input/pair_reader.h"
 #include "options/build_options.h"
+#include "table/split.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static int add_pairs(struct pair_reader *reader, ikv_writer *writer, struct prog
     }
 }
 
-static void print_summary(const char *path, const ikv_build_stats *stats,
+static void print_summary(const char *path, const struct split *split, const ikv_build_stats *stats,
                           const struct rejects *rejects, double seconds)
 {
     double pairs = (double)(stats->pairs + stats->dropped);
@@ -69,20 +70,18 @@ static void print_summary(const char *path, const ikv_build_stats *stats,
     if (rejects->options.skip)
         snprintf(skipped, sizeof skipped, "%" PRIu64 " bad line%s skipped, ", rejects->count,
                  rejects->count == 1 ? "" : "s");
-    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %s%" PRIu64 " bytes, %.2f s, %.0f pairs/s",
-            path, stats->pairs, stats->dropped, skipped, stats->file_size, seconds,
-            seconds > 0 ? pairs / seconds : 0);
+    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %s%s%" PRIu64
+            " bytes, %.2f s, %.0f pairs/s",
+            path, stats->pairs, stats->dropped, skipped, split_text(split).text, stats->file_size,
+            seconds, seconds > 0 ? pairs / seconds : 0);
 }
 
-static int build(struct build_options *options, struct pair_reader *reader,
-                 struct progress *progress)
+static int build_to(struct split *split, const struct build_options *options,
+                    struct pair_reader *reader, struct progress *progress)
 {
     ikv_error error;
     ikv_writer *writer;
-    ikv_writer_options *writer_options = &options->writer.writer;
-    writer_options->on_progress = progress_from_library;
-    writer_options->progress_user = progress;
-    if (ikv_writer_new(options->writer.store, writer_options, &writer, &error) != 0)
+    if (ikv_writer_new(split->path, &split->writer, &writer, &error) != 0)
         return library_error(&error);
 
     double start = seconds_now();
@@ -101,9 +100,21 @@ static int build(struct build_options *options, struct pair_reader *reader,
         return STATUS_INTERRUPTED;
     if (code != 0)
         return library_error(&error);
-    if (!options->quiet)
-        print_summary(options->writer.store, &stats, reader->rejects, seconds_now() - start);
-    return STATUS_DONE;
+    status = split_finish(split, &stats);
+    if (status == STATUS_DONE && !options->quiet)
+        print_summary(options->writer.store, split, &stats, reader->rejects, seconds_now() - start);
+    return status;
+}
+
+static int build(const struct build_options *options, struct pair_reader *reader,
+                 struct progress *progress)
+{
+    struct split split;
+    int status = split_begin(&split, &options->writer, options->format.key_type, progress);
+    if (status == STATUS_DONE)
+        status = build_to(&split, options, reader, progress);
+    split_free(&split);
+    return status;
 }
 
 int cmd_build(int argc, char **argv)

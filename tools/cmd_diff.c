@@ -4,6 +4,8 @@
 #include "base/progress.h"
 #include "command.h"
 #include "options/store_options.h"
+#include "table/table.h"
+#include "table/table_scan.h"
 #include "text/escape.h"
 #include "text/item_writer.h"
 #include "text/json.h"
@@ -46,9 +48,8 @@ struct diff_options {
 
 struct side {
     const char *path;
-    ikv_store *store;
-    ikv_info info;
-    ikv_scan *scan;
+    struct table table;
+    struct table_scan scan;
     ikv_item item;
     unsigned char last[IKV_KEY_WIDTH_MAX]; /* of a range */
     bool ended;
@@ -88,23 +89,23 @@ static int accept_option(void *user, int id, const char *argument)
 static int open_side(const struct diff_options *options, struct side *side)
 {
     ikv_error error;
-    int status = store_open(&options->store, side->path, &side->store, &side->info);
-    if (status == STATUS_DONE && ikv_scan_open(side->store, NULL, &side->scan, &error) != 0)
+    int status = table_open(&options->store, side->path, &side->table);
+    if (status == STATUS_DONE && table_scan_open(&side->scan, &side->table, NULL, &error) != 0)
         status = library_error(&error);
     return status;
 }
 
 static void close_side(struct side *side)
 {
-    ikv_scan_close(side->scan);
-    ikv_close(side->store);
+    table_scan_close(&side->scan);
+    table_close(&side->table);
 }
 
 /* Move to the next pair. One that can't be read is reported, and compared by its key only. */
 static int advance(struct diff *diff, struct side *side)
 {
     ikv_error error;
-    int code = ikv_scan_next(side->scan, &side->item, &error);
+    int code = table_scan_next(&side->scan, &side->item, &error);
     side->ended = code != 0;
     if (code == IKV_E_END)
         return STATUS_DONE;
@@ -112,7 +113,8 @@ static int advance(struct diff *diff, struct side *side)
         return library_error(&error);
     if (side->item.status != IKV_FOUND)
         diff->status = exit_status_worse(diff->status, library_error(&error));
-    else if (side->info.has_ranges && ikv_range_last(side->store, &side->item, side->last) != 0)
+    else if (side->table.info.has_ranges &&
+             ikv_range_last(side->scan.store, &side->item, side->last) != 0)
         memset(side->last, 0, sizeof side->last); /* impossible: the item has a value */
     return STATUS_DONE;
 }
@@ -144,8 +146,8 @@ static void write_difference(const struct diff *diff, const char *kind, const ik
     char text[IKV_KEY_TEXT_MAX];
     if (diff->options->brief)
         return;
-    int length = ikv_key_format(diff->old.info.key_type, diff->options->store.key_syntax, key, text,
-                                sizeof text);
+    int length = ikv_key_format(diff->old.table.info.key_type, diff->options->store.key_syntax, key,
+                                text, sizeof text);
     if (diff->options->output_format == OUTPUT_JSONL) {
         output_format(output, "{\"change\":\"%s\",", kind);
         json_bytes_member(output, "key", text, length < 0 ? 0 : (size_t)length);
@@ -169,14 +171,14 @@ static bool values_equal(const struct diff *diff)
     if (old->status != IKV_FOUND || new->status != IKV_FOUND)
         return true; /* not known */
     return old->size == new->size &&memcmp(old->value, new->value, old->size) == 0 &&
-           (!diff->old.info.has_ranges ||
-            memcmp(diff->old.last, diff->new.last, diff->old.info.key_width) == 0);
+           (!diff->old.table.info.has_ranges ||
+            memcmp(diff->old.last, diff->new.last, diff->old.table.info.key_width) == 0);
 }
 
 static int compare_next(struct diff *diff)
 {
     struct side *old = &diff->old, *new = &diff->new;
-    const ikv_key_type type = old->info.key_type;
+    const ikv_key_type type = old->table.info.key_type;
     int order = old->ended ? 1 : new->ended ? -1 : 0;
     if (order == 0)
         order = ikv_key_compare(type, old->item.key, new->item.key);
@@ -214,7 +216,7 @@ static int compare_all(struct diff *diff)
                                                      .count = keys,
                                                      .unit = "keys",
                                                      .done = keys - diff->added,
-                                                     .total = diff->old.info.pair_count});
+                                                     .total = diff->old.table.info.pair_count});
     }
     return exit_status_worse(diff->status, status);
 }
@@ -222,16 +224,16 @@ static int compare_all(struct diff *diff)
 static int check_types(const struct diff *diff)
 {
     char old[16], new[16];
-    if (diff->old.info.key_type != diff->new.info.key_type) {
+    if (diff->old.table.info.key_type != diff->new.table.info.key_type) {
         message("%s has keys of type %s, %s of type %s", diff->old.path,
-                ikv_key_type_name(diff->old.info.key_type, old, sizeof old), diff->new.path,
-                ikv_key_type_name(diff->new.info.key_type, new, sizeof new));
+                ikv_key_type_name(diff->old.table.info.key_type, old, sizeof old), diff->new.path,
+                ikv_key_type_name(diff->new.table.info.key_type, new, sizeof new));
         return STATUS_NOT_STORE;
     }
-    if (diff->old.info.has_ranges == diff->new.info.has_ranges)
+    if (diff->old.table.info.has_ranges == diff->new.table.info.has_ranges)
         return STATUS_DONE;
     message("%s is a store of ranges, the other one is not",
-            diff->old.info.has_ranges ? diff->old.path : diff->new.path);
+            diff->old.table.info.has_ranges ? diff->old.path : diff->new.path);
     return STATUS_NOT_STORE;
 }
 

@@ -7,6 +7,7 @@
 #include "merge/merge.h"
 #include "options/store_options.h"
 #include "scan/scan_items.h"
+#include "table/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static const struct option_spec specs[] = {
      "store, plain: a key more than once in a plain store:\n"
      "error (default) fails, first or last keeps one pair"},
     OPTION_SPECS_LAYOUT,
+    OPTION_SPEC_SHARDS,
     {OPTION_MEMORY, 'm', "memory", "SIZE",
      "store, plain: maximum memory for reading and\n"
      "sorting, at least 16M (default: 256M)"},
@@ -163,16 +165,15 @@ static int export_store(struct export_options *options, const char *path)
                                     .selects = options->select,
                                     .progress = (enum progress_mode)options->store.progress,
                                     .quiet = options->store.quiet};
-    ikv_store *store;
-    ikv_info info;
-    int status = store_open(&options->store, path, &store, &info);
+    struct table table;
+    int status = table_open(&options->store, path, &table);
     if (status != STATUS_DONE)
         return status;
     if (options->form == FORM_PLAIN)
         options->writer.writer.stride = options->store.open.stride;
     signals_catch();
-    status = merge_run(&request, &store, 1);
-    ikv_close(store);
+    status = merge_run(&request, &table, 1);
+    table_close(&table);
     return status;
 }
 
@@ -205,23 +206,21 @@ static int export_selected(const struct export_options *options, const char *pat
                                             .key_syntax = options->store.key_syntax,
                                             .get = IKV_GET_OPTIONS_INIT};
     struct lookup lookup;
-    ikv_store *store;
-    ikv_info info;
+    struct table table;
     int status = check_output_format(&syntax, options->output_format, output);
     if (status != OPTIONS_CONTINUE)
         return status;
-    status = store_open(&options->store, path, &store, &info);
+    status = table_open(&options->store, path, &table);
     if (status != STATUS_DONE)
         return status;
-    status = lookup_init(&lookup, &lookup_options, &(struct lookup_stores){&store, &path, 1, &info},
-                         output);
-    lookup.answers.writer.with_last = info.has_ranges != 0;
+    status = lookup_init(&lookup, &lookup_options, &table, 1, output);
+    lookup.answers.writer.with_last = table.info.has_ranges != 0;
     if (status == STATUS_DONE)
-        status = look_up_selected(options, &lookup, &info);
+        status = look_up_selected(options, &lookup, &table.info);
     if (!options->store.quiet)
         item_writer_warn(&lookup.answers.writer, path);
     lookup_free(&lookup);
-    ikv_close(store);
+    table_close(&table);
     return status;
 }
 

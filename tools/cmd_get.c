@@ -9,6 +9,7 @@
 #include "lookup/stats_table.h"
 #include "options/input_options.h"
 #include "options/store_options.h"
+#include "table/table.h"
 #include "text/item_writer.h"
 #include "text/keys.h"
 
@@ -64,6 +65,7 @@ static const struct option_spec specs[] = {
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
     OPTION_SPEC_UNTRUSTED,
+    OPTION_SPEC_MISSING_SHARDS,
     {OPTION_BACKEND, 0, "backend", "B",
      "auto (default): read cached pages through a mapping\n"
      "of the file, others with io_uring or else pread\n"
@@ -280,37 +282,51 @@ static void print_stats(const struct lookup *lookup, const struct rejects *rejec
 }
 
 /* Open all stores. Those after the first one must have its key type. */
-static int open_stores(const struct get_options *options, ikv_store **stores, ikv_info *ret_info)
+static int open_stores(const struct get_options *options, struct table *tables)
 {
     struct store_options next = options->store;
-    ikv_info info;
-    int status = store_open(&options->store, options->paths[0], &stores[0], ret_info);
-    next.open.key_type = ret_info->key_type;
+    int status = table_open(&options->store, options->paths[0], &tables[0]);
+    next.open.key_type = tables[0].info.key_type;
     for (size_t i = 1; i < options->path_count && status == STATUS_DONE; i++)
-        status = store_open(&next, options->paths[i], &stores[i], &info);
+        status = table_open(&next, options->paths[i], &tables[i]);
     return status;
 }
 
-static int look_up_in(const struct get_options *options, const struct lookup_stores *stores,
+/* The shards that are missing, and the keys that were looked up in none. */
+static int report_missing(const struct get_options *options, const struct table *tables,
+                          const struct lookup *lookup)
+{
+    int status = STATUS_DONE;
+    for (size_t i = 0; i < options->path_count; i++)
+        status = exit_status_worse(status, table_report_missing(&tables[i]));
+    if (lookup->unavailable > 0)
+        message("%s: %" PRIu64 " key%s not looked up", options->paths[0], lookup->unavailable,
+                lookup->unavailable == 1 ? "" : "s");
+    return status;
+}
+
+static int look_up_in(const struct get_options *options, const struct table *tables,
                       const struct operands *operands, struct output *output, double start)
 {
+    const ikv_info *info = &tables[0].info;
     struct lookup_options lookup_options = options->lookup;
     struct lookup lookup;
     struct rejects rejects = {0};
-    if (!options->match_given && stores->info->has_ranges)
+    if (!options->match_given && info->has_ranges)
         lookup_options.get.match = IKV_RANGE;
-    int status = check_probe(&syntax, lookup_options.get.probe, stores->paths[0], stores->info);
+    int status = check_probe(&syntax, lookup_options.get.probe, options->paths[0], info);
     if (status != OPTIONS_CONTINUE)
         return status;
-    status = lookup_init(&lookup, &lookup_options, stores, output);
+    status = lookup_init(&lookup, &lookup_options, tables, options->path_count, output);
     if (status == STATUS_DONE)
         status = rejects_open(&rejects, &options->input.rejects, &options->keys_file,
-                              options->keys_file != NULL, stores->paths[0]);
+                              options->keys_file != NULL, options->paths[0]);
     if (status == STATUS_DONE)
         status = look_up(options, &lookup, operands, &rejects);
     if (options->stats)
         print_stats(&lookup, &rejects, seconds_now() - start);
     status = exit_status_worse(status, rejects_close(&rejects));
+    status = exit_status_worse(status, report_missing(options, tables, &lookup));
     lookup_free(&lookup);
     return status;
 }
@@ -319,18 +335,15 @@ static int run(const struct get_options *options, const struct operands *operand
                struct output *output)
 {
     double start = seconds_now();
-    ikv_info info = {.key_type = IKV_KEY_NONE};
-    ikv_store **stores = calloc(options->path_count, sizeof *stores);
-    if (stores == NULL)
+    struct table *tables = calloc(options->path_count, sizeof *tables);
+    if (tables == NULL)
         return out_of_memory();
-    int status = open_stores(options, stores, &info);
+    int status = open_stores(options, tables);
     if (status == STATUS_DONE)
-        status = look_up_in(
-            options, &(struct lookup_stores){stores, options->paths, options->path_count, &info},
-            operands, output, start);
+        status = look_up_in(options, tables, operands, output, start);
     for (size_t i = 0; i < options->path_count; i++)
-        ikv_close(stores[i]);
-    free(stores);
+        table_close(&tables[i]);
+    free(tables);
     return status;
 }
 

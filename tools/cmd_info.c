@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "command.h"
 #include "options/store_options.h"
+#include "table/table.h"
 #include "text/json.h"
 #include "text/output.h"
 
@@ -16,6 +17,7 @@ enum { OPTION_JSON = OPTION_OWN };
 
 static const struct option_spec specs[] = {{OPTION_JSON, 'j', "json", NULL, "write a JSON object"},
                                            OPTION_SPECS_STORE,
+                                           OPTION_SPEC_MISSING_SHARDS,
                                            OPTION_SPECS_URL,
                                            OPTION_SPEC_HELP,
                                            {0}};
@@ -47,12 +49,17 @@ struct id_text {
     char text[2 * 16 + 1];
 };
 
-static struct id_text id_text_of(const ikv_info *info)
+static struct id_text id_text_of_bytes(const unsigned char bytes[16])
 {
     struct id_text id;
-    for (size_t i = 0; i < sizeof info->store_id; i++)
-        snprintf(id.text + 2 * i, 3, "%02x", info->store_id[i]);
+    for (size_t i = 0; i < 16; i++)
+        snprintf(id.text + 2 * i, 3, "%02x", bytes[i]);
     return id;
+}
+
+static struct id_text id_text_of(const ikv_info *info)
+{
+    return id_text_of_bytes(info->store_id);
 }
 
 static void number_line(struct output *output, const char *name, uint64_t number)
@@ -227,6 +234,125 @@ static void write_json(struct output *output, const char *path, const ikv_info *
     output_text(output, "}\n");
 }
 
+/* ---------------------------------------------------------------- sharded tables */
+
+static void key_text(const struct ikv_manifest *manifest, const unsigned char *key,
+                     char text[IKV_KEY_TEXT_MAX])
+{
+    if (ikv_key_format(manifest->key_type, IKV_SYNTAX_AUTO, key, text, IKV_KEY_TEXT_MAX) < 0)
+        text[0] = '\0';
+}
+
+/* A line for each shard: its number, pairs, size, first and last key, path. */
+static void shard_lines(struct output *output, const struct table *table)
+{
+    const struct ikv_manifest *manifest = table->manifest;
+    char first[IKV_KEY_TEXT_MAX], last[IKV_KEY_TEXT_MAX];
+    for (size_t i = 0; i < manifest->shard_count; i++) {
+        const struct ikv_shard *shard = &manifest->shards[i];
+        key_text(manifest, shard->first, first);
+        key_text(manifest, shard->last, last);
+        output_format(output, "shard %-14zu%" PRIu64 " %s, %" PRIu64 " bytes, keys %s", i,
+                      shard->pairs, manifest->has_ranges ? "ranges" : "pairs", shard->size, first);
+        output_format(output, " to %s, ", last);
+        output_untrusted(output, table->stores[i].path, strlen(table->stores[i].path), false);
+        if (shard->path_count > 1)
+            output_format(output, ", 1 of %zu places", shard->path_count);
+        output_text(output, table->stores[i].store == NULL ? ", missing\n" : "\n");
+    }
+}
+
+static void write_table_text(struct output *output, const struct table *table)
+{
+    const ikv_info *info = &table->info;
+    char type[16];
+    output_format(output, "%-20s", "store");
+    output_untrusted(output, table->whole.path, strlen(table->whole.path), false);
+    output_text(output, "\n");
+    output_format(output, "%-20ssharded table, version %d\n", "format", IKV_MANIFEST_VERSION);
+    text_line(output, "layout", layout_name(info));
+    text_line(output, "key type", ikv_key_type_name(info->key_type, type, sizeof type));
+    number_line(output, "key width", info->key_width);
+    number_line(output, info->has_ranges ? "ranges" : "pairs", info->pair_count);
+    number_line(output, "shards", table->count);
+    number_line(output, "missing shards", table->missing);
+    bytes_line(output, "file size", info->file_size);
+    text_line(output, "table id", id_text_of(info).text);
+    bytes_line(output, "value bytes", info->value_bytes);
+    number_line(output, "value size min", info->value_size_min);
+    number_line(output, "value size max", info->value_size_max);
+    number_line(output, "fences in memory", info->fences);
+    bytes_line(output, "index memory", info->index_memory);
+    output_format(output, "%-20s%.3f\n", "index bytes per key", index_bytes_per_key(info));
+    number_line(output, "reads to open", info->open_reads);
+    bytes_line(output, "bytes to open", info->open_bytes);
+    text_line(output, "backend", info->backend);
+    shard_lines(output, table);
+}
+
+static void write_shard_json(struct output *output, const struct table *table, size_t i)
+{
+    const struct ikv_shard *shard = &table->manifest->shards[i];
+    char text[IKV_KEY_TEXT_MAX];
+    output_text(output, i == 0 ? "\n  {\"paths\":[" : ",\n  {\"paths\":[");
+    for (size_t j = 0; j < shard->path_count; j++) {
+        if (j > 0)
+            output_text(output, ",");
+        json_string_literal(output, shard->paths[j], strlen(shard->paths[j]));
+    }
+    key_text(table->manifest, shard->first, text);
+    output_text(output, "],");
+    json_text_member(output, "first", text);
+    key_text(table->manifest, shard->last, text);
+    output_text(output, ",");
+    json_text_member(output, "last", text);
+    output_format(output, ",\"pairs\":%" PRIu64 ",\"file_size\":%" PRIu64 ",", shard->pairs,
+                  shard->size);
+    json_text_member(output, "store_id", id_text_of_bytes(shard->store_id).text);
+    output_format(output, ",\"missing\":%s}", table->stores[i].store == NULL ? "true" : "false");
+}
+
+static void write_table_json(struct output *output, const struct table *table)
+{
+    const ikv_info *info = &table->info;
+    char type[16];
+    output_text(output, "{");
+    json_text_member(output, "path", table->whole.path);
+    text_member(output, "format", "sharded table");
+    number_member(output, "version", IKV_MANIFEST_VERSION);
+    text_member(output, "layout", layout_name(info));
+    text_member(output, "key_type", ikv_key_type_name(info->key_type, type, sizeof type));
+    number_member(output, "key_width", info->key_width);
+    number_member(output, "pair_count", info->pair_count);
+    flag_member(output, "has_ranges", info->has_ranges);
+    number_member(output, "file_size", info->file_size);
+    text_member(output, "table_id", id_text_of(info).text);
+    number_member(output, "value_bytes", info->value_bytes);
+    number_member(output, "value_size_min", info->value_size_min);
+    number_member(output, "value_size_max", info->value_size_max);
+    number_member(output, "fences", info->fences);
+    number_member(output, "index_memory", info->index_memory);
+    output_format(output, ",\n \"index_memory_per_key\":%.6f", index_bytes_per_key(info));
+    number_member(output, "open_reads", info->open_reads);
+    number_member(output, "open_bytes", info->open_bytes);
+    number_member(output, "missing_shards", table->missing);
+    output_text(output, ",\n \"shards\":[");
+    for (size_t i = 0; i < table->count; i++)
+        write_shard_json(output, table, i);
+    output_text(output, "]}\n");
+}
+
+/* ---------------------------------------------------------------- both */
+
+static void write_info(struct output *output, const struct table *table, bool json)
+{
+    const char *path = table->whole.path;
+    if (table->manifest != NULL)
+        (json ? write_table_json : write_table_text)(output, table);
+    else
+        (json ? write_json : write_text)(output, path, &table->info);
+}
+
 int cmd_info(int argc, char **argv)
 {
     struct info_options options = {0};
@@ -238,20 +364,16 @@ int cmd_info(int argc, char **argv)
         status = single_operand(&syntax, &operands, &path);
     if (status != OPTIONS_CONTINUE)
         return status;
-    ikv_store *store;
-    ikv_info info;
-    status = store_open(&options.store, path, &store, &info);
+    struct table table;
+    status = table_open(&options.store, path, &table);
     if (status != STATUS_DONE)
         return status;
     struct output output;
     status = output_open(&output);
     if (status == STATUS_DONE) {
-        if (options.json)
-            write_json(&output, path, &info);
-        else
-            write_text(&output, path, &info);
-        status = output_close(&output);
+        write_info(&output, &table, options.json);
+        status = exit_status_worse(table_report_missing(&table), output_close(&output));
     }
-    ikv_close(store);
+    table_close(&table);
     return status;
 }

@@ -28,6 +28,7 @@ static const struct option_spec specs[] = {{OPTION_OUTPUT, 'o', "output", "STORE
                                             "binary, little-endian, no separators"},
                                            OPTION_SPEC_KEY_SYNTAX,
                                            OPTION_SPECS_LAYOUT,
+                                           OPTION_SPEC_SHARDS,
                                            {OPTION_MEMORY, 'm', "memory", "SIZE",
                                             "maximum memory for reading and sorting, at least 16M\n"
                                             "(default: 256M)"},
@@ -92,22 +93,20 @@ static int check(const struct merge_options *options, const struct operands *ope
 }
 
 static int open_inputs(const struct merge_options *options, const struct operands *operands,
-                       ikv_store **stores)
+                       struct table *tables)
 {
     int status = STATUS_DONE;
-    for (size_t i = 0; i < operands->count && status == STATUS_DONE; i++) {
-        ikv_info info;
-        status = store_open(&options->input, operands->items[i], &stores[i], &info);
-    }
+    for (size_t i = 0; i < operands->count && status == STATUS_DONE; i++)
+        status = table_open(&options->input, operands->items[i], &tables[i]);
     return status;
 }
 
 static int run(struct merge_options *options, const struct operands *operands)
 {
-    ikv_store **stores = calloc(operands->count, sizeof *stores);
-    if (stores == NULL)
+    struct table *tables = calloc(operands->count, sizeof *tables);
+    if (tables == NULL)
         return out_of_memory();
-    int status = open_inputs(options, operands, stores);
+    int status = open_inputs(options, operands, tables);
     if (status == STATUS_DONE) {
         if (options->writer.writer.flags & IKV_WRITE_PLAIN)
             options->writer.writer.stride = options->input.open.stride;
@@ -115,11 +114,11 @@ static int run(struct merge_options *options, const struct operands *operands)
         options->request.key_syntax = options->input.key_syntax;
         options->request.progress = (enum progress_mode)options->input.progress;
         options->request.quiet = options->input.quiet;
-        status = merge_run(&options->request, stores, operands->count);
+        status = merge_run(&options->request, tables, operands->count);
     }
     for (size_t i = 0; i < operands->count; i++)
-        ikv_close(stores[i]);
-    free(stores);
+        table_close(&tables[i]);
+    free(tables);
     return status;
 }
 

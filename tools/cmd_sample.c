@@ -5,6 +5,7 @@
 #include "bench/stored_keys.h"
 #include "command.h"
 #include "options/store_options.h"
+#include "table/table.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -57,8 +58,7 @@ struct draw {
 struct sample {
     const struct sample_options *options;
     const char *path;
-    ikv_store *store;
-    ikv_info info;
+    struct table table;
     struct draw *draws;
     unsigned char *keys; /* in the order of the output, stored form */
 };
@@ -111,7 +111,7 @@ static bool add_rank(struct rank_set *set, uint64_t rank)
  * an order, so the ranks are shuffled. */
 static int draw_unique(const struct sample *sample, struct random *random)
 {
-    const uint64_t count = sample->options->count, pairs = sample->info.pair_count;
+    const uint64_t count = sample->options->count, pairs = sample->table.info.pair_count;
     struct rank_set set = {.mask = 15};
     while (set.mask < 2 * count)
         set.mask = 2 * set.mask + 1;
@@ -143,7 +143,7 @@ static int draw_ranks(const struct sample *sample)
         status = draw_unique(sample, &random);
     for (uint64_t i = 0; i < sample->options->count; i++) {
         if (!sample->options->unique)
-            sample->draws[i].rank = random_below(&random, sample->info.pair_count);
+            sample->draws[i].rank = random_below(&random, sample->table.info.pair_count);
         sample->draws[i].place = i;
     }
     return status;
@@ -157,53 +157,82 @@ static int by_rank(const void *a, const void *b)
 
 /* ---------------------------------------------------------------- reading */
 
+/* The draws of one store of the table, with `first` pairs in the stores before it. */
+struct share {
+    const struct table_store *store;
+    ikv_info info;
+    uint64_t first;
+    const struct draw *draws;
+    uint64_t count;
+    unsigned char *keys; /* of the sample */
+};
+
 /* The v2 index has the key of every rank: one small read each, in ascending order. */
-static int read_from_index(const struct sample *sample)
+static int read_from_index(const struct share *share)
 {
-    const uint64_t count = sample->options->count;
-    const size_t width = sample->info.key_width;
+    const uint64_t count = share->count;
+    const size_t width = share->info.key_width;
     struct stored_keys keys;
-    int status = stored_keys_open(&keys, sample->path, &sample->info);
+    int status = stored_keys_open(&keys, share->store->path, &share->info);
     for (uint64_t i = 0; i < AHEAD && i < count && status == STATUS_DONE; i++)
-        stored_keys_will_read(&keys, sample->draws[i].rank);
+        stored_keys_will_read(&keys, share->draws[i].rank - share->first);
     for (uint64_t i = 0; i < count && status == STATUS_DONE; i++) {
         unsigned char stored[2][IKV_KEY_WIDTH_MAX];
         size_t one = 1;
         if (count - i > AHEAD)
-            stored_keys_will_read(&keys, sample->draws[i + AHEAD].rank);
-        status = stored_keys_read(&keys, sample->draws[i].rank, stored, &one);
+            stored_keys_will_read(&keys, share->draws[i + AHEAD].rank - share->first);
+        status = stored_keys_read(&keys, share->draws[i].rank - share->first, stored, &one);
         if (status == STATUS_DONE)
-            memcpy(sample->keys + sample->draws[i].place * width, stored[0], width);
+            memcpy(share->keys + share->draws[i].place * width, stored[0], width);
     }
     stored_keys_close(&keys);
     return status;
 }
 
 /* Without a v2 index, ranks are counted in a scan. */
-static int read_from_scan(const struct sample *sample)
+static int read_from_scan(const struct share *share)
 {
-    const uint64_t count = sample->options->count;
-    const size_t width = sample->info.key_width;
-    uint64_t next = 0, rank = 0;
+    const size_t width = share->info.key_width;
+    uint64_t next = 0, rank = share->first;
     ikv_scan *scan = NULL;
     ikv_error error;
     ikv_item item;
-    int code = ikv_scan_open(sample->store, NULL, &scan, &error);
-    while (code == 0 && next < count && (code = ikv_scan_next(scan, &item, &error)) == 0) {
-        for (; next < count && sample->draws[next].rank == rank; next++)
-            key_bytes_convert(sample->info.key_type,
-                              sample->keys + sample->draws[next].place * width, item.key);
+    int code = ikv_scan_open(share->store->store, NULL, &scan, &error);
+    while (code == 0 && next < share->count && (code = ikv_scan_next(scan, &item, &error)) == 0) {
+        for (; next < share->count && share->draws[next].rank == rank; next++)
+            key_bytes_convert(share->info.key_type, share->keys + share->draws[next].place * width,
+                              item.key);
         rank++;
     }
     ikv_scan_close(scan);
     return code == 0 ? STATUS_DONE : library_error(&error);
 }
 
+/* Store after store; draws are in the order of ranks. */
+static int read_keys(const struct sample *sample)
+{
+    uint64_t next = 0, first = 0;
+    int status = STATUS_DONE;
+    for (size_t i = 0; i < sample->table.count && status == STATUS_DONE; i++) {
+        struct share share = {.store = &sample->table.stores[i],
+                              .first = first,
+                              .draws = sample->draws + next,
+                              .keys = sample->keys};
+        ikv_store_info(share.store->store, &share.info);
+        first += share.info.pair_count;
+        for (; next < sample->options->count && sample->draws[next].rank < first; next++)
+            share.count++;
+        if (share.count > 0)
+            status = share.info.has_v2_index ? read_from_index(&share) : read_from_scan(&share);
+    }
+    return status;
+}
+
 /* ---------------------------------------------------------------- writing */
 
 static void write_keys(const struct sample *sample, struct output *output)
 {
-    const size_t width = sample->info.key_width;
+    const size_t width = sample->table.info.key_width;
     for (uint64_t i = 0; i < sample->options->count && output->error == 0; i++) {
         const unsigned char *stored = sample->keys + i * width;
         unsigned char key[IKV_KEY_WIDTH_MAX];
@@ -212,9 +241,9 @@ static void write_keys(const struct sample *sample, struct output *output)
             output_bytes(output, stored, width);
             continue;
         }
-        key_bytes_convert(sample->info.key_type, key, stored);
-        int length = ikv_key_format(sample->info.key_type, sample->options->store.key_syntax, key,
-                                    text, sizeof text);
+        key_bytes_convert(sample->table.info.key_type, key, stored);
+        int length = ikv_key_format(sample->table.info.key_type, sample->options->store.key_syntax,
+                                    key, text, sizeof text);
         output_bytes(output, text, length < 0 ? 0 : (size_t)length);
         output_bytes(output, "\n", 1);
     }
@@ -223,20 +252,20 @@ static void write_keys(const struct sample *sample, struct output *output)
 static int check(const struct sample *sample)
 {
     const struct sample_options *options = sample->options;
-    if (options->count > 0 && sample->info.pair_count == 0)
+    if (options->count > 0 && sample->table.info.pair_count == 0)
         return usage_error(syntax.name, "%s has no keys", sample->path);
-    if (options->unique && options->count > sample->info.pair_count)
+    if (options->unique && options->count > sample->table.info.pair_count)
         return usage_error(syntax.name,
                            "--count: expected at most %" PRIu64 " with --unique, the number of "
                            "keys, got %" PRIu64,
-                           sample->info.pair_count, options->count);
+                           sample->table.info.pair_count, options->count);
     return OPTIONS_CONTINUE;
 }
 
 static int make(struct sample *sample, struct output *output)
 {
     const uint64_t count = sample->options->count;
-    const size_t width = sample->info.key_width;
+    const size_t width = sample->table.info.key_width;
     int status = check(sample);
     if (status != OPTIONS_CONTINUE)
         return status;
@@ -249,7 +278,7 @@ static int make(struct sample *sample, struct output *output)
     status = draw_ranks(sample);
     qsort(sample->draws, (size_t)count, sizeof *sample->draws, by_rank);
     if (status == STATUS_DONE)
-        status = sample->info.has_v2_index ? read_from_index(sample) : read_from_scan(sample);
+        status = read_keys(sample);
     if (status == STATUS_DONE)
         write_keys(sample, output);
     return status;
@@ -260,13 +289,13 @@ static int run(const struct sample_options *options, const char *path, struct ou
     struct sample sample = {.options = options, .path = path};
     if (options->binary && output->terminal)
         return usage_error(syntax.name, "--keys-format binary: refusing to write to a terminal");
-    int status = store_open(&options->store, path, &sample.store, &sample.info);
+    int status = table_open(&options->store, path, &sample.table);
     if (status != STATUS_DONE)
         return status;
     status = make(&sample, output);
     free(sample.draws);
     free(sample.keys);
-    ikv_close(sample.store);
+    table_close(&sample.table);
     return status;
 }
 

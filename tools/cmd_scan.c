@@ -23,6 +23,7 @@ static const struct option_spec specs[] = {
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
     OPTION_SPEC_UNTRUSTED,
+    OPTION_SPEC_MISSING_SHARDS,
     {OPTION_STATS, 0, "stats", NULL, "print scan statistics on standard error"},
     OPTION_SPECS_PROGRESS,
     OPTION_SPECS_URL,

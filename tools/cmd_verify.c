@@ -6,10 +6,12 @@
 #include "base/signals.h"
 #include "command.h"
 #include "options/store_options.h"
+#include "table/table.h"
 #include "text/json.h"
 #include "text/output.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OPTION_JSON = OPTION_OWN, OPTION_MAX_PROBLEMS };
@@ -52,6 +54,7 @@ struct verify_job {
     struct output output;
     struct progress progress;
     uint64_t problems; /* reported so far */
+    bool checked;      /* every store could be opened */
 };
 
 static int accept_option(void *user, int id, const char *argument)
@@ -145,37 +148,134 @@ static void write_json_end(struct output *output, const ikv_verify_report *repor
     output_text(output, "}\n");
 }
 
-static int verify(struct verify_job *job)
+/* A problem that ikv_verify did not report. */
+static int report_error(struct verify_job *job, const ikv_error *error)
+{
+    if (job->options->json) {
+        output_text(&job->output, job->problems++ == 0 ? "\n  " : ",\n  ");
+        write_problem(&job->output, error);
+    }
+    return store_open_error(error);
+}
+
+/* Verify a store, and add what was checked to the total. Returns the exit status. */
+static int verify_store(struct verify_job *job, const char *path, ikv_verify_report *total)
 {
     ikv_verify_options options = job->options->verify;
     options.on_problem = report_problem;
     options.on_progress = show_progress;
     options.user = job;
+    ikv_verify_report report = {0};
+    ikv_error error;
+    const int code = ikv_verify(path, &job->options->store.open, &options, &report, &error);
+    progress_finish(&job->progress);
+    if (code == IKV_E_CANCELED)
+        return STATUS_INTERRUPTED;
+    const bool checked = code == 0 || report.problems > 0;
+    job->checked &= checked;
+    if (!checked)
+        return report_error(job, &error);
+    total->problems += report.problems;
+    total->records += report.records;
+    total->pages += report.pages;
+    total->sections += report.sections;
+    total->bytes += report.bytes;
+    total->has_trailer = report.has_trailer;
+    total->layout = report.layout;
+    if (!job->options->json)
+        write_summary(&job->output, path, &report);
+    return exit_status_of(code);
+}
+
+/* ---------------------------------------------------------------- sharded tables */
+
+/* Whether the store is the one that the manifest lists, with the keys that it says. */
+static int check_identity(const struct verify_job *job, const struct ikv_manifest *manifest,
+                          size_t shard, const char *path, ikv_error *error)
+{
+    const struct ikv_shard *listed = &manifest->shards[shard];
+    const size_t width = ikv_key_width(manifest->key_type);
+    struct ikv_shard_facts facts;
+    ikv_store *store;
+    int code = ikv_open(path, &job->options->store.open, &store, error);
+    if (code < 0)
+        return code;
+    code = ikv_shard_check(manifest, shard, path, store, error);
+    if (code == 0)
+        code = ikv_shard_facts_of(store, &facts, error);
+    ikv_close(store);
+    if (code == 0 && (memcmp(facts.first, listed->first, width) != 0 ||
+                      memcmp(facts.last, listed->last, width) != 0))
+        code = ikv_shards_fail(error, IKV_E_CHANGED, path,
+                               "shard %zu of %s: its keys are not those in the manifest", shard,
+                               manifest->dir);
+    return code;
+}
+
+/* Every place of a shard has a whole copy. */
+static int verify_shard(struct verify_job *job, const struct ikv_manifest *manifest, size_t shard,
+                        ikv_verify_report *total)
+{
+    int status = STATUS_DONE;
+    for (size_t place = 0; place < manifest->shards[shard].path_count; place++) {
+        ikv_error error;
+        char *path = ikv_shard_path(manifest, shard, place);
+        if (path == NULL)
+            return out_of_memory();
+        int one = STATUS_DONE;
+        if (check_identity(job, manifest, shard, path, &error) == IKV_E_CHANGED) {
+            job->checked = false;
+            one = report_error(job, &error);
+        }
+        if (one != STATUS_INTERRUPTED)
+            one = exit_status_worse(one, verify_store(job, path, total));
+        free(path);
+        status = exit_status_worse(status, one);
+        if (one == STATUS_INTERRUPTED)
+            break;
+    }
+    return status;
+}
+
+static int verify_table(struct verify_job *job, ikv_verify_report *total)
+{
+    struct ikv_manifest *manifest;
+    ikv_error error;
+    if (ikv_manifest_read(job->path, &manifest, &error) < 0) {
+        job->checked = false;
+        return report_error(job, &error);
+    }
+    int status = STATUS_DONE;
+    total->has_trailer = 1;
+    total->layout = manifest->layout;
+    for (size_t i = 0; i < manifest->shard_count && status != STATUS_INTERRUPTED; i++)
+        status = exit_status_worse(status, verify_shard(job, manifest, i, total));
+    if (status != STATUS_INTERRUPTED && !job->options->json) {
+        output_untrusted(&job->output, job->path, strlen(job->path), false);
+        output_format(&job->output, ": %s, %zu shards\n",
+                      status == STATUS_DONE ? "sound" : "not sound", manifest->shard_count);
+    }
+    ikv_manifest_free(manifest);
+    return status;
+}
+
+/* ---------------------------------------------------------------- both */
+
+static int verify(struct verify_job *job)
+{
     struct output *output = &job->output;
-    bool json = job->options->json;
+    const bool json = job->options->json;
+    ikv_verify_report report = {0};
     if (json) {
         output_text(output, "{");
         json_text_member(output, "path", job->path);
         output_text(output, ",\n \"problems\":[");
     }
-    ikv_verify_report report = {0};
-    ikv_error error;
-    int code = ikv_verify(job->path, &job->options->store.open, &options, &report, &error);
-    progress_finish(&job->progress);
-    if (code == IKV_E_CANCELED)
-        return STATUS_INTERRUPTED;
-    bool checked = code == 0 || report.problems > 0;
-    int status = exit_status_of(code);
-    if (!checked)
-        status = store_open_error(&error);
-    if (!checked && json && job->problems++ == 0) {
-        output_text(output, "\n  ");
-        write_problem(output, &error);
-    }
-    if (json)
-        write_json_end(output, &report, checked);
-    else if (checked)
-        write_summary(output, job->path, &report);
+    job->checked = true;
+    const int status = table_is_directory(job->path) ? verify_table(job, &report)
+                                                     : verify_store(job, job->path, &report);
+    if (json && status != STATUS_INTERRUPTED)
+        write_json_end(output, &report, job->checked);
     return status;
 }
 

@@ -219,11 +219,11 @@ int ikv_manifest_add(struct ikv_manifest *manifest, const struct ikv_shard_facts
     return 0;
 }
 
-void ikv_shard_name(const unsigned char table_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE])
+void ikv_shard_name(const unsigned char name_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE])
 {
     char hex[17];
     for (size_t i = 0; i < 8; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", table_id[i]);
+        (void)snprintf(hex + 2 * i, 3, "%02x", name_id[i]);
     (void)snprintf(name, IKV_SHARD_NAME_SIZE, "shard-%s-%05zu.ikv", hex, index);
 }
 

@@ -52,6 +52,7 @@ struct ikv_manifest {
     uint32_t value_size_max;
     struct ikv_shard *shards;
     size_t shard_count;
+    uint32_t mode; /* permission bits of the file, when it is published; 0: 0666 less the umask */
 };
 
 /* ---------------------------------------------------------------- making one */
@@ -85,10 +86,15 @@ int ikv_shard_facts_of(ikv_store *store, struct ikv_shard_facts *ret, ikv_error 
 int ikv_manifest_add(struct ikv_manifest *manifest, const struct ikv_shard_facts *facts,
                      const char *const *paths, size_t path_count, ikv_error *err);
 
-/* The name of the file of shard `index`, which no other build uses; and the store id for it, so
- * that the same table id gives the same files. */
+/*
+ * The name of the file of shard `index`, and the store id for it: the same table id gives the same
+ * files. Names are made from the table's id, or from what ikv_shard_name_id returns: another id if
+ * the table in `dir`, which is to be replaced, has the same one, so that its files stay until then.
+ */
 #define IKV_SHARD_NAME_SIZE 64
-void ikv_shard_name(const unsigned char table_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE]);
+void ikv_shard_name_id(const char *dir, const unsigned char table_id[16],
+                       unsigned char ret_name_id[16]);
+void ikv_shard_name(const unsigned char name_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE]);
 void ikv_shard_store_id(const unsigned char table_id[16], size_t index, unsigned char ret_id[16]);
 
 /* ---------------------------------------------------------------- reading and publishing */
@@ -108,9 +114,9 @@ int ikv_manifest_read(const char *dir, struct ikv_manifest **ret, ikv_error *err
 
 /*
  * Make the manifest that of its directory, in one step: written to a temporary file, synced,
- * renamed, the directory synced. The shards must be complete and durable. Then files of shards in
- * the directory that only the manifest before had are removed. On failure the table is unchanged,
- * except after IKV_E_DURABILITY.
+ * renamed, the directory synced. The shards must be complete and durable. Then files named
+ * "shard-..." in the directory that only the manifest before listed are removed. On failure the
+ * table is unchanged, except after IKV_E_DURABILITY.
  */
 int ikv_manifest_publish(const struct ikv_manifest *manifest, ikv_error *err);
 

@@ -86,8 +86,10 @@ int ikv_manifest_read(const char *dir, struct ikv_manifest **ret, ikv_error *err
 
 /* ---------------------------------------------------------------- publishing */
 
-static int write_all(int fd, const char *text, size_t size)
+static int write_all(int fd, const char *text, size_t size, uint32_t mode)
 {
+    if (mode != 0 && fchmod(fd, (mode_t)mode) < 0)
+        return -errno;
     while (size > 0) {
         const ssize_t n = write(fd, text, size);
         if (n < 0 && errno == EINTR)
@@ -102,14 +104,14 @@ static int write_all(int fd, const char *text, size_t size)
 
 /* The id of the build makes the name of the temporary file its own; one left by a build that was
  * killed is replaced. */
-static int write_temporary(int dir, const char *name, const char *text, size_t size)
+static int write_temporary(int dir, const char *name, const char *text, size_t size, uint32_t mode)
 {
     if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
         return -errno;
     const int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return -errno;
-    int code = write_all(fd, text, size);
+    int code = write_all(fd, text, size, mode);
     if (close(fd) < 0 && code == 0)
         code = -errno;
     if (code < 0)
@@ -123,7 +125,7 @@ static int replace(const struct ikv_manifest *manifest, int dir, const char *tex
     char name[IKV_SHARD_NAME_SIZE + 16], shard[IKV_SHARD_NAME_SIZE];
     ikv_shard_name(manifest->table_id, 0, shard);
     (void)snprintf(name, sizeof name, ".%s.manifest.tmp", shard);
-    int code = write_temporary(dir, name, text, size);
+    int code = write_temporary(dir, name, text, size, manifest->mode);
     if (code == 0 && renameat(dir, name, dir, IKV_MANIFEST_NAME) < 0) {
         code = -errno;
         (void)unlinkat(dir, name, 0);
@@ -147,20 +149,30 @@ static bool has_file(const struct ikv_manifest *manifest, const char *name)
     return false;
 }
 
-/* Of the table before: files in the directory that were made as its shards. Failures don't matter:
- * the new table is in place. */
+static bool is_own_file(const char *path)
+{
+    return strncmp(path, "shard-", 6) == 0 && strchr(path, '/') == NULL;
+}
+
+/* Failures don't matter: the new table is in place. */
 static void remove_old(const struct ikv_manifest *old, const struct ikv_manifest *now, int dir)
 {
-    char name[IKV_SHARD_NAME_SIZE];
-    ikv_shard_name(old->table_id, 0, name);
-    const size_t prefix = strlen("shard-") + 16; /* "shard-" and the table's id */
     for (size_t i = 0; i < old->shard_count; i++)
-        for (size_t j = 0; j < old->shards[i].path_count; j++) {
-            const char *file = old->shards[i].paths[j];
-            if (strncmp(file, name, prefix) == 0 && strchr(file, '/') == NULL &&
-                !has_file(now, file))
-                (void)unlinkat(dir, file, 0);
-        }
+        for (size_t j = 0; j < old->shards[i].path_count; j++)
+            if (is_own_file(old->shards[i].paths[j]) && !has_file(now, old->shards[i].paths[j]))
+                (void)unlinkat(dir, old->shards[i].paths[j], 0);
+}
+
+void ikv_shard_name_id(const char *dir, const unsigned char table_id[16],
+                       unsigned char ret_name_id[16])
+{
+    struct ikv_manifest *old = NULL;
+    char name[IKV_SHARD_NAME_SIZE];
+    memcpy(ret_name_id, table_id, 16);
+    ikv_shard_name(table_id, 0, name);
+    if (ikv_manifest_read(dir, &old, NULL) == 0 && has_file(old, name))
+        ikv_shard_store_id(table_id, SIZE_MAX, ret_name_id);
+    ikv_manifest_free(old);
 }
 
 int ikv_manifest_publish(const struct ikv_manifest *manifest, ikv_error *err)

@@ -42,6 +42,8 @@ if(TARGET indexkv_command)
       seek_device
       seek_errors
       seek_plots
+      shards
+      shards_missing
       signals
       stats
       streaming
@@ -78,6 +80,8 @@ if(TARGET indexkv_command)
       output_formats
       ranges
       sample
+      shards
+      shards_missing
       signals
       stats
       streaming)

@@ -160,7 +160,7 @@ only_files pairs store
 
 # Long options can be abbreviated, short ones grouped, and operands mixed in.
 run 0 get --match floor store --missing=empty 1
-run 0 get --mat floor store --miss=empty 1
+run 0 get --mat floor store --missing=empty --outp=tsv 1
 run 2 get store --m floor 1
 err_has "ambiguous option '--m'"
 run 0 get store -mfloor 1

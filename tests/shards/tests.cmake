@@ -1,4 +1,4 @@
-if(TARGET indexkv_shards)
+if(INDEXKV_SHARDS AND TARGET indexkv_shards)
   ikv_test(test_manifest INTERNAL)
   target_link_libraries(test_manifest PRIVATE indexkv_shards)
   target_include_directories(test_manifest SYSTEM PRIVATE ${XXHASH_INCLUDE_DIR})

@@ -28,7 +28,7 @@ static int write_missing(struct answers *answers, const struct item_key *key)
 {
     const struct item_key none = {0};
     if (answers->report_missing)
-        message("%s: key %s not found", answers->paths[0], key_excerpt(answers, key).text);
+        message("%s: key %s not found", answers->table->whole.path, key_excerpt(answers, key).text);
     if (answers->missing == MISSING_EMPTY)
         item_write(&answers->writer, key, &none, NULL, 0);
     return answers->report_missing ? STATUS_MISSING : STATUS_DONE;
@@ -50,14 +50,15 @@ static size_t write_bad_lines(struct answers *answers, const struct key_batch *k
     return next;
 }
 
-static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item)
+static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item,
+                       const ikv_store *store)
 {
     struct item_key matched = {.key = item->key, .syntax = answers->key_syntax};
     /* Write the matched key in the syntax of the requested key. */
     if (answers->writer.with_matched && matched.syntax == IKV_SYNTAX_AUTO && key->text != NULL)
         matched.syntax = key_syntax_of(answers->writer.key_type, key->text, key->text_length);
     unsigned char last[IKV_KEY_WIDTH_MAX];
-    if (answers->writer.with_last && ikv_range_last(answers->store, item, last) == 0)
+    if (answers->writer.with_last && ikv_range_last(store, item, last) == 0)
         matched.last = last;
     item_write(&answers->writer, key, &matched, item->value, item->size);
     return STATUS_DONE;
@@ -73,6 +74,26 @@ static void report_failed(const struct answers *answers, const struct item_key *
         message("%s: key %s: %s", path, key_excerpt(answers, key).text, what);
 }
 
+static int write_corrupt(const struct answers *answers, const struct item_key *key,
+                         const struct table_store *origin, const ikv_error *problem)
+{
+    report_failed(answers, key, origin->path, problem,
+                  origin->layout == IKV_LAYOUT_CLUSTERED ? "its leaf or record is corrupt"
+                                                         : "its index page or record is corrupt");
+    return STATUS_CORRUPT;
+}
+
+/* Keys of a shard that is missing are counted, see lookup.unavailable. */
+static int write_unreadable(const struct answers *answers, const struct item_key *key,
+                            const struct table_store *origin, const ikv_error *problem)
+{
+    if (origin->store != NULL)
+        report_failed(answers, key, origin->path, problem, "read error");
+    else if (answers->report_missing)
+        message("%s: key %s: its shard is missing", origin->path, key_excerpt(answers, key).text);
+    return STATUS_IO;
+}
+
 int answers_write(struct answers *answers, const struct key_batch *keys,
                   const struct answer_batch *batch)
 {
@@ -83,26 +104,21 @@ int answers_write(struct answers *answers, const struct key_batch *keys,
         if (next_bad < keys->bad_count)
             next_bad = write_bad_lines(answers, keys, next_bad, i);
         struct item_key key = requested_key(answers, keys, i);
-        const uint32_t origin = batch->origins != NULL ? batch->origins[i] : 0;
-        const char *path = answers->paths[origin];
+        const struct table_store *origin =
+            batch->origins != NULL ? batch->origins[i] : &answers->table->stores[0];
         switch ((ikv_status)items[i].status) {
         case IKV_FOUND:
-            key_status = write_found(answers, &key, &items[i]);
+            key_status = write_found(answers, &key, &items[i], origin->store);
             break;
         case IKV_MISSING:
             key_status = write_missing(answers, &key);
             break;
         case IKV_CORRUPT:
-            report_failed(answers, &key, path, batch->problem,
-                          origin == 0 && answers->clustered
-                              ? "its leaf or record is corrupt"
-                              : "its index page or record is corrupt");
-            key_status = STATUS_CORRUPT;
+            key_status = write_corrupt(answers, &key, origin, batch->problem);
             break;
         case IKV_UNREADABLE:
         case IKV_OTHER_SIZE: /* impossible: get requests no particular value size */
-            report_failed(answers, &key, path, batch->problem, "read error");
-            key_status = STATUS_IO;
+            key_status = write_unreadable(answers, &key, origin, batch->problem);
             break;
         }
         status = exit_status_worse(status, key_status);

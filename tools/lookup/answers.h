@@ -3,6 +3,7 @@
 #define ANSWERS_H
 
 #include "input/key_reader.h"
+#include "table/table.h"
 #include "text/item_writer.h"
 
 #include <indexkv.h>
@@ -13,9 +14,7 @@ enum missing_mode { MISSING_SKIP, MISSING_EMPTY, MISSING_ERROR };
 
 struct answers {
     struct item_writer writer;
-    const ikv_store *store;
-    const char *const *paths; /* of the stores that were asked, for messages */
-    bool clustered;           /* the layout of the first one, likewise */
+    const struct table *table; /* the first one that was asked */
     ikv_key_syntax key_syntax;
     enum missing_mode missing;
     bool report_missing; /* report missing keys, and exit with status 1 */
@@ -25,7 +24,8 @@ struct answers {
 struct answer_batch {
     const ikv_item *items;
     size_t count;
-    const uint32_t *origins;  /* the store of each answer; NULL: all are of the first one */
+    const struct table_store *const *origins; /* the store of each answer; NULL: all are of the
+                                                 only one of the first table */
     const ikv_error *problem; /* the batch's first error, which was reported; NULL: none */
 };
 

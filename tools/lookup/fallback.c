@@ -6,28 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-int fallback_init(struct fallback *fallback, ikv_store *const *stores, size_t count, size_t width)
+int fallback_init(struct fallback *fallback, const struct table *tables, size_t count, size_t width)
 {
     *fallback = (struct fallback){.width = width};
     if (count == 0)
         return STATUS_DONE;
-    fallback->stores = calloc(count, sizeof *fallback->stores);
-    if (fallback->stores == NULL)
+    fallback->batches = calloc(count, sizeof *fallback->batches);
+    if (fallback->batches == NULL)
         return out_of_memory();
-    for (; fallback->count < count; fallback->count++) {
-        struct fallback_store *next = &fallback->stores[fallback->count];
-        next->store = stores[fallback->count];
-        if (ikv_result_new(&next->result) != 0)
-            return out_of_memory();
-    }
+    for (; fallback->count < count; fallback->count++)
+        if (table_batch_init(&fallback->batches[fallback->count], &tables[fallback->count]) !=
+            STATUS_DONE)
+            return STATUS_IO;
     return STATUS_DONE;
 }
 
 void fallback_free(struct fallback *fallback)
 {
     for (size_t i = 0; i < fallback->count; i++)
-        ikv_result_free(fallback->stores[i].result);
-    free(fallback->stores);
+        table_batch_free(&fallback->batches[i]);
+    free(fallback->batches);
     buffer_free(&fallback->keys);
     buffer_free(&fallback->places);
     buffer_free(&fallback->items);
@@ -35,16 +33,23 @@ void fallback_free(struct fallback *fallback)
     *fallback = (struct fallback){.width = 0};
 }
 
-/* Begin with the answers of the first store. */
-static bool copy_items(struct fallback *fallback, const ikv_result *result)
+static const struct table_store *origin_of(const struct table_batch *batch, size_t i)
 {
-    const size_t count = ikv_result_count(result);
+    const struct table_store *const *origins = table_batch_origins(batch);
+    return origins != NULL ? origins[i] : &batch->table->stores[0];
+}
+
+/* Begin with the answers of the first table. */
+static bool copy_items(struct fallback *fallback, const struct table_batch *batch)
+{
     fallback->items.size = fallback->origins.size = 0;
-    if (!buffer_append(&fallback->items, ikv_result_items(result), count * sizeof(ikv_item)) ||
-        !buffer_reserve(&fallback->origins, count * sizeof(uint32_t)))
+    if (!buffer_append(&fallback->items, table_batch_items(batch), batch->count * sizeof(ikv_item)))
         return false;
-    if (count > 0)
-        memset(fallback->origins.data, 0, count * sizeof(uint32_t));
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct table_store *origin = origin_of(batch, i);
+        if (!buffer_append(&fallback->origins, &origin, sizeof origin))
+            return false;
+    }
     return true;
 }
 
@@ -63,30 +68,28 @@ static bool collect_missing(struct fallback *fallback, const struct key_batch *k
     return true;
 }
 
-/* Ask store number `origin`. */
-static int ask(struct fallback *fallback, uint32_t origin, const ikv_get_options *options,
+/* Ask the next table. */
+static int ask(struct fallback *fallback, struct table_batch *batch, const ikv_get_options *options,
                ikv_stats *stats)
 {
-    const struct fallback_store *next = &fallback->stores[origin - 1];
     const size_t *places = (const size_t *)(const void *)fallback->places.data;
     const size_t count = fallback->places.size / sizeof *places;
     ikv_item *items = (ikv_item *)(void *)fallback->items.data;
-    uint32_t *origins = (uint32_t *)(void *)fallback->origins.data;
+    const struct table_store **origins =
+        (const struct table_store **)(void *)fallback->origins.data;
     ikv_error error;
 
-    int code = ikv_get_many(next->store, fallback->keys.data, count, options, next->result, &error);
-    const ikv_error *problem = code != 0 ? &error : ikv_result_problem(next->result);
+    table_batch_start(batch, fallback->keys.data, count, options, count);
+    const int code = table_batch_wait(batch, &error);
+    const ikv_error *problem = code != 0 ? &error : table_batch_problem(batch);
     const int status = problem != NULL ? library_error(problem) : STATUS_DONE;
-    const ikv_item *answers = ikv_result_items(next->result);
-    ikv_stats_add(stats, ikv_result_stats(next->result));
-    for (size_t i = 0; i < ikv_result_count(next->result); i++) {
-        items[places[i]] = answers[i];
-        origins[places[i]] = origin;
-    }
-    /* If the lookup failed as a whole, nothing is known about its keys. */
-    for (size_t i = ikv_result_count(next->result); i < count; i++) {
-        items[places[i]].status = IKV_UNREADABLE;
-        origins[places[i]] = origin;
+    table_batch_add_stats(batch, stats, NULL);
+    const ikv_item *answers = table_batch_items(batch);
+    for (size_t i = 0; i < count; i++) {
+        /* If the lookup failed as a whole, nothing is known about its keys. */
+        items[places[i]] =
+            table_batch_failed(batch) ? (ikv_item){.status = IKV_UNREADABLE} : answers[i];
+        origins[places[i]] = table_batch_failed(batch) ? &batch->table->whole : origin_of(batch, i);
     }
     return status;
 }
@@ -98,17 +101,18 @@ static int no_memory(struct fallback *fallback)
 }
 
 int fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
-                     const ikv_result *result, const ikv_get_options *options, ikv_stats *stats)
+                     const struct table_batch *batch, const ikv_get_options *options,
+                     ikv_stats *stats)
 {
     int status = STATUS_DONE;
-    if (!copy_items(fallback, result))
+    if (!copy_items(fallback, batch))
         return no_memory(fallback);
-    for (uint32_t origin = 1; origin <= fallback->count; origin++) {
-        if (!collect_missing(fallback, keys, ikv_result_count(result)))
+    for (size_t i = 0; i < fallback->count; i++) {
+        if (!collect_missing(fallback, keys, batch->count))
             return no_memory(fallback);
         if (fallback->places.size == 0)
             break;
-        status = exit_status_worse(status, ask(fallback, origin, options, stats));
+        status = exit_status_worse(status, ask(fallback, &fallback->batches[i], options, stats));
     }
     return status;
 }

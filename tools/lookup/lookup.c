@@ -56,32 +56,18 @@ static void choose_batch_size(struct lookup *lookup)
         lookup->batch_size = lookup->batch_limit;
 }
 
-/*
- * An upper bound on the bytes of values in a result, from two others: the bytes read include the
- * gaps between records that were read together, and the sum of value sizes counts shared values
- * several times.
- */
-static uint64_t value_bytes(const ikv_result *result)
-{
-    const ikv_item *items = ikv_result_items(result);
-    uint64_t read = ikv_result_stats(result)->record_bytes, answered = 0;
-    for (size_t i = 0; i < ikv_result_count(result); i++)
-        answered += items[i].size;
-    return read < answered ? read : answered;
-}
-
 /* Values can be larger than expected, or large ones clustered: adapt to the last batch. */
 void lookup_adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot)
 {
     if (lookup->options.batch != 0)
         return;
-    uint64_t bytes = value_bytes(slot->result);
+    uint64_t bytes = table_batch_value_bytes(&slot->batch);
     uint64_t share = VALUES_TARGET / lookup->max_in_flight;
     /* An earlier batch of the same size has changed the batch size already. */
     bool adapted = slot->limit != lookup->batch_size;
     if (bytes > share) {
         /* Otherwise the result would keep the memory of the largest batch. */
-        ikv_result_clear(slot->result);
+        table_batch_clear(&slot->batch);
         if (adapted)
             return;
         if (lookup->batch_size > 1)
@@ -117,47 +103,25 @@ int lookup_read_keys(struct lookup *lookup, struct lookup_slot *slot)
     return result;
 }
 
-/* Errors are kept until the answers are written, so that they are reported in the order of the
- * keys. */
 void lookup_start_batch(struct lookup *lookup, struct lookup_slot *slot)
 {
-    const void *keys = slot->keys.keys.data;
-    size_t count = slot->keys.count;
-    const ikv_get_options *options = &lookup->options.get;
     if (lookup->calls++ == 0)
         lookup->started = seconds_now();
-    int code = -EAGAIN; /* ikv_submit returns it if no worker thread could be started */
-    if (count > LOOKUP_INLINE_MAX)
-        code = ikv_submit(lookup->store, keys, count, options, NULL, slot->result, &slot->error);
-    slot->submitted = code == 0;
-    if (code == -EAGAIN)
-        code = ikv_get_many(lookup->store, keys, count, options, slot->result, &slot->error);
-    slot->code = code;
+    table_batch_start(&slot->batch, slot->keys.keys.data, slot->keys.count, &lookup->options.get,
+                      LOOKUP_INLINE_MAX);
 }
 
-static void add_stats(struct lookup *lookup, const ikv_result *result)
-{
-    ikv_stats_add(&lookup->stats, ikv_result_stats(result));
-    if (lookup->latency == NULL)
-        return;
-    for (uint32_t row = 0; row <= IKV_LEVELS_MAX; row++) {
-        const ikv_latency *latency =
-            ikv_result_latency(result, row < IKV_LEVELS_MAX ? row : IKV_LATENCY_RECORDS);
-        if (latency != NULL)
-            ikv_latency_add(&lookup->latency[row], latency);
-    }
-}
-
-/* Ask other stores for keys that are missing, and write the answers. */
+/* Ask other tables for keys that are missing, and write the answers. */
 static int write_answers(struct lookup *lookup, const struct lookup_slot *slot,
                          const ikv_error *problem)
 {
-    struct answer_batch batch = {.items = ikv_result_items(slot->result),
-                                 .count = ikv_result_count(slot->result),
+    struct answer_batch batch = {.items = table_batch_items(&slot->batch),
+                                 .count = slot->batch.count,
+                                 .origins = table_batch_origins(&slot->batch),
                                  .problem = problem};
     int status = STATUS_DONE;
     if (lookup->fallback.count > 0) {
-        status = fallback_look_up(&lookup->fallback, &slot->keys, slot->result,
+        status = fallback_look_up(&lookup->fallback, &slot->keys, &slot->batch,
                                   &lookup->options.get, &lookup->stats);
         if (lookup->fallback.items.size < batch.count * sizeof(ikv_item)) {
             lookup->stopped = true; /* out of memory */
@@ -195,21 +159,23 @@ static double add_wait(double *wait, double start)
 int lookup_finish_batch(struct lookup *lookup, struct lookup_slot *slot)
 {
     double start = seconds_now();
-    if (slot->submitted)
-        slot->code = ikv_wait(slot->result, &slot->error);
-    const ikv_stats *stats = ikv_result_stats(slot->result);
-    const bool disk = stats->index_reads + stats->record_reads + stats->major_faults > 0;
+    ikv_error error;
+    const int code = table_batch_wait(&slot->batch, &error);
+    ikv_stats stats = {.keys = 0};
+    table_batch_add_stats(&slot->batch, &stats, lookup->latency);
+    const bool disk = stats.index_reads + stats.record_reads + stats.major_faults > 0;
     start = add_wait(disk ? &lookup->waits.disk : &lookup->waits.lookups, start);
     lookup->ended = start;
 
-    const ikv_error *problem = slot->code != 0 ? &slot->error : ikv_result_problem(slot->result);
+    const ikv_error *problem = code != 0 ? &error : table_batch_problem(&slot->batch);
     int status = problem != NULL ? library_error(problem) : STATUS_DONE;
-    if (slot->code != 0 && ikv_result_count(slot->result) != slot->keys.count) {
+    if (table_batch_failed(&slot->batch)) {
         lookup->stopped = true;
         return status;
     }
-    add_stats(lookup, slot->result);
+    ikv_stats_add(&lookup->stats, &stats);
     status = exit_status_worse(status, write_answers(lookup, slot, problem));
+    lookup->unavailable += slot->batch.unavailable;
     lookup->keys_done += slot->keys.count;
     add_wait(&lookup->waits.output, start);
     show_progress(lookup, slot);
@@ -267,11 +233,10 @@ static bool read_batch(struct lookup *lookup)
 static void cancel_all(struct lookup *lookup)
 {
     for (unsigned i = 0; i < LOOKUP_SLOTS; i++)
-        ikv_cancel(lookup->slots[i].result);
+        table_batch_cancel(&lookup->slots[i].batch);
     for (; lookup->in_flight > 0; lookup->in_flight--) {
-        struct lookup_slot *slot = &lookup->slots[lookup->oldest];
-        if (slot->submitted)
-            slot->code = ikv_wait(slot->result, NULL);
+        ikv_error error;
+        (void)table_batch_wait(&lookup->slots[lookup->oldest].batch, &error);
         lookup->oldest = (lookup->oldest + 1) % LOOKUP_SLOTS;
     }
 }
@@ -302,13 +267,11 @@ int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress
 /* ---------------------------------------------------------------- setup */
 
 int lookup_init(struct lookup *lookup, const struct lookup_options *options,
-                const struct lookup_stores *stores, struct output *output)
+                const struct table *tables, size_t count, struct output *output)
 {
-    const ikv_info *info = stores->info;
-    *lookup = (struct lookup){.options = *options, .store = stores->stores[0], .info = *info};
-    lookup->answers = (struct answers){.store = lookup->store,
-                                       .paths = stores->paths,
-                                       .clustered = info->layout == IKV_LAYOUT_CLUSTERED,
+    const ikv_info *info = &tables[0].info;
+    *lookup = (struct lookup){.options = *options, .info = *info};
+    lookup->answers = (struct answers){.table = &tables[0],
                                        .key_syntax = options->key_syntax,
                                        .missing = options->missing,
                                        .report_missing = options->report_missing};
@@ -323,21 +286,20 @@ int lookup_init(struct lookup *lookup, const struct lookup_options *options,
                                                   .with_last = options->get.match == IKV_RANGE};
     choose_batch_size(lookup);
     for (unsigned i = 0; i < LOOKUP_SLOTS; i++)
-        if (ikv_result_new(&lookup->slots[i].result) != 0)
-            return out_of_memory();
+        if (table_batch_init(&lookup->slots[i].batch, &tables[0]) != STATUS_DONE)
+            return STATUS_IO;
     if (options->get.flags & IKV_GET_LATENCY) {
         lookup->latency = calloc(IKV_LEVELS_MAX + 1, sizeof *lookup->latency);
         if (lookup->latency == NULL)
             return out_of_memory();
     }
-    return fallback_init(&lookup->fallback, stores->stores + 1, stores->count - 1, info->key_width);
+    return fallback_init(&lookup->fallback, tables + 1, count - 1, info->key_width);
 }
 
 void lookup_free(struct lookup *lookup)
 {
     for (unsigned i = 0; i < LOOKUP_SLOTS; i++) {
-        ikv_result_free(lookup->slots[i].result);
-        lookup->slots[i].result = NULL;
+        table_batch_free(&lookup->slots[i].batch);
         key_batch_free(&lookup->slots[i].keys);
     }
     fallback_free(&lookup->fallback);

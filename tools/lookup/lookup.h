@@ -17,6 +17,7 @@
 #include "input/key_reader.h"
 #include "lookup/answers.h"
 #include "lookup/fallback.h"
+#include "table/table_batch.h"
 
 #include <indexkv.h>
 #include <pthread.h>
@@ -45,20 +46,16 @@ struct lookup_options {
 
 struct lookup_slot {
     struct key_batch keys;
-    ikv_result *result;
+    struct table_batch batch;
     size_t limit;    /* the batch size when the keys were read */
     uint64_t offset; /* input offset after the keys */
-    bool submitted;  /* ikv_wait returns the code; otherwise `code` is set already */
-    int code;
-    ikv_error error; /* if code is not 0 */
 };
 
 struct lookup {
     struct lookup_options options;
-    ikv_store *store;
-    ikv_info info;
+    ikv_info info; /* of the first table */
     struct answers answers;
-    struct fallback fallback; /* stores for keys that `store` lacks */
+    struct fallback fallback; /* tables for keys that the first one lacks */
     struct key_reader *reader;
     struct progress *progress;
     struct lookup_slot slots[LOOKUP_SLOTS];
@@ -66,7 +63,8 @@ struct lookup {
     unsigned max_in_flight;
     size_t batch_size, batch_limit; /* keys per batch: current, maximum */
     uint64_t keys_done;
-    bool stopped; /* a batch failed as a whole; the remaining ones are canceled */
+    uint64_t unavailable; /* keys of shards that are missing */
+    bool stopped;         /* a batch failed as a whole; the remaining ones are canceled */
     int status;
 
     ikv_stats stats;       /* of all batches */
@@ -87,17 +85,10 @@ struct lookup {
     } reading;
 };
 
-/* The stores to ask for a key, in this order, until one has it. */
-struct lookup_stores {
-    ikv_store **stores; /* at least one */
-    const char *const *paths;
-    size_t count;
-    const ikv_info *info; /* of the first one */
-};
-
-/* Returns STATUS_DONE, or an exit status after reporting. Call lookup_free in either case. */
+/* Keys are looked up in the tables, of which there is at least one, in this order until one has
+ * them. Returns STATUS_DONE, or an exit status after reporting. Call lookup_free in either case. */
 int lookup_init(struct lookup *lookup, const struct lookup_options *options,
-                const struct lookup_stores *stores, struct output *output);
+                const struct table *tables, size_t count, struct output *output);
 
 /* Run until the end of the keys or an output error. Returns the exit status. */
 int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress *progress);

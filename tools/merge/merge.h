@@ -5,6 +5,8 @@
 #include "base/progress.h"
 #include "input/key_supply.h"
 #include "options/writer_options.h"
+#include "table/split.h"
+#include "table/table.h"
 
 #include <indexkv.h>
 
@@ -17,8 +19,8 @@ struct merge_request {
     bool quiet;
 };
 
-/* Merge the stores, which are open and have the same key type, and print a summary. Returns an exit
- * status. */
-int merge_run(const struct merge_request *request, ikv_store *const *stores, size_t count);
+/* Merge the stores of all tables, which are open and have the same key type, and print a summary.
+ * Returns an exit status. */
+int merge_run(const struct merge_request *request, const struct table *tables, size_t count);
 
 #endif

@@ -73,6 +73,7 @@ static const struct option_spec specs[] = {
      "duplicate keys: error (default) fails, first or\n"
      "last keeps the first or last pair of each key"},
     OPTION_SPECS_LAYOUT,
+    OPTION_SPEC_SHARDS,
     {OPTION_MEMORY, 'm', "memory", "SIZE",
      "maximum memory for sorting and buffers, and length\n"
      "of a line, at least 8M (default: 256M)"},

@@ -65,6 +65,7 @@ int option_output_format(const struct command_syntax *syntax, const char *argume
 
 int store_options_accept(struct store_options *options, int id, const char *argument)
 {
+    int choice = 0, status;
     if (url_options_has(id))
         return url_options_accept(&options->url, options->syntax, id, argument);
     switch (id) {
@@ -78,6 +79,11 @@ int store_options_accept(struct store_options *options, int id, const char *argu
     case OPTION_UNTRUSTED:
         options->open.flags |= IKV_OPEN_UNTRUSTED;
         return OPTIONS_CONTINUE;
+    case OPTION_MISSING_SHARDS:
+        status =
+            option_choice(options->syntax, "missing-shards", argument, "error|report", &choice);
+        options->report_missing_shards = choice == 1;
+        return status;
     case OPTION_KEY_SYNTAX:
         return option_key_syntax(options->syntax, argument, &options->key_syntax);
     case OPTION_PROGRESS:

@@ -31,6 +31,12 @@
     {                                                                                              \
         OPTION_UNTRUSTED, 0, "untrusted", NULL, "verify the whole file first, and do not map it"   \
     }
+#define OPTION_SPEC_MISSING_SHARDS                                                                 \
+    {                                                                                              \
+        OPTION_MISSING_SHARDS, 0, "missing-shards", "M",                                           \
+            "sharded tables: if a shard can't be opened, error\n"                                  \
+            "(default) ends the job, report goes on without it"                                    \
+    }
 #define OPTION_SPEC_KEY_SYNTAX                                                                     \
     {                                                                                              \
         OPTION_KEY_SYNTAX, 's', "key-syntax", "S",                                                 \
@@ -50,13 +56,14 @@
     }
 
 /* Must stay where it is: `open` points into it. The values of --key-type, --stride, --index-memory,
- * --untrusted, --key-syntax, --quiet, --progress. */
+ * --untrusted, --missing-shards, --key-syntax, --quiet, --progress. */
 struct store_options {
     const struct command_syntax *syntax;
     ikv_open_options open;
     ikv_key_syntax key_syntax;
     bool quiet;
-    int progress; /* enum progress_mode */
+    int progress;               /* enum progress_mode */
+    bool report_missing_shards; /* instead of failing */
     struct url_options url;
 };
 

@@ -115,6 +115,8 @@ int writer_options_accept(struct writer_options *options, int id, const char *ar
         return accept_mode(options, argument);
     case OPTION_STORE_ID:
         return accept_store_id(options, argument);
+    case OPTION_SHARDS:
+        return option_number(options->syntax, "shards", argument, 1, SHARDS_MAX, &options->shards);
     case OPTION_METADATA:
         options->metadata_text = argument;
         break;
@@ -157,6 +159,8 @@ static int check(const struct writer_options *options, ikv_key_type type)
         return usage_error(name, "--store-id can't be used with --plain");
     if (plain && (options->metadata_text != NULL || options->metadata_file != NULL))
         return usage_error(name, "--metadata can't be used with --plain");
+    if (plain && options->shards > 0)
+        return usage_error(name, "--shards can't be used with --plain");
     if (options->metadata_text != NULL && options->metadata_file != NULL)
         return usage_error(name, "--metadata and --metadata-file are mutually exclusive");
     if (options->writer.stride != 0 && (!plain || (type != IKV_KEY_U128 && type != IKV_KEY_I128)))

@@ -58,10 +58,19 @@
     {                                                                                              \
         OPTION_STORE_ID, 0, "store-id", "HEX32", "store ID, 32 hex digits (default: random)"       \
     }
+#define OPTION_SPEC_SHARDS                                                                         \
+    {                                                                                              \
+        OPTION_SHARDS, 0, "shards", "N",                                                           \
+            "write a sharded table: a directory of N stores, each\n"                               \
+            "with a range of keys and as many pairs as the others"                                 \
+    }
+/* Limit of the format: FORMAT.md, section 15. */
+#define SHARDS_MAX ((uint64_t)1 << 20)
 
 struct writer_options {
     const struct command_syntax *syntax;
     const char *store;         /* NULL: not given */
+    uint64_t shards;           /* write a sharded table; 0: a store */
     ikv_writer_options writer; /* has pointers into this struct */
     unsigned char store_id[16];
     struct buffer metadata;

@@ -5,6 +5,8 @@
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "lookup/stats_table.h"
+#include "table/table.h"
+#include "table/table_scan.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -16,9 +18,8 @@ enum { PROGRESS_ITEMS = 4096 };
 struct scan_job {
     const struct scan_request *request;
     const char *path;
-    const ikv_store *store;
-    ikv_scan *scan;
-    ikv_info info;
+    struct table table;
+    struct table_scan scan;
     ikv_key_syntax key_syntax;
     struct item_writer writer;
     struct progress progress;
@@ -31,7 +32,7 @@ static int parse_bound(const struct scan_job *job, const char *option, const cha
 {
     if (text == NULL)
         return OPTIONS_CONTINUE;
-    ikv_key_type type = job->info.key_type;
+    ikv_key_type type = job->table.info.key_type;
     size_t length = strlen(text);
     int code = ikv_key_parse(type, job->request->store->key_syntax, text, length, key);
     if (code == 0) {
@@ -51,7 +52,7 @@ static ikv_key_syntax output_syntax(const struct scan_job *job)
     ikv_key_syntax key_syntax = job->request->store->key_syntax;
     const char *bound = job->request->from ? job->request->from : job->request->to;
     if (key_syntax == IKV_SYNTAX_AUTO && bound != NULL)
-        return key_syntax_of(job->info.key_type, bound, strlen(bound));
+        return key_syntax_of(job->table.info.key_type, bound, strlen(bound));
     return key_syntax;
 }
 
@@ -60,22 +61,22 @@ static void write_item(struct scan_job *job, const ikv_item *item)
     struct item_key key = {.key = item->key, .syntax = job->key_syntax};
     unsigned char last[IKV_KEY_WIDTH_MAX];
     if (item->status == IKV_FOUND) {
-        if (job->writer.with_last && ikv_range_last(job->store, item, last) == 0)
+        if (job->writer.with_last && ikv_range_last(job->scan.store, item, last) == 0)
             key.last = last;
         item_write(&job->writer, &key, NULL, item->value, item->size);
         return;
     }
     char text[IKV_KEY_TEXT_MAX];
     if (item->key == NULL ||
-        ikv_key_format(job->info.key_type, key.syntax, item->key, text, sizeof text) < 0)
+        ikv_key_format(job->table.info.key_type, key.syntax, item->key, text, sizeof text) < 0)
         text[0] = '\0';
-    message("%s: key %s: corrupt record", job->path, text);
+    message("%s: key %s: corrupt record", job->scan.path, text);
     job->status = STATUS_CORRUPT;
 }
 
 static int write_items(struct scan_job *job)
 {
-    uint64_t items = 0, total = job->info.pair_count;
+    uint64_t items = 0, total = job->table.info.pair_count;
     if (job->request->from != NULL || job->request->to != NULL)
         total = 0; /* unknown */
     if (job->request->limited && (total == 0 || job->request->limit < total))
@@ -84,7 +85,7 @@ static int write_items(struct scan_job *job)
     while (output->error == 0) {
         ikv_item item;
         ikv_error error;
-        int code = ikv_scan_next(job->scan, &item, &error);
+        int code = table_scan_next(&job->scan, &item, &error);
         if (code == IKV_E_END)
             break;
         if (code != 0)
@@ -100,7 +101,7 @@ static int write_items(struct scan_job *job)
     return job->status;
 }
 
-static int open_and_write(struct scan_job *job, ikv_store *store)
+static int open_and_write(struct scan_job *job)
 {
     const struct scan_request *request = job->request;
     unsigned char from[IKV_KEY_WIDTH_MAX], to[IKV_KEY_WIDTH_MAX];
@@ -117,13 +118,12 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
         return STATUS_DONE;
 
     job->key_syntax = output_syntax(job);
-    job->writer.key_type = job->info.key_type;
-    job->writer.key_width = job->info.key_width;
-    job->writer.with_last = job->writer.with_key && job->info.has_ranges;
-    job->store = store;
+    job->writer.key_type = job->table.info.key_type;
+    job->writer.key_width = job->table.info.key_width;
+    job->writer.with_last = job->writer.with_key && job->table.info.has_ranges;
     ikv_error error;
     double start = seconds_now();
-    if (ikv_scan_open(store, &scan_options, &job->scan, &error) != 0)
+    if (table_scan_open(&job->scan, &job->table, &scan_options, &error) != 0)
         return library_error(&error);
     progress_start(&job->progress, (enum progress_mode)request->store->progress,
                    request->store->quiet, job->writer.output->terminal);
@@ -132,14 +132,15 @@ static int open_and_write(struct scan_job *job, ikv_store *store)
     if (!request->store->quiet)
         item_writer_warn(&job->writer, job->path);
     double seconds = seconds_now() - start;
+    table_scan_close(&job->scan);
     if (request->stats)
-        stats_table_print(&(struct stats_report){.stats = ikv_scan_stats(job->scan),
-                                                 .leaves = job->info.layout == IKV_LAYOUT_CLUSTERED,
-                                                 .calls = 1,
-                                                 .search_seconds = seconds,
-                                                 .total_seconds = seconds});
-    ikv_scan_close(job->scan);
-    return status;
+        stats_table_print(
+            &(struct stats_report){.stats = &job->scan.stats,
+                                   .leaves = job->table.info.layout == IKV_LAYOUT_CLUSTERED,
+                                   .calls = 1,
+                                   .search_seconds = seconds,
+                                   .total_seconds = seconds});
+    return exit_status_worse(status, table_report_missing(&job->table));
 }
 
 int scan_run(const struct scan_request *request, const char *path, struct output *output)
@@ -153,11 +154,10 @@ int scan_run(const struct scan_request *request, const char *path, struct output
                                       .escape = request->escape,
                                       .nul = request->nul,
                                       .with_key = request->order == IKV_ORDER_KEY};
-    ikv_store *store;
-    status = store_open(request->store, path, &store, &job.info);
+    status = table_open(request->store, path, &job.table);
     if (status != STATUS_DONE)
         return status;
-    status = open_and_write(&job, store);
-    ikv_close(store);
+    status = open_and_write(&job);
+    table_close(&job.table);
     return status;
 }
