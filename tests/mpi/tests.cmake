@@ -1,0 +1,31 @@
+# Tests of sharded tables over MPI: each runs under mpirun with several numbers of ranks.
+if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
+  # Open MPI refuses more ranks than cores, and root, unless it is asked; MPICH knows no such options.
+  execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE version ERROR_VARIABLE version)
+  set(mpi_launch ${MPIEXEC_EXECUTABLE})
+  if(version MATCHES "Open MPI|OpenRTE|PRRTE")
+    list(APPEND mpi_launch --oversubscribe --allow-run-as-root --mca btl_vader_single_copy_mechanism none)
+  endif()
+
+  # ikv_mpi_add(NAME RANKS... COMMAND ...): a test NAME_RANKS for each number of ranks.
+  function(ikv_mpi_add name)
+    cmake_parse_arguments(arg "" "" "RANKS;COMMAND" ${ARGN})
+    foreach(ranks ${arg_RANKS})
+      add_test(NAME ${name}_${ranks} COMMAND ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG} ${ranks} ${arg_COMMAND})
+      # Ranks that wait poll for messages: only one such test at a time.
+      set_tests_properties(${name}_${ranks} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77
+        RESOURCE_LOCK mpi PROCESSORS 2
+        ENVIRONMENT "OMPI_MCA_mpi_yield_when_idle=1;OMPI_MCA_rmaps_base_oversubscribe=1")
+    endforeach()
+  endfunction()
+
+  function(ikv_mpi_test name)
+    add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/${name}.c
+                           ${CMAKE_CURRENT_SOURCE_DIR}/mpi/mpi_checks.c)
+    target_link_libraries(${name} PRIVATE test_support indexkv_mpi_static indexkv_flags)
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    ikv_mpi_add(${name} RANKS ${ARGN} COMMAND $<TARGET_FILE:${name}>)
+  endfunction()
+
+  ikv_mpi_test(test_mpi_lookup 1 2 3 8)
+endif()
