@@ -207,4 +207,5 @@ void recovery_register(const struct options *options)
 {
     register_backend(options, "recovery/indexkv", IKV_BACKEND_AUTO);
     register_backend(options, "recovery/uring", IKV_BACKEND_URING);
+    register_backend(options, "recovery/pread", IKV_BACKEND_PREAD);
 }

@@ -52,6 +52,7 @@ struct ikv_map {
     struct ikv_background background;
     atomic_bool no_background; /* a small file, or no thread could be started */
     _Atomic uint64_t entered;  /* pages entered by the thread */
+    atomic_uint vain;          /* consecutive blocks that could not be entered as a whole */
 
     /* Written often; not beside what every lookup reads */
     _Atomic uint64_t visits_since; /* ikv_clock when `visits` began to be counted */

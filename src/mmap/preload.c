@@ -49,7 +49,8 @@ static int populate(const struct ikv_map *map, uint64_t offset, uint64_t size)
 /* Whether a block of IKV_HUGE_PAGE bytes is mapped by a huge page. If that is unknown: yes. */
 static bool is_huge(const struct ikv_map *map, int pagemap, uint64_t offset)
 {
-    return ikv_platform_is_huge(pagemap, map->bytes + offset, IKV_HUGE_PAGE) != 0;
+    return ikv_platform_is_entered(pagemap, map->bytes + offset, IKV_HUGE_PAGE, IKV_PAGES_HUGE) !=
+           0;
 }
 
 /* Drop a block from the page cache and read it again. Pages that are dirty, or that another process

@@ -30,6 +30,13 @@
 #define TOUCHES_PER_FAULT ((int64_t)256)
 #define FAULT_DEBT_MAX    (16 * TOUCHES_PER_FAULT)
 
+/* Bytes around a page that a page fault enters (the kernel's default). */
+#define AROUND ((uint64_t)64 << 10)
+
+/* Blocks that remained in part out of the page table, although they were cached, before no other is
+ * entered in that way: the file system, or a setting of the kernel, is another. */
+#define VAIN_MAX 4
+
 static bool has_hint(const struct ikv_map *map, uint64_t page)
 {
     return ikv_map_has_hints(map, page, page);
@@ -125,19 +132,65 @@ static int enter_word(struct ikv_map *map, uint64_t word, uint64_t page)
     return page - first < n ? vector[page - first] & 1 : 0;
 }
 
-void ikv_map_enter(void *user, uint64_t block, const atomic_bool *stop)
+/* Enter a block that is in the page cache as a whole, with a call for every 64 KiB: a page fault
+ * enters the pages around its own, too. To populate all of them takes twice as long, most of it
+ * looking at the pages once more, and to query them first half as long again. False: it must be
+ * done word by word. */
+static bool enter_whole(struct ikv_map *map, uint64_t first_page, uint64_t pages)
 {
-    struct ikv_map *map = user;
-    const uint64_t first = block * IKV_MAP_BLOCK_WORDS;
-    const uint64_t end = ikv_min(first + IKV_MAP_BLOCK_WORDS, map->words);
+    const uint64_t offset = first_page << map->shift;
+    const uint64_t size = pages << map->shift;
+    const uint64_t page = (uint64_t)1 << map->shift;
+    unsigned char *bytes = (unsigned char *)(uintptr_t)map->bytes + offset;
+    int code = 0;
+
+    if (!map->can_query || atomic_load_explicit(&map->vain, memory_order_relaxed) >= VAIN_MAX ||
+        !ikv_platform_is_cached(map->fd, offset, size, pages))
+        return false;
+    for (uint64_t at = 0; at < size && code == 0; at += ikv_max(AROUND, page))
+        code = ikv_platform_populate(bytes + at, (size_t)page);
+    const int pagemap = code == 0 ? ikv_platform_open_pagemap() : -1;
+    const bool entered = pagemap >= 0 && ikv_platform_is_entered(pagemap, bytes, (size_t)size,
+                                                                 IKV_PAGES_PRESENT) == 1;
+    if (pagemap >= 0)
+        (void)close(pagemap);
+    /* Concurrent updates may count as one. */
+    atomic_store_explicit(&map->vain, entered ? 0 : map->vain + 1, memory_order_relaxed);
+    return entered;
+}
+
+/* Enter the words [first, end), or set their hints if they have been entered. Counts their pages.
+ */
+static void enter_words(struct ikv_map *map, uint64_t first, uint64_t end, bool whole,
+                        const atomic_bool *stop)
+{
+    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
 
     for (uint64_t word = first; word < end && !atomic_load(stop); word++) {
         const uint64_t before = atomic_load_explicit(&map->resident[word], memory_order_relaxed);
-        (void)enter_word(map, word, word * WORD);
+        if (whole)
+            set_hints(map, word, whole_word(pages - word * WORD));
+        else
+            (void)enter_word(map, word, word * WORD);
         const uint64_t now = atomic_load_explicit(&map->resident[word], memory_order_relaxed);
         atomic_fetch_add_explicit(&map->entered, (uint64_t)__builtin_popcountll(now & ~before),
                                   memory_order_relaxed);
     }
+}
+
+void ikv_map_enter(void *user, uint64_t block, const atomic_bool *stop)
+{
+    struct ikv_map *map = user;
+    const uint64_t pages = ((map->size - 1) >> map->shift) + 1;
+    const uint64_t first = block * IKV_MAP_BLOCK_WORDS;
+    const uint64_t end = ikv_min(first + IKV_MAP_BLOCK_WORDS, map->words);
+
+    if (atomic_load(stop))
+        return;
+    const bool whole = enter_whole(map, first * WORD, ikv_min(end * WORD, pages) - first * WORD);
+    enter_words(map, first, end, whole, stop);
+    if (whole)
+        update_full(map);
 }
 
 /* Note a visit of a resident page without a hint. Where such visits are frequent, the map is busy:

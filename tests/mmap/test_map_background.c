@@ -150,6 +150,46 @@ static void waiting_pages_are_read(void **state)
     ikv_close(store);
 }
 
+/* A block is entered at once if it is cached as a whole, and otherwise, or where that was in vain,
+ * word by word. Either way the hints are those of words that are resident as a whole. */
+static void blocks_in_part(void **state)
+{
+    (void)state;
+    if (!map_reports_residency())
+        skip();
+    const uint64_t word = (uint64_t)64 << 12;
+    const uint64_t pages = IKV_MAP_BLOCK_WORDS * 64;
+    atomic_bool stop = false;
+    ikv_store *store = open_store(false);
+
+    if (store->map->shift != 12)
+        skip();
+    for (unsigned vain = 0; vain <= 1000; vain += 1000) {
+        for (unsigned dropped = 0; dropped < 2; dropped++) {
+            map_set_hints(store, 0);
+            if (dropped) { /* all but two words, and what the system reads ahead */
+                map_drop(store, 0, store->file_size);
+                map_warm(store, pages << 12, 2 * word);
+            } else {
+                map_warm(store, pages << 12, pages << 12);
+            }
+            atomic_store(&store->map->vain, vain);
+            ikv_map_enter(store->map, 1, &stop);
+            for (uint64_t page = pages; page < 2 * pages; page++) {
+                const bool resident = map_count_resident(store, page << 12, 4096) == 1;
+                const uint64_t first = page / 64 * 64;
+                const bool whole = map_count_resident(store, first << 12, word) == 64;
+                assert_true(resident || !ikv_map_has_hints(store->map, page, page));
+                assert_int_equal(ikv_map_has_hints(store->map, page, page), whole);
+            }
+            assert_true(ikv_map_has_hints(store->map, pages, pages + 127));
+            assert_true(dropped || ikv_map_has_hints(store->map, pages, 2 * pages - 1));
+            assert_false(ikv_map_has_hints(store->map, 0, 0));
+        }
+    }
+    ikv_close(store);
+}
+
 /* A file that is visited here and there is left alone: 60 keys touch at most 120 pages. */
 static void few_visits_start_no_thread(void **state)
 {
@@ -294,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frequent_visits_enter_the_file),
         cmocka_unit_test(waiting_pages_are_read),
+        cmocka_unit_test(blocks_in_part),
         cmocka_unit_test(few_visits_start_no_thread),
         cmocka_unit_test(no_thread_for_small_files),
         cmocka_unit_test(closing_stops_it),

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #if IKV_ON_LINUX
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #endif
 
 /* Which pages of a mapping are in memory: byte i of `vector` is odd if the i-th is. Linux answers
@@ -32,6 +34,33 @@ static inline int ikv_platform_in_core(const void *start, size_t size,
     (void)size;
     (void)vector;
     return -1;
+}
+#endif
+
+/* Whether all pages of a range of a file are in the page cache, for the price of a few pages of
+ * ikv_platform_in_core. Pages whose read failed count, too, so that only the page table shows which
+ * may be touched. False: not all, or unknown. */
+#if IKV_ON_LINUX && !defined(__alpha__)
+static inline bool ikv_platform_is_cached(int fd, uint64_t offset, uint64_t size, uint64_t pages)
+{
+    struct {
+        uint64_t offset, size;
+    } range = {offset, size};
+    struct { /* struct cachestat */
+        uint64_t cached, dirty, written_back, evicted, recently_evicted;
+    } found = {0, 0, 0, 0, 0};
+
+    /* cachestat, Linux 6.5; the number is the same on all other architectures */
+    return syscall(451, fd, &range, &found, 0) == 0 && found.cached == pages;
+}
+#else
+static inline bool ikv_platform_is_cached(int fd, uint64_t offset, uint64_t size, uint64_t pages)
+{
+    (void)fd;
+    (void)offset;
+    (void)size;
+    (void)pages;
+    return false;
 }
 #endif
 
@@ -154,9 +183,10 @@ static inline int ikv_platform_map_memory(void *start, size_t size)
     return code;
 }
 
-/* Whether all of a populated part of a mapping is mapped by huge pages: 1 or 0; -1: unknown. The
- * descriptor is that of ikv_platform_open_pagemap, which is negative if the system has no such
- * file; Linux can tell since 6.7. */
+/* How a part of a mapping is entered in the page table: whether all of it is, and whether by huge
+ * pages. 1 or 0; -1: unknown. The descriptor is that of ikv_platform_open_pagemap, which is
+ * negative if the system has no such file; Linux can tell since 6.7. */
+enum ikv_page_kind { IKV_PAGES_PRESENT = 3, IKV_PAGES_HUGE = 6 }; /* PAGE_IS_* */
 #if IKV_ON_LINUX
 struct ikv_pagemap_region {
     uint64_t start, end, categories;
@@ -169,17 +199,18 @@ static inline int ikv_platform_open_pagemap(void)
 {
     return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 }
-static inline int ikv_platform_is_huge(int pagemap, const void *start, size_t size)
+static inline int ikv_platform_is_entered(int pagemap, const void *start, size_t size,
+                                          enum ikv_page_kind kind)
 {
-    const uint64_t huge = (uint64_t)1 << 6; /* PAGE_IS_HUGE */
+    const uint64_t category = (uint64_t)1 << kind;
     struct ikv_pagemap_region region = {0, 0, 0};
     struct ikv_pagemap_scan scan = {.size = sizeof scan,
                                     .start = (uintptr_t)start,
                                     .end = (uintptr_t)start + size,
                                     .vec = (uintptr_t)&region,
                                     .vec_len = 1,
-                                    .category_mask = huge,
-                                    .return_mask = huge};
+                                    .category_mask = category,
+                                    .return_mask = category};
     const int found = ioctl(pagemap, _IOWR('f', 16, struct ikv_pagemap_scan), &scan);
 
     return found < 0 ? -1 : found == 1 && region.start <= scan.start && region.end >= scan.end;
@@ -189,11 +220,13 @@ static inline int ikv_platform_open_pagemap(void)
 {
     return -1;
 }
-static inline int ikv_platform_is_huge(int pagemap, const void *start, size_t size)
+static inline int ikv_platform_is_entered(int pagemap, const void *start, size_t size,
+                                          enum ikv_page_kind kind)
 {
     (void)pagemap;
     (void)start;
     (void)size;
+    (void)kind;
     return -1;
 }
 #endif
