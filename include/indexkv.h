@@ -681,8 +681,8 @@ typedef struct ikv_http_options {
     uint32_t timeout_ms;  /* a request without progress for this long is repeated; 0: 30,000 */
     uint32_t attempts;    /* for each request, up to 100; 0: 5 */
     uint32_t max_gap;     /* neighbouring reads share a request if at most this many bytes are
-                             between them; 0: as many as arrive in the time of a round trip, but at
-                             least 64 KiB and at most 1 MiB */
+                             between them; 0: as many as one connection's share of what arrives in
+                             the time of a round trip, but at least 64 KiB and at most 1 MiB */
     const char *cache;    /* a file that keeps what was read, shared by processes, created if there
                              is none; NULL: none */
     uint64_t cache_size;  /* its size, at least 1 MiB; 0: 256 MiB. Ignored if the file exists */

@@ -1,8 +1,8 @@
 /*
- * curl_loop URL CONNECTIONS SKIP <RANGES: requests the ranges ("first-last" lines) by a plain loop
- * over libcurl's multi interface, CONNECTIONS at a time. Prints the seconds for all but the first
- * SKIP of them, which open the connections, and their number. What a store at a URL is compared
- * with.
+ * curl_loop URL CONNECTIONS COUNT... <RANGES: requests the ranges ("first-last" lines) by a plain
+ * loop over libcurl's multi interface, CONNECTIONS at a time, in batches of COUNT ranges. Prints
+ * the seconds and the number of the requests, without those of the first batch, which opens the
+ * connections, unless it is the only one. What a store at a URL is compared with.
  */
 #include <curl/curl.h>
 
@@ -39,40 +39,63 @@ static int start(CURLM *multi, CURL *easy)
     return 1;
 }
 
-int main(int argc, char **argv)
+/* One batch: its first requests are started at once, each of the others when one has ended. */
+static int run(CURLM *multi, CURL **easy, unsigned connections, unsigned long count)
 {
-    if (argc != 4)
-        return 2;
-    const unsigned connections = (unsigned)strtoul(argv[2], NULL, 10);
-    const unsigned long skip = strtoul(argv[3], NULL, 10);
-    CURLM *multi = curl_multi_init();
-    unsigned long done = 0;
-    double began = now();
+    unsigned long started = 0;
     int running = 0;
     int left;
     const CURLMsg *message;
 
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
-    for (unsigned i = 0; i < connections; i++) {
-        CURL *easy = curl_easy_init();
-        (void)curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
-        (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
-        running += start(multi, easy);
-    }
+    for (; started < connections && started < count; started++)
+        running += start(multi, easy[started]);
     while (running > 0) {
         int active;
         (void)curl_multi_perform(multi, &active);
         while ((message = curl_multi_info_read(multi, &left)) != NULL) {
-            CURL *easy = message->easy_handle;
+            CURL *ended = message->easy_handle;
             if (message->data.result != CURLE_OK)
-                return 1;
-            (void)curl_multi_remove_handle(multi, easy);
-            if (++done == skip)
-                began = now();
-            running -= !start(multi, easy);
+                return -1;
+            (void)curl_multi_remove_handle(multi, ended);
+            running--;
+            if (started < count) {
+                started++;
+                running += start(multi, ended);
+            }
         }
-        (void)curl_multi_poll(multi, NULL, 0, 1000, NULL);
+        if (running > 0)
+            (void)curl_multi_poll(multi, NULL, 0, 1000, NULL);
     }
-    (void)printf("%.6f %lu\n", now() - began, done - skip);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4)
+        return 2;
+    const unsigned connections = (unsigned)strtoul(argv[2], NULL, 10);
+    CURLM *multi = curl_multi_init();
+    CURL **easy = calloc(connections, sizeof *easy);
+    unsigned long done = 0;
+    double began = now();
+
+    if (!easy)
+        return 1;
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
+    for (unsigned i = 0; i < connections; i++) {
+        easy[i] = curl_easy_init();
+        (void)curl_easy_setopt(easy[i], CURLOPT_URL, argv[1]);
+        (void)curl_easy_setopt(easy[i], CURLOPT_WRITEFUNCTION, drop);
+    }
+    for (int i = 3; i < argc; i++) {
+        const unsigned long count = strtoul(argv[i], NULL, 10);
+        if (run(multi, easy, connections, count) < 0)
+            return 1;
+        if (i == 3 && argc > 4)
+            began = now();
+        else
+            done += count;
+    }
+    (void)printf("%.6f %lu\n", now() - began, done);
     return 0;
 }

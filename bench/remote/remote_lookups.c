@@ -1,7 +1,8 @@
 /*
  * remote_lookups URL COUNT STEP PAIRS BATCH CONNECTIONS: looks up COUNT random keys among 0, STEP,
- * ..., (PAIRS - 1) * STEP in batches of BATCH. Prints the seconds that opening took, those of the
- * lookups, and the requests of these. The first batch, which opens the connections, is not timed
+ * ..., (PAIRS - 1) * STEP in batches of BATCH. Prints the seconds that opening took, those until
+ * the first batch was answered, those of the lookups, the requests of these, those of opening, and
+ * those of each batch. The first batch, which opens the connections, is not among the lookups
  * unless it is the only one.
  */
 #include <indexkv.h>
@@ -43,6 +44,7 @@ int main(int argc, char **argv)
     ikv_error err;
     uint64_t state = 1;
     uint64_t requests = 0;
+    ikv_info info;
 
     if (argc != 7)
         return 2;
@@ -64,6 +66,13 @@ int main(int argc, char **argv)
     }
     double opened = now();
     const double open_time = opened - begin;
+    double first_time = 0;
+    ikv_store_info(store, &info);
+    uint64_t *batches = calloc(count / batch + 1, sizeof *batches);
+    if (!batches) {
+        free(keys);
+        return 1;
+    }
     for (uint64_t done = 0; done < count; done += batch) {
         for (uint64_t i = 0; i < batch; i++)
             keys[i] = next_random(&state) % pairs * step;
@@ -71,12 +80,20 @@ int main(int argc, char **argv)
             free(keys);
             fail(&err);
         }
+        batches[done / batch] = ikv_result_stats(result)->system_calls;
+        if (done == 0)
+            first_time = now() - begin;
         if (done == 0 && count > batch)
             opened = now();
         else
-            requests += ikv_result_stats(result)->system_calls;
+            requests += batches[done / batch];
     }
-    (void)printf("%.6f %.6f %" PRIu64 "\n", open_time, now() - opened, requests);
+    (void)printf("%.6f %.6f %.6f %" PRIu64 " %" PRIu64, open_time, first_time, now() - opened,
+                 requests, info.open_reads);
+    for (uint64_t i = 0; i * batch < count; i++)
+        (void)printf(" %" PRIu64, batches[i]);
+    (void)printf("\n");
+    free(batches);
     ikv_result_free(result);
     ikv_close(store);
     free(keys);

@@ -39,7 +39,7 @@ static int http_create(const struct ikv_io_options *options, struct ikv_io **ret
         return code;
     }
     io->depth = io->free_count = depth;
-    io->slot_count = (depth + 1) / 2;
+    io->slot_count = options->connections ? options->connections : (depth + 1) / 2;
     io->slots = calloc(io->slot_count, sizeof *io->slots);
     io->free = malloc(depth * sizeof *io->free);
     io->pending = malloc(depth * sizeof *io->pending);
@@ -136,6 +136,10 @@ static void work(struct ikv_http_io *io)
     ikv_http_start_pending(io);
     (void)io->curl.multi_perform(io->multi, &running);
     ikv_http_collect(io);
+    if (io->pending_count > 0 && io->busy < io->slot_count) { /* before the caller takes its time */
+        ikv_http_start_pending(io);
+        (void)io->curl.multi_perform(io->multi, &running);
+    }
     if (io->ready_count > 0)
         return;
     const int wait = ikv_http_watch(io);

@@ -29,12 +29,14 @@ const char *ikv_http_failure(struct ikv_http_object *object, int code, char *buf
     return buf;
 }
 
-uint64_t ikv_http_gap(const struct ikv_http_object *object)
+/* A request saved is worth the bytes that arrive meanwhile. Those of all connections arrive while
+ * one of them waits, so that the share of one counts. */
+uint64_t ikv_http_gap(const struct ikv_http_object *object, unsigned requests)
 {
     const uint64_t latency = atomic_load_explicit(&object->latency_us, memory_order_relaxed);
     const uint64_t rate = atomic_load_explicit(&object->rate, memory_order_relaxed);
 
     if (object->max_gap)
         return object->max_gap;
-    return ikv_max(GAP_MIN, ikv_min(latency * rate / 1000, GAP_MAX));
+    return ikv_max(GAP_MIN, ikv_min(latency * rate / 1000 / requests, GAP_MAX));
 }

@@ -14,7 +14,7 @@
 /* As the offset of a request, or the beginning of a transfer: the last `length` (`end`) bytes. */
 #define IKV_HTTP_LAST_BYTES UINT64_MAX
 
-/* The backend: the I/O contract (io.h) over range requests, up to half of `depth` of them at a
+/* The backend: the I/O contract (io.h) over range requests, several at a
  * time. Reads near each other share a request. Failed requests are repeated, after pauses that
  * grow. An object of it belongs to the thread that created it; a forked child must not use it. */
 extern const struct ikv_io_backend ikv_io_http;
@@ -67,9 +67,9 @@ static inline struct ikv_http_object *ikv_http_object_of(const struct ikv_io_fil
 
 /* Remember why a read failed. */
 void ikv_http_note_failure(struct ikv_http_object *object, int code, const char *text);
-/* Neighbouring reads share a request if at most this many bytes are between them. It is also the
- * maximum size of a shared request. */
-uint64_t ikv_http_gap(const struct ikv_http_object *object);
+/* Neighbouring reads share a request if at most this many bytes are between them, with this many
+ * requests at a time. */
+uint64_t ikv_http_gap(const struct ikv_http_object *object, unsigned requests);
 
 /* Text about the last failure if it had this code, otherwise "". Returns `buf`. */
 const char *ikv_http_failure(struct ikv_http_object *object, int code, char *buf, size_t size);

@@ -137,6 +137,7 @@ static void fail(struct ikv_http_slot *slot)
     if (may_repeat(slot)) {
         slot->state = IKV_HTTP_SLOT_PAUSED;
         slot->resume_at = ikv_clock() + pause_before(io, slot);
+        io->watch_at = ikv_min(io->watch_at, slot->resume_at);
         slot->attempt++;
         ikv_http_transfer_rewind(&slot->transfer);
         for (uint32_t op = slot->first; op != IKV_HTTP_NO_OPERATION; op = io->ops[op].next)
@@ -212,6 +213,9 @@ int ikv_http_watch(struct ikv_http_io *io)
     const uint64_t now = ikv_clock();
     uint64_t wait = WATCH_MS * MILLISECOND;
 
+    if (now < io->watch_at)
+        return (int)((io->watch_at - now + MILLISECOND - 1) / MILLISECOND);
+
     for (unsigned i = 0; i < io->slot_count && io->busy > 0; i++) {
         struct ikv_http_slot *slot = &io->slots[i];
         if (slot->state == IKV_HTTP_SLOT_FREE)
@@ -235,5 +239,6 @@ int ikv_http_watch(struct ikv_http_io *io)
             wait = ikv_min(wait, slot->resume_at - now);
         }
     }
+    io->watch_at = now + wait;
     return (int)((wait + MILLISECOND - 1) / MILLISECOND);
 }

@@ -35,6 +35,7 @@ struct ikv_http_io {
     struct ikv_process process;
     uint64_t random;
     uint64_t requests; /* sent so far */
+    uint64_t watch_at; /* on ikv_clock: when ikv_http_watch will have something to do */
     unsigned depth;
     unsigned slot_count; /* requests at a time */
     unsigned busy;       /* slots not IKV_HTTP_SLOT_FREE */

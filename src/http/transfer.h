@@ -18,6 +18,7 @@ struct ikv_http_transfer {
     struct ikv_http_response response;
     struct ikv_http_verdict verdict; /* of the response's header, once `is_judged` */
     bool is_judged;
+    unsigned ended;       /* transfers that succeeded */
     uint64_t received;    /* bytes of the body */
     uint64_t progress_at; /* ikv_clock */
     char error[CURL_ERROR_SIZE];

@@ -8,6 +8,10 @@
 /* Nanoseconds until opening a ring is tried again after it has failed. */
 #define RING_RETRY UINT64_C(1000000000)
 
+/* For the buffers of reads, per connection to a source; and reads at a time. */
+#define REMOTE_MEMORY    (36u << 10)
+#define REMOTE_READS_MAX 8192u
+
 /* A worker's share of the bytes in flight; 0: no limit. */
 static uint64_t max_bytes(const ikv_engine_options *options)
 {
@@ -66,10 +70,24 @@ static int open_plain(struct ikv_windows *windows)
     return windows->plain.backend ? 0 : ikv_window_open(&windows->plain, &ikv_io_pread, &options);
 }
 
-static int open_remote(struct ikv_windows *windows, const struct ikv_source *source)
+/* More reads than connections, so that neighbours can share requests while all connections are
+ * busy: as many as fit into this much memory per connection. */
+static unsigned remote_reads(const struct ikv_store *store)
 {
+    const unsigned connections = store->file.source->depth;
+    const uint64_t page = store->index.leaf_size ? store->index.leaf_size : IKV_PAGE_SIZE;
+    const uint64_t size = ikv_max(page, ikv_round_up(store->first_read, IKV_PAGE_SIZE));
+    const uint64_t each = ikv_max(REMOTE_MEMORY / (size + sizeof(struct ikv_slot)), 1);
+
+    return (unsigned)ikv_min(connections * each, ikv_max(REMOTE_READS_MAX, connections));
+}
+
+static int open_remote(struct ikv_windows *windows, const struct ikv_store *store)
+{
+    const struct ikv_source *source = store->file.source;
     const struct ikv_window_options options = {.max_bytes = max_bytes(&windows->shared->options),
-                                               .depth = source->depth};
+                                               .depth = remote_reads(store),
+                                               .connections = source->depth};
 
     return windows->remote.backend
                ? 0
@@ -82,7 +100,7 @@ int ikv_windows_choose(struct ikv_windows *windows, const struct ikv_store *stor
     *ret_fallback = 0;
     if (store->file.source) {
         *ret_window = &windows->remote;
-        return open_remote(windows, store->file.source);
+        return open_remote(windows, store);
     }
     if (store->backend_wanted == IKV_BACKEND_AUTO || store->backend_wanted == IKV_BACKEND_URING) {
         int code = open_ring(windows, store->reads->direct);

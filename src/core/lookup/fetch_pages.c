@@ -180,10 +180,13 @@ static inline __attribute__((always_inline)) void prefetch(const struct ikv_run 
     }
 }
 
-/* Whether a page can share a read with the last one: it is the same or the next. */
-static bool follows(const struct ikv_geometry *index, uint64_t last, uint64_t page)
+/* Whether a page can share a read with the last one: it is the same or the next. Of a source, the
+ * next one is read separately: the backend merges requests, and many small reads take less memory
+ * than few large ones. */
+static bool follows(const struct ikv_run *run, uint64_t last, uint64_t page)
 {
-    return page == last || (page == last + 1 && ikv_page_adjoins(index, page));
+    return page == last ||
+           (page == last + 1 && !run->file->source && ikv_page_adjoins(run->batch->index, page));
 }
 
 /* Take the next page that the search waits for, and its neighbours if these are next. */
@@ -204,8 +207,8 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         probe(run, chunk);
         do
             page = ikv_search_peek(&run->search);
-        while (follows(index, last, page) && skip_absent(run, page));
-    } while (slot->chunk_count < max && follows(index, last, page) && !barrier_holds(run, page));
+        while (follows(run, last, page) && skip_absent(run, page));
+    } while (slot->chunk_count < max && follows(run, last, page) && !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
     run->stats.merged += slot->chunk_count - 1;
 }

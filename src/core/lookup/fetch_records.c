@@ -147,8 +147,9 @@ bool ikv_records_plan(struct ikv_run *run)
     uint32_t end = begin + 1;
     const uint64_t start = hits[begin].position;
     uint64_t read_end = first_read_end(run, start);
+    const uint64_t gap = run->file->source ? 0 : GAP_MAX; /* its backend merges requests */
     while (end < run->hits_sorted && ikv_position_possible(store, hits[end].position) &&
-           hits[end].position <= read_end + GAP_MAX &&
+           hits[end].position <= read_end + gap &&
            first_read_end(run, hits[end].position) - start <= run->window->slot_size) {
         read_end = first_read_end(run, hits[end].position);
         end++;

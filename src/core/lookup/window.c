@@ -56,6 +56,7 @@ int ikv_window_open(struct ikv_window *window, const struct ikv_io_backend *back
         const size_t bytes = window->slot_size + DATA_SURPLUS + SUMS_SIZE;
         const struct ikv_io_options io_options = {
             .depth = 2 * window->slot_count,
+            .connections = options->connections,
             .memory = window->memory,
             .memory_size = window->slot_count * bytes,
             .files_may_close = options->files_may_close,

@@ -78,6 +78,7 @@ struct ikv_window {
 
 struct ikv_window_options {
     unsigned depth;       /* reads in flight; 0: the backend's default */
+    unsigned connections; /* as in ikv_io_options */
     uint64_t max_bytes;   /* of the reads in flight; one read is always allowed. 0: no limit */
     bool direct;          /* reads will be direct: register the buffers with the kernel at once */
     bool files_may_close; /* as in ikv_io_options */
