@@ -74,11 +74,12 @@ static const struct option_spec specs[] = {
      "mmap: the mapping only"},
     {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
     {OPTION_BATCH, 0, "batch", "N",
-     "keys per batch, 1 to 1073741824 (default: 32768,\n"
-     "fewer if values are large)"},
+     "keys per batch, 1 to 1073741824 (default: 4096 while\n"
+     "data is in memory, else 32768; fewer if values are\n"
+     "large)"},
     {OPTION_THREADS, 0, "threads", "N",
-     "lookup threads, 1 to 1024 (default: the number of\n"
-     "processors)"},
+     "threads that parse, look up and format, 1 to 1024\n"
+     "(default: the number of processors)"},
     {OPTION_DEPTH, 0, "depth", "N",
      "reads in flight per thread with uring, 1 to 4096\n"
      "(default: 256)"},
@@ -248,10 +249,9 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
                                       options->keys_binary, rejects);
     if (status != STATUS_DONE)
         return status;
-    reader.escape = options->input.escape;
+    reader.format.escape = options->input.escape && options->keys_file != NULL;
     if (options->input.nul)
-        reader.input.line_end = '\0';
-    reader.keep_bad = options->lookup.missing == MISSING_EMPTY;
+        reader.format.line_end = reader.input.line_end = '\0';
     reader.report_bad = options->lookup.missing == MISSING_ERROR;
     struct progress progress;
     progress_start(&progress, (enum progress_mode)options->store.progress, options->store.quiet,
@@ -356,7 +356,7 @@ static int run(const struct get_options *options, const struct operands *operand
 static int create_engine(const struct get_options *options, const struct operands *operands,
                          ikv_engine **ret_engine)
 {
-    bool few_keys = options->keys_file == NULL && operands->count - 1 <= LOOKUP_INLINE_MAX;
+    bool few_keys = options->keys_file == NULL && operands->count - 1 <= SLOT_INLINE_MAX;
     bool explicit_size = options->threads != 0 || options->depth != 0;
     ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
     engine_options.threads = (uint32_t)options->threads;
@@ -386,6 +386,11 @@ static int create_engine_and_run(struct get_options *options, const struct opera
     if (status != STATUS_DONE)
         return status;
     options->store.open.engine = engine;
+    if (engine != NULL) {
+        ikv_engine_info info;
+        ikv_engine_get_info(engine, &info);
+        options->lookup.threads = info.threads;
+    }
     status = run(options, operands, output);
     ikv_engine_close(engine);
     return status;
@@ -401,7 +406,6 @@ static int parse_and_run(struct get_options *options, int argc, char **argv)
         return status;
     options->paths[0] = operands.items[0];
     options->lookup.key_syntax = options->store.key_syntax;
-    options->lookup.one_thread = options->threads == 1;
     options->lookup.escape = options->input.escape;
     options->lookup.nul = options->input.nul;
     options->input.rejects.quiet =

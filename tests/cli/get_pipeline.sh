@@ -32,6 +32,22 @@ head -n 30000 expected >before
 same before "$out"
 err_has 'bad:30001: expected a key'
 
+# Bad lines are skipped in their places, whichever thread finds them, and rejected in order.
+awk 'NR % 97 == 0 { print "bad " NR } { print }' keys >mixed
+awk 'NR % 97 == 0 { print "bad " NR "\t" } { print $1 "\tvalue of " $1 }' keys >wanted
+awk '/bad/ { print NR "\t" $0 }' mixed >wanted.rejects
+for batch in 65 1000 4096; do
+    run 0 get store --keys mixed --batch "$batch" --threads 3 --missing empty --on-bad-line skip \
+        --rejects rejects
+    same wanted "$out"
+    cut -f 2,4 rejects >actual
+    same wanted.rejects actual
+    run 2 get store --keys mixed --batch "$batch" --threads 3 --missing empty --on-bad-line skip \
+        --rejects rejects --max-rejects 100
+    awk '/bad/ && ++bad > 100 { exit } { print }' wanted >before
+    same before "$out"
+done
+
 # Every batch may report missing keys; they are reported in order.
 awk '{ print NR % 2 ? $1 : $1 + 1 }' keys | head -n 5000 >some
 run 1 get store --keys some --missing error --batch 100

@@ -255,7 +255,39 @@ int input_skip_line(struct input *input, input_part_fn part, void *user)
     }
 }
 
-bool input_would_block(struct input *input)
+/* The number of bytes equal to `byte` in BLOCK bytes. */
+enum { BLOCK = 128 };
+static size_t count_in_block(const char *block, char byte)
 {
-    return !input->regular && find_line_end(input) == NULL;
+    uint8_t count = 0;
+    for (size_t i = 0; i < BLOCK; i++)
+        count = (uint8_t)(count + (block[i] == byte));
+    return count;
+}
+
+size_t input_lines(const struct input *input, size_t limit, size_t *ret_count)
+{
+    const char *text = input_text(input);
+    const size_t size = input_available(input);
+    size_t at = 0, whole = 0, count = 0;
+    while (size - at >= BLOCK) {
+        const size_t more = count_in_block(text + at, input->line_end);
+        if (more >= limit - count)
+            break;
+        count += more;
+        at += BLOCK;
+    }
+    /* The end of the last line found so far. */
+    for (whole = at; count > 0 && whole > 0 && text[whole - 1] != input->line_end; whole--)
+        ;
+    whole = count > 0 ? whole : 0;
+    while (count < limit && at < size) {
+        const char *end = memchr(text + at, input->line_end, size - at);
+        if (end == NULL)
+            break;
+        at = whole = (size_t)(end - text) + 1;
+        count++;
+    }
+    *ret_count = count;
+    return whole;
 }

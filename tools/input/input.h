@@ -82,14 +82,15 @@ int input_need(struct input *input, size_t size);
  */
 int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length);
 
+/* Find up to `limit` whole lines at the beginning of the unconsumed bytes, without reading more.
+ * Returns their size, with their ends. */
+size_t input_lines(const struct input *input, size_t limit, size_t *ret_count);
+
 /*
  * Consume a line of any length in bounded memory, and pass it without its end, in parts, to
  * `part`. INPUT_END: it is the last line and lacks its end.
  */
 typedef void (*input_part_fn)(void *user, const char *part, size_t size);
 int input_skip_line(struct input *input, input_part_fn part, void *user);
-
-/* Whether reading the next line would wait for input. */
-bool input_would_block(struct input *input);
 
 #endif

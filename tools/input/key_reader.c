@@ -3,7 +3,6 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/utf8.h"
-#include "text/escape.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -16,9 +15,11 @@
 void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
                                char **arguments, size_t count)
 {
-    *reader = (struct key_reader){.type = type,
-                                  .width = ikv_key_width(type),
-                                  .syntax = syntax,
+    *reader = (struct key_reader){.format = {.type = type,
+                                             .width = ikv_key_width(type),
+                                             .syntax = syntax,
+                                             .line_end = '\0',
+                                             .stop_at_bad = true},
                                   .arguments = arguments,
                                   .argument_count = count,
                                   .input = {.fd = -1}};
@@ -27,11 +28,14 @@ void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv
 int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
                          const char *path, bool binary, struct rejects *rejects)
 {
-    *reader = (struct key_reader){.type = type,
-                                  .width = ikv_key_width(type),
-                                  .syntax = syntax,
-                                  .binary = binary,
+    *reader = (struct key_reader){.format = {.type = type,
+                                             .width = ikv_key_width(type),
+                                             .syntax = syntax,
+                                             .binary = binary,
+                                             .line_end = '\n',
+                                             .of_file = true},
                                   .rejects = rejects};
+    reader->format.stop_at_bad = rejects == NULL || !rejects->options.skip;
     int status = input_open(&reader->input, path);
     reader->input.decompress = !binary; /* any bytes can be the beginning of binary keys */
     return status;
@@ -41,7 +45,6 @@ void key_reader_close(struct key_reader *reader)
 {
     if (reader->arguments == NULL)
         input_close(&reader->input);
-    buffer_free(&reader->unescaped);
 }
 
 static int fail(struct key_reader *reader, int status)
@@ -50,27 +53,63 @@ static int fail(struct key_reader *reader, int status)
     return INPUT_FAILED;
 }
 
-/* Why a key is bad, in `reason`. */
+/* ---------------------------------------------------------------- bad lines */
+
+/* Why a line is bad, in `reason`. */
 static void describe(const struct key_reader *reader, int code, const char *text, size_t length,
                      char *reason, size_t size)
 {
     char type_name[16];
     snprintf(reason, size, "expected a key of type %s, got %s%s",
-             ikv_key_type_name(reader->type, type_name, sizeof type_name),
+             ikv_key_type_name(reader->format.type, type_name, sizeof type_name),
              excerpt_of(text, length).text,
              code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
 }
 
-static int keep_bad(struct key_reader *reader, struct key_batch *batch, const char *text,
-                    size_t length)
+/* A bad line ends the job. */
+static int end_at(struct key_reader *reader, uint64_t number, const char *reason)
 {
-    if (!buffer_append(&batch->bad_texts, text, length))
-        return fail(reader, out_of_memory());
-    const struct bad_line bad = {batch->count, batch->bad_texts.size};
-    if (!buffer_append(&batch->bad_lines, &bad, sizeof bad))
-        return fail(reader, out_of_memory());
-    batch->bad_count++;
-    return INPUT_MORE;
+    if (reader->arguments != NULL)
+        snprintf(reader->ending, sizeof reader->ending, "%s", reason);
+    else
+        snprintf(reader->ending, sizeof reader->ending, "%.300s:%" PRIu64 ": %s",
+                 reader->input.name, number, reason);
+    return STATUS_USAGE;
+}
+
+void key_reader_report(const struct key_reader *reader)
+{
+    if (reader->ending[0] != '\0')
+        message("%s", reader->ending);
+}
+
+static int settle_line(struct key_reader *reader, const struct key_batch *batch,
+                       const struct bad_line *bad)
+{
+    char reason[256];
+    describe(reader, bad->code, batch->lines.data + bad->text.start, bad->text.length, reason,
+             sizeof reason);
+    if (reader->format.stop_at_bad)
+        return end_at(reader, bad->number, reason);
+    if (reader->report_bad)
+        message("%s:%" PRIu64 ": %s", reader->input.name, bad->number, reason);
+    rejects_begin(reader->rejects, reader->input.name, bad->number, reason);
+    rejects_part(reader->rejects, batch->lines.data + bad->line.start, bad->line.length);
+    return rejects_end(reader->rejects);
+}
+
+int key_reader_settle(struct key_reader *reader, struct key_batch *batch)
+{
+    for (size_t i = 0; i < batch->bad_count; i++) {
+        const struct bad_line *bad = key_batch_bad(batch, i);
+        const int status = bad->is_settled ? STATUS_DONE : settle_line(reader, batch, bad);
+        if (status == STATUS_DONE)
+            continue;
+        batch->count = bad->before;
+        batch->bad_count = i;
+        return status;
+    }
+    return STATUS_DONE;
 }
 
 static void reject_part(void *user, const char *part, size_t size)
@@ -78,183 +117,169 @@ static void reject_part(void *user, const char *part, size_t size)
     rejects_part(user, part, size);
 }
 
-/* Report a bad key, or skip it. `too_long`: `text` is the beginning of a line not yet consumed. */
-static int bad_key(struct key_reader *reader, struct key_batch *batch, int code, const char *text,
-                   size_t length, bool too_long)
+/* A line that is too long to keep: it is a batch of its own, and is settled at once. */
+static int reject_long_line(struct key_reader *reader, struct key_batch *batch)
 {
+    struct input *input = &reader->input;
     char reason[256];
-    describe(reader, code, text, length, reason, sizeof reason);
-    struct rejects *rejects = reader->rejects;
-    if (reader->arguments != NULL || rejects == NULL || !rejects->options.skip) {
-        (void)input_drain(&reader->input);
-        if (reader->arguments != NULL)
-            message("%s", reason);
-        else
-            message("%s:%" PRIu64 ": %s", reader->input.name, reader->line, reason);
-        return fail(reader, STATUS_USAGE);
+    reader->line++;
+    describe(reader, IKV_E_KEY_SYNTAX, input_text(input), input_available(input), reason,
+             sizeof reason);
+    if (!input_drain(input)) /* the lines before are settled first */
+        return INPUT_FAILED;
+    if (reader->format.stop_at_bad) {
+        fail(reader, end_at(reader, reader->line, reason));
+        key_reader_report(reader);
+        return INPUT_FAILED;
     }
     if (reader->report_bad)
-        message("%s:%" PRIu64 ": %s", reader->input.name, reader->line, reason);
-    if (too_long)
-        length = KEY_INPUT_MAX;
-    if (reader->keep_bad && keep_bad(reader, batch, text, length) != INPUT_MORE)
-        return INPUT_FAILED;
-    rejects_begin(rejects, reader->input.name, reader->line, reason);
-    if (!too_long)
-        rejects_part(rejects, reader->raw, reader->raw_length);
-    else if (input_skip_line(&reader->input, reject_part, rejects) == INPUT_FAILED)
-        return fail(reader, reader->input.status);
-    int status = rejects_end(rejects);
-    return status == STATUS_DONE ? INPUT_BAD : fail(reader, status);
+        message("%s:%" PRIu64 ": %s", input->name, reader->line, reason);
+    const struct bad_line bad = {.number = reader->line,
+                                 .text = {0, KEY_INPUT_MAX},
+                                 .line = {0, KEY_INPUT_MAX},
+                                 .is_settled = true};
+    if (!buffer_append(&batch->lines, input_text(input), KEY_INPUT_MAX) ||
+        !key_batch_add_bad(batch, &bad))
+        return fail(reader, out_of_memory());
+    rejects_begin(reader->rejects, input->name, reader->line, reason);
+    if (input_skip_line(input, reject_part, reader->rejects) == INPUT_FAILED)
+        return fail(reader, input->status);
+    int status = rejects_end(reader->rejects);
+    return status == STATUS_DONE ? INPUT_MORE : fail(reader, status);
 }
 
-static int add_text_key(struct key_reader *reader, struct key_batch *batch, const char *text,
-                        size_t length)
+/* ---------------------------------------------------------------- lines */
+
+/* Whether the batch has room for another line. */
+static bool has_room(const struct key_batch *batch, size_t limit)
 {
-    if (length > KEY_INPUT_MAX)
-        return bad_key(reader, batch, IKV_E_KEY_SYNTAX, text, length, reader->arguments == NULL);
-    if (!buffer_reserve(&batch->keys, reader->width))
+    return batch->line_count < limit && batch->lines.size < BATCH_TEXT_MAX;
+}
+
+static int read_arguments(struct key_reader *reader, size_t limit, struct key_batch *batch)
+{
+    while (reader->argument_next < reader->argument_count && has_room(batch, limit)) {
+        const char *text = reader->arguments[reader->argument_next++];
+        if (!buffer_append(&batch->lines, text, strlen(text) + 1))
+            return fail(reader, out_of_memory());
+        batch->line_count++;
+    }
+    return batch->line_count > 0 ? INPUT_MORE : INPUT_END;
+}
+
+/* The rest of the input, which lacks the end of its line. */
+static int read_last_line(struct key_reader *reader, struct key_batch *batch)
+{
+    struct input *input = &reader->input;
+    const size_t length = input_available(input);
+    if (!buffer_append(&batch->lines, input_text(input), length) ||
+        !buffer_append(&batch->lines, &reader->format.line_end, 1))
         return fail(reader, out_of_memory());
-    int code = ikv_key_parse(reader->type, reader->syntax, text, length,
-                             batch->keys.data + batch->keys.size);
-    if (code != 0)
-        return bad_key(reader, batch, code, text, length, false);
-    if (!buffer_append(&batch->texts, text, length) ||
-        !buffer_append(&batch->text_ends, &batch->texts.size, sizeof batch->texts.size))
-        return fail(reader, out_of_memory());
-    batch->keys.size += reader->width;
-    batch->count++;
+    input_consume(input, length);
+    batch->line_count++;
     return INPUT_MORE;
 }
 
-static int add_escaped_key(struct key_reader *reader, struct key_batch *batch, const char *text,
-                           size_t length)
+/* Copy the lines that are in the input's buffer. */
+static bool copy_lines(struct key_reader *reader, size_t limit, struct key_batch *batch)
 {
-    reader->unescaped.size = 0;
-    switch (unescape_append(&reader->unescaped, text, length)) {
-    case UNESCAPE_NO_MEMORY:
-        return fail(reader, out_of_memory());
-    case UNESCAPE_BAD:
-        return bad_key(reader, batch, IKV_E_KEY_SYNTAX, text, length, false);
-    case UNESCAPE_DONE:
-        break;
-    }
-    return add_text_key(reader, batch, reader->unescaped.data, reader->unescaped.size);
+    size_t count;
+    if (input_available(&reader->input) == 0) /* also before the first read, without a buffer */
+        return true;
+    const size_t size = input_lines(&reader->input, limit - batch->line_count, &count);
+    if (!buffer_append(&batch->lines, input_text(&reader->input), size))
+        return false;
+    if (count > 0)
+        input_consume(&reader->input, size);
+    batch->line_count += count;
+    return true;
 }
 
-/* A key per line, which ends with LF or CR LF, or with NUL. */
-static int read_text_key(struct key_reader *reader, struct key_batch *batch)
+/* Lines end with LF or CR LF, or with NUL. */
+static int read_lines(struct key_reader *reader, size_t limit, struct key_batch *batch)
 {
-    const char *line;
-    size_t length;
-    int result = input_line(&reader->input, KEY_INPUT_MAX, &line, &length);
-    if (result == INPUT_FAILED)
-        return fail(reader, reader->input.status);
-    if (result == INPUT_END)
-        return result;
-    reader->line++;
-    reader->raw = line;
-    reader->raw_length = length;
-    if (length > KEY_INPUT_MAX)
-        return add_text_key(reader, batch, line, length);
-    if (reader->line == 1 && utf16_mark(line, length)) {
+    struct input *input = &reader->input;
+    for (;;) {
+        if (!copy_lines(reader, limit, batch))
+            return fail(reader, out_of_memory());
+        const bool some = batch->line_count > 0;
+        if (!has_room(batch, limit) || (some && input->terminal))
+            return INPUT_MORE;
+        if (input_available(input) > KEY_INPUT_MAX)
+            return some ? INPUT_MORE : reject_long_line(reader, batch);
+        int result = input_fill(input);
+        if (result == INPUT_FAILED)
+            (void)fail(reader, input->status);
+        if (result == INPUT_END && input_available(input) > 0)
+            return read_last_line(reader, batch);
+        if (result != INPUT_MORE)
+            return some ? INPUT_MORE : result;
+    }
+}
+
+static int read_text(struct key_reader *reader, size_t limit, struct key_batch *batch)
+{
+    const bool first = reader->line == 0;
+    batch->first_line = reader->line + 1;
+    int result = read_lines(reader, limit, batch);
+    reader->line += batch->line_count;
+    if (first && result == INPUT_MORE && utf16_mark(batch->lines.data, batch->lines.size)) {
         message("%s:1: expected UTF-8, got UTF-16", reader->input.name);
         return fail(reader, STATUS_USAGE);
     }
-    if (reader->input.line_end == '\n')
-        key_text_trim(reader->type, reader->syntax, reader->line == 1, &line, &length);
-    if (reader->escape && memchr(line, '\\', length) != NULL)
-        return add_escaped_key(reader, batch, line, length);
-    return add_text_key(reader, batch, line, length);
+    return result;
 }
 
-static int read_binary_key(struct key_reader *reader, struct key_batch *batch)
+static int read_binary(struct key_reader *reader, size_t limit, struct key_batch *batch)
 {
     struct input *input = &reader->input;
-    int result = input_need(input, reader->width);
-    if (result == INPUT_FAILED)
-        return fail(reader, input->status);
-    if (result == INPUT_END && input_available(input) > 0) {
-        (void)input_drain(input);
-        message("%s: offset %" PRIu64 ": expected a key of %zu bytes, got the end of the file "
-                "after %zu",
-                input->name, input->offset, reader->width, input_available(input));
-        return fail(reader, STATUS_USAGE);
+    const size_t width = reader->format.width;
+    while (has_room(batch, limit)) {
+        int result = input_need(input, width);
+        if (result == INPUT_FAILED)
+            (void)fail(reader, input->status);
+        if (result == INPUT_END && input_available(input) > 0 && batch->line_count == 0) {
+            (void)input_drain(input);
+            message("%s: offset %" PRIu64 ": expected a key of %zu bytes, got the end of the file "
+                    "after %zu",
+                    input->name, input->offset, width, input_available(input));
+            return fail(reader, STATUS_USAGE);
+        }
+        if (result != INPUT_MORE)
+            return batch->line_count > 0 ? INPUT_MORE : result;
+        size_t count = input_available(input) / width;
+        if (count > limit - batch->line_count)
+            count = limit - batch->line_count;
+        if (!buffer_append(&batch->lines, input_text(input), count * width))
+            return fail(reader, out_of_memory());
+        input_consume(input, count * width);
+        batch->line_count += count;
     }
-    if (result == INPUT_END)
-        return result;
-    if (!buffer_reserve(&batch->keys, reader->width))
-        return fail(reader, out_of_memory());
-    key_bytes_convert(reader->type, batch->keys.data + batch->keys.size, input_text(input));
-    input_consume(input, reader->width);
-    batch->keys.size += reader->width;
-    batch->count++;
     return INPUT_MORE;
 }
 
-static int read_key(struct key_reader *reader, struct key_batch *batch)
+int key_reader_lines(struct key_reader *reader, size_t limit, struct key_batch *batch)
 {
-    if (reader->arguments == NULL)
-        return reader->binary ? read_binary_key(reader, batch) : read_text_key(reader, batch);
-    if (reader->argument_next == reader->argument_count)
-        return INPUT_END;
-    const char *text = reader->arguments[reader->argument_next++];
-    return add_text_key(reader, batch, text, strlen(text));
-}
-
-/* Whether the batch has room for another key. */
-static bool has_room(const struct key_batch *batch, size_t limit)
-{
-    return batch->count + batch->bad_count < limit &&
-           batch->texts.size + batch->bad_texts.size < BATCH_TEXT_MAX;
+    key_batch_clear(batch);
+    if (reader->status != STATUS_DONE)
+        return INPUT_FAILED;
+    if (reader->arguments != NULL)
+        return read_arguments(reader, limit, batch);
+    return reader->format.binary ? read_binary(reader, limit, batch)
+                                 : read_text(reader, limit, batch);
 }
 
 int key_reader_next(struct key_reader *reader, size_t limit, struct key_batch *batch)
 {
-    batch->count = batch->bad_count = 0;
-    batch->keys.size = batch->texts.size = batch->text_ends.size = 0;
-    batch->bad_lines.size = batch->bad_texts.size = 0;
-    if (reader->status != STATUS_DONE)
-        return INPUT_FAILED;
-    while (has_room(batch, limit)) {
-        bool empty = batch->count + batch->bad_count == 0;
-        if (!empty && reader->arguments == NULL && reader->input.terminal &&
-            input_would_block(&reader->input))
-            break;
-        int result = read_key(reader, batch);
-        if (result != INPUT_MORE && result != INPUT_BAD)
-            return empty ? result : INPUT_MORE;
-    }
-    return INPUT_MORE;
-}
-
-const char *key_batch_text(const struct key_batch *batch, size_t i, size_t *ret_length)
-{
-    if (batch->text_ends.size == 0)
-        return NULL;
-    const size_t *ends = (const size_t *)(const void *)batch->text_ends.data;
-    size_t start = i == 0 ? 0 : ends[i - 1];
-    *ret_length = ends[i] - start;
-    return batch->texts.data + start;
-}
-
-const char *key_batch_bad_text(const struct key_batch *batch, size_t i, size_t *ret_length,
-                               size_t *ret_before)
-{
-    const struct bad_line *lines = (const struct bad_line *)(const void *)batch->bad_lines.data;
-    size_t start = i == 0 ? 0 : lines[i - 1].text_end;
-    *ret_length = lines[i].text_end - start;
-    *ret_before = lines[i].before;
-    if (*ret_length == 0) /* no text at all: no memory, either */
-        return "";
-    return batch->bad_texts.data + start;
-}
-
-void key_batch_free(struct key_batch *batch)
-{
-    buffer_free(&batch->keys);
-    buffer_free(&batch->texts);
-    buffer_free(&batch->text_ends);
-    buffer_free(&batch->bad_lines);
-    buffer_free(&batch->bad_texts);
+    int result = key_reader_lines(reader, limit, batch);
+    if (result != INPUT_MORE)
+        return result;
+    if (!key_batch_parse(batch, &reader->format))
+        return fail(reader, out_of_memory());
+    int status = key_reader_settle(reader, batch);
+    if (status == STATUS_DONE)
+        return INPUT_MORE;
+    key_reader_report(reader);
+    (void)fail(reader, status);
+    return batch->count + batch->bad_count > 0 ? INPUT_MORE : INPUT_FAILED;
 }

@@ -37,7 +37,7 @@ int key_supply_next(void *user, ikv_pair *pair)
         if (result != INPUT_MORE)
             return result == INPUT_END ? 0 : IKV_E_CANCELED;
     }
-    pair->key = supply->batch.keys.data + supply->next++ * supply->reader.width;
+    pair->key = supply->batch.keys.data + supply->next++ * supply->reader.format.width;
     supply->count++;
     return 1;
 }

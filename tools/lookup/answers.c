@@ -40,12 +40,14 @@ static size_t write_bad_lines(struct answers *answers, const struct key_batch *k
 {
     const struct item_key none = {0};
     for (; next < keys->bad_count; next++) {
-        struct item_key key = {0};
-        size_t place;
-        key.text = key_batch_bad_text(keys, next, &key.text_length, &place);
-        if (place > before)
+        const struct bad_line *bad = key_batch_bad(keys, next);
+        if (bad->before > before)
             break;
-        item_write(&answers->writer, &key, &none, NULL, 0);
+        size_t length = bad->text.length < KEY_INPUT_MAX ? bad->text.length : KEY_INPUT_MAX;
+        const struct item_key key = {.text = keys->lines.data + bad->text.start,
+                                     .text_length = length};
+        if (answers->missing == MISSING_EMPTY)
+            item_write(&answers->writer, &key, &none, NULL, 0);
     }
     return next;
 }
@@ -94,35 +96,47 @@ static int write_unreadable(const struct answers *answers, const struct item_key
     return STATUS_IO;
 }
 
-int answers_write(struct answers *answers, const struct key_batch *keys,
-                  const struct answer_batch *batch)
+/* Write answer i. Returns its exit status. */
+static int write_answer(struct answers *answers, const struct key_batch *keys,
+                        const struct answer_batch *batch, size_t i)
 {
-    const ikv_item *items = batch->items;
-    size_t count = batch->count, next_bad = 0;
-    int status = STATUS_DONE, key_status = STATUS_DONE;
-    for (size_t i = 0; i < count && answers->writer.output->error == 0; i++) {
-        if (next_bad < keys->bad_count)
-            next_bad = write_bad_lines(answers, keys, next_bad, i);
-        struct item_key key = requested_key(answers, keys, i);
-        const struct table_store *origin =
-            batch->origins != NULL ? batch->origins[i] : &answers->table->stores[0];
-        switch ((ikv_status)items[i].status) {
-        case IKV_FOUND:
-            key_status = write_found(answers, &key, &items[i], origin->store);
-            break;
-        case IKV_MISSING:
-            key_status = write_missing(answers, &key);
-            break;
-        case IKV_CORRUPT:
-            key_status = write_corrupt(answers, &key, origin, batch->problem);
-            break;
-        case IKV_UNREADABLE:
-        case IKV_OTHER_SIZE: /* impossible: get requests no particular value size */
-            key_status = write_unreadable(answers, &key, origin, batch->problem);
-            break;
-        }
-        status = exit_status_worse(status, key_status);
+    const ikv_item *item = &batch->items[i];
+    const struct item_key key = requested_key(answers, keys, i);
+    const struct table_store *origin =
+        batch->origins != NULL ? batch->origins[i] : &answers->table->stores[0];
+    switch ((ikv_status)item->status) {
+    case IKV_FOUND:
+        return write_found(answers, &key, item, origin->store);
+    case IKV_MISSING:
+        return write_missing(answers, &key);
+    case IKV_CORRUPT:
+        return write_corrupt(answers, &key, origin, batch->problem);
+    case IKV_UNREADABLE:
+    case IKV_OTHER_SIZE: /* impossible: get requests no particular value size */
+        break;
     }
-    write_bad_lines(answers, keys, next_bad, count);
+    return write_unreadable(answers, &key, origin, batch->problem);
+}
+
+int answers_write(struct answers *answers, const struct key_batch *keys, struct answer_batch *batch)
+{
+    struct item_writer *writer = &answers->writer;
+    struct output *output = writer->output;
+    size_t next_bad = 0;
+    int status = STATUS_DONE;
+    for (; batch->next < batch->count && output->error == 0; batch->next++) {
+        const size_t used = output->used;
+        const uint64_t lines = writer->lines, ambiguous = writer->ambiguous;
+        if (next_bad < keys->bad_count)
+            next_bad = write_bad_lines(answers, keys, next_bad, batch->next);
+        status = exit_status_worse(status, write_answer(answers, keys, batch, batch->next));
+        if (output->full) { /* take back the last line */
+            output->used = used;
+            writer->lines = lines;
+            writer->ambiguous = ambiguous;
+            return status;
+        }
+    }
+    write_bad_lines(answers, keys, next_bad, batch->count);
     return status;
 }

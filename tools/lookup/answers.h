@@ -2,7 +2,7 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
-#include "input/key_reader.h"
+#include "input/key_batch.h"
 #include "table/table.h"
 #include "text/item_writer.h"
 
@@ -23,14 +23,15 @@ struct answers {
 /* The answers of a batch. */
 struct answer_batch {
     const ikv_item *items;
-    size_t count;
+    size_t count, next;                       /* those before `next` are written already */
     const struct table_store *const *origins; /* the store of each answer; NULL: all are of the
                                                  only one of the first table */
     const ikv_error *problem; /* the batch's first error, which was reported; NULL: none */
 };
 
-/* Stops if the output fails. Returns the exit status. */
+/* Write the answers from batch->next on, which is moved. Stops if the output fails, or is memory
+ * and full. Returns the exit status. */
 int answers_write(struct answers *answers, const struct key_batch *keys,
-                  const struct answer_batch *batch);
+                  struct answer_batch *batch);
 
 #endif

@@ -11,11 +11,11 @@ int fallback_init(struct fallback *fallback, const struct table *tables, size_t 
     *fallback = (struct fallback){.width = width};
     if (count == 0)
         return STATUS_DONE;
-    fallback->batches = calloc(count, sizeof *fallback->batches);
-    if (fallback->batches == NULL)
+    fallback->tables = calloc(count, sizeof *fallback->tables);
+    if (fallback->tables == NULL)
         return out_of_memory();
     for (; fallback->count < count; fallback->count++)
-        if (table_batch_init(&fallback->batches[fallback->count], &tables[fallback->count]) !=
+        if (table_batch_init(&fallback->tables[fallback->count].batch, &tables[fallback->count]) !=
             STATUS_DONE)
             return STATUS_IO;
     return STATUS_DONE;
@@ -24,8 +24,8 @@ int fallback_init(struct fallback *fallback, const struct table *tables, size_t 
 void fallback_free(struct fallback *fallback)
 {
     for (size_t i = 0; i < fallback->count; i++)
-        table_batch_free(&fallback->batches[i]);
-    free(fallback->batches);
+        table_batch_free(&fallback->tables[i].batch);
+    free(fallback->tables);
     buffer_free(&fallback->keys);
     buffer_free(&fallback->places);
     buffer_free(&fallback->items);
@@ -69,20 +69,20 @@ static bool collect_missing(struct fallback *fallback, const struct key_batch *k
 }
 
 /* Ask the next table. */
-static int ask(struct fallback *fallback, struct table_batch *batch, const ikv_get_options *options,
-               ikv_stats *stats)
+static void ask(struct fallback *fallback, struct fallback_table *next,
+                const ikv_get_options *options, ikv_stats *stats)
 {
     const size_t *places = (const size_t *)(const void *)fallback->places.data;
     const size_t count = fallback->places.size / sizeof *places;
     ikv_item *items = (ikv_item *)(void *)fallback->items.data;
     const struct table_store **origins =
         (const struct table_store **)(void *)fallback->origins.data;
-    ikv_error error;
+    struct table_batch *batch = &next->batch;
 
     table_batch_start(batch, fallback->keys.data, count, options, count);
-    const int code = table_batch_wait(batch, &error);
-    const ikv_error *problem = code != 0 ? &error : table_batch_problem(batch);
-    const int status = problem != NULL ? library_error(problem) : STATUS_DONE;
+    const int code = table_batch_wait(batch, &next->error);
+    next->asked = true;
+    next->problem = code != 0 ? &next->error : table_batch_problem(batch);
     table_batch_add_stats(batch, stats, NULL);
     const ikv_item *answers = table_batch_items(batch);
     for (size_t i = 0; i < count; i++) {
@@ -91,28 +91,41 @@ static int ask(struct fallback *fallback, struct table_batch *batch, const ikv_g
             table_batch_failed(batch) ? (ikv_item){.status = IKV_UNREADABLE} : answers[i];
         origins[places[i]] = table_batch_failed(batch) ? &batch->table->whole : origin_of(batch, i);
     }
-    return status;
 }
 
-static int no_memory(struct fallback *fallback)
+bool fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
+                      const struct table_batch *batch, const ikv_get_options *options,
+                      ikv_stats *stats)
 {
-    fallback->items.size = 0;
-    return out_of_memory();
-}
-
-int fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
-                     const struct table_batch *batch, const ikv_get_options *options,
-                     ikv_stats *stats)
-{
-    int status = STATUS_DONE;
+    for (size_t i = 0; i < fallback->count; i++)
+        fallback->tables[i].asked = false;
     if (!copy_items(fallback, batch))
-        return no_memory(fallback);
+        return false;
     for (size_t i = 0; i < fallback->count; i++) {
         if (!collect_missing(fallback, keys, batch->count))
-            return no_memory(fallback);
+            return false;
         if (fallback->places.size == 0)
             break;
-        status = exit_status_worse(status, ask(fallback, &fallback->batches[i], options, stats));
+        ask(fallback, &fallback->tables[i], options, stats);
     }
+    return true;
+}
+
+bool fallback_has_failed(const struct fallback *fallback)
+{
+    for (size_t i = 0; i < fallback->count; i++) {
+        const struct fallback_table *table = &fallback->tables[i];
+        if (table->asked && (table->problem != NULL || table->batch.unavailable > 0))
+            return true;
+    }
+    return false;
+}
+
+int fallback_report(const struct fallback *fallback)
+{
+    int status = STATUS_DONE;
+    for (size_t i = 0; i < fallback->count; i++)
+        if (fallback->tables[i].asked && fallback->tables[i].problem != NULL)
+            status = exit_status_worse(status, library_error(fallback->tables[i].problem));
     return status;
 }

@@ -3,14 +3,22 @@
 #define FALLBACK_H
 
 #include "base/buffer.h"
-#include "input/key_reader.h"
+#include "input/key_batch.h"
 #include "table/table_batch.h"
 
 #include <indexkv.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+struct fallback_table {
+    struct table_batch batch;
+    bool asked;
+    const ikv_error *problem; /* the first error of the last batch; NULL: none */
+    ikv_error error;          /* if a lookup failed as a whole */
+};
+
 struct fallback {
-    struct table_batch *batches; /* of each table */
+    struct fallback_table *tables;
     size_t count;
     size_t width;
     struct buffer keys;    /* that are still missing */
@@ -25,11 +33,15 @@ int fallback_init(struct fallback *fallback, const struct table *tables, size_t 
 void fallback_free(struct fallback *fallback);
 
 /* Ask for the keys that `batch`, of the first table, lacks. fallback->items are the answers of all
- * tables, valid until the next call; `stats` are added up. Returns the exit status: errors are
- * reported, and keys that failed have the status of that. Out of memory there are no items. */
-int fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
-                     const struct table_batch *batch, const ikv_get_options *options,
-                     ikv_stats *stats);
+ * tables, valid until the next call; `stats` are added up. Keys that failed have the status of
+ * that. False: out of memory, and there are no items. */
+bool fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
+                      const struct table_batch *batch, const ikv_get_options *options,
+                      ikv_stats *stats);
+/* Whether a key of the last batch failed. */
+bool fallback_has_failed(const struct fallback *fallback);
+/* Report why. Returns the exit status. */
+int fallback_report(const struct fallback *fallback);
 
 static inline const ikv_item *fallback_items(const struct fallback *fallback)
 {

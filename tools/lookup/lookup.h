@@ -2,13 +2,17 @@
  * The pipeline of `indexkv get`: read batches of keys, look them up, write the answers in the order
  * of the keys.
  *
- * Batches are in a ring buffer of slots. A thread of its own reads and parses keys and submits
- * them, the engine's workers look them up, and the calling thread formats and writes the answers:
+ * Batches are in a ring buffer of slots. Threads take turns to read the lines of a batch; each
+ * parses what it read, looks it up, and formats the answers in memory, while others do the same
+ * with other batches. The calling thread writes the answers, one batch after another:
  *
- *     slots    | write answers | look up | look up | read keys |
- *                ^ oldest                            ^ oldest + in_flight
+ *     slots    | write | answered | look up | parse | read lines |
+ *                ^ oldest                             ^ oldest + in_use
  *
- * Few keys, and keys that are typed, are read by the calling thread, one batch after another.
+ * Data in memory is looked up by these threads, in batches that stay in the processor's cache.
+ * Batches that must be read are larger, and are looked up by the engine's workers.
+ *
+ * Few keys, and keys that are typed, are handled by the calling thread, one batch after another.
  */
 #ifndef LOOKUP_H
 #define LOOKUP_H
@@ -16,8 +20,7 @@
 #include "base/progress.h"
 #include "input/key_reader.h"
 #include "lookup/answers.h"
-#include "lookup/fallback.h"
-#include "table/table_batch.h"
+#include "lookup/slot.h"
 
 #include <indexkv.h>
 #include <pthread.h>
@@ -26,12 +29,13 @@
 
 #define LOOKUP_BATCH_DEFAULT 32768
 #define LOOKUP_BATCH_MAX     (UINT64_C(1) << 30)
-/* Batches of up to this many keys are looked up by the calling thread. */
-#define LOOKUP_INLINE_MAX 64
-/* One batch whose answers are written, and two for the workers so that they do not wait for it. */
-#define LOOKUP_IN_FLIGHT 3
-/* And one that is read. */
-#define LOOKUP_SLOTS (LOOKUP_IN_FLIGHT + 1)
+/* Batches of data in memory. */
+#define LOOKUP_BATCH_MEMORY 4096
+
+#define LOOKUP_THREADS_MAX 16
+/* One batch per thread, and one more than that, one whose answers are written, and one that waits
+ * for that. */
+#define LOOKUP_SLOTS_MAX (LOOKUP_THREADS_MAX + 3)
 
 struct lookup_options {
     enum missing_mode missing;
@@ -41,48 +45,44 @@ struct lookup_options {
     ikv_key_syntax key_syntax;
     ikv_get_options get; /* with IKV_GET_LATENCY, read latencies are collected */
     uint64_t batch;      /* keys per batch; 0: adapted to the size of values */
-    bool one_thread;     /* besides the engine's */
-};
-
-struct lookup_slot {
-    struct key_batch keys;
-    struct table_batch batch;
-    size_t limit;    /* the batch size when the keys were read */
-    uint64_t offset; /* input offset after the keys */
+    uint32_t threads;    /* that may be busy at once, besides the calling thread */
 };
 
 struct lookup {
     struct lookup_options options;
-    ikv_info info; /* of the first table */
-    struct answers answers;
-    struct fallback fallback; /* tables for keys that the first one lacks */
+    ikv_info info;          /* of the first table */
+    struct answers answers; /* written to the output */
     struct key_reader *reader;
     struct progress *progress;
-    struct lookup_slot slots[LOOKUP_SLOTS];
-    unsigned oldest, in_flight; /* the slots in use, as a ring buffer */
-    unsigned max_in_flight;
+    struct slot slots[LOOKUP_SLOTS_MAX];
+    unsigned slot_count;
+    unsigned oldest, in_use; /* the slots in use, as a ring buffer */
+    unsigned max_in_use;
     size_t batch_size, batch_limit; /* keys per batch: current, maximum */
+    bool in_memory;                 /* the last batch was */
     uint64_t keys_done;
     uint64_t unavailable; /* keys of shards that are missing */
-    bool stopped;         /* a batch failed as a whole; the remaining ones are canceled */
+    bool stopped;         /* a batch failed as a whole, or a bad line ended the job */
     int status;
 
     ikv_stats stats;       /* of all batches */
     ikv_latency *latency;  /* IKV_LEVELS_MAX levels, then records; NULL: not collected */
     uint64_t calls;        /* batches */
-    double started, ended; /* time of the first submission and of the last completion */
+    double started, ended; /* time of the start of the first lookup and the end of the last one */
     struct progress_waits waits;
 
-    /* With a thread that reads keys, the mutex guards the slots in use, the sizes of batches, the
-     * status, and these. */
-    struct reading_thread {
-        pthread_t thread;
+    /* The mutex guards the slots in use, the sizes of batches, the status, and these. */
+    struct pipeline {
+        pthread_t threads[LOOKUP_THREADS_MAX + 1];
+        unsigned running; /* threads */
+        unsigned active;  /* of these, with a batch whose lines were read */
         pthread_mutex_t mutex;
         pthread_cond_t changed;
-        bool ended; /* there are no more keys */
-        bool stop;  /* no more keys are wanted */
-        bool idle;  /* the answers to all keys read so far are written */
-    } reading;
+        bool reading; /* a thread is reading lines */
+        bool ended;   /* there are no more lines */
+        bool stop;    /* no more lines are wanted */
+        bool idle;    /* the answers to all lines read so far are written */
+    } pipeline;
 };
 
 /* Keys are looked up in the tables, of which there is at least one, in this order until one has
@@ -99,18 +99,12 @@ void lookup_free(struct lookup *lookup);
 /* Whether neither a batch nor the output has failed. */
 bool lookup_can_continue(const struct lookup *lookup);
 void lookup_add_status(struct lookup *lookup, int status);
-/* The slot after those in use. */
-struct lookup_slot *lookup_next_slot(struct lookup *lookup);
-/* Read keys into a slot. Returns as key_reader_next. */
-int lookup_read_keys(struct lookup *lookup, struct lookup_slot *slot);
-/* Start looking up the keys of a slot. */
-void lookup_start_batch(struct lookup *lookup, struct lookup_slot *slot);
-/* Wait for a batch and write its answers. Returns its exit status. */
-int lookup_finish_batch(struct lookup *lookup, struct lookup_slot *slot);
-void lookup_adapt_batch_size(struct lookup *lookup, struct lookup_slot *slot);
+/* Report problems and write the answers of a batch. Returns its exit status. */
+int lookup_finish(struct lookup *lookup, struct slot *slot);
+/* Adapt the size of batches to a finished one. */
+void lookup_adapt(struct lookup *lookup, struct slot *slot);
 
-/* In reading_thread.c: run the pipeline with a thread that reads keys. False: the thread could not
- * be started, and nothing was done. */
+/* In pipeline.c: run with threads. False: none could be started, and nothing was done. */
 bool lookup_run_threaded(struct lookup *lookup);
 
 #endif

@@ -44,6 +44,27 @@ bool text_breaks_line(const void *text, size_t size)
             memchr(text, '\r', size) != NULL);
 }
 
+bool text_copy(void *to, const void *text, size_t size)
+{
+    unsigned char *out = to;
+    const char *p = text;
+    uint64_t found = 0, word;
+    size_t i = 0;
+    if (size < sizeof word) {
+        memcpy(out, p, size);
+        return has_control(last_word(p, size)) != 0;
+    }
+    for (; i + sizeof word <= size; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        memcpy(out + i, &word, sizeof word);
+        found |= has_control(word);
+    }
+    /* The last word overlaps the one before. */
+    memcpy(&word, p + size - sizeof word, sizeof word);
+    memcpy(out + size - sizeof word, &word, sizeof word);
+    return (found | has_control(word)) != 0;
+}
+
 static char escape_of(char c)
 {
     switch (c) {

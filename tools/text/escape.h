@@ -11,6 +11,9 @@
 /* Whether the text contains a tab or a line break (LF or CR), which end a field or a line. */
 bool text_breaks_line(const void *text, size_t size);
 
+/* Copy the text. False: it contains no byte below 0x20. */
+bool text_copy(void *to, const void *text, size_t size);
+
 void escape_write(struct output *output, const void *text, size_t size);
 
 enum unescape_result { UNESCAPE_DONE, UNESCAPE_BAD, UNESCAPE_NO_MEMORY };

@@ -74,10 +74,38 @@ static struct item_key last_key(const struct item_writer *writer, const struct i
     return (struct item_key){.key = first->last, .syntax = first->syntax};
 }
 
+/* A line that is only copied: the key as it was read, and its value. False: there is no room for
+ * it, or it isn't one. */
+static bool copy_line(struct item_writer *writer, const struct item_key *key, const void *value,
+                      uint32_t size)
+{
+    struct output *output = writer->output;
+    const bool copied = key->text != NULL && writer->with_key && !writer->with_matched &&
+                        !writer->with_last && !writer->escape && !writer->nul;
+    if (!copied || output->terminal)
+        return false;
+    const size_t length = key->text_length, value_size = value != NULL ? size : 0;
+    unsigned char *line = output_room(output, length + value_size + 2);
+    if (line == NULL)
+        return false;
+    bool ambiguous = text_copy(line, key->text, length) && text_breaks_line(key->text, length);
+    line[length] = '\t';
+    if (value_size > 0 && text_copy(line + length + 1, value, value_size))
+        ambiguous |= text_breaks_line(value, value_size);
+    line[length + 1 + value_size] = '\n';
+    output->used += length + value_size + 2;
+    writer->lines++;
+    if (ambiguous)
+        count_ambiguous(writer, key);
+    return true;
+}
+
 static void write_tsv(struct item_writer *writer, const struct item_key *key,
                       const struct item_key *matched, const void *value, uint32_t size)
 {
     bool ambiguous = false;
+    if (copy_line(writer, key, value, size))
+        return;
     writer->lines++;
     if (writer->with_key)
         ambiguous |= write_tsv_key(writer, key);
@@ -93,6 +121,14 @@ static void write_tsv(struct item_writer *writer, const struct item_key *key,
     output_bytes(writer->output, writer->nul ? "\0" : "\n", 1);
     if (ambiguous || (value != NULL && is_ambiguous(writer, value, size)))
         count_ambiguous(writer, key);
+}
+
+void item_writer_add(struct item_writer *total, const struct item_writer *part)
+{
+    if (total->ambiguous == 0 && part->ambiguous > 0)
+        memcpy(total->first_ambiguous, part->first_ambiguous, sizeof total->first_ambiguous);
+    total->ambiguous += part->ambiguous;
+    total->lines += part->lines;
 }
 
 void item_writer_warn(const struct item_writer *writer, const char *path)

@@ -38,6 +38,9 @@ struct item_writer {
 void item_write(struct item_writer *writer, const struct item_key *key,
                 const struct item_key *matched, const void *value, uint32_t size);
 
+/* Add the counts of lines. */
+void item_writer_add(struct item_writer *total, const struct item_writer *part);
+
 /* Report ambiguous lines, if there are any. `path` is the store. */
 void item_writer_warn(const struct item_writer *writer, const char *path);
 

@@ -13,23 +13,39 @@
 #include <string.h>
 #include <unistd.h>
 
+static int get_buffer(struct output *output)
+{
+    output->buffer = malloc(OUTPUT_BUFFER);
+    output->capacity = output->buffer != NULL ? OUTPUT_BUFFER : 0;
+    return output->buffer != NULL ? STATUS_DONE : out_of_memory();
+}
+
 int output_open(struct output *output)
 {
     *output = (struct output){.fd = STDOUT_FILENO, .terminal = isatty(STDOUT_FILENO) == 1};
-    output->buffer = malloc(OUTPUT_BUFFER);
-    if (output->buffer == NULL)
-        return out_of_memory();
-    return STATUS_DONE;
+    return get_buffer(output);
 }
 
 int output_open_file(struct output *output, int fd, const char *name)
 {
     *output = (struct output){.fd = fd, .name = name, .terminal = isatty(fd) == 1};
-    output->buffer = malloc(OUTPUT_BUFFER);
-    if (output->buffer != NULL)
-        return STATUS_DONE;
-    (void)close(fd);
-    return out_of_memory();
+    int status = get_buffer(output);
+    if (status != STATUS_DONE)
+        (void)close(fd);
+    return status;
+}
+
+int output_open_memory(struct output *output)
+{
+    *output = (struct output){.fd = -1, .memory = true};
+    return get_buffer(output);
+}
+
+void output_free(struct output *output)
+{
+    free(output->buffer);
+    output->buffer = NULL;
+    output->used = output->capacity = 0;
 }
 
 static void write_all(struct output *output, const unsigned char *bytes, size_t size)
@@ -54,13 +70,46 @@ int output_flush(struct output *output)
     return output->error == 0 ? STATUS_DONE : STATUS_IO;
 }
 
+/* Make room for `size` more bytes in memory. */
+static bool grow(struct output *output, size_t size)
+{
+    size_t capacity = output->capacity;
+    while (capacity < OUTPUT_MEMORY_MAX && capacity - output->used < size)
+        capacity *= 2;
+    unsigned char *buffer = NULL;
+    if (!output->full && capacity - output->used >= size)
+        buffer = realloc(output->buffer, capacity);
+    if (buffer == NULL) {
+        output->full = true;
+        return false;
+    }
+    output->buffer = buffer;
+    output->capacity = capacity;
+    return true;
+}
+
 void output_long(struct output *output, const void *bytes, size_t size)
 {
+    if (output->memory) {
+        if (grow(output, size))
+            output_bytes(output, bytes, size);
+        return;
+    }
     output_flush(output);
     if (size >= OUTPUT_BUFFER)
         write_all(output, bytes, size);
     else
         output_bytes(output, bytes, size);
+}
+
+void output_block(struct output *output, const void *bytes, size_t size)
+{
+    if (size < OUTPUT_BUFFER / 16) {
+        output_bytes(output, bytes, size);
+        return;
+    }
+    output_flush(output);
+    write_all(output, bytes, size);
 }
 
 void output_text(struct output *output, const char *text)
@@ -105,8 +154,7 @@ void output_untrusted(struct output *output, const void *bytes, size_t size, boo
 int output_close(struct output *output)
 {
     output_flush(output);
-    free(output->buffer);
-    output->buffer = NULL;
+    output_free(output);
     /* Some file systems report a full disk on close only. */
     if (close(output->fd) != 0 && output->error == 0)
         output->error = errno;
