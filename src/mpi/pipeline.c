@@ -180,7 +180,7 @@ int ikv_pipeline_run(struct pipeline *pipeline, ikv_error *err)
     if (code == 0) {
         pipeline->batch_ended = true;
         pipeline->limit = pipeline->own_limit = table->round_keys;
-        pipeline->take_limit = table->round_keys;
+        pipeline->take_limit = ikv_mpi_take_limit(table);
         run(pipeline);
         drain(pipeline);
         *err = lookup->error;

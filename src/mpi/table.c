@@ -194,7 +194,8 @@ size_t ikv_mpi_answer_head(const ikv_mpi *table)
     return 4 + table->key_width * (table->manifest->has_ranges ? 2 : 1);
 }
 
-/* How many keys a rank sends in a round. Three rounds are in memory. */
+/* How many keys a rank sends in a round. Three rounds are in memory, in which it may receive more
+ * than it sends, see ikv_mpi_take_limit. */
 static void choose_round(ikv_mpi *table)
 {
     for (size_t i = 0; i < table->local_count; i++) {
@@ -207,7 +208,7 @@ static void choose_round(ikv_mpi *table)
                         table->comm);
     const uint64_t answer = ikv_mpi_answer_head(table) + table->value_size_p99,
                    key = 3 * table->key_width + 5 * sizeof(uint32_t) + sizeof(ikv_mpi_item),
-                   keys = table->memory / 3 / (key + 3 * answer);
+                   keys = table->memory / 3 * 4 / 5 / (key + 3 * answer);
     table->round_keys = keys < 1 ? 1 : keys > ROUND_KEYS_MAX ? ROUND_KEYS_MAX : (size_t)keys;
 }
 

@@ -40,6 +40,13 @@ struct ikv_mpi {
 /* The place of a shard in `local`; the shard must be there. */
 size_t ikv_mpi_local_of(const ikv_mpi *table, size_t shard);
 
+/* Keys that a rank can receive in a round: a quarter more than one sends. Random keys exceed the
+ * average by less, and so need no smaller rounds. */
+static inline size_t ikv_mpi_take_limit(const ikv_mpi *table)
+{
+    return table->round_keys + table->round_keys / 4;
+}
+
 /* The bytes of an answer besides its value, at most. */
 size_t ikv_mpi_answer_head(const ikv_mpi *table);
 

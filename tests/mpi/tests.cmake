@@ -28,4 +28,5 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
   endfunction()
 
   ikv_mpi_test(test_mpi_lookup 1 2 3 8)
+  ikv_mpi_test(test_mpi_scale 1 2 4 8)
 endif()

@@ -1,0 +1,229 @@
+/*
+ * What lookups send, counted by the library, is what docs/scale.md predicts: rounds, collective
+ * operations, messages, bytes of keys and answers, of every rank. The prediction knows the keys of
+ * all ranks and where shards begin, and nothing of the library.
+ */
+#include "mpi_checks.h"
+#include "rng.h"
+
+#include "shards/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Shard s has the even keys from SPAN * s to SPAN * s + LAST, with values of VALUE bytes, and is
+ * looked up by rank s. The keys after that, up to the next shard, are in none. */
+enum { SPAN = 10000, LAST = 9000, VALUE = 20, WIDTH = 8 };
+
+static void write_shard(struct ikv_manifest *m, const char *dir, uint64_t shard)
+{
+    static const char value[VALUE] = "nineteen characters";
+    char name[IKV_SHARD_NAME_SIZE], path[TMPDIR_PATH_MAX + 64];
+    ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
+    ikv_writer *writer;
+    ikv_store *store;
+    ikv_error err;
+    struct ikv_shard_facts facts;
+    ikv_shard_name(m->table_id, shard, name);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    options.key_type = IKV_KEY_U64;
+    CHECK_OK(ikv_writer_new(path, &options, &writer, &err), &err);
+    for (uint64_t key = SPAN * shard; key <= SPAN * shard + LAST; key += 2)
+        CHECK_OK(ikv_writer_add(writer, &key, value, VALUE, &err), &err);
+    CHECK_OK(ikv_writer_finish(writer, NULL, &err), &err);
+    CHECK_OK(ikv_open(path, NULL, &store, &err), &err);
+    CHECK_OK(ikv_shard_facts_of(store, &facts, &err), &err);
+    ikv_close(store);
+    const char *paths[] = {name};
+    CHECK_OK(ikv_manifest_add(m, &facts, paths, 1, &err), &err);
+}
+
+static void write_table(const char *dir)
+{
+    struct ikv_manifest *m;
+    ikv_error err;
+    if (mpi_rank == 0) {
+        CHECK_OK(ikv_manifest_new(dir, IKV_KEY_U64, IKV_LAYOUT_ARRIVAL, false, NULL, &m, &err),
+                 &err);
+        for (int s = 0; s < mpi_ranks; s++)
+            write_shard(m, dir, (uint64_t)s);
+        CHECK_OK(ikv_manifest_publish(m, &err), &err);
+        ikv_manifest_free(m);
+    }
+    (void)MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* ---------------------------------------------------------------- a job */
+
+/* Rank r looks up batches[r] batches of `size` keys, one a round. */
+struct job {
+    size_t size;
+    size_t *batches;
+    ikv_match match;
+    int inside; /* every key is sent to a rank, by chance; 0: some to none */
+    uint64_t seed;
+};
+
+static size_t rounds_of(const struct job *job)
+{
+    size_t most = 0;
+    for (int r = 0; r < mpi_ranks; r++)
+        most = job->batches[r] > most ? job->batches[r] : most;
+    return most;
+}
+
+/* Batch `batch` of a rank. */
+static void make_keys(const struct job *job, int rank, size_t batch, uint64_t *keys)
+{
+    rng_state rng = {job->seed * 1000003 + (uint64_t)rank * 1009 + batch};
+    for (size_t i = 0; i < job->size; i++)
+        keys[i] = job->inside ? rng_below(&rng, (uint64_t)mpi_ranks) * SPAN + rng_below(&rng, LAST)
+                              : rng_below(&rng, (uint64_t)mpi_ranks * SPAN);
+}
+
+/* The rank that a key is sent to, or -1; and whether it has an answer. */
+static int owner_of(const struct job *job, uint64_t key, int *ret_found)
+{
+    const uint64_t offset = key % SPAN;
+    if (job->match == IKV_EXACT && offset > LAST)
+        return -1;
+    const uint64_t next = key / SPAN + (offset > LAST ? 1 : 0);
+    *ret_found = job->match != IKV_EXACT || offset % 2 == 0;
+    if (job->match == IKV_CEILING)
+        return next < (uint64_t)mpi_ranks ? (int)next : -1;
+    return (int)(key / SPAN);
+}
+
+/* The prediction: the formulas of docs/scale.md, summed up key by key. */
+static ikv_mpi_stats predict(const struct job *job, uint64_t *keys)
+{
+    const uint64_t with_key = job->match == IKV_EXACT ? 0 : WIDTH;
+    ikv_mpi_stats all = {.rounds = rounds_of(job)};
+    all.collectives = 6 * all.rounds + 2;
+    for (int from = 0; from < mpi_ranks; from++)
+        for (size_t batch = 0; batch < job->batches[from]; batch++) {
+            uint64_t to_me = 0, *to = calloc((size_t)mpi_ranks, sizeof *to);
+            CHECK(to != NULL);
+            make_keys(job, from, batch, keys);
+            for (size_t i = 0; i < job->size; i++) {
+                int found = 0;
+                const int owner = owner_of(job, keys[i], &found);
+                all.keys += from == mpi_rank;
+                all.outside += from == mpi_rank && owner < 0;
+                all.looked_up += owner == mpi_rank;
+                if (owner < 0)
+                    continue;
+                to[owner]++;
+                if (owner == mpi_rank && from != mpi_rank) {
+                    to_me++;
+                    all.answer_bytes += 4 + (found ? VALUE + with_key : 0);
+                }
+            }
+            for (int r = 0; r < mpi_ranks && from == mpi_rank; r++)
+                if (r != mpi_rank && to[r] > 0) {
+                    all.key_bytes += to[r] * WIDTH;
+                    all.messages++;
+                }
+            all.messages += to_me > 0;
+            free(to);
+        }
+    return all;
+}
+
+/* ---------------------------------------------------------------- counted */
+
+struct supply {
+    const struct job *job;
+    size_t next;
+    uint64_t *keys[IKV_MPI_BATCHES + 1];
+    uint64_t answered;
+};
+
+static int next_batch(void *user, const void **ret_keys, size_t *ret_count)
+{
+    struct supply *supply = user;
+    if (supply->next == supply->job->batches[mpi_rank])
+        return 0;
+    uint64_t *keys = supply->keys[supply->next % (IKV_MPI_BATCHES + 1)];
+    make_keys(supply->job, mpi_rank, supply->next++, keys);
+    *ret_keys = keys;
+    *ret_count = supply->job->size;
+    return 1;
+}
+
+static int take_answers(void *user, size_t first, const ikv_mpi_item *items, size_t count, int last)
+{
+    struct supply *supply = user;
+    (void)first;
+    (void)items;
+    (void)last;
+    supply->answered += count;
+    return 0;
+}
+
+static void run(ikv_mpi *table, const struct job *job)
+{
+    struct supply supply = {.job = job};
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    ikv_mpi_stream stream = IKV_MPI_STREAM_INIT;
+    ikv_mpi_stats stats;
+    ikv_error err;
+    for (size_t i = 0; i <= IKV_MPI_BATCHES; i++)
+        supply.keys[i] = must_malloc(job->size * sizeof(uint64_t) + 1);
+    options.match = job->match;
+    stream.next = next_batch;
+    stream.answers = take_answers;
+    stream.user = &supply;
+    CHECK_OK(ikv_mpi_get_stream(table, &stream, &options, &stats, &err), &err);
+    const ikv_mpi_stats expected = predict(job, supply.keys[0]);
+    CHECK(supply.answered == job->batches[mpi_rank] * job->size);
+    CHECK(stats.keys == expected.keys);
+    CHECK(stats.outside == expected.outside);
+    CHECK(stats.looked_up == expected.looked_up);
+    CHECK(stats.rounds == expected.rounds);
+    CHECK(stats.collectives == expected.collectives);
+    CHECK(stats.messages == expected.messages);
+    CHECK(stats.key_bytes == expected.key_bytes);
+    CHECK(stats.answer_bytes == expected.answer_bytes);
+    for (size_t i = 0; i <= IKV_MPI_BATCHES; i++)
+        free(supply.keys[i]);
+}
+
+int main(int argc, char **argv)
+{
+    tmpdir dir;
+    ikv_mpi *table;
+    ikv_mpi_info info;
+    ikv_error err;
+    mpi_begin(&argc, &argv);
+    mpi_new_dir(&dir);
+    write_table(dir.path);
+    ikv_mpi_open_options options = IKV_MPI_OPEN_OPTIONS_INIT;
+    options.memory = 1 << 20;
+    CHECK_OK(ikv_mpi_open(MPI_COMM_WORLD, dir.path, &options, &table, &err), &err);
+    ikv_mpi_get_info(table, &info);
+    CHECK(info.round_keys >= 1000);
+    struct job jobs[] = {
+        {.size = 500}, /* few keys to any rank */
+        {.size = 3},
+        /* Full rounds: a rank may receive a little more than it sends. */
+        {.size = info.round_keys, .inside = 1},
+    };
+    size_t *batches = must_malloc((size_t)mpi_ranks * sizeof *batches);
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++)
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+            for (size_t most = 0; most <= 5; most += 1 + most) {
+                struct job job = jobs[i];
+                mpi_case("job %zu, match %d, %zu batches", i, match, most);
+                for (int r = 0; r < mpi_ranks; r++) /* some ranks have fewer, or none */
+                    batches[r] = most > (size_t)r % 3 ? most - (size_t)r % 3 : 0;
+                job.batches = batches;
+                job.match = (ikv_match)match;
+                job.seed = 10 * i + most;
+                run(table, &job);
+            }
+    free(batches);
+    ikv_mpi_close(table);
+    return mpi_end();
+}
