@@ -29,6 +29,7 @@ struct dataset {
     bool plain;           /* a plain v2 file, without checksums and fences */
     ikv_layout layout;    /* IKV_LAYOUT_DEFAULT: in the order of arrival */
     uint32_t filter_bits; /* of a clustered store */
+    bool keep_cached;     /* peers do not drop the file from the page cache and read it again */
 };
 
 /* The finaliser of splitmix64, a bijection: keys are unique. */

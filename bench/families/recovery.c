@@ -1,6 +1,13 @@
 /*
- * Recovery: how quickly batches adapt when the whole file is dropped from the page cache, and when
- * it has been read again. Counters:
+ * Recovery: how quickly batches adapt when the file is dropped from the page cache, and when it has
+ * been read again.
+ *
+ *   recovery/BACKEND         all of it is dropped, and read again sequentially
+ *   recovery/BACKEND/fresh   the same, of a file that was just built
+ *   recovery/BACKEND/small   the file is in folios of 4 KiB, and is read again so
+ *   recovery/BACKEND/half    every other piece of it is dropped
+ *
+ * Counters:
  *
  *   dropped_NN         speed of batch NN after the drop, relative to the mean of the batches from
  *                      SETTLED on
@@ -11,6 +18,7 @@
  *
  * All are medians over the episodes of a run.
  */
+#include "data/file_state.h"
 #include "families/evictable.h"
 #include "families/families.h"
 
@@ -21,8 +29,12 @@
 #define BATCHES  24 /* measured after each change */
 #define SETTLED  12
 #define COPY     2 /* of the data set; shared with the cold case of mixed */
+#define COPY_OWN 4 /* the same for files that are built again */
 
 struct recovery {
+    struct dataset data;
+    enum file_state state;
+    ikv_backend backend;
     struct evictable evictable;
 };
 
@@ -68,6 +80,38 @@ static double mean_from(const double seconds[BATCHES], int first)
     return sum / (BATCHES - first);
 }
 
+static void init_evictable(struct recovery *recovery)
+{
+    struct key_pool *pool = key_pool_new(&recovery->data, KEYS_UNIFORM, EVICTABLE_BATCH);
+
+    evictable_init(&recovery->evictable, &recovery->data, recovery->data.copy, recovery->backend,
+                   pool);
+}
+
+/* Build the file again, and open the store. */
+static int renew(struct recovery *recovery, struct bench_error *error)
+{
+    char path[PATH_MAX];
+
+    evictable_close(&recovery->evictable);
+    init_evictable(recovery);
+    const int code = file_state_prepare(&recovery->data, recovery->state, path, sizeof path, error);
+    return code == BENCH_OK ? evictable_open(&recovery->evictable, error) : code;
+}
+
+/* Dropped pages are counted as a check. */
+static int drop(const struct recovery *recovery, struct bench_error *error)
+{
+    const struct residency *residency = &recovery->evictable.residency;
+    const unsigned nth = recovery->state == FILE_HALF ? 2 : 1;
+    const int code = residency_drop(residency, nth, error);
+    const double share = residency_share(residency);
+
+    if (code == BENCH_OK && (share < 0 || share > (nth == 2 ? 0.6 : 0.05)))
+        return bench_error_set(error, BENCH_SKIPPED, "cannot drop pages");
+    return code;
+}
+
 /* The file is resident before and after an episode. */
 static int run_episode(struct recovery *recovery, struct episode *episode,
                        struct bench_error *error)
@@ -75,20 +119,18 @@ static int run_episode(struct recovery *recovery, struct episode *episode,
     double before[BATCHES] = {0};
     struct faults ignored = {0};
 
-    /* Restores the library's residency hints. */
-    int code = recovery->evictable.peer->kind->warm(recovery->evictable.peer, error);
+    int code = recovery->state == FILE_FRESH ? renew(recovery, error) : BENCH_OK;
+    if (code == BENCH_OK) /* restores the library's residency hints */
+        code = recovery->evictable.peer->kind->warm(recovery->evictable.peer, error);
     if (code == BENCH_OK)
         code = measure_batches(recovery, before, episode->mapped, &ignored, error);
     if (code == BENCH_OK)
-        code = residency_drop(&recovery->evictable.residency, 1, error);
-    const double share = residency_share(&recovery->evictable.residency);
-    if (code == BENCH_OK && (share < 0 || share > 0.05))
-        code = bench_error_set(error, BENCH_SKIPPED, "cannot drop pages");
+        code = drop(recovery, error);
     if (code == BENCH_OK)
         code = measure_batches(recovery, episode->dropped, episode->mapped,
                                &episode->dropped_faults, error);
     if (code == BENCH_OK)
-        code = dataset_warm(recovery->evictable.path, error);
+        code = file_state_restore(recovery->evictable.path, recovery->state, error);
     if (code == BENCH_OK)
         code = measure_batches(recovery, episode->warmed, episode->mapped, &ignored, error);
     episode->before = mean_from(before, SETTLED);
@@ -177,7 +219,13 @@ static void run(struct bench_state *state)
 
 static int recovery_open(void *user, struct bench_error *error)
 {
-    return evictable_open(&((struct recovery *)user)->evictable, error);
+    struct recovery *recovery = user;
+    char path[PATH_MAX];
+    int code = BENCH_OK;
+
+    if (recovery->state == FILE_SMALL)
+        code = file_state_prepare(&recovery->data, FILE_SMALL, path, sizeof path, error);
+    return code == BENCH_OK ? evictable_open(&recovery->evictable, error) : code;
 }
 
 static void recovery_close(void *user)
@@ -186,14 +234,20 @@ static void recovery_close(void *user)
     free(user);
 }
 
-static void register_backend(const struct options *options, const char *name, ikv_backend backend)
+static void register_recovery(const struct options *options, const char *name, ikv_backend backend,
+                              enum file_state state)
 {
-    const struct dataset data = {
-        .directory = options->data, .pairs = options->pairs, .value_size = MAIN_VALUE_SIZE};
-    struct key_pool *pool = key_pool_new(&data, KEYS_UNIFORM, EVICTABLE_BATCH);
     struct recovery *recovery = bench_alloc(sizeof *recovery);
+    const bool own = state == FILE_FRESH || state == FILE_SMALL;
 
-    evictable_init(&recovery->evictable, &data, COPY, backend, pool);
+    recovery->data = (struct dataset){.directory = options->data,
+                                      .pairs = options->pairs,
+                                      .value_size = MAIN_VALUE_SIZE,
+                                      .copy = own ? COPY_OWN : COPY,
+                                      .keep_cached = own};
+    recovery->state = state;
+    recovery->backend = backend;
+    init_evictable(recovery);
     bench_register(&(struct bench){.name = name,
                                    .args = {{"batch", EVICTABLE_BATCH}},
                                    .run = run,
@@ -205,7 +259,23 @@ static void register_backend(const struct options *options, const char *name, ik
 
 void recovery_register(const struct options *options)
 {
-    register_backend(options, "recovery/indexkv", IKV_BACKEND_AUTO);
-    register_backend(options, "recovery/uring", IKV_BACKEND_URING);
-    register_backend(options, "recovery/pread", IKV_BACKEND_PREAD);
+    static const struct {
+        const char *name;
+        ikv_backend backend;
+        enum file_state state;
+    } all[] = {
+        {"recovery/indexkv", IKV_BACKEND_AUTO, FILE_LARGE},
+        {"recovery/indexkv/fresh", IKV_BACKEND_AUTO, FILE_FRESH},
+        {"recovery/indexkv/small", IKV_BACKEND_AUTO, FILE_SMALL},
+        {"recovery/indexkv/half", IKV_BACKEND_AUTO, FILE_HALF},
+        {"recovery/uring", IKV_BACKEND_URING, FILE_LARGE},
+        {"recovery/uring/small", IKV_BACKEND_URING, FILE_SMALL},
+        {"recovery/uring/half", IKV_BACKEND_URING, FILE_HALF},
+        {"recovery/pread", IKV_BACKEND_PREAD, FILE_LARGE},
+        {"recovery/pread/small", IKV_BACKEND_PREAD, FILE_SMALL},
+        {"recovery/pread/half", IKV_BACKEND_PREAD, FILE_HALF},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        register_recovery(options, all[i].name, all[i].backend, all[i].state);
 }

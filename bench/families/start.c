@@ -5,6 +5,8 @@
  *   start/small          it was copied in writes of 4 KiB, and is in small folios
  *   start/large          it was dropped from the page cache and read again, into large folios
  *   start/half           as large, and then half of it was dropped
+ *   start/.../preload    with IKV_OPEN_PRELOAD
+ *   start/.../copy       with IKV_OPEN_COPY, too
  *
  * Each iteration prepares the file, and forks a child that opens the store and looks up uniform
  * keys. Counters:
@@ -14,14 +16,13 @@
  *   first_p999_ns             99.9th percentile of the batches of the first second
  *   first_p50_ns, first_max_ns
  *   entered                   share of the file that was entered in the background
+ *   open_ns                   time that ikv_open took
  */
+#include "data/file_state.h"
 #include "data/key_pool.h"
-#include "data/residency.h"
 #include "families/families.h"
 #include "harness/clock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,6 @@
 #define TEST_SHARE    0.02    /* of the time, then */
 #define COPY          3       /* of the data set */
 
-enum file_state { FILE_FRESH, FILE_SMALL, FILE_LARGE, FILE_HALF };
-
 struct start {
     struct dataset data;
     enum file_state state;
@@ -57,67 +56,11 @@ struct child {
     char message[512];
     uint64_t file_size;
     uint64_t entered;
+    double opened; /* seconds that ikv_open took */
     uint64_t count;
     double ends[BATCHES_MAX]; /* seconds since ikv_open was called */
     double took[BATCHES_MAX];
 };
-
-/* ---------------------------------------------------------------- files */
-
-/* Copy a file over itself in small writes. */
-static int copy_in_small_writes(const char *path, struct bench_error *error)
-{
-    const size_t size = 4096;
-    char *copy = bench_alloc(strlen(path) + 8);
-    unsigned char *page = bench_alloc(size);
-    ssize_t n = 0;
-
-    (void)sprintf(copy, "%s.small", path);
-    const int from = open(path, O_RDONLY | O_CLOEXEC);
-    const int to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    while (from >= 0 && to >= 0 && (n = read(from, page, size)) > 0)
-        if (write(to, page, (size_t)n) != n)
-            n = -1;
-    const bool done = from >= 0 && to >= 0 && n == 0 && fsync(to) == 0 && rename(copy, path) == 0;
-    const int code =
-        done ? BENCH_OK
-             : bench_error_set(error, BENCH_FAILED, "cannot copy %s: %s", path, strerror(errno));
-    if (from >= 0)
-        (void)close(from);
-    if (to >= 0)
-        (void)close(to);
-    free(copy);
-    free(page);
-    return code;
-}
-
-static int drop_half(const char *path, struct bench_error *error)
-{
-    struct residency residency = {0};
-    int code = residency_open(&residency, path, error);
-
-    if (code == BENCH_OK)
-        code = residency_drop(&residency, 2, error);
-    residency_close(&residency);
-    return code;
-}
-
-static int prepare(struct start *start, struct bench_error *error)
-{
-    int code = dataset_path(&start->data, "ikv", start->path, sizeof start->path, error);
-
-    if (code == BENCH_OK && start->state == FILE_FRESH)
-        (void)unlink(start->path);
-    if (code == BENCH_OK)
-        code = dataset_ensure(&start->data, start->path, sizeof start->path, error);
-    if (code == BENCH_OK && start->state == FILE_SMALL)
-        code = copy_in_small_writes(start->path, error);
-    if (code == BENCH_OK && (start->state == FILE_LARGE || start->state == FILE_HALF))
-        code = dataset_reload(start->path, error);
-    if (code == BENCH_OK && start->state == FILE_HALF)
-        code = drop_half(start->path, error);
-    return code;
-}
 
 /* ---------------------------------------------------------------- the child */
 
@@ -133,7 +76,7 @@ static double ready_at(const struct child *child)
 
 static double ends_at(const struct start *start, const struct child *child)
 {
-    return ready_at(child) + share_of_time(start) * (READY_S + FIRST_S + STEADY_S);
+    return child->opened + ready_at(child) + share_of_time(start) * (READY_S + FIRST_S + STEADY_S);
 }
 
 static int look_up(const struct start *start, struct child *child, ikv_store *store,
@@ -172,6 +115,7 @@ static void run_child(const struct start *start, struct child *child)
     options.flags = start->flags;
     const double began = seconds_of(CLOCK_MONOTONIC);
     child->code = ikv_open(start->path, &options, &store, &err);
+    child->opened = seconds_of(CLOCK_MONOTONIC) - began;
     if (child->code == 0)
         child->code = ikv_result_new(&result);
     if (child->code == 0) {
@@ -236,6 +180,7 @@ struct outcome {
     double p999;
     double max;
     double entered;
+    double opened;
 };
 
 static struct outcome outcome_of(struct child *child)
@@ -258,6 +203,7 @@ static struct outcome outcome_of(struct child *child)
         .p999 = child->took[p999] * 1e9,
         .max = child->took[first - 1] * 1e9,
         .entered = (double)child->entered / (double)child->file_size,
+        .opened = child->opened * 1e9,
     };
 }
 
@@ -269,7 +215,7 @@ static void report(struct bench_state *state, const char *name, double values[EP
 
 static void report_all(struct bench_state *state, const struct outcome outcomes[EPISODES])
 {
-    double values[6][EPISODES];
+    double values[7][EPISODES];
 
     for (int i = 0; i < EPISODES; i++) {
         values[0][i] = outcomes[i].steady;
@@ -278,6 +224,7 @@ static void report_all(struct bench_state *state, const struct outcome outcomes[
         values[3][i] = outcomes[i].p999;
         values[4][i] = outcomes[i].max;
         values[5][i] = outcomes[i].entered;
+        values[6][i] = outcomes[i].opened;
     }
     report(state, "steady_items_per_second", values[0]);
     report(state, "ready", values[1]);
@@ -285,6 +232,7 @@ static void report_all(struct bench_state *state, const struct outcome outcomes[
     report(state, "first_p999_ns", values[3]);
     report(state, "first_max_ns", values[4]);
     report(state, "entered", values[5]);
+    report(state, "open_ns", values[6]);
 }
 
 static void run(struct bench_state *state)
@@ -299,7 +247,8 @@ static void run(struct bench_state *state)
 
     while (bench_keep_running(state) && code == BENCH_OK) {
         bench_pause(state);
-        code = prepare(start, &error);
+        code =
+            file_state_prepare(&start->data, start->state, start->path, sizeof start->path, &error);
         bench_resume(state);
         if (code == BENCH_OK)
             code = run_forked(start, child, &error);
@@ -358,4 +307,10 @@ void start_register(const struct options *options)
     register_start(options, "start/large", FILE_LARGE, IKV_LAYOUT_ARRIVAL, 0);
     register_start(options, "start/half", FILE_HALF, IKV_LAYOUT_ARRIVAL, 0);
     register_start(options, "start/small", FILE_SMALL, IKV_LAYOUT_ARRIVAL, 0);
+    register_start(options, "start/small/preload", FILE_SMALL, IKV_LAYOUT_ARRIVAL,
+                   IKV_OPEN_PRELOAD);
+    register_start(options, "start/small/copy", FILE_SMALL, IKV_LAYOUT_ARRIVAL,
+                   IKV_OPEN_PRELOAD | IKV_OPEN_COPY);
+    register_start(options, "start/large/copy", FILE_LARGE, IKV_LAYOUT_ARRIVAL,
+                   IKV_OPEN_PRELOAD | IKV_OPEN_COPY);
 }

@@ -38,7 +38,7 @@ static int indexkv_open(struct peer *peer, const char *path, size_t batch,
     if (code < 0)
         return bench_error_set(error, lookups_is_unavailable(code) ? BENCH_SKIPPED : BENCH_FAILED,
                                "%s", err.message);
-    return dataset_reload(path, error);
+    return peer->data.keep_cached ? BENCH_OK : dataset_reload(path, error);
 }
 
 static void indexkv_close(struct peer *peer)

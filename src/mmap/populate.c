@@ -13,6 +13,10 @@
 /* A block that was resident in part may be entered again after this time. */
 #define AGAIN_NS UINT64_C(1000000000)
 
+/* Or once this many of its pages in a row were resident, but not entered: the rest of it may be,
+ * too. If it is half, that happens every 64th time. */
+#define AGAIN_STREAK 6
+
 /* Seconds without work after which the thread ends. */
 #define IDLE_SECONDS 1
 
@@ -29,6 +33,7 @@ struct ikv_populator {
     _Atomic uint64_t *wanted; /* to be entered */
     _Atomic uint64_t *done;   /* entered since `done_since` */
     _Atomic uint64_t done_since;
+    atomic_uchar *streak; /* of each block: pages in a row found resident since it was entered */
     _Atomic uint64_t waiting; /* bits set in `wanted`, or about to be */
     atomic_bool stop;
 
@@ -143,6 +148,7 @@ static void destroy(struct ikv_populator *populator)
     ikv_process_unmark(&populator->process);
     free((void *)populator->wanted);
     free((void *)populator->done);
+    free((void *)populator->streak);
     free(populator);
 }
 
@@ -158,7 +164,9 @@ static struct ikv_populator *create(struct ikv_background *background, struct ik
     populator->words = (background->blocks - 1) / 64 + 1;
     populator->wanted = calloc((size_t)populator->words, sizeof *populator->wanted);
     populator->done = calloc((size_t)populator->words, sizeof *populator->done);
-    if (populator->wanted && populator->done && pthread_mutex_init(&populator->lock, NULL) == 0) {
+    populator->streak = calloc((size_t)background->blocks, sizeof *populator->streak);
+    if (populator->wanted && populator->done && populator->streak &&
+        pthread_mutex_init(&populator->lock, NULL) == 0) {
         if (pthread_cond_init(&populator->work, NULL) == 0) {
             ikv_process_mark(&populator->process);
             return populator;
@@ -167,6 +175,7 @@ static struct ikv_populator *create(struct ikv_background *background, struct ik
     }
     free((void *)populator->wanted);
     free((void *)populator->done);
+    free((void *)populator->streak);
     free(populator);
     return NULL;
 }
@@ -234,6 +243,30 @@ uint64_t ikv_background_waiting(const struct ikv_background *background)
                : 0;
 }
 
+void ikv_background_note_absent(const struct ikv_background *background, uint64_t block)
+{
+    struct ikv_populator *populator = atomic_load(&background->populator);
+
+    if (populator && !ikv_process_is_forked(&populator->process) &&
+        atomic_load_explicit(&populator->streak[block], memory_order_relaxed) > 0)
+        atomic_store_explicit(&populator->streak[block], 0, memory_order_relaxed);
+}
+
+/* Whether a block that was entered is to stay so. Concurrent updates may count as one. */
+static bool is_done(struct ikv_populator *populator, uint64_t block)
+{
+    const uint64_t bit = (uint64_t)1 << (block % 64);
+    const unsigned streak =
+        atomic_load_explicit(&populator->streak[block], memory_order_relaxed) + 1u;
+
+    if (!(atomic_load(&populator->done[block / 64]) & bit))
+        return false;
+    atomic_store_explicit(&populator->streak[block],
+                          (unsigned char)(streak < AGAIN_STREAK ? streak : 0),
+                          memory_order_relaxed);
+    return streak < AGAIN_STREAK;
+}
+
 enum ikv_want ikv_background_want(struct ikv_background *background, uint64_t block, uint64_t now)
 {
     struct ikv_populator *populator = current(background);
@@ -247,7 +280,7 @@ enum ikv_want ikv_background_want(struct ikv_background *background, uint64_t bl
         forget_done(populator);
     if (atomic_load(&populator->wanted[block / 64]) & bit)
         return IKV_WANT_WAITS;
-    if (atomic_load(&populator->done[block / 64]) & bit)
+    if (is_done(populator, block))
         return IKV_WANT_DONE;
     /* Before the bit is set, so that the thread never counts below zero. */
     const bool is_first = atomic_fetch_add(&populator->waiting, 1) == 0;

@@ -8,7 +8,8 @@
  * that are not resident.
  *
  * The thread is started when it is first needed, and ends after a second without work. It works on
- * a block once, or, while the block is wanted again and again, once a second.
+ * a block once, or, while the block is wanted again and again, once a second; earlier if its pages
+ * are all found resident.
  */
 #ifndef IKV_POPULATE_H
 #define IKV_POPULATE_H
@@ -33,8 +34,10 @@ enum ikv_want {
     IKV_WANT_FAILS  /* no thread could be started, or no memory */
 };
 
-/* Have a block entered. `now` is ikv_clock. */
+/* Have a block entered, a page of which is resident without a hint. `now` is ikv_clock. */
 enum ikv_want ikv_background_want(struct ikv_background *background, uint64_t block, uint64_t now);
+/* A page of the block was found not resident. */
+void ikv_background_note_absent(const struct ikv_background *background, uint64_t block);
 /* Whether a block waits to be entered. Takes a few nanoseconds. */
 bool ikv_background_is_wanted(const struct ikv_background *background, uint64_t block);
 /* Blocks that wait to be entered, or are being entered. */

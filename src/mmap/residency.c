@@ -226,7 +226,7 @@ static bool leave_to_background(struct ikv_map *map, uint64_t page, uint64_t now
 
     if (want == IKV_WANT_FAILS)
         atomic_store_explicit(&map->no_background, true, memory_order_relaxed);
-    return want == IKV_WANT_WAITS;
+    return want != IKV_WANT_FAILS;
 }
 
 /* Whether a page is resident. Pages that the mapping can be queried about are entered a word at a
@@ -263,9 +263,11 @@ static bool query_page(struct ikv_map *map, uint64_t page)
             note_visit(map, now);
             atomic_store_explicit(&map->absent_streak, 0, memory_order_relaxed);
             note_resident(map, page);
-            /* Until it is entered, reading it takes less time than the page fault. */
+            /* Until it is entered, or is seen again, reading it takes less time than the page
+             * fault. */
             return !busy || has_hint(map, page) || !leave_to_background(map, page, now);
         }
+        ikv_background_note_absent(&map->background, block_of(page));
     }
     /* Concurrent updates may count as one. */
     atomic_store_explicit(&map->absent_streak,

@@ -190,6 +190,31 @@ static void blocks_in_part(void **state)
     ikv_close(store);
 }
 
+/* A block is entered again within the second if its pages are found resident in a row. */
+static void blocks_are_entered_again(void **state)
+{
+    (void)state;
+    if (!map_reports_residency())
+        skip();
+    ikv_store *store = open_store(false);
+    struct ikv_background *background = &store->map->background;
+    unsigned again = 0;
+
+    for (int round = 0; round < 3; round++) {
+        map_set_hints(store, 0);
+        const enum ikv_want first = ikv_background_want(background, 1, 1);
+        assert_int_equal(first, round == 0 ? IKV_WANT_WAITS : IKV_WANT_DONE);
+        for (again = 1; ikv_background_want(background, 1, 1) == IKV_WANT_DONE; again++)
+            if (round == 1 && again < 20) /* every other page is absent */
+                ikv_background_note_absent(background, 1);
+        wait_until_entered(store);
+        if (round > 0)
+            assert_true(ikv_map_has_hints(store->map, 512, 1023));
+        assert_in_range(again, round == 1 ? 20 : 1, round == 1 ? 30 : 10);
+    }
+    ikv_close(store);
+}
+
 /* A file that is visited here and there is left alone: 60 keys touch at most 120 pages. */
 static void few_visits_start_no_thread(void **state)
 {
@@ -335,6 +360,7 @@ int main(void)
         cmocka_unit_test(frequent_visits_enter_the_file),
         cmocka_unit_test(waiting_pages_are_read),
         cmocka_unit_test(blocks_in_part),
+        cmocka_unit_test(blocks_are_entered_again),
         cmocka_unit_test(few_visits_start_no_thread),
         cmocka_unit_test(no_thread_for_small_files),
         cmocka_unit_test(closing_stops_it),
