@@ -23,6 +23,7 @@ static const struct command {
     {"merge", cmd_merge, "write a store with the pairs of several stores"},
     {"export", cmd_export, "write a store as text or as another store"},
     {"fetch", cmd_fetch, "download a store"},
+    {"replicate", cmd_replicate, "copy shards of a table to another place"},
     {"diff", cmd_diff, "compare the pairs of two stores"},
     {"sample", cmd_sample, "write random keys of a store"},
     {"info", cmd_info, "print the properties of a store"},
@@ -51,7 +52,7 @@ static int print_help(void)
                          "Build and query immutable key-value stores with fixed-width keys.\n\n"
                          "commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        output_format(&output, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        output_format(&output, "  %-9s %s\n", commands[i].name, commands[i].summary);
     output_text(&output,
                 "\n'indexkv COMMAND --help' lists the options of a command. Manual pages:\n"
                 "indexkv(1), indexkv-COMMAND(1).\n\n"

@@ -219,6 +219,44 @@ int ikv_manifest_add(struct ikv_manifest *manifest, const struct ikv_shard_facts
     return 0;
 }
 
+int ikv_manifest_add_place(struct ikv_manifest *manifest, size_t shard, const char *path,
+                           bool first, ikv_error *err)
+{
+    struct ikv_shard *to = &manifest->shards[shard];
+    if (to->path_count == IKV_SHARD_PATHS_MAX || !ikv_shard_path_valid(path))
+        return ikv_shards_fail(err, IKV_E_INVALID, path, "shard %zu: %s", shard,
+                               to->path_count == IKV_SHARD_PATHS_MAX
+                                   ? "a shard has at most 64 places"
+                                   : "a path is empty, or names a directory");
+    char **paths = realloc(to->paths, (to->path_count + 1) * sizeof *paths);
+    if (paths != NULL)
+        to->paths = paths;
+    char *copy = strdup(path);
+    if (paths == NULL || copy == NULL) {
+        free(copy);
+        return ikv_shards_fail(err, -ENOMEM, manifest->dir, "%s", ikv_strerror(-ENOMEM));
+    }
+    if (first)
+        memmove(paths + 1, paths, to->path_count * sizeof *paths);
+    paths[first ? 0 : to->path_count] = copy;
+    to->path_count++;
+    return 0;
+}
+
+int ikv_manifest_remove_place(struct ikv_manifest *manifest, size_t shard, size_t place,
+                              ikv_error *err)
+{
+    struct ikv_shard *from = &manifest->shards[shard];
+    if (from->path_count == 1)
+        return ikv_shards_fail(err, IKV_E_INVALID, manifest->dir,
+                               "shard %zu of %zu has no other place", shard, manifest->shard_count);
+    free(from->paths[place]);
+    from->path_count--;
+    memmove(from->paths + place, from->paths + place + 1,
+            (from->path_count - place) * sizeof *from->paths);
+    return 0;
+}
+
 void ikv_shard_name(const unsigned char name_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE])
 {
     char hex[17];

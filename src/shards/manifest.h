@@ -86,6 +86,13 @@ int ikv_shard_facts_of(ikv_store *store, struct ikv_shard_facts *ret, ikv_error 
 int ikv_manifest_add(struct ikv_manifest *manifest, const struct ikv_shard_facts *facts,
                      const char *const *paths, size_t path_count, ikv_error *err);
 
+/* List another place of a shard, before or after those it has; or take one from the list, which
+ * must keep one. IKV_E_INVALID: not possible. The manifest is to be published again. */
+int ikv_manifest_add_place(struct ikv_manifest *manifest, size_t shard, const char *path,
+                           bool first, ikv_error *err);
+int ikv_manifest_remove_place(struct ikv_manifest *manifest, size_t shard, size_t place,
+                              ikv_error *err);
+
 /*
  * The name of the file of shard `index`, and the store id for it: the same table id gives the same
  * files. Names are made from the table's id, or from what ikv_shard_name_id returns: another id if

@@ -113,7 +113,7 @@ int ikv_manifest_encode(const struct ikv_manifest *manifest, char **ret_text, si
     const size_t length = strlen(text) - 2; /* without "\n}" */
     char *whole = malloc(length + TAIL_SIZE + 1);
     if (whole != NULL) {
-        memcpy(whole, text, length);
+        memcpy(whole, text, length); /* NOLINT(bugprone-not-null-terminated-result): see below */
         (void)snprintf(whole + length, TAIL_SIZE + 1, tail_form,
                        (uint64_t)XXH3_64bits(whole, length));
     }
@@ -348,11 +348,11 @@ int ikv_manifest_decode(const char *path, const char *dir, const char *text, siz
     if (code == 0)
         code = check_checksum(path, text, size, err);
     struct ikv_manifest *manifest = NULL;
-    if (code == 0 && (manifest = calloc(1, sizeof *manifest)) == NULL)
-        code = ikv_shards_fail(err, -ENOMEM, path, "%s", ikv_strerror(-ENOMEM));
     if (code == 0) {
         struct decoding in = {.path = path, .shard = IKV_NO_SHARD, .object = root, .err = err};
-        code = decode_root(&in, dir, manifest);
+        manifest = calloc(1, sizeof *manifest);
+        code = manifest != NULL ? decode_root(&in, dir, manifest)
+                                : ikv_shards_fail(err, -ENOMEM, path, "%s", ikv_strerror(-ENOMEM));
     }
     json_decref(root);
     if (code < 0) {

@@ -80,13 +80,13 @@ by_layout() {
 }
 
 all_commands() {
-    echo build get scan merge export diff sample info verify bench compare seek
+    echo build get scan merge export replicate diff sample info verify bench compare seek
 }
 
 # A build without jansson does not support compare.
 supported_commands() {
     if "$indexkv" compare 2>&1 | grep -q 'built without jansson'; then
-        echo build get scan merge export diff sample info verify bench seek
+        echo build get scan merge export replicate diff sample info verify bench seek
     else
         all_commands
     fi

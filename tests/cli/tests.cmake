@@ -36,6 +36,7 @@ if(TARGET indexkv_command)
       plain
       progress
       ranges
+      replicate
       sample
       same_bytes
       seek
