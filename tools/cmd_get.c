@@ -4,7 +4,7 @@
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "command.h"
-#include "input/key_reader.h"
+#include "key_input/key_reader.h"
 #include "lookup/lookup.h"
 #include "lookup/stats_table.h"
 #include "options/input_options.h"

@@ -2,7 +2,7 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
-#include "input/key_batch.h"
+#include "key_input/key_batch.h"
 #include "table/table.h"
 #include "text/item_writer.h"
 

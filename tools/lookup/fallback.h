@@ -3,7 +3,7 @@
 #define FALLBACK_H
 
 #include "base/buffer.h"
-#include "input/key_batch.h"
+#include "key_input/key_batch.h"
 #include "table/table_batch.h"
 
 #include <indexkv.h>

@@ -18,7 +18,7 @@
 #define LOOKUP_H
 
 #include "base/progress.h"
-#include "input/key_reader.h"
+#include "key_input/key_reader.h"
 #include "lookup/answers.h"
 #include "lookup/slot.h"
 

@@ -3,7 +3,7 @@
 #define SLOT_H
 
 #include "base/progress.h"
-#include "input/key_reader.h"
+#include "key_input/key_reader.h"
 #include "lookup/answers.h"
 #include "lookup/fallback.h"
 #include "table/table_batch.h"

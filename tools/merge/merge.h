@@ -3,7 +3,7 @@
 #define MERGE_H
 
 #include "base/progress.h"
-#include "input/key_supply.h"
+#include "key_input/key_supply.h"
 #include "options/writer_options.h"
 #include "table/split.h"
 #include "table/table.h"

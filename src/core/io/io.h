@@ -54,8 +54,8 @@ struct ikv_io_request {
 struct ikv_io_options {
     unsigned depth;       /* maximum number of requests in flight, at least 1 */
     unsigned connections; /* of a source: requests sent at a time; 0: half the depth */
-    void *memory;   /* holds most of the requests' buffers and outlives the backend object, which
-                       may register it with the kernel */
+    void *memory; /* holds most of the requests' buffers and outlives the backend object, which
+                     may register it with the kernel */
     size_t memory_size;      /* 0: unknown */
     bool files_may_close;    /* while the object exists: it must hold no reference to them */
     uint32_t register_after; /* register it after this many requests, when that pays off; 0: at

@@ -1,4 +1,4 @@
-#include "input/key_supply.h"
+#include "key_input/key_supply.h"
 
 #include "base/exit_status.h"
 #include "base/signals.h"

@@ -1,4 +1,4 @@
-#include "input/key_reader.h"
+#include "key_input/key_reader.h"
 
 #include "base/exit_status.h"
 #include "base/message.h"

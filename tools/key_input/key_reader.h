@@ -9,8 +9,8 @@
 #define KEY_READER_H
 
 #include "input/input.h"
-#include "input/key_batch.h"
 #include "input/rejects.h"
+#include "key_input/key_batch.h"
 
 struct key_reader {
     struct key_format format;

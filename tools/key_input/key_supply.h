@@ -2,7 +2,7 @@
 #ifndef KEY_SUPPLY_H
 #define KEY_SUPPLY_H
 
-#include "input/key_reader.h"
+#include "key_input/key_reader.h"
 
 /* A file of keys, as an option names it. */
 struct key_file {

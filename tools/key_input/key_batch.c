@@ -1,4 +1,4 @@
-#include "input/key_batch.h"
+#include "key_input/key_batch.h"
 
 #include "text/escape.h"
 #include "text/keys.h"
