@@ -252,6 +252,7 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
     reader.format.escape = options->input.escape && options->keys_file != NULL;
     if (options->input.nul)
         reader.format.line_end = reader.input.line_end = '\0';
+    reader.fill_batches = options->lookup.batch != 0;
     reader.report_bad = options->lookup.missing == MISSING_ERROR;
     struct progress progress;
     progress_start(&progress, (enum progress_mode)options->store.progress, options->store.quiet,

@@ -89,6 +89,25 @@ wait "$child" || fail 'get failed'
 exec 9<&-
 rm keys_fifo answers_fifo
 
+# Without --batch, all keys are answered when their writer pauses.
+mkfifo keys_fifo answers_fifo
+"$indexkv" get store --keys keys_fifo >answers_fifo 2>"$err" &
+child=$!
+exec 9<answers_fifo 8>keys_fifo
+last='get from a pipe whose writer pauses'
+for sent in 10 5000; do
+    tail -n $sent pairs | cut -f 1 >&8
+    tail -n $sent pairs >expected
+    while IFS= read -r wanted; do
+        IFS= read -r answer <&9 || fail 'no answer'
+        [ "$answer" = "$wanted" ] || fail "answered $answer for $wanted"
+    done <expected
+done
+exec 8>&-
+wait "$child" || fail 'get failed'
+exec 9<&-
+rm keys_fifo answers_fifo
+
 # With --batch 1, each key is answered before the next one is written.
 printf '1\tone\n2\ttwo\n3\tthree\n' >pairs
 build -o store pairs

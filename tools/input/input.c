@@ -255,6 +255,11 @@ int input_skip_line(struct input *input, input_part_fn part, void *user)
     }
 }
 
+bool input_is_idle(const struct input *input)
+{
+    return !input->regular && !readable_within(input->fd, 100);
+}
+
 /* The number of bytes equal to `byte` in BLOCK bytes. */
 enum { BLOCK = 128 };
 static size_t count_in_block(const char *block, char byte)

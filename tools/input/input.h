@@ -86,6 +86,9 @@ int input_line(struct input *input, size_t max_length, const char **ret_line, si
  * Returns their size, with their ends. */
 size_t input_lines(const struct input *input, size_t limit, size_t *ret_count);
 
+/* Whether the next read would wait for a writer longer than a moment, 0.1 s. */
+bool input_is_idle(const struct input *input);
+
 /*
  * Consume a line of any length in bounded memory, and pass it without its end, in parts, to
  * `part`. INPUT_END: it is the last line and lacks its end.

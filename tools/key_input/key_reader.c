@@ -205,6 +205,8 @@ static int read_lines(struct key_reader *reader, size_t limit, struct key_batch 
         const bool some = batch->line_count > 0;
         if (!has_room(batch, limit) || (some && input->terminal))
             return INPUT_MORE;
+        if (some && !reader->fill_batches && input_is_idle(input))
+            return INPUT_MORE;
         if (input_available(input) > KEY_INPUT_MAX)
             return some ? INPUT_MORE : reject_long_line(reader, batch);
         int result = input_fill(input);

@@ -20,6 +20,7 @@ struct key_reader {
     uint64_t line;           /* lines read so far */
     struct rejects *rejects; /* of a file */
     bool report_bad;         /* report every skipped line */
+    bool fill_batches;       /* wait for more lines, even if the writer pauses */
     int status;              /* exit status after a failure to read, which was reported */
     char ending[640];        /* the bad line that ends the job, to be reported; empty: none */
 };
@@ -34,7 +35,8 @@ void key_reader_close(struct key_reader *reader);
 
 /*
  * Read the lines of up to `limit` keys. There are fewer at the end of the input, if the next line
- * has not been typed at the terminal yet, or if the lines take too much memory. INPUT_MORE: there
+ * has not been typed at the terminal yet or is not in the pipe, or if the lines take too much
+ * memory. INPUT_MORE: there
  * is at least one. Lines before an error are returned first, the error by the next call.
  */
 int key_reader_lines(struct key_reader *reader, size_t limit, struct key_batch *batch);

@@ -16,11 +16,11 @@
 
 /* ---------------------------------------------------------------- batch size */
 
-/* The number of keys whose values fit into `bytes`, if each value takes `size`. */
-static size_t keys_within(uint64_t bytes, uint64_t size)
+/* The number of keys, up to `most`, whose values fit into `bytes`, if each value takes `size`. */
+static size_t keys_within(uint64_t bytes, uint64_t size, size_t most)
 {
-    if (size == 0 || bytes / size >= LOOKUP_BATCH_DEFAULT)
-        return LOOKUP_BATCH_DEFAULT;
+    if (size == 0 || bytes / size >= most)
+        return most;
     return bytes < size ? 1 : (size_t)(bytes / size);
 }
 
@@ -40,20 +40,24 @@ static void choose_batch_size(struct lookup *lookup)
         lookup->batch_size = lookup->batch_limit = (size_t)lookup->options.batch;
         return;
     }
-    lookup->batch_limit = LOOKUP_BATCH_DEFAULT;
+    const bool exact = lookup->options.get.match == IKV_EXACT;
+    const bool sorted = !exact && info->file_size >= LOOKUP_LARGE_STORE;
+    const size_t most = sorted ? LOOKUP_BATCH_SORTED : LOOKUP_BATCH_DEFAULT;
+    lookup->batch_limit = most;
     /* Equal keys of a batch share one copy of their value, so a batch never takes more than all
      * values of the store together. */
     if (info->value_bytes > VALUES_MAX / lookup->max_in_use) {
         lookup->max_in_use = batches_within(VALUES_MAX, info->value_size_max, lookup->slot_count);
-        lookup->batch_limit = keys_within(VALUES_MAX / lookup->max_in_use, info->value_size_max);
+        lookup->batch_limit =
+            keys_within(VALUES_MAX / lookup->max_in_use, info->value_size_max, most);
     }
     uint64_t typical = info->pair_count > 0 ? info->records_end / info->pair_count : 0;
     if (typical < info->value_size_p99)
         typical = info->value_size_p99;
-    lookup->batch_size = keys_within(VALUES_TARGET / lookup->max_in_use, typical);
+    lookup->batch_size = keys_within(VALUES_TARGET / lookup->max_in_use, typical, most);
     if (lookup->batch_size > lookup->batch_limit)
         lookup->batch_size = lookup->batch_limit;
-    if (lookup->batch_size > LOOKUP_BATCH_MEMORY && lookup->options.get.match == IKV_EXACT)
+    if (lookup->batch_size > LOOKUP_BATCH_MEMORY && exact)
         lookup->batch_size = LOOKUP_BATCH_MEMORY;
 }
 

@@ -29,6 +29,9 @@
 
 #define LOOKUP_BATCH_DEFAULT 32768
 #define LOOKUP_BATCH_MAX     (UINT64_C(1) << 30)
+/* Floor, ceiling and ranges of large stores: keys are sorted, so more of them share a page. */
+#define LOOKUP_BATCH_SORTED 131072
+#define LOOKUP_LARGE_STORE  (UINT64_C(64) << 20)
 /* Batches of data in memory. */
 #define LOOKUP_BATCH_MEMORY 4096
 

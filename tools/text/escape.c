@@ -51,8 +51,11 @@ bool text_copy(void *to, const void *text, size_t size)
     uint64_t found = 0, word;
     size_t i = 0;
     if (size < sizeof word) {
-        memcpy(out, p, size);
-        return has_control(last_word(p, size)) != 0;
+        for (; i < size; i++) {
+            out[i] = (unsigned char)p[i];
+            found |= out[i] < 0x20;
+        }
+        return found != 0;
     }
     for (; i + sizeof word <= size; i += sizeof word) {
         memcpy(&word, p + i, sizeof word);

@@ -37,10 +37,38 @@ static bool is_ambiguous(const struct item_writer *writer, const void *text, siz
     return !writer->escape && !writer->output->terminal && text_breaks_line(text, size);
 }
 
+/* Whether the text of the key can have tabs or line breaks in it: a raw one, or one that was not
+ * valid. */
+static bool is_raw(const struct item_key *key)
+{
+    return key->syntax == IKV_SYNTAX_TEXT || key->key == NULL;
+}
+
+/* Write a key without tabs and line breaks, and a tab. False: there is no room for them. */
+static bool put_key(const struct item_writer *writer, const struct item_key *key)
+{
+    struct output *output = writer->output;
+    const size_t most = key->text != NULL ? key->text_length : IKV_KEY_TEXT_MAX;
+    char *to = (char *)output_room(output, most + 1);
+    int length = (int)key->text_length;
+    if (to == NULL)
+        return false;
+    if (key->text != NULL)
+        memcpy(to, key->text, key->text_length);
+    else
+        length = ikv_key_format(writer->key_type, key->syntax, key->key, to, IKV_KEY_TEXT_MAX);
+    length = length < 0 ? 0 : length;
+    to[length] = '\t';
+    output->used += (size_t)length + 1;
+    return true;
+}
+
 static bool write_tsv_key(const struct item_writer *writer, const struct item_key *key)
 {
     char buffer[IKV_KEY_TEXT_MAX];
     size_t length;
+    if (!is_raw(key) && !writer->output->terminal && put_key(writer, key))
+        return false;
     const char *text = key_text(writer, key, buffer, &length);
     if (writer->escape)
         escape_write(writer->output, text, length);
@@ -74,38 +102,32 @@ static struct item_key last_key(const struct item_writer *writer, const struct i
     return (struct item_key){.key = first->last, .syntax = first->syntax};
 }
 
-/* A line that is only copied: the key as it was read, and its value. False: there is no room for
- * it, or it isn't one. */
-static bool copy_line(struct item_writer *writer, const struct item_key *key, const void *value,
-                      uint32_t size)
+/* Write a value, which may be NULL, and the end of the line. Returns whether it is ambiguous. */
+static bool write_tsv_value(const struct item_writer *writer, const void *value, size_t size)
 {
     struct output *output = writer->output;
-    const bool copied = key->text != NULL && writer->with_key && !writer->with_matched &&
-                        !writer->with_last && !writer->escape && !writer->nul;
-    if (!copied || output->terminal)
-        return false;
-    const size_t length = key->text_length, value_size = value != NULL ? size : 0;
-    unsigned char *line = output_room(output, length + value_size + 2);
-    if (line == NULL)
-        return false;
-    bool ambiguous = text_copy(line, key->text, length) && text_breaks_line(key->text, length);
-    line[length] = '\t';
-    if (value_size > 0 && text_copy(line + length + 1, value, value_size))
-        ambiguous |= text_breaks_line(value, value_size);
-    line[length + 1 + value_size] = '\n';
-    output->used += length + value_size + 2;
-    writer->lines++;
-    if (ambiguous)
-        count_ambiguous(writer, key);
-    return true;
+    unsigned char *to = NULL;
+    size = value != NULL ? size : 0;
+    if (!writer->escape && !writer->nul && !output->terminal)
+        to = output_room(output, size + 1);
+    if (to != NULL) {
+        const bool control = size > 0 && text_copy(to, value, size);
+        to[size] = '\n';
+        output->used += size + 1;
+        return control && text_breaks_line(value, size);
+    }
+    if (writer->escape)
+        escape_write(output, value, size);
+    else
+        output_untrusted(output, value, size, false);
+    output_bytes(output, writer->nul ? "\0" : "\n", 1);
+    return is_ambiguous(writer, value, size);
 }
 
 static void write_tsv(struct item_writer *writer, const struct item_key *key,
                       const struct item_key *matched, const void *value, uint32_t size)
 {
     bool ambiguous = false;
-    if (copy_line(writer, key, value, size))
-        return;
     writer->lines++;
     if (writer->with_key)
         ambiguous |= write_tsv_key(writer, key);
@@ -114,12 +136,8 @@ static void write_tsv(struct item_writer *writer, const struct item_key *key,
     const struct item_key last = last_key(writer, key, matched);
     if (writer->with_last)
         ambiguous |= write_tsv_key(writer, &last);
-    if (value != NULL && writer->escape)
-        escape_write(writer->output, value, size);
-    else if (value != NULL)
-        output_untrusted(writer->output, value, size, false);
-    output_bytes(writer->output, writer->nul ? "\0" : "\n", 1);
-    if (ambiguous || (value != NULL && is_ambiguous(writer, value, size)))
+    ambiguous |= write_tsv_value(writer, value, size);
+    if (ambiguous)
         count_ambiguous(writer, key);
 }
 

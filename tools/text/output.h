@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define OUTPUT_BUFFER     ((size_t)1 << 20)
-#define OUTPUT_MEMORY_MAX ((size_t)4 << 20)
+#define OUTPUT_MEMORY_MAX ((size_t)16 << 20)
 
 struct output {
     int fd;

@@ -151,22 +151,41 @@ static void reverse(const unsigned char *from, unsigned char *to, uint32_t size)
         to[i] = from[size - 1 - i];
 }
 
+/* Like inet_pton, for text without a terminator: four numbers up to 255, without leading zeros. */
+static bool parse_ipv4(const char *text, size_t len, unsigned char network[4])
+{
+    const char *const end = text + len;
+
+    for (unsigned i = 0; i < 4; i++) {
+        if (i > 0 && (text == end || *text++ != '.'))
+            return false;
+        const char *const first = text;
+        unsigned number = 0;
+        for (; text < end && text - first < 3 && *text >= '0' && *text <= '9'; text++)
+            number = number * 10 + (unsigned)(*text - '0');
+        if (text == first || number > 255 || (*first == '0' && text - first > 1))
+            return false;
+        network[i] = (unsigned char)number;
+    }
+    return text == end;
+}
+
 static int parse_ip(const struct ikv_key_info *key, const char *text, size_t len, void *stored)
 {
     char terminated[INET6_ADDRSTRLEN + 1];
     unsigned char network[16];
 
-    if (len == 0 || len >= sizeof terminated || memchr(text, 0, len))
+    if (len == 0 || len >= sizeof terminated)
         return IKV_E_KEY_SYNTAX;
-    memcpy(terminated, text, len);
-    terminated[len] = 0;
-    if (memchr(text, ':', len)) {
+    if (parse_ipv4(text, len, network + sizeof mapped_prefix)) {
+        memcpy(network, mapped_prefix, sizeof mapped_prefix);
+    } else {
+        if (memchr(text, 0, len))
+            return IKV_E_KEY_SYNTAX;
+        memcpy(terminated, text, len);
+        terminated[len] = 0;
         if (inet_pton(AF_INET6, terminated, network) != 1)
             return IKV_E_KEY_SYNTAX;
-    } else {
-        if (inet_pton(AF_INET, terminated, network + sizeof mapped_prefix) != 1)
-            return IKV_E_KEY_SYNTAX;
-        memcpy(network, mapped_prefix, sizeof mapped_prefix);
     }
     if (key->width == 4 && memcmp(network, mapped_prefix, sizeof mapped_prefix) != 0)
         return IKV_E_KEY_RANGE;
