@@ -17,6 +17,17 @@ enum { PROGRESS_PAIRS = 4096 };
 
 /* ---------------------------------------------------------------- the directory */
 
+/* A build of the command without JSON fails now, not when all pairs were read. */
+static int check_supported(const struct ikv_manifest *manifest)
+{
+    char *text = NULL;
+    size_t size;
+    ikv_error error;
+    const int code = ikv_manifest_encode(manifest, &text, &size, &error);
+    free(text);
+    return code < 0 ? library_error(&error) : STATUS_DONE;
+}
+
 /* A build that was killed leaves shards and temporary files. */
 static bool may_be_left(const char *name)
 {
@@ -81,14 +92,16 @@ int split_begin(struct split *split, const struct writer_options *options, ikv_k
     split->writer.progress_user = progress;
     if (options->shards == 0)
         return STATUS_DONE;
-    const int status = make_directory(split, dir);
-    if (status != STATUS_DONE)
-        return status;
     split->shard = split->writer;
     if (ikv_manifest_new(dir, type, options->writer.layout,
                          (options->writer.flags & IKV_WRITE_RANGES) != 0, options->writer.store_id,
                          &split->manifest, &error) < 0)
         return library_error(&error);
+    int status = check_supported(split->manifest);
+    if (status == STATUS_DONE)
+        status = make_directory(split, dir);
+    if (status != STATUS_DONE)
+        return status;
     ikv_shard_name_id(dir, split->manifest->table_id, split->name_id);
     split->whole = whole_path(split);
     if (split->whole == NULL)
