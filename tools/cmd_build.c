@@ -23,7 +23,9 @@ static void show_reading(struct progress *progress, const struct pair_reader *re
                                                        .count = pairs,
                                                        .unit = "pairs",
                                                        .done = pair_reader_bytes(reader),
-                                                       .total = reader->total_bytes});
+                                                       .total = reader->total_bytes,
+                                                       .waits.reading = pair_reader_seconds(reader),
+                                                       .one_thread = true});
 }
 
 static int add_pair(struct pair_reader *reader, ikv_writer *writer, const struct pair *pair)

@@ -216,7 +216,9 @@ static int compare_all(struct diff *diff)
                                                      .count = keys,
                                                      .unit = "keys",
                                                      .done = keys - diff->added,
-                                                     .total = diff->old.table.info.pair_count});
+                                                     .total = diff->old.table.info.pair_count,
+                                                     .waits.output = diff->output->seconds,
+                                                     .one_thread = true});
     }
     return exit_status_worse(diff->status, status);
 }

@@ -17,6 +17,8 @@ run 0 build -o store --progress always pairs
 err_has 'indexkv: read: 300.0k pairs, '
 err_has '/s'
 err_has '100 %'
+err_has ', waits: '
+err_has 'processor '
 run 0 build -o store --progress always --quiet pairs
 err_has 'indexkv: read: 300.0k pairs, '
 err_lacks 'dropped'
@@ -35,13 +37,24 @@ err_has 'indexkv: get: 300.0k keys, '
 run 0 scan store
 err_empty
 run 0 scan store --progress always
-err_has 'indexkv: scan: '
+err_has 'indexkv: scan: 300.0k items, '
+err_has '100 %, waits: '
 run 0 verify store
 err_empty
 run 0 verify store --progress always
 err_has 'indexkv: '
 err_has '/s'
+err_has ', waits: '
 out_has 'sound'
+
+# A pipe that is slower than the build.
+last='build that waits for its input'
+{ head -n 150000 pairs; sleep 1.5; tail -n 150000 pairs; } |
+    "$indexkv" build -o store --progress always 2>"$err" || fail 'build'
+grep 'read: 300' "$err" | grep -q 'waits: reading ' || fail 'waits not shown'
+
+# A phase that counts nothing is named only.
+grep -q '^indexkv: sync$' "$err" || grep -q '^indexkv: sync, waits: ' "$err" || fail 'sync not shown'
 
 # No share is negative, not even at the beginning: a fraction of a percent is 0 %.
 last='seek, its first second'

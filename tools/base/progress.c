@@ -7,10 +7,20 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 256 };
 static const double terminal_interval = 0.2, log_interval = 1.0;
+
+/* Processor time of the calling thread. */
+static double processor_seconds(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0)
+        return 0;
+    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+}
 
 void progress_start(struct progress *progress, enum progress_mode mode, bool quiet,
                     bool output_terminal)
@@ -20,6 +30,7 @@ void progress_start(struct progress *progress, enum progress_mode mode, bool qui
     progress->enabled = mode == PROGRESS_ALWAYS ||
                         (mode == PROGRESS_AUTO && !quiet && terminal && !output_terminal);
     progress->phase_start = seconds_now();
+    progress->phase_processor = processor_seconds();
     progress->next = progress->phase_start + terminal_interval;
 }
 
@@ -38,8 +49,10 @@ static int format_waits(const struct progress_waits *waits, char *text, size_t s
     } parts[] = {{"reading", waits->reading},
                  {"disk", waits->disk},
                  {"lookups", waits->lookups},
+                 {"processor", waits->processor},
                  {"output", waits->output}};
-    const double sum = waits->reading + waits->disk + waits->lookups + waits->output;
+    const double sum =
+        waits->reading + waits->disk + waits->lookups + waits->processor + waits->output;
     int length = 0;
     for (size_t i = 0; sum > 0 && i < sizeof parts / sizeof parts[0]; i++) {
         const double share = rint(100 * parts[i].seconds / sum);
@@ -50,7 +63,22 @@ static int format_waits(const struct progress_waits *waits, char *text, size_t s
     return length;
 }
 
-/* "read: 12.3M pairs, 4.1M/s, 45 %, 0:12 left" */
+/* What the calling thread did since the start of the phase. */
+static void divide_time(const struct progress *progress, struct progress_point *point, double now)
+{
+    struct progress_waits *waits = &point->waits;
+    const double elapsed = now - progress->phase_start;
+    const double processor = processor_seconds() - progress->phase_processor;
+    const double known = waits->reading + waits->output;
+    waits->disk = elapsed - known - processor;
+    if (waits->disk < 0)
+        waits->disk = 0; /* reading and output take processor time, too */
+    waits->processor = elapsed - known - waits->disk;
+    if (waits->processor < 0)
+        waits->processor = 0;
+}
+
+/* "read: 12.3M pairs, 4.1M/s, 45 %, 0:12 left"; of a phase that counts nothing, its name. */
 static int format_point(const struct progress_point *point, double elapsed, char *text)
 {
     bool bytes = strcmp(point->unit, "bytes") == 0;
@@ -58,8 +86,10 @@ static int format_point(const struct progress_point *point, double elapsed, char
     struct number_text count =
         bytes ? human_bytes((double)point->count) : human_count((double)point->count);
     struct number_text per_second = bytes ? human_bytes(rate) : human_count(rate);
-    int length = snprintf(text, LINE_SIZE, "indexkv: %.32s: %s%s%.32s, %s/s", point->phase,
-                          count.text, bytes ? "" : " ", bytes ? "" : point->unit, per_second.text);
+    int length = snprintf(text, LINE_SIZE, "indexkv: %.32s", point->phase);
+    if (point->count > 0 || point->total > 0)
+        length += snprintf(text + length, (size_t)(LINE_SIZE - length), ": %s%s%.32s, %s/s",
+                           count.text, bytes ? "" : " ", bytes ? "" : point->unit, per_second.text);
     if (point->total > 0 && point->done <= point->total) {
         double share = (double)point->done / (double)point->total;
         length += snprintf(text + length, (size_t)(LINE_SIZE - length), ", %.0f %%",
@@ -74,6 +104,8 @@ static int format_point(const struct progress_point *point, double elapsed, char
 static void show(struct progress *progress, double now)
 {
     char text[LINE_SIZE], line[2 * LINE_SIZE];
+    if (progress->last.one_thread)
+        divide_time(progress, &progress->last, now);
     int length = format_point(&progress->last, now - progress->phase_start, text);
     progress->last_shown = true;
     if (!progress->terminal) {
@@ -105,8 +137,10 @@ void progress_update(struct progress *progress, const struct progress_point *poi
     if (progress->last.phase == NULL || strcmp(progress->last.phase, point->phase) != 0) {
         if (!progress->terminal && !progress->last_shown)
             show(progress, now);
-        if (progress->last.phase != NULL)
+        if (progress->last.phase != NULL) {
             progress->phase_start = now;
+            progress->phase_processor = processor_seconds();
+        }
     }
     progress->last = *point;
     progress->last_shown = false;
@@ -141,7 +175,8 @@ int progress_from_library(void *user, const ikv_progress *point)
                                        .count = point->done,
                                        .unit = point->unit,
                                        .done = point->done,
-                                       .total = point->total};
+                                       .total = point->total,
+                                       .one_thread = true};
     progress_update(user, &own);
     return signals_caught();
 }

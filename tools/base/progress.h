@@ -12,10 +12,11 @@
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
-/* Seconds that the thread which finishes the job spent on each of these so far. Shown as shares. */
+/* Seconds spent on each of these so far. Shown as shares. */
 struct progress_waits {
-    double reading; /* waiting for input */
+    double reading; /* of input */
     double disk, lookups;
+    double processor; /* the calling thread's own work */
     double output;
 };
 
@@ -25,12 +26,15 @@ struct progress_point {
     const char *unit;
     uint64_t done, total;        /* for the percentage; total 0: unknown */
     struct progress_waits waits; /* all 0: unknown */
+    /* The job is done by the calling thread: the time since the start of the phase that is neither
+     * in `waits` nor processor time is time for the disk. */
+    bool one_thread;
 };
 
 struct progress {
     bool enabled, terminal;
-    double next; /* time of the next update */
-    double phase_start;
+    double next;                         /* time of the next update */
+    double phase_start, phase_processor; /* time, and processor time of the calling thread */
     struct progress_point last;
     bool last_shown;
     int columns; /* width of the line currently on the terminal */

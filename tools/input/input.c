@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/numbers.h"
 #include "base/platform.h"
 #include "base/signals.h"
 #include "input/decompress.h"
@@ -178,11 +179,13 @@ static int fill(struct input *input)
 
 int input_fill(struct input *input)
 {
+    const double start = seconds_now();
     int result;
     do
         result = fill(input);
     while (result == INPUT_MORE && input->decompress &&
            (result = detect_compression(input)) == INPUT_BAD);
+    input->seconds += seconds_now() - start;
     return result;
 }
 

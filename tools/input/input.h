@@ -22,6 +22,7 @@ struct input {
     size_t start;
     size_t searched; /* unconsumed bytes known to hold no end of line */
     uint64_t offset; /* bytes consumed so far */
+    double seconds;  /* spent on reading so far */
     uint64_t size;   /* remaining bytes of a regular file when it was opened, otherwise 0 */
     bool regular;    /* a regular file: reads do not wait for a writer */
     bool terminal;

@@ -64,6 +64,7 @@ static int next_input(struct pair_reader *reader)
 {
     if (reader->input_is_open) {
         reader->finished_bytes += input_position(&reader->input);
+        reader->finished_seconds += reader->input.seconds;
         input_close(&reader->input);
         reader->input_is_open = false;
     }
@@ -144,6 +145,11 @@ int pair_reader_next(struct pair_reader *reader, struct pair *ret_pair)
 uint64_t pair_reader_bytes(const struct pair_reader *reader)
 {
     return reader->finished_bytes + (reader->input_is_open ? input_position(&reader->input) : 0);
+}
+
+double pair_reader_seconds(const struct pair_reader *reader)
+{
+    return reader->finished_seconds + (reader->input_is_open ? reader->input.seconds : 0);
 }
 
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)

@@ -63,6 +63,7 @@ struct pair_reader {
     uint64_t line;           /* number of the last pair's first line, from 1 */
     uint64_t position;       /* file offset of the last pair */
     uint64_t finished_bytes; /* of inputs read to their end */
+    double finished_seconds; /* spent on reading them */
     uint64_t total_bytes;    /* of all inputs; 0: unknown */
     bool crlf;               /* lines of this file end with CR LF */
     struct csv_columns *columns;
@@ -93,6 +94,8 @@ int pair_reader_refuse(struct pair_reader *reader, const char *reason);
 
 /* Bytes read so far, of total_bytes. */
 uint64_t pair_reader_bytes(const struct pair_reader *reader);
+/* Seconds spent on reading so far. */
+double pair_reader_seconds(const struct pair_reader *reader);
 
 /* --- for the formats --- */
 

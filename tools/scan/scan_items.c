@@ -74,6 +74,18 @@ static void write_item(struct scan_job *job, const ikv_item *item)
     job->status = STATUS_CORRUPT;
 }
 
+static void show_progress(struct scan_job *job, uint64_t items, uint64_t total)
+{
+    progress_update(&job->progress,
+                    &(struct progress_point){.phase = "scan",
+                                             .count = items,
+                                             .unit = "items",
+                                             .done = items,
+                                             .total = total,
+                                             .waits.output = job->writer.output->seconds,
+                                             .one_thread = true});
+}
+
 static int write_items(struct scan_job *job)
 {
     uint64_t items = 0, total = job->table.info.pair_count;
@@ -92,12 +104,9 @@ static int write_items(struct scan_job *job)
             return exit_status_worse(job->status, library_error(&error));
         write_item(job, &item);
         if (++items % PROGRESS_ITEMS == 0)
-            progress_update(&job->progress, &(struct progress_point){.phase = "scan",
-                                                                     .count = items,
-                                                                     .unit = "items",
-                                                                     .done = items,
-                                                                     .total = total});
+            show_progress(job, items, total);
     }
+    show_progress(job, items, total);
     return job->status;
 }
 

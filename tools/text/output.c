@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/numbers.h"
 #include "base/signals.h"
 #include "base/utf8.h"
 
@@ -50,6 +51,7 @@ void output_free(struct output *output)
 
 static void write_all(struct output *output, const unsigned char *bytes, size_t size)
 {
+    const double start = seconds_now();
     while (size > 0 && output->error == 0) {
         ssize_t written = write(output->fd, bytes, size);
         if (written >= 0) {
@@ -61,6 +63,7 @@ static void write_all(struct output *output, const unsigned char *bytes, size_t 
             output->error = errno;
         }
     }
+    output->seconds += seconds_now() - start;
 }
 
 int output_flush(struct output *output)

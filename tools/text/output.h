@@ -18,6 +18,7 @@ struct output {
     int fd;
     const char *name; /* of the file, for messages; NULL: standard output */
     int error;        /* errno of the first error, or 0 */
+    double seconds;   /* spent on writing so far */
     bool terminal;    /* control characters in untrusted bytes are escaped */
     unsigned char *buffer;
     size_t used, capacity;
