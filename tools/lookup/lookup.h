@@ -80,11 +80,12 @@ struct lookup {
         unsigned running; /* threads */
         unsigned active;  /* of these, with a batch whose lines were read */
         pthread_mutex_t mutex;
-        pthread_cond_t changed;
-        bool reading; /* a thread is reading lines */
-        bool ended;   /* there are no more lines */
-        bool stop;    /* no more lines are wanted */
-        bool idle;    /* the answers to all lines read so far are written */
+        pthread_cond_t changed; /* for the calling thread, and who waits for it */
+        pthread_cond_t turn;    /* for one thread that may read lines */
+        bool reading;           /* a thread is reading lines */
+        bool ended;             /* there are no more lines */
+        bool stop;              /* no more lines are wanted */
+        bool idle;              /* the answers to all lines read so far are written */
     } pipeline;
 };
 

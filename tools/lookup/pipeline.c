@@ -23,6 +23,17 @@ static void changed(struct lookup *lookup)
     (void)pthread_cond_broadcast(&lookup->pipeline.changed);
 }
 
+/* What one thread waits for: every change allows at most one more to read. */
+static void pass_turn(struct lookup *lookup)
+{
+    (void)pthread_cond_signal(&lookup->pipeline.turn);
+}
+
+static void end_turns(struct lookup *lookup)
+{
+    (void)pthread_cond_broadcast(&lookup->pipeline.turn);
+}
+
 static void wait_for_change(struct lookup *lookup)
 {
     (void)pthread_cond_wait(&lookup->pipeline.changed, &lookup->pipeline.mutex);
@@ -65,7 +76,7 @@ static bool wait_for_turn(struct lookup *lookup)
 {
     const struct pipeline *pipeline = &lookup->pipeline;
     while (!pipeline->stop && !pipeline->ended && !is_turn(lookup))
-        wait_for_change(lookup);
+        (void)pthread_cond_wait(&lookup->pipeline.turn, &lookup->pipeline.mutex);
     return !pipeline->stop && !pipeline->ended;
 }
 
@@ -85,9 +96,11 @@ static struct slot *read_batch(struct lookup *lookup)
     pipeline->reading = false;
     if (result == INPUT_FAILED)
         lookup_add_status(lookup, lookup->reader->status);
-    if (result != INPUT_MORE)
+    if (result != INPUT_MORE) {
         pipeline->ended = true;
-    changed(lookup);
+        changed(lookup);
+        end_turns(lookup);
+    }
     if (result != INPUT_MORE || pipeline->stop)
         return NULL;
     slot->done = false;
@@ -95,6 +108,7 @@ static struct slot *read_batch(struct lookup *lookup)
     pipeline->idle = false;
     pipeline->active++;
     lookup->in_use++;
+    pass_turn(lookup);
     return slot;
 }
 
@@ -112,7 +126,9 @@ static void *run_thread(void *user)
         lock(lookup);
         slot->done = true;
         lookup->pipeline.active--;
-        changed(lookup);
+        if (slot == &lookup->slots[lookup->oldest])
+            changed(lookup);
+        pass_turn(lookup);
     }
     lookup->pipeline.running--;
     changed(lookup);
@@ -179,7 +195,7 @@ static void write_answers(struct lookup *lookup)
                 lookup_adapt(lookup, slot);
             lookup->oldest = (lookup->oldest + 1) % lookup->slot_count;
             lookup->in_use--;
-            changed(lookup);
+            pass_turn(lookup);
         } else if (lookup->in_use == 0 && !lookup->pipeline.idle) {
             become_idle(lookup);
         } else if (lookup->in_use == 0 && lookup->pipeline.ended) {
@@ -197,6 +213,7 @@ static void stop_threads(struct lookup *lookup)
 {
     lookup->pipeline.stop = true;
     changed(lookup);
+    end_turns(lookup);
     while (lookup->pipeline.running > 0) {
         for (unsigned i = 0; i < lookup->slot_count; i++)
             slot_cancel(&lookup->slots[i]);
@@ -204,16 +221,26 @@ static void stop_threads(struct lookup *lookup)
     }
 }
 
+/* False: there is nothing to destroy. */
+static bool init_pipeline(struct pipeline *pipeline)
+{
+    if (pthread_mutex_init(&pipeline->mutex, NULL) != 0)
+        return false;
+    const bool turn = pthread_cond_init(&pipeline->turn, NULL) == 0;
+    if (turn && platform_cond_init(&pipeline->changed) == 0)
+        return true;
+    if (turn)
+        (void)pthread_cond_destroy(&pipeline->turn);
+    (void)pthread_mutex_destroy(&pipeline->mutex);
+    return false;
+}
+
 bool lookup_run_threaded(struct lookup *lookup)
 {
     struct pipeline *pipeline = &lookup->pipeline;
     struct input *input = &lookup->reader->input;
-    if (pthread_mutex_init(&pipeline->mutex, NULL) != 0)
+    if (!init_pipeline(pipeline))
         return false;
-    if (platform_cond_init(&pipeline->changed) != 0) {
-        (void)pthread_mutex_destroy(&pipeline->mutex);
-        return false;
-    }
     pipeline->idle = true;
     input->drain = drain;
     input->stopping = stopping;
@@ -229,6 +256,7 @@ bool lookup_run_threaded(struct lookup *lookup)
         (void)pthread_join(pipeline->threads[i], NULL);
     input->stopping = NULL;
     (void)pthread_cond_destroy(&pipeline->changed);
+    (void)pthread_cond_destroy(&pipeline->turn);
     (void)pthread_mutex_destroy(&pipeline->mutex);
     return threads > 0;
 }
