@@ -62,6 +62,7 @@ out_has 'missing shards      1'
 out_has "$shard, missing"
 run 5 get other --and-then table --missing-shards report 10 3 5001
 out_is '10\tvalue of 10\n'
+err_has ': 1 key not looked up'
 
 # Of another build; a store of another key type; no store.
 cp other/*-00002.ikv $shard

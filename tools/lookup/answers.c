@@ -89,7 +89,7 @@ static int write_corrupt(const struct answers *answers, const struct item_key *k
 static int write_unreadable(const struct answers *answers, const struct item_key *key,
                             const struct table_store *origin, const ikv_error *problem)
 {
-    if (origin->store != NULL)
+    if (!origin->missing)
         report_failed(answers, key, origin->path, problem, "read error");
     else if (answers->report_missing)
         message("%s: key %s: its shard is missing", origin->path, key_excerpt(answers, key).text);

@@ -87,8 +87,8 @@ static void ask(struct fallback *fallback, struct fallback_table *next,
     const ikv_item *answers = table_batch_items(batch);
     for (size_t i = 0; i < count; i++) {
         /* If the lookup failed as a whole, nothing is known about its keys. */
-        items[places[i]] =
-            table_batch_failed(batch) ? (ikv_item){.status = IKV_UNREADABLE} : answers[i];
+        const ikv_item unknown = {.status = IKV_UNREADABLE};
+        items[places[i]] = table_batch_failed(batch) ? unknown : answers[i];
         origins[places[i]] = table_batch_failed(batch) ? &batch->table->whole : origin_of(batch, i);
     }
 }
@@ -109,6 +109,15 @@ bool fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
         ask(fallback, &fallback->tables[i], options, stats);
     }
     return true;
+}
+
+uint64_t fallback_unavailable(const struct fallback *fallback)
+{
+    uint64_t keys = 0;
+    for (size_t i = 0; i < fallback->count; i++)
+        if (fallback->tables[i].asked)
+            keys += fallback->tables[i].batch.unavailable;
+    return keys;
 }
 
 bool fallback_has_failed(const struct fallback *fallback)

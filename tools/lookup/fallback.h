@@ -38,6 +38,9 @@ void fallback_free(struct fallback *fallback);
 bool fallback_look_up(struct fallback *fallback, const struct key_batch *keys,
                       const struct table_batch *batch, const ikv_get_options *options,
                       ikv_stats *stats);
+/* Keys that could not be looked up, in shards that are missing. */
+uint64_t fallback_unavailable(const struct fallback *fallback);
+
 /* Whether a key of the last batch failed. */
 bool fallback_has_failed(const struct fallback *fallback);
 /* Report why. Returns the exit status. */

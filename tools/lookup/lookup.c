@@ -105,8 +105,9 @@ void lookup_add_status(struct lookup *lookup, int status)
 static void add_stats(struct lookup *lookup, const struct slot *slot)
 {
     ikv_stats_add(&lookup->stats, &slot->stats);
+    ikv_stats counted = {.keys = 0};
     if (lookup->latency != NULL)
-        table_batch_add_stats(&slot->batch, &(ikv_stats){.keys = 0}, lookup->latency);
+        table_batch_add_stats(&slot->batch, &counted, lookup->latency);
 }
 
 static void show_progress(struct lookup *lookup, const struct slot *slot)
@@ -169,7 +170,7 @@ int lookup_finish(struct lookup *lookup, struct slot *slot)
         key_reader_report(lookup->reader);
         lookup->stopped = true;
     }
-    lookup->unavailable += slot->batch.unavailable;
+    lookup->unavailable += slot->batch.unavailable + fallback_unavailable(&slot->fallback);
     lookup->keys_done += slot->keys.count;
     slot->waits.output += seconds_now() - start;
     show_progress(lookup, slot);

@@ -86,6 +86,19 @@ static int copy_bytes(struct replicas *replicas, int from, int to, char *piece)
     }
 }
 
+/* Copy all of an open file to a new one. */
+static int copy_to(struct replicas *replicas, int from, const char *path, char *piece)
+{
+    (void)unlink(path); /* left by a copy that was killed */
+    const int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int code = to < 0 ? -errno : copy_bytes(replicas, from, to, piece);
+    if (to >= 0 && close(to) < 0 && code == 0)
+        code = -errno;
+    if (code < 0 && code != IKV_E_CANCELED)
+        message("%s: %s", path, ikv_strerror(code));
+    return code;
+}
+
 static int copy_file(struct replicas *replicas, const char *from_path, const char *to_path)
 {
     char *piece = malloc(PIECE);
@@ -93,16 +106,8 @@ static int copy_file(struct replicas *replicas, const char *from_path, const cha
     int code = from < 0 ? -errno : piece == NULL ? -ENOMEM : 0;
     if (code < 0)
         message("%s: %s", from_path, ikv_strerror(code));
-    int to = -1;
-    if (code == 0) {
-        (void)unlink(to_path); /* left by a copy that was killed */
-        to = open(to_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        code = to < 0 ? -errno : copy_bytes(replicas, from, to, piece);
-        if (to >= 0 && close(to) < 0 && code == 0)
-            code = -errno;
-        if (code < 0 && code != IKV_E_CANCELED)
-            message("%s: %s", to_path, ikv_strerror(code));
-    }
+    else
+        code = copy_to(replicas, from, to_path, piece);
     if (from >= 0)
         (void)close(from);
     free(piece);
@@ -163,7 +168,7 @@ int replicas_copy(struct replicas *replicas, size_t shard)
             return STATUS_DONE;
     char *from = NULL;
     int status = find_source(replicas, shard, &from);
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || from == NULL)
         return status;
     const char *name = name_of(from);
     char *path = joined(replicas->dir, "", name), *temporary = joined(replicas->dir, ".tmp-", name);

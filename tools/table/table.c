@@ -136,6 +136,7 @@ static int open_shard(const struct store_options *options, const ikv_open_option
     if (!options->report_missing_shards || code == -ENOMEM || code == IKV_E_INVALID)
         return code;
     message("%s", error->message);
+    to->missing = true;
     table->missing++;
     table->missing_pairs += table->manifest->shards[shard].pairs;
     return 0;

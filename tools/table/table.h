@@ -18,6 +18,7 @@ struct table_store {
     ikv_store *store; /* NULL: a shard that is missing, with --missing-shards report */
     char *path;
     ikv_layout layout;
+    bool missing; /* such a shard */
 };
 
 struct table {

@@ -55,7 +55,7 @@ static inline bool table_batch_failed(const struct table_batch *batch)
 }
 
 /* The answers in the order of the keys, until the batch is used again. A key of a missing shard is
- * IKV_UNREADABLE, and its origin has no store. */
+ * IKV_UNREADABLE, and its origin says so. */
 const ikv_item *table_batch_items(const struct table_batch *batch);
 /* The store of each answer; NULL: the only one of the table. */
 const struct table_store *const *table_batch_origins(const struct table_batch *batch);
