@@ -33,4 +33,10 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
   add_test(NAME mpi_killed COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/killed.sh $<TARGET_FILE:test_mpi_build>
                                    ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
   set_tests_properties(mpi_killed PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 RESOURCE_LOCK mpi PROCESSORS 2)
+  if(TARGET indexkv_mpi_command AND TARGET indexkv_command)
+    add_test(NAME mpi_command COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/command.sh
+             $<TARGET_FILE:indexkv_command> $<TARGET_FILE:indexkv_mpi_command>
+             ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
+    set_tests_properties(mpi_command PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 RESOURCE_LOCK mpi PROCESSORS 2)
+  endif()
 endif()

@@ -12,6 +12,19 @@
 /* Room for a path of PATH_MAX bytes and a message about it. */
 #define LINE_MAX_BYTES 8192
 
+/* Set once, before there are threads. */
+static const char *program = "indexkv";
+
+void message_set_program(const char *name)
+{
+    program = name;
+}
+
+const char *message_program(void)
+{
+    return program;
+}
+
 /* A single write, so that lines of concurrent processes do not interleave. Errors are ignored:
  * there is nowhere to report them. */
 static void write_line(const char *line, size_t length)
@@ -33,7 +46,8 @@ static const char *line_end(void)
 static void write_message(const char *format, va_list arguments)
 {
     char text[LINE_MAX_BYTES];
-    char line[LINE_MAX_BYTES + 16] = "indexkv: ";
+    char line[LINE_MAX_BYTES + 32];
+    (void)snprintf(line, sizeof line, "%.16s: ", program);
     int length = vsnprintf(text, sizeof text, format, arguments);
     if (length < 0)
         return;
@@ -59,8 +73,8 @@ int usage_error(const char *command, const char *format, ...)
     va_end(arguments);
 
     char line[128];
-    int length = snprintf(line, sizeof line, "Try 'indexkv %s%s--help'.\n", command ? command : "",
-                          command ? " " : "");
+    int length = snprintf(line, sizeof line, "Try '%.16s %s%s--help'.\n", program,
+                          command ? command : "", command ? " " : "");
     write_line(line, (size_t)length);
     return STATUS_USAGE;
 }

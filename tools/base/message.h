@@ -13,6 +13,10 @@ void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * STATUS_USAGE. */
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What messages and --help call the program; it is "indexkv" at first. Static storage. */
+void message_set_program(const char *name);
+const char *message_program(void);
+
 /* Report that memory ran out. Returns STATUS_IO. */
 int out_of_memory(void);
 

@@ -219,6 +219,8 @@ static const char *find_line_end(struct input *input)
 
 int input_line(struct input *input, size_t max_length, const char **ret_line, size_t *ret_length)
 {
+    if (input_part_ended(input))
+        return INPUT_END;
     for (;;) {
         const char *end = find_line_end(input);
         size_t length = end ? (size_t)(end - input_text(input)) : input_available(input);
@@ -263,6 +265,55 @@ bool input_is_idle(const struct input *input)
     return !input->regular && !readable_within(input->fd, 100);
 }
 
+/* ---------------------------------------------------------------- parts of files */
+
+static void ignore_part(void *user, const char *part, size_t size)
+{
+    (void)user;
+    (void)part;
+    (void)size;
+}
+
+/* Forget what was read, and continue at `offset`. */
+static int seek(struct input *input, uint64_t offset)
+{
+    if (lseek(input->fd, (off_t)offset, SEEK_SET) < 0)
+        return fail(input, errno);
+    input->buffer.size = input->start = input->searched = 0;
+    input->offset = offset;
+    return INPUT_MORE;
+}
+
+int input_part(struct input *input, uint64_t begin, uint64_t end, bool lines)
+{
+    input->decompress = false;
+    input->part_end = end;
+    input->part_begin = begin;
+    /* A line begins after the end of another. */
+    int result = seek(input, lines && begin > 0 ? begin - 1 : begin);
+    if (result == INPUT_MORE && lines && begin > 0)
+        result = input_skip_line(input, ignore_part, NULL);
+    input->part_begin = input->offset;
+    return result == INPUT_MORE && input_part_ended(input) ? INPUT_END : result;
+}
+
+uint64_t input_lines_before(struct input *input)
+{
+    const uint64_t end = input->part_begin;
+    uint64_t lines = 0;
+    char bytes[1 << 16];
+    for (uint64_t at = 0; at < end;) {
+        const size_t room = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+        const ssize_t size = pread(input->fd, bytes, room, (off_t)at);
+        if (size <= 0)
+            break;
+        for (ssize_t i = 0; i < size; i++)
+            lines += bytes[i] == input->line_end;
+        at += (uint64_t)size;
+    }
+    return lines;
+}
+
 /* The number of bytes equal to `byte` in BLOCK bytes. */
 enum { BLOCK = 128 };
 static size_t count_in_block(const char *block, char byte)
@@ -273,10 +324,21 @@ static size_t count_in_block(const char *block, char byte)
     return count;
 }
 
+/* The unconsumed bytes up to the end of the last line that begins in the part of the file. */
+static size_t part_available(const struct input *input)
+{
+    const size_t available = input_available(input);
+    if (input->part_end == 0 || input->part_end - input->offset > available)
+        return available;
+    const size_t last = (size_t)(input->part_end - input->offset) - 1;
+    const char *end = memchr(input_text(input) + last, input->line_end, available - last);
+    return end != NULL ? (size_t)(end - input_text(input)) + 1 : available;
+}
+
 size_t input_lines(const struct input *input, size_t limit, size_t *ret_count)
 {
     const char *text = input_text(input);
-    const size_t size = input_available(input);
+    const size_t size = part_available(input);
     size_t at = 0, whole = 0, count = 0;
     while (size - at >= BLOCK) {
         const size_t more = count_in_block(text + at, input->line_end);

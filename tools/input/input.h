@@ -31,6 +31,9 @@ struct input {
     struct decompressor *decompressor;
     int status; /* exit status after a failure, which was reported */
 
+    /* Only what begins in this part of the file is read, see input_part. */
+    uint64_t part_begin, part_end; /* part_end 0: all of it */
+
     /* Called before a read that would wait, and before an error is reported: process everything
      * read so far. Returns false to stop reading. May be NULL. */
     bool (*drain)(void *user);
@@ -46,6 +49,22 @@ enum { INPUT_END = 0, INPUT_MORE = 1, INPUT_BAD = 2, INPUT_FAILED = -1 };
 /* Open a file; "-" is standard input. Returns STATUS_DONE, or an exit status after reporting. */
 int input_open(struct input *input, const char *path);
 void input_close(struct input *input);
+
+/*
+ * Continue with a part of a regular file that is not compressed: with `lines`, the lines that begin
+ * at offsets from `begin` to `end` - 1, otherwise what begins at `begin`. `end` > 0. After
+ * input_open, or later. INPUT_MORE, INPUT_END (no line begins there), or INPUT_FAILED.
+ */
+int input_part(struct input *input, uint64_t begin, uint64_t end, bool lines);
+
+/* Whether the part of the file ends before the next line or record. */
+static inline bool input_part_ended(const struct input *input)
+{
+    return input->part_end != 0 && input->offset >= input->part_end;
+}
+
+/* The number of lines before the part, for messages. Reads the file up to there. */
+uint64_t input_lines_before(struct input *input);
 
 /* Bytes of the file consumed so far, roughly if it is compressed. */
 uint64_t input_position(const struct input *input);

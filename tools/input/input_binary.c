@@ -25,6 +25,8 @@ int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
     struct input *input = &reader->input;
     size_t keys = reader->format.ranges ? 2 : 1, head = keys * reader->key_width + SIZE_BYTES;
     reader->position = input->offset;
+    if (input_part_ended(input))
+        return INPUT_END;
     int result = input_need(input, head);
     if (result == INPUT_END && input_available(input) > 0)
         return truncated(reader, "a key and a size", head);
@@ -39,6 +41,9 @@ int input_binary_next(struct pair_reader *reader, struct pair *ret_pair)
     if (reader->format.ranges && (result = pair_reader_check_range(reader)) != INPUT_MORE)
         return result;
     uint32_t size = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    if (reader->format.one_size && size != reader->format.value_size)
+        return pair_reader_bad(reader, "expected a value of %" PRIu32 " bytes, got one of %" PRIu32,
+                               reader->format.value_size, size);
     if (size > reader->format.line_max)
         return pair_reader_too_long(reader, "value");
     input_consume(input, head);

@@ -141,13 +141,15 @@ static int scan_row(struct pair_reader *reader)
     csv_row_begin(&columns->row);
     for (;;) {
         size_t available = input_available(input);
-        if (available == 0 && columns->at_end)
+        if ((available == 0 && columns->at_end) || input_part_ended(input))
             return INPUT_END;
         const char *problem = "";
         enum csv_scan result = CSV_MORE;
         if (available > 0)
             result = csv_row_scan(&columns->row, reader->format.delimiter, input_text(input),
                                   available, columns->at_end, &problem);
+        if (result == CSV_ROW && reader->format.one_line && columns->row.newlines > 1)
+            return pair_reader_fail(reader, STATUS_USAGE, "expected a row of one line");
         if (result == CSV_ROW)
             return INPUT_MORE;
         if (result == CSV_NO_MEMORY) {

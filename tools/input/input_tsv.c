@@ -106,6 +106,20 @@ static bool is_skipped(const struct pair_reader *reader, const char *line, size_
     return length == 0 ? !reader->format.strict : comment != 0 && line[0] == comment;
 }
 
+int input_tsv_begin(struct pair_reader *reader)
+{
+    int result = next_line(reader);
+    if (result != INPUT_MORE)
+        return result == INPUT_FAILED ? result : INPUT_MORE;
+    const char *line = reader->record;
+    size_t length = reader->record_size;
+    const bool quiet = reader->format.quiet;
+    reader->format.quiet = true; /* the reader of the beginning says it */
+    result = inspect_first_line(reader, &line, &length);
+    reader->format.quiet = quiet;
+    return result;
+}
+
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair)
 {
     const char *line;
@@ -116,7 +130,7 @@ int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair)
             return result;
         line = reader->record;
         length = reader->record_size;
-        if (reader->line == 1 &&
+        if (reader->line == 1 && reader->input.part_begin == 0 &&
             (result = inspect_first_line(reader, &line, &length)) != INPUT_MORE)
             return result;
         if (reader->crlf && length > 0 && line[length - 1] == '\r')

@@ -59,6 +59,24 @@ void pair_reader_close(struct pair_reader *reader)
     buffer_free(&reader->unescaped);
 }
 
+/* Go to a part of the file that was just opened, except that its beginning goes on after a header.
+ * A part without a line reads as an empty file. */
+static int begin_part(struct pair_reader *reader, const struct file_part *part)
+{
+    const enum input_format format = reader->format.format;
+    if (part->begin == 0) {
+        reader->input.part_end = part->end;
+        return INPUT_MORE;
+    }
+    if (format == INPUT_TSV && input_tsv_begin(reader) == INPUT_FAILED)
+        return INPUT_FAILED;
+    const uint64_t header = reader->input.offset;
+    const uint64_t begin = format == INPUT_CSV && part->begin < header ? header : part->begin;
+    const int result = input_part(&reader->input, begin, part->end, format != INPUT_BINARY);
+    reader->line = format == INPUT_CSV ? 1 : 0;
+    return result == INPUT_FAILED ? result : INPUT_MORE;
+}
+
 /* Open the next file. INPUT_END: there is none. */
 static int next_input(struct pair_reader *reader)
 {
@@ -70,7 +88,8 @@ static int next_input(struct pair_reader *reader)
     }
     if (reader->path_next == reader->path_count)
         return INPUT_END;
-    reader->status = input_open(&reader->input, reader->paths[reader->path_next++]);
+    const size_t number = reader->path_next++;
+    reader->status = input_open(&reader->input, reader->paths[number]);
     if (reader->status != STATUS_DONE)
         return INPUT_FAILED;
     reader->input_is_open = true;
@@ -80,7 +99,11 @@ static int next_input(struct pair_reader *reader)
     reader->crlf = reader->format.line_ends == LINE_ENDS_CRLF;
     if (reader->format.nul)
         reader->input.line_end = '\0';
-    return reader->format.format == INPUT_CSV ? input_csv_begin(reader) : INPUT_MORE;
+    const struct file_part *part = reader->parts != NULL ? &reader->parts[number] : NULL;
+    int result = reader->format.format == INPUT_CSV ? input_csv_begin(reader) : INPUT_MORE;
+    if (part == NULL || part->end == 0 || result != INPUT_MORE)
+        return result;
+    return begin_part(reader, part);
 }
 
 static int next_record(struct pair_reader *reader, struct pair *ret_pair)
@@ -109,7 +132,7 @@ static int handle_bad(struct pair_reader *reader)
     struct rejects *rejects = reader->rejects;
     if (!rejects->options.skip || reader->format.format == INPUT_BINARY)
         return pair_reader_fail(reader, STATUS_USAGE, "%s", reader->reason);
-    rejects_begin(rejects, reader->input.name, reader->line, reader->reason);
+    rejects_begin(rejects, reader->input.name, pair_reader_line(reader), reader->reason);
     if (reader->record != NULL)
         rejects_part(rejects, reader->record, reader->record_size);
     else if (input_skip_line(&reader->input, reject_part, rejects) == INPUT_FAILED)
@@ -152,6 +175,11 @@ double pair_reader_seconds(const struct pair_reader *reader)
     return reader->finished_seconds + (reader->input_is_open ? reader->input.seconds : 0);
 }
 
+uint64_t pair_reader_line(struct pair_reader *reader)
+{
+    return reader->line + input_lines_before(&reader->input);
+}
+
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)
 {
     char text[512];
@@ -162,7 +190,7 @@ int pair_reader_fail(struct pair_reader *reader, int status, const char *format,
     if (reader->format.format == INPUT_BINARY)
         message("%s: offset %" PRIu64 ": %s", reader->input.name, reader->position, text);
     else
-        message("%s:%" PRIu64 ": %s", reader->input.name, reader->line, text);
+        message("%s:%" PRIu64 ": %s", reader->input.name, pair_reader_line(reader), text);
     reader->status = status;
     return INPUT_FAILED;
 }

@@ -24,10 +24,13 @@ struct pair_format {
     enum input_format format;
     ikv_key_type key_type;
     ikv_key_syntax key_syntax;
-    bool ranges;  /* a first and a last key instead of one */
-    char comment; /* tsv, csv: lines that begin with it are skipped; 0: none are */
-    bool strict;  /* no empty lines; csv: RFC 4180 to the letter */
-    bool quiet;   /* do not say what was detected */
+    bool ranges;   /* a first and a last key instead of one */
+    char comment;  /* tsv, csv: lines that begin with it are skipped; 0: none are */
+    bool strict;   /* no empty lines; csv: RFC 4180 to the letter */
+    bool one_line; /* csv: refuse rows of several lines */
+    bool one_size; /* binary: refuse values of other sizes than value_size */
+    uint32_t value_size;
+    bool quiet; /* do not say what was detected */
     /* tsv only */
     enum line_ends line_ends;
     bool escape; /* undo \n, \t, \r and \\ */
@@ -53,6 +56,11 @@ struct pair {
 
 struct csv_columns; /* input_csv.c */
 
+/* A part of an input file: the lines or records that begin from `begin` to `end` - 1. */
+struct file_part {
+    uint64_t begin, end; /* end 0: the whole file */
+};
+
 struct pair_reader {
     struct pair_format format;
     size_t key_width;
@@ -60,12 +68,13 @@ struct pair_reader {
     size_t path_count, path_next;
     struct input input;
     bool input_is_open;
-    uint64_t line;           /* number of the last pair's first line, from 1 */
-    uint64_t position;       /* file offset of the last pair */
-    uint64_t finished_bytes; /* of inputs read to their end */
-    double finished_seconds; /* spent on reading them */
-    uint64_t total_bytes;    /* of all inputs; 0: unknown */
-    bool crlf;               /* lines of this file end with CR LF */
+    uint64_t line;                 /* number of the last pair's first line, from 1 */
+    uint64_t position;             /* file offset of the last pair */
+    uint64_t finished_bytes;       /* of inputs read to their end */
+    double finished_seconds;       /* spent on reading them */
+    uint64_t total_bytes;          /* of all inputs; 0: unknown */
+    bool crlf;                     /* lines of this file end with CR LF */
+    const struct file_part *parts; /* of the paths; NULL: all of each */
     struct csv_columns *columns;
     struct buffer unescaped;         /* tsv, jsonl: key and value without their escapes */
     char *key_base64, *value_base64; /* jsonl: names of members in base64 */
@@ -99,6 +108,9 @@ double pair_reader_seconds(const struct pair_reader *reader);
 
 /* --- for the formats --- */
 
+/* The line of the last pair in its file. */
+uint64_t pair_reader_line(struct pair_reader *reader);
+
 /* Report an error with the location of the last pair. Returns INPUT_FAILED. */
 int pair_reader_fail(struct pair_reader *reader, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -120,6 +132,7 @@ int pair_reader_check_range(struct pair_reader *reader);
 /* Skip comments before the next line, and count them. INPUT_MORE, INPUT_END or INPUT_FAILED. */
 int pair_reader_skip_comments(struct pair_reader *reader);
 
+int input_tsv_begin(struct pair_reader *reader); /* before a part of a file */
 int input_tsv_next(struct pair_reader *reader, struct pair *ret_pair);
 int input_binary_next(struct pair_reader *reader, struct pair *ret_pair);
 

@@ -47,6 +47,20 @@ void key_reader_close(struct key_reader *reader)
         input_close(&reader->input);
 }
 
+int key_reader_part(struct key_reader *reader, uint64_t begin, uint64_t end)
+{
+    reader->line = begin > 0; /* only the first line of the file has number 1 */
+    return input_part(&reader->input, begin, end, !reader->format.binary) == INPUT_FAILED
+               ? reader->input.status
+               : STATUS_DONE;
+}
+
+/* The number in its file of a line whose number in the part is `number`. */
+static uint64_t number_in_file(struct key_reader *reader, uint64_t number)
+{
+    return reader->input.part_begin > 0 ? number - 1 + input_lines_before(&reader->input) : number;
+}
+
 static int fail(struct key_reader *reader, int status)
 {
     reader->status = status;
@@ -86,14 +100,15 @@ void key_reader_report(const struct key_reader *reader)
 static int settle_line(struct key_reader *reader, const struct key_batch *batch,
                        const struct bad_line *bad)
 {
+    const uint64_t number = number_in_file(reader, bad->number);
     char reason[256];
     describe(reader, bad->code, batch->lines.data + bad->text.start, bad->text.length, reason,
              sizeof reason);
     if (reader->format.stop_at_bad)
-        return end_at(reader, bad->number, reason);
+        return end_at(reader, number, reason);
     if (reader->report_bad)
-        message("%s:%" PRIu64 ": %s", reader->input.name, bad->number, reason);
-    rejects_begin(reader->rejects, reader->input.name, bad->number, reason);
+        message("%s:%" PRIu64 ": %s", reader->input.name, number, reason);
+    rejects_begin(reader->rejects, reader->input.name, number, reason);
     rejects_part(reader->rejects, batch->lines.data + bad->line.start, bad->line.length);
     return rejects_end(reader->rejects);
 }
@@ -122,18 +137,18 @@ static int reject_long_line(struct key_reader *reader, struct key_batch *batch)
 {
     struct input *input = &reader->input;
     char reason[256];
-    reader->line++;
+    const uint64_t number = number_in_file(reader, ++reader->line);
     describe(reader, IKV_E_KEY_SYNTAX, input_text(input), input_available(input), reason,
              sizeof reason);
     if (!input_drain(input)) /* the lines before are settled first */
         return INPUT_FAILED;
     if (reader->format.stop_at_bad) {
-        fail(reader, end_at(reader, reader->line, reason));
+        fail(reader, end_at(reader, number, reason));
         key_reader_report(reader);
         return INPUT_FAILED;
     }
     if (reader->report_bad)
-        message("%s:%" PRIu64 ": %s", input->name, reader->line, reason);
+        message("%s:%" PRIu64 ": %s", input->name, number, reason);
     const struct bad_line bad = {.number = reader->line,
                                  .text = {0, KEY_INPUT_MAX},
                                  .line = {0, KEY_INPUT_MAX},
@@ -141,7 +156,7 @@ static int reject_long_line(struct key_reader *reader, struct key_batch *batch)
     if (!buffer_append(&batch->lines, input_text(input), KEY_INPUT_MAX) ||
         !key_batch_add_bad(batch, &bad))
         return fail(reader, out_of_memory());
-    rejects_begin(reader->rejects, input->name, reader->line, reason);
+    rejects_begin(reader->rejects, input->name, number, reason);
     if (input_skip_line(input, reject_part, reader->rejects) == INPUT_FAILED)
         return fail(reader, input->status);
     int status = rejects_end(reader->rejects);
@@ -200,9 +215,11 @@ static int read_lines(struct key_reader *reader, size_t limit, struct key_batch 
 {
     struct input *input = &reader->input;
     for (;;) {
-        if (!copy_lines(reader, limit, batch))
+        if (!input_part_ended(input) && !copy_lines(reader, limit, batch))
             return fail(reader, out_of_memory());
         const bool some = batch->line_count > 0;
+        if (input_part_ended(input))
+            return some ? INPUT_MORE : INPUT_END;
         if (!has_room(batch, limit) || (some && input->terminal))
             return INPUT_MORE;
         if (some && !reader->fill_batches && input_is_idle(input))
@@ -237,6 +254,8 @@ static int read_binary(struct key_reader *reader, size_t limit, struct key_batch
     struct input *input = &reader->input;
     const size_t width = reader->format.width;
     while (has_room(batch, limit)) {
+        if (input_part_ended(input))
+            return batch->line_count > 0 ? INPUT_MORE : INPUT_END;
         int result = input_need(input, width);
         if (result == INPUT_FAILED)
             (void)fail(reader, input->status);
@@ -250,6 +269,8 @@ static int read_binary(struct key_reader *reader, size_t limit, struct key_batch
         if (result != INPUT_MORE)
             return batch->line_count > 0 ? INPUT_MORE : result;
         size_t count = input_available(input) / width;
+        if (input->part_end != 0 && count > (input->part_end - input->offset) / width)
+            count = (size_t)((input->part_end - input->offset) / width);
         if (count > limit - batch->line_count)
             count = limit - batch->line_count;
         if (!buffer_append(&batch->lines, input_text(input), count * width))

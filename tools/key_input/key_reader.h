@@ -31,6 +31,9 @@ void key_reader_from_arguments(struct key_reader *reader, ikv_key_type type, ikv
  */
 int key_reader_from_file(struct key_reader *reader, ikv_key_type type, ikv_key_syntax syntax,
                          const char *path, bool binary, struct rejects *rejects);
+/* Continue with a part of the file, which is regular and not compressed: keys that begin at offsets
+ * from `begin` to `end` - 1; binary keys are whole in it. Returns STATUS_DONE or an exit status. */
+int key_reader_part(struct key_reader *reader, uint64_t begin, uint64_t end);
 void key_reader_close(struct key_reader *reader);
 
 /*

@@ -3,14 +3,13 @@
 #define ANSWERS_H
 
 #include "key_input/key_batch.h"
+#include "lookup/missing_mode.h"
 #include "table/table.h"
 #include "text/item_writer.h"
 
 #include <indexkv.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum missing_mode { MISSING_SKIP, MISSING_EMPTY, MISSING_ERROR };
 
 struct answers {
     struct item_writer writer;

@@ -174,7 +174,7 @@ static int accept_choice(struct build_options *options, int id, const char *argu
     }
 }
 
-static int accept_option(void *user, int id, const char *argument)
+int build_options_accept(void *user, int id, const char *argument)
 {
     struct build_options *options = user;
     switch (id) {
@@ -274,7 +274,12 @@ static size_t line_max(uint64_t memory)
     return memory > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)memory;
 }
 
-int build_options_parse(struct build_options *options, int argc, char **argv)
+const struct option_spec *build_options_specs(void)
+{
+    return specs;
+}
+
+void build_options_begin(struct build_options *options)
 {
     *options = (struct build_options){
         .format = {.key_type = IKV_KEY_U64, .delimiter = ',', .key_column = "1"},
@@ -282,13 +287,13 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
     writer_options_init(&options->writer, &syntax);
     options->default_inputs[0] = options->standard_input;
     input_options_init(&options->input, &syntax);
-    int status = options_parse(&syntax, argc, argv, accept_option, options, &options->inputs);
-    if (status == OPTIONS_CONTINUE)
-        status = check(options);
-    if (status != OPTIONS_CONTINUE) {
-        build_options_free(options);
+}
+
+int build_options_complete(struct build_options *options)
+{
+    const int status = check(options);
+    if (status != OPTIONS_CONTINUE)
         return status;
-    }
     options->writer.writer.key_type = options->format.key_type;
     options->format.line_max = line_max(options->writer.writer.memory);
     options->format.quiet = options->input.rejects.quiet = options->quiet;
@@ -301,6 +306,18 @@ int build_options_parse(struct build_options *options, int argc, char **argv)
     if (options->inputs.count == 0)
         options->inputs = (struct operands){options->default_inputs, 1};
     return OPTIONS_CONTINUE;
+}
+
+int build_options_parse(struct build_options *options, int argc, char **argv)
+{
+    build_options_begin(options);
+    int status =
+        options_parse(&syntax, argc, argv, build_options_accept, options, &options->inputs);
+    if (status == OPTIONS_CONTINUE)
+        status = build_options_complete(options);
+    if (status != OPTIONS_CONTINUE)
+        build_options_free(options);
+    return status;
 }
 
 void build_options_free(struct build_options *options)

@@ -24,6 +24,13 @@ struct build_options {
     char *default_inputs[1];
 };
 
+/* For other commands that build: the table of options, ended by {0}; and the parts of parsing.
+ * `accept` gets a struct build_options. Call build_options_free after `begin`. */
+const struct option_spec *build_options_specs(void);
+void build_options_begin(struct build_options *options);
+int build_options_accept(void *user, int id, const char *argument);
+int build_options_complete(struct build_options *options);
+
 /* Returns OPTIONS_CONTINUE, or the exit status to return; then there is nothing to free. */
 int build_options_parse(struct build_options *options, int argc, char **argv);
 void build_options_free(struct build_options *options);

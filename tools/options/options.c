@@ -139,7 +139,7 @@ static void print_usage(struct output *output, const struct command_syntax *synt
     const char *line = syntax->synopsis;
     for (const char *start = "usage:"; *line; start = "      ") {
         size_t length = strcspn(line, "\n");
-        output_format(output, "%s indexkv %s ", start, syntax->name);
+        output_format(output, "%s %s %s ", start, message_program(), syntax->name);
         output_bytes(output, line, length);
         output_text(output, "\n");
         line += length + (line[length] == '\n');

@@ -42,6 +42,12 @@ int output_open_memory(struct output *output)
     return get_buffer(output);
 }
 
+int output_open_sink(struct output *output, struct buffer *sink)
+{
+    *output = (struct output){.fd = -1, .sink = sink};
+    return get_buffer(output);
+}
+
 void output_free(struct output *output)
 {
     free(output->buffer);
@@ -51,6 +57,11 @@ void output_free(struct output *output)
 
 static void write_all(struct output *output, const unsigned char *bytes, size_t size)
 {
+    if (output->sink != NULL) {
+        if (!buffer_append(output->sink, bytes, size))
+            output->error = ENOMEM;
+        return;
+    }
     const double start = seconds_now();
     while (size > 0 && output->error == 0) {
         ssize_t written = write(output->fd, bytes, size);
@@ -159,7 +170,7 @@ int output_close(struct output *output)
     output_flush(output);
     output_free(output);
     /* Some file systems report a full disk on close only. */
-    if (close(output->fd) != 0 && output->error == 0)
+    if (output->sink == NULL && close(output->fd) != 0 && output->error == 0)
         output->error = errno;
     if (output->error == 0)
         return STATUS_DONE;

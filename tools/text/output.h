@@ -6,6 +6,8 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include "base/buffer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +24,9 @@ struct output {
     bool terminal;    /* control characters in untrusted bytes are escaped */
     unsigned char *buffer;
     size_t used, capacity;
-    bool memory; /* nothing is written; the buffer grows to OUTPUT_MEMORY_MAX */
-    bool full;   /* memory: more was discarded */
+    bool memory;         /* nothing is written; the buffer grows to OUTPUT_MEMORY_MAX */
+    bool full;           /* memory: more was discarded */
+    struct buffer *sink; /* what is flushed is appended to it; NULL: written to fd */
 };
 
 /* Returns STATUS_DONE, or STATUS_IO after reporting. */
@@ -35,6 +38,8 @@ int output_open_file(struct output *output, int fd, const char *name);
 /* Output to memory. Returns STATUS_DONE or STATUS_IO, likewise. Free with output_free. */
 int output_open_memory(struct output *output);
 void output_free(struct output *output);
+/* Output of any size that is appended to `sink`. Close with output_close. */
+int output_open_sink(struct output *output, struct buffer *sink);
 
 /* Bytes that the buffer has no room for. */
 void output_long(struct output *output, const void *bytes, size_t size);

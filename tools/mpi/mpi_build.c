@@ -1,0 +1,262 @@
+/* indexkv-mpi build: each rank reads a part of the input; all build one sharded table. */
+#include "base/exit_status.h"
+#include "base/message.h"
+#include "base/numbers.h"
+#include "input/pair_reader.h"
+#include "mpi/file_parts.h"
+#include "mpi/mpi_command.h"
+#include "mpi/rank_table.h"
+#include "options/build_options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    OPTION_RESUME = OPTION_OWN + 1000,
+    OPTION_HOSTS,
+    OPTION_ROW_PER_LINE,
+    OPTION_VALUE_SIZE,
+    OPTION_MAX
+};
+
+static const struct option_spec own_specs[] = {
+    {OPTION_OUTPUT, 'o', "output", "DIR", "the sharded table to write (required)"},
+    {OPTION_RESUME, 0, "resume", NULL,
+     "go on with a build that was interrupted, which had\n"
+     "the same input and options; keep its whole shards"},
+    {OPTION_HOSTS, 0, "hosts", "FILE", "lines 'HOST CAPACITY': write shards in proportion"},
+    {OPTION_ROW_PER_LINE, 0, "row-per-line", NULL,
+     "csv: no field contains a line break: ranks can share\n"
+     "a file; otherwise one rank reads it"},
+    {OPTION_VALUE_SIZE, 0, "value-size", "N",
+     "binary: all values have N bytes: ranks can share a\n"
+     "file; otherwise one rank reads it"},
+    {OPTION_STATS, 0, "stats", NULL, "print a table with statistics of all ranks"},
+};
+enum { OWN_COUNT = sizeof own_specs / sizeof own_specs[0] };
+
+/* Options of `indexkv build` that do not apply. */
+static const char *const left_out[] = {"output",         "plain",      "stride",
+                                       "expected-pairs", "on-overlap", "progress"};
+
+/* The options of this command: its own, then those of `indexkv build`. */
+struct specs {
+    struct option_spec rows[128];
+    struct command_syntax syntax;
+};
+
+static bool is_left_out(const char *name)
+{
+    for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++)
+        if (strcmp(name, left_out[i]) == 0)
+            return true;
+    return false;
+}
+
+static void make_specs(struct specs *specs)
+{
+    size_t count = 0;
+    *specs = (struct specs){
+        .syntax = {"build", "-o DIR [OPTION...] [INPUT... | -]",
+                   "Build a sharded table from the key-value pairs in the INPUT files. "
+                   "Each rank reads\na part of them, and writes some of the shards.",
+                   specs->rows,
+                   "SIZE is in bytes, for each rank; suffixes K, M, G and T stand for "
+                   "powers of 1024."}};
+    for (; count < OWN_COUNT; count++)
+        specs->rows[count] = own_specs[count];
+    for (const struct option_spec *spec = build_options_specs(); spec->id != 0; spec++)
+        if (!is_left_out(spec->name) && count + 1 < sizeof specs->rows / sizeof specs->rows[0])
+            specs->rows[count++] = *spec;
+}
+
+struct mpi_build {
+    struct build_options options;
+    struct specs specs;
+    const char *hosts;
+    bool resume, stats;
+    uint64_t value_size;
+
+    struct pair_reader reader;
+    struct rejects rejects;
+    char rejects_path[4096];
+    int status; /* of this rank's input */
+};
+
+static int accept(void *user, int id, const char *argument)
+{
+    struct mpi_build *build = user;
+    switch (id) {
+    case OPTION_RESUME:
+        build->resume = true;
+        return OPTIONS_CONTINUE;
+    case OPTION_HOSTS:
+        build->hosts = argument;
+        return OPTIONS_CONTINUE;
+    case OPTION_ROW_PER_LINE:
+        build->options.csv_option = "row-per-line";
+        build->options.format.one_line = true;
+        return OPTIONS_CONTINUE;
+    case OPTION_VALUE_SIZE:
+        build->options.format.one_size = true;
+        return option_number(&build->specs.syntax, "value-size", argument, 0, UINT32_MAX,
+                             &build->value_size);
+    case OPTION_STATS:
+        build->stats = true;
+        return OPTIONS_CONTINUE;
+    default:
+        return build_options_accept(&build->options, id, argument);
+    }
+}
+
+static int parse(void *user, int argc, char **argv)
+{
+    struct mpi_build *build = user;
+    struct build_options *options = &build->options;
+    make_specs(&build->specs);
+    build_options_begin(options);
+    int status = options_parse(&build->specs.syntax, argc, argv, accept, build, &options->inputs);
+    if (status == OPTIONS_CONTINUE)
+        status = build_options_complete(options);
+    if (status == OPTIONS_CONTINUE && options->format.one_size &&
+        options->format.format != INPUT_BINARY)
+        status = usage_error("build", "--value-size requires --input-format binary");
+    options->format.value_size = (uint32_t)build->value_size;
+    return status;
+}
+
+/* ---------------------------------------------------------------- pairs */
+
+static int next_pair(void *user, ikv_mpi_pair *ret_pair)
+{
+    struct mpi_build *build = user;
+    struct pair_reader *reader = &build->reader;
+    struct pair pair;
+    for (;;) {
+        const int result = pair_reader_next(reader, &pair);
+        if (result == INPUT_END)
+            build->status = rejects_close(&build->rejects);
+        else if (result != INPUT_MORE)
+            build->status = reader->status;
+        if (result != INPUT_MORE)
+            return build->status == STATUS_DONE ? 0 : IKV_E_CANCELED;
+        if (pair.size <= IKV_VALUE_SIZE_MAX_CLUSTERED)
+            break;
+        if (pair_reader_refuse(reader, "the value is too large") != INPUT_MORE) {
+            build->status = reader->status;
+            return IKV_E_CANCELED;
+        }
+    }
+    *ret_pair = (ikv_mpi_pair){.key = pair.key, .value = pair.value, .size = pair.size};
+    if (reader->format.ranges)
+        ret_pair->last = reader->last;
+    return 1;
+}
+
+/* Every rank has a file of its own. */
+static int open_rejects(struct mpi_build *build, const struct job *job)
+{
+    struct rejects_options options = build->options.input.rejects;
+    const struct operands *inputs = &build->options.inputs;
+    if (options.path != NULL && job->ranks > 1) {
+        (void)snprintf(build->rejects_path, sizeof build->rejects_path, "%s.%d", options.path,
+                       job->rank);
+        options.path = build->rejects_path;
+    }
+    return rejects_open(&build->rejects, &options, (const char *const *)inputs->items,
+                        inputs->count, build->options.writer.store);
+}
+
+/* ---------------------------------------------------------------- results */
+
+static void print_summary(const struct mpi_build *build, const struct job *job,
+                          const ikv_mpi_build_stats *stats, double seconds)
+{
+    uint64_t skipped = build->rejects.count;
+    (void)MPI_Allreduce(MPI_IN_PLACE, &skipped, 1, MPI_UINT64_T, MPI_SUM, job->comm);
+    if (job->rank != 0 || build->options.quiet)
+        return;
+    char text[64] = "";
+    if (build->options.input.rejects.skip)
+        (void)snprintf(text, sizeof text, "%" PRIu64 " bad lines skipped, ", skipped);
+    message("%s: %" PRIu64 " pairs, %" PRIu64 " dropped, %s%" PRIu64 " bytes, %d ranks, %" PRIu64
+            " shards kept, %.2f s, %.0f pairs/s",
+            build->options.writer.store, stats->pairs, stats->dropped, text, stats->file_size,
+            job->ranks, stats->kept_shards, seconds,
+            seconds > 0 ? (double)(stats->pairs + stats->dropped) / seconds : 0);
+}
+
+static void print_stats(const struct job *job, const ikv_mpi_build_stats *stats)
+{
+    const struct rank_column columns[] = {
+        {"read", (double)stats->read, 0},
+        {"sent", (double)stats->sent, 0},
+        {"received", (double)stats->received, 0},
+        {"written", (double)stats->written, 0},
+        {"shards", stats->shards, 0},
+        {"rounds", (double)stats->rounds, 0},
+        {"messages", (double)stats->messages, 0},
+        {"sent bytes", (double)stats->pair_bytes, 0},
+        {"read, s", stats->read_seconds, 2},
+        {"exchange, s", stats->exchange_seconds, 2},
+        {"write, s", stats->write_seconds, 2},
+    };
+    rank_table_print(job, columns, sizeof columns / sizeof columns[0]);
+}
+
+static int run(struct mpi_build *build, const struct job *job, uint64_t fingerprint)
+{
+    ikv_mpi_build_options options = IKV_MPI_BUILD_OPTIONS_INIT;
+    ikv_mpi_build_stats stats;
+    ikv_error error;
+    options.writer = &build->options.writer.writer;
+    options.shards = (uint32_t)build->options.writer.shards;
+    options.flags = build->resume ? IKV_MPI_BUILD_RESUME : 0;
+    options.fingerprint = fingerprint;
+    options.hosts = build->hosts;
+    const double start = seconds_now();
+    const int code = ikv_mpi_build(job->comm, build->options.writer.store, &options, next_pair,
+                                   build, &stats, &error);
+    int status = exit_status_worse(build->status, job_error(job, code, &error));
+    status = job_status(job, status);
+    if (code != 0)
+        return status;
+    if (build->stats)
+        print_stats(job, &stats);
+    print_summary(build, job, &stats, seconds_now() - start);
+    return status;
+}
+
+int mpi_build(const struct job *job, int argc, char **argv)
+{
+    struct mpi_build build = {.status = STATUS_DONE};
+    struct file_parts parts = {0};
+    int status = job_parse(job, argc, argv, parse, &build);
+    if (status != OPTIONS_CONTINUE) {
+        build_options_free(&build.options);
+        return status;
+    }
+    const struct operands *inputs = &build.options.inputs;
+    build.options.format.quiet = build.options.format.quiet || job->rank != 0;
+    status = file_parts_make(&parts, &build.options.format, inputs->items, inputs->count, job->rank,
+                             job->ranks);
+    if (status == STATUS_DONE)
+        status = open_rejects(&build, job);
+    bool opened = false;
+    if (status == STATUS_DONE) {
+        status = pair_reader_open(&build.reader, &build.options.format, parts.paths, parts.count,
+                                  &build.rejects);
+        opened = true;
+        build.reader.parts = parts.parts;
+    }
+    status = job_status(job, status);
+    if (status == STATUS_DONE)
+        status = run(&build, job, parts.fingerprint);
+    if (opened)
+        pair_reader_close(&build.reader);
+    (void)rejects_close(&build.rejects);
+    file_parts_free(&parts);
+    build_options_free(&build.options);
+    return status;
+}
