@@ -38,9 +38,22 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv COMPONENT development)
 
+# libindexkv_mpi: compile and link with mpicc, pkg-config --cflags --libs indexkv_mpi.
+if(TARGET indexkv_mpi)
+  configure_file(cmake/indexkv_mpi.pc.in indexkv_mpi.pc @ONLY)
+  install(TARGETS indexkv_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
+          NAMELINK_COMPONENT development)
+  install(FILES include/indexkv_mpi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv_mpi.pc
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+endif()
+
 # Manual pages. Debian wants them compressed.
 function(ikv_install_pages section component)
   file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.${section})
+  if(NOT TARGET indexkv_mpi_command)
+    list(FILTER pages EXCLUDE REGEX "/indexkv-mpi\\.1$")
+  endif()
   if(INDEXKV_PACKAGE)
     find_program(GZIP_PROGRAM gzip REQUIRED)
     set(compressed)
