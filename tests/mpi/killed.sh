@@ -15,3 +15,7 @@ fi
 [ ! -e "$directory/table/manifest.json" ] || { echo 'a table was published' >&2; exit 1; }
 "$@" 2 "$program" resume "$directory/table"
 [ -e "$directory/table/manifest.json" ] || { echo 'no table was published' >&2; exit 1; }
+
+# The temporary files of the killed job are gone: 20 shards and the manifest are left.
+files=$(find "$directory/table" -mindepth 1 | wc -l)
+[ "$files" -eq 21 ] || { ls -A "$directory/table" >&2; exit 1; }

@@ -1,9 +1,10 @@
-#include "mpi/write/build.h"
+#include "mpi/write/state.h"
 
 #include "mpi/agree.h"
 #include "mpi/write/shard.h"
 
-#include <limits.h>
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,28 @@ static int set_options(struct build *build, const ikv_mpi_build_options *options
 
 /* ---------------------------------------------------------------- the directory */
 
+static bool has_ends(const char *name, const char *begin, const char *end)
+{
+    const size_t length = strlen(name), end_length = strlen(end);
+    return strncmp(name, begin, strlen(begin)) == 0 && length >= end_length &&
+           strcmp(name + length - end_length, end) == 0;
+}
+
+/* Remove temporary files of builds that were killed. */
+static void remove_leftovers(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        const char *name = entry->d_name;
+        if (has_ends(name, ".ikv-run-", "") || has_ends(name, "..ikv-run-", ".tmp") ||
+            has_ends(name, ".shard-", ".tmp"))
+            (void)unlinkat(dirfd(dir), name, 0);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
 /* Rank 0: create the directory, choose the id, and remove what a build that ended left. */
 static int prepare_dir(struct build *build, ikv_error *err)
 {
@@ -79,6 +102,7 @@ static int prepare_dir(struct build *build, ikv_error *err)
         const int code = -errno;
         return ikv_mpi_fail(err, code, build->dir, "%s", ikv_strerror(code));
     }
+    remove_leftovers(build->dir);
     if (build->flags & IKV_MPI_BUILD_RESUME)
         return 0;
     ikv_journal_remove(build->dir, true);

@@ -6,8 +6,8 @@
 #ifndef IKV_MPI_INBOX_H
 #define IKV_MPI_INBOX_H
 
-#include "mpi/write/build.h"
 #include "mpi/write/pair.h"
+#include "mpi/write/state.h"
 
 struct source {
     struct bytes bytes; /* whole pairs from `used` to bytes.size */

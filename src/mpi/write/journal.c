@@ -9,7 +9,7 @@
  *     end
  */
 #include "mpi/agree.h"
-#include "mpi/write/build.h"
+#include "mpi/write/state.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef IKV_MPI_OUTBOX_H
 #define IKV_MPI_OUTBOX_H
 
-#include "mpi/write/build.h"
 #include "mpi/write/pair.h"
+#include "mpi/write/state.h"
 
 /* Where this rank is in the pairs of one shard. */
 struct cursor {

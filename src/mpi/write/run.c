@@ -1,6 +1,6 @@
 /* The sorted pairs of one rank. */
 #include "mpi/agree.h"
-#include "mpi/write/build.h"
+#include "mpi/write/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef IKV_MPI_SHARD_H
 #define IKV_MPI_SHARD_H
 
-#include "mpi/write/build.h"
 #include "mpi/write/pair.h"
+#include "mpi/write/state.h"
 
 /* A pair is written when the next one shows that it is the one to keep. */
 struct shard {

@@ -9,13 +9,13 @@
  *             shard.c     written to a shard
  *             build.c     the manifest is published
  */
-#ifndef IKV_MPI_BUILD_H
-#define IKV_MPI_BUILD_H
+#ifndef IKV_MPI_STATE_H
+#define IKV_MPI_STATE_H
 
 #include "indexkv_mpi.h"
-#include "mpi/write/sample.h"
 #include "mpi/exchange.h"
 #include "mpi/nodes.h"
+#include "mpi/write/sample.h"
 #include "shards/manifest.h"
 
 #include <stdbool.h>
