@@ -23,6 +23,8 @@ bad '1\ta\nx\tb\n' "2: expected a key of type u64, got 'x'"
 bad '1\ta\n2\n3\tc\n' "2: expected a key, a tab and a value, got no tab in '2'"
 bad '\n' "1: expected a key, a tab and a value, got no tab in ''" --strict
 bad '1 a\n' "1: expected a key, a tab and a value, got no tab in '1 a'"
+bad '1,a\n' "1: expected a key, a tab and a value, got no tab in '1,a'; see --input-format csv"
+bad '{"key":1}\n' '1: expected a key, a tab and a value, got no tab in '\''{"key":1}'\''; see --input-format jsonl'
 bad '\tvalue\n' "1: expected a key of type u64, got ''"
 bad '1\ta\n18446744073709551616\tb\n' \
     "2: expected a key of type u64, got '18446744073709551616', which is out of its range"

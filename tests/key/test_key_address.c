@@ -42,6 +42,53 @@ static void ipv4_text(void **state)
     }
 }
 
+static void every_octet_is_formatted(void **state)
+{
+    (void)state;
+    for (uint32_t octet = 0; octet < 256; octet++) {
+        const uint32_t key = octet << 24 | (255 - octet) << 16 | (octet ^ 99) << 8 | octet;
+        char text[16];
+
+        snprintf(text, sizeof(text), "%u.%u.%u.%u", octet, 255 - octet, octet ^ 99, octet);
+        assert_formats(IKV_KEY_U32, IKV_SYNTAX_IP, &key, text);
+    }
+}
+
+/* Texts with a byte changed, removed or added are accepted exactly if inet_pton accepts them. */
+static void ipv4_syntax_is_that_of_inet_pton(void **state)
+{
+    static const char bytes[] = "0123456789..-+ x";
+    rng_state random = {7};
+    unsigned accepted = 0, refused = 0;
+
+    (void)state;
+    for (size_t i = 0; i < test_scaled(50000); i++) {
+        char text[24];
+        unsigned char network[4];
+        uint32_t key = 0;
+        size_t length =
+            (size_t)snprintf(text, 16, "%u.%u.%u.%u", (unsigned)rng_below(&random, 256),
+                             (unsigned)rng_below(&random, 260), (unsigned)rng_below(&random, 12),
+                             (unsigned)rng_below(&random, 256));
+        const size_t at = (size_t)rng_below(&random, length);
+
+        if (rng_below(&random, 3) == 0)
+            memmove(text + at, text + at + 1, length - at);
+        else if (rng_below(&random, 2) == 0)
+            memmove(text + at + 1, text + at, length - at + 1);
+        text[at] = bytes[rng_below(&random, sizeof bytes - 1)];
+        const bool valid = inet_pton(AF_INET, text, network) == 1;
+        const int code = ikv_key_parse(IKV_KEY_U32, IKV_SYNTAX_IP, text, strlen(text), &key);
+        assert_int_equal(code, valid ? 0 : IKV_E_KEY_SYNTAX);
+        if (valid)
+            assert_int_equal(key, (uint32_t)network[0] << 24 | (uint32_t)network[1] << 16 |
+                                      (uint32_t)network[2] << 8 | network[3]);
+        accepted += valid;
+        refused += !valid;
+    }
+    assert_true(accepted > 100 && refused > 100);
+}
+
 static void ipv6_text_as_by_inet_pton(void **state)
 {
     static const char *const forms[] = {"::",
@@ -134,6 +181,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ipv4_text),
+        cmocka_unit_test(every_octet_is_formatted),
+        cmocka_unit_test(ipv4_syntax_is_that_of_inet_pton),
         cmocka_unit_test(ipv6_text_as_by_inet_pton),
         cmocka_unit_test(ipv6_text_round_trips),
         cmocka_unit_test(mapped_addresses),

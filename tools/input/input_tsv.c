@@ -13,10 +13,20 @@
 /* Lines up to this length are read without a look at their beginning. */
 enum { LINE_SHORT = 1 << 20 };
 
+/* What a file that is not in TSV may be. */
+static const char *hint(const struct pair_reader *reader, const char *line, size_t length)
+{
+    if (reader->line != 1)
+        return "";
+    if (length > 0 && line[0] == '{')
+        return "; see --input-format jsonl";
+    return memchr(line, ',', length) != NULL ? "; see --input-format csv" : "";
+}
+
 static int no_tab(struct pair_reader *reader, const char *line, size_t length)
 {
-    return pair_reader_bad(reader, "expected a key, a tab and a value, got no tab in %s",
-                           excerpt_of(line, length).text);
+    return pair_reader_bad(reader, "expected a key, a tab and a value, got no tab in %s%s",
+                           excerpt_of(line, length).text, hint(reader, line, length));
 }
 
 /* Read a line into reader->record. A line without a tab is refused before all of it is in memory.

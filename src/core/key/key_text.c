@@ -306,22 +306,34 @@ static int format_number(const struct ikv_key_info *key, bool hex, const unsigne
     return put_text(buf, size, at, (size_t)(text + sizeof text - 1 - at));
 }
 
-/* inet_ntop prints the numbers with printf. */
+/* The digits of a number below 256, and how many there are. */
+#define OCTET_LENGTH(n) (1 + ((n) > 9) + ((n) > 99))
+#define OCTET_DIGIT(n, i)                                                                          \
+    ('0' + (n) / (OCTET_LENGTH(n) - (i) > 2 ? 100 : OCTET_LENGTH(n) - (i) > 1 ? 10 : 1) % 10)
+#define OCTET(n)                                                                                   \
+    {                                                                                              \
+        OCTET_DIGIT(n, 0), OCTET_DIGIT(n, 1), OCTET_DIGIT(n, 2), OCTET_LENGTH(n)                   \
+    }
+#define OCTETS_4(n)  OCTET(n), OCTET((n) + 1), OCTET((n) + 2), OCTET((n) + 3)
+#define OCTETS_16(n) OCTETS_4(n), OCTETS_4((n) + 4), OCTETS_4((n) + 8), OCTETS_4((n) + 12)
+#define OCTETS_64(n) OCTETS_16(n), OCTETS_16((n) + 16), OCTETS_16((n) + 32), OCTETS_16((n) + 48)
+static const char octets[256][4] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192)};
+
+/* inet_ntop prints the numbers with printf, and branches on random digits are slow. */
 static int format_ipv4(const unsigned char *stored, char *buf, size_t size)
 {
-    char text[INET_ADDRSTRLEN];
-    char *at = text;
+    char text[INET_ADDRSTRLEN + 4];
+    char *const to = size >= sizeof text ? buf : text;
+    char *at = to;
 
     for (int i = 3; i >= 0; i--) {
-        const unsigned number = stored[i];
-        if (number >= 100)
-            *at++ = (char)('0' + number / 100);
-        if (number >= 10)
-            *at++ = (char)('0' + number / 10 % 10);
-        *at++ = (char)('0' + number % 10);
-        *at++ = i > 0 ? '.' : '\0';
+        const char *octet = octets[stored[i]];
+        memcpy(at, octet, sizeof octets[0]);
+        at += octet[3];
+        *at++ = '.';
     }
-    return put_text(buf, size, text, (size_t)(at - 1 - text));
+    *--at = '\0';
+    return to == buf ? (int)(at - buf) : put_text(buf, size, text, (size_t)(at - text));
 }
 
 static int format_ip(const struct ikv_key_info *key, const unsigned char *stored, char *buf,
