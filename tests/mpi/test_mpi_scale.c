@@ -1,7 +1,7 @@
 /*
- * What lookups send, counted by the library, is what docs/scale.md predicts: rounds, collective
- * operations, messages, bytes of keys and answers, of every rank. The prediction knows the keys of
- * all ranks and where shards begin, and nothing of the library.
+ * What lookups and builds send, counted by the library, is what docs/scale.md predicts: rounds,
+ * collective operations, messages, bytes of keys, answers and pairs, of every rank. The prediction
+ * knows the keys of all ranks and where shards begin, and nothing of the library.
  */
 #include "mpi_checks.h"
 #include "rng.h"
@@ -190,6 +190,74 @@ static void run(ikv_mpi *table, const struct job *job)
         free(supply.keys[i]);
 }
 
+/* ---------------------------------------------------------------- builds */
+
+enum { PAIRS = 700 }; /* of rank 0; the others have fewer */
+
+/* Pair i of a rank: keys are different everywhere, and random. */
+static size_t pairs_of(int rank)
+{
+    return rank == 1 ? 0 : PAIRS - 10 * (size_t)rank;
+}
+
+static uint64_t pair_key(int rank, size_t i)
+{
+    return ((uint64_t)rank * PAIRS + i) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+struct pair_supply {
+    size_t next;
+    uint64_t key;
+};
+
+static int next_pair(void *user, ikv_mpi_pair *pair)
+{
+    static const char value[VALUE] = "nineteen characters";
+    struct pair_supply *supply = user;
+    if (supply->next == pairs_of(mpi_rank))
+        return 0;
+    supply->key = pair_key(mpi_rank, supply->next++);
+    *pair = (ikv_mpi_pair){.key = &supply->key, .value = value, .size = VALUE};
+    return 1;
+}
+
+/* Rank s writes shard s. A pair that another rank writes is sent once: key, size and value; and the
+ * end of what a rank has for a shard is a pair without a value. */
+static void check_build(const char *dir)
+{
+    struct pair_supply supply = {.next = 0};
+    ikv_writer_options writer = IKV_WRITER_OPTIONS_INIT;
+    ikv_mpi_build_options options = IKV_MPI_BUILD_OPTIONS_INIT;
+    ikv_mpi_build_stats stats;
+    struct ikv_manifest *m;
+    ikv_error err;
+    mpi_case("build");
+    writer.key_type = IKV_KEY_U64;
+    options.writer = &writer;
+    CHECK_OK(ikv_mpi_build(MPI_COMM_WORLD, dir, &options, next_pair, &supply, &stats, &err), &err);
+    CHECK_OK(ikv_manifest_read(dir, &m, &err), &err);
+    CHECK(m->shard_count == (size_t)mpi_ranks);
+    uint64_t all = 0, sent = 0, received = 0;
+    for (int from = 0; from < mpi_ranks; from++)
+        for (size_t i = 0; i < pairs_of(from); i++) {
+            const uint64_t key = pair_key(from, i);
+            const size_t shard = ikv_manifest_shard_of(m, &key, IKV_EXACT);
+            CHECK(shard < (size_t)mpi_ranks);
+            all++;
+            sent += from == mpi_rank && shard != (size_t)mpi_rank;
+            received += shard == (size_t)mpi_rank;
+        }
+    const uint64_t others = (uint64_t)mpi_ranks - 1;
+    CHECK(stats.pairs == all && stats.dropped == 0);
+    CHECK(stats.read == pairs_of(mpi_rank));
+    CHECK(stats.sent == sent);
+    CHECK(stats.received == received);
+    CHECK(stats.written == received);
+    CHECK(stats.pair_bytes == sent * (WIDTH + 4 + VALUE) + others * (WIDTH + 4));
+    CHECK(stats.messages >= others && stats.messages <= others * stats.rounds);
+    ikv_manifest_free(m);
+}
+
 int main(int argc, char **argv)
 {
     tmpdir dir;
@@ -225,5 +293,7 @@ int main(int argc, char **argv)
             }
     free(batches);
     ikv_mpi_close(table);
+    mpi_new_dir(&dir);
+    check_build(dir.path);
     return mpi_end();
 }
