@@ -234,7 +234,7 @@ static void test_extremes(void **state)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
         ikv_writer *writer;
-        ikv_error err;
+        ikv_error err = {0};
         unsigned char low[IKV_KEY_WIDTH_MAX], high[IKV_KEY_WIDTH_MAX];
         assert_ok(ikv_key_type_parse(types[i], &options.key_type), &err);
         const size_t width = ikv_key_width(options.key_type);

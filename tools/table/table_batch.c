@@ -64,7 +64,7 @@ static struct table_part *part_of(struct table_batch *batch, size_t store)
 static void answer(struct table_batch *batch, size_t place, ikv_status status,
                    const struct table_store *origin)
 {
-    ((ikv_item *)(void *)batch->items.data)[place] = (ikv_item){.status = status};
+    ((ikv_item *)(void *)batch->items.data)[place] = (ikv_item){.status = (int32_t)status};
     ((const struct table_store **)(void *)batch->origins.data)[place] = origin;
 }
 
