@@ -78,6 +78,7 @@ void ikv_manifest_free(struct ikv_manifest *manifest)
     for (size_t i = 0; i < manifest->shard_count; i++)
         free_paths(&manifest->shards[i]);
     free(manifest->shards);
+    free(manifest->order);
     free(manifest->dir);
     free(manifest);
 }
@@ -276,7 +277,7 @@ void ikv_shard_store_id(const unsigned char table_id[16], size_t index, unsigned
     memcpy(ret_id, canonical.digest, 16);
 }
 
-/* ---------------------------------------------------------------- shards and keys */
+/* ---------------------------------------------------------------- checking */
 
 int ikv_manifest_check(const struct ikv_manifest *manifest, const char *path, ikv_error *err)
 {
@@ -304,37 +305,4 @@ int ikv_manifest_check(const struct ikv_manifest *manifest, const char *path, ik
     if (manifest->value_size_min > manifest->value_size_max)
         return ikv_shards_fail(err, IKV_E_HEADER, path, "\"value_size_min\" is above the maximum");
     return 0;
-}
-
-/* The number of shards whose first (or last) key is below `key`, or equal with `equal`. */
-static size_t count_below(const struct ikv_manifest *manifest, const void *key, bool last,
-                          bool equal)
-{
-    size_t low = 0, high = manifest->shard_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const struct ikv_shard *shard = &manifest->shards[middle];
-        const int order =
-            ikv_key_compare(manifest->key_type, last ? shard->last : shard->first, key);
-        if (order < 0 || (order == 0 && equal))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-size_t ikv_manifest_shard_of(const struct ikv_manifest *manifest, const void *key, ikv_match match)
-{
-    if (match == IKV_CEILING) {
-        const size_t next = count_below(manifest, key, true, false);
-        return next < manifest->shard_count ? next : IKV_NO_SHARD;
-    }
-    const size_t count = count_below(manifest, key, false, true);
-    if (count == 0)
-        return IKV_NO_SHARD;
-    if (match == IKV_EXACT &&
-        ikv_key_compare(manifest->key_type, key, manifest->shards[count - 1].last) > 0)
-        return IKV_NO_SHARD;
-    return count - 1;
 }

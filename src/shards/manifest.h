@@ -52,6 +52,9 @@ struct ikv_manifest {
     uint32_t value_size_max;
     struct ikv_shard *shards;
     size_t shard_count;
+    uint64_t
+        *order; /* of a manifest that was read, for the search: the first keys of all shards, then
+                   the last ones, as numbers in the order of the keys; see shard_of.c. NULL: none */
     uint32_t mode; /* permission bits of the file, when it is published; 0: 0666 less the umask */
 };
 
@@ -165,6 +168,9 @@ int ikv_shards_fail(ikv_error *err, int code, const char *file, const char *form
 
 /* Whether a manifest may have this text as the place of a shard. */
 bool ikv_shard_path_valid(const char *path);
+
+/* Make `order`, when no shards will be added. Returns 0 or -ENOMEM. */
+int ikv_manifest_index(struct ikv_manifest *manifest);
 
 /* Check order, ranges and sums of all shards. `path` is for messages. */
 int ikv_manifest_check(const struct ikv_manifest *manifest, const char *path, ikv_error *err);

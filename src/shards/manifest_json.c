@@ -328,7 +328,11 @@ static int decode_root(struct decoding *in, const char *dir, struct ikv_manifest
         return ikv_shards_fail(in->err, -ENOMEM, in->path, "%s", ikv_strerror(-ENOMEM));
     decode_table(in, manifest);
     int code = in->code < 0 ? in->code : decode_shards(in, manifest);
-    return code < 0 ? code : ikv_manifest_check(manifest, in->path, in->err);
+    if (code == 0)
+        code = ikv_manifest_check(manifest, in->path, in->err);
+    if (code == 0 && ikv_manifest_index(manifest) < 0)
+        code = ikv_shards_fail(in->err, -ENOMEM, in->path, "%s", ikv_strerror(-ENOMEM));
+    return code;
 }
 
 int ikv_manifest_decode(const char *path, const char *dir, const char *text, size_t size,

@@ -1,6 +1,7 @@
 /* Manifests written by hand, from FORMAT.md: read, written again byte for byte, every member
  * damaged once. */
 #include "checks.h"
+#include "rng.h"
 #include "tmpdir.h"
 
 #include "shards/manifest.h"
@@ -272,6 +273,72 @@ static void test_shard_of(void **state)
     }
 }
 
+/* Keys of every type that share their first bytes or do not, in a manifest that was read, against
+ * comparisons with all shards. */
+static void test_shard_of_types(void **state)
+{
+    static const char *const types[] = {
+        "u8",  "u16",  "u32",    "u64",    "u128",   "i8",     "i16",     "i32",
+        "i64", "i128", "bytes1", "bytes7", "bytes8", "bytes9", "bytes20", "bytes128"};
+    (void)state;
+    rng_state rng = {7};
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        struct ikv_manifest *m, *read;
+        ikv_error err;
+        ikv_key_type type;
+        assert_ok(ikv_key_type_parse(types[t], &type), &err);
+        const size_t width = ikv_key_width(type);
+        unsigned char keys[65][IKV_KEY_WIDTH_MAX] = {{0}};
+        size_t count = 0;
+        for (size_t i = 0; i < 64; i++) { /* in order, without repeats */
+            unsigned char key[IKV_KEY_WIDTH_MAX] = {0};
+            rng_fill(&rng, key, width);
+            if (i % 2 == 0 && width > 9 && i > 0) /* as another one, but for a byte at the end */
+                memcpy(key, keys[rng_below(&rng, count)], type < IKV_KEY_BYTES(1) ? 0 : width - 1);
+            if (i % 2 == 0 && width == 16 && type < IKV_KEY_BYTES(1)) /* the upper half of few */
+                memset(key + 8, (int)rng_below(&rng, 2) * 0xff, 8);
+            size_t at = count;
+            while (at > 0 && ikv_key_compare(type, keys[at - 1], key) > 0)
+                at--;
+            if (at > 0 && ikv_key_compare(type, keys[at - 1], key) == 0)
+                continue;
+            memmove(keys[at + 1], keys[at], (count - at) * sizeof keys[0]);
+            memcpy(keys[at], key, sizeof key);
+            count++;
+        }
+        assert_ok(ikv_manifest_new("t", type, IKV_LAYOUT_ARRIVAL, false, NULL, &m, &err), &err);
+        for (size_t i = 0; i + 2 < count; i += 3) { /* every third key is between shards */
+            const char *path = "a.ikv";
+            struct ikv_shard_facts facts = {
+                .key_type = type, .layout = IKV_LAYOUT_ARRIVAL, .pairs = 2, .size = 1};
+            memcpy(facts.first, keys[i], width);
+            memcpy(facts.last, keys[i + 1], width);
+            assert_ok(ikv_manifest_add(m, &facts, &path, 1, &err), &err);
+        }
+        char *text;
+        size_t size;
+        assert_ok(ikv_manifest_encode(m, &text, &size, &err), &err);
+        assert_ok(ikv_manifest_decode("m", "t", text, size, &read, &err), &err);
+        for (size_t i = 0; i < count; i++)
+            for (ikv_match match = IKV_EXACT; match <= IKV_RANGE; match++) {
+                size_t expected = IKV_NO_SHARD;
+                for (size_t s = 0; s < m->shard_count; s++) {
+                    const int first = ikv_key_compare(type, m->shards[s].first, keys[i]);
+                    const int last = ikv_key_compare(type, m->shards[s].last, keys[i]);
+                    if (match == IKV_CEILING ? last >= 0 && expected == IKV_NO_SHARD
+                                             : first <= 0 && (match != IKV_EXACT || last >= 0))
+                        expected = s;
+                }
+                if (ikv_manifest_shard_of(read, keys[i], match) != expected ||
+                    ikv_manifest_shard_of(m, keys[i], match) != expected)
+                    fail_msg("%s, key %zu, match %d", types[t], i, (int)match);
+            }
+        free(text);
+        ikv_manifest_free(read);
+        ikv_manifest_free(m);
+    }
+}
+
 /* What can't be added. */
 static void test_add(void **state)
 {
@@ -322,10 +389,10 @@ static void test_add(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),     cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_every_member),
-        cmocka_unit_test(test_no_checksum), cmocka_unit_test(test_shard_of),
-        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_by_hand),        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_truncated),      cmocka_unit_test(test_every_member),
+        cmocka_unit_test(test_no_checksum),    cmocka_unit_test(test_shard_of),
+        cmocka_unit_test(test_shard_of_types), cmocka_unit_test(test_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
