@@ -193,7 +193,9 @@ static void model_get(struct model *model, uint64_t page)
         ikv_page_cache_release(&pin->pin);
     }
     *pin = (struct model_pin){.page = page, .version = known->version};
+    const unsigned char *seen = ikv_page_cache_peek(model->cache, page);
     pin->bytes = ikv_page_cache_get(model->cache, page, &pin->pin);
+    assert_ptr_equal(seen, pin->bytes);
     if (!pin->bytes)
         return;
     model->hits++;

@@ -266,6 +266,29 @@ static void closing_stops_it(void **state)
     }
 }
 
+/* Works on a block until it is stopped, or for two seconds. */
+static void enter_until_stopped(void *user, uint64_t block, const atomic_bool *stop)
+{
+    (void)block;
+    atomic_fetch_add((atomic_uint *)user, 1);
+    for (int ms = 0; ms < 2000 && !atomic_load(stop); ms++)
+        (void)usleep(1000);
+}
+
+static void stopping_ends_the_work(void **state)
+{
+    (void)state;
+    atomic_uint entered = 0;
+    struct ikv_background background = {
+        .blocks = 3, .enter = enter_until_stopped, .user = &entered};
+
+    for (uint64_t block = 0; block < background.blocks; block++)
+        assert_int_equal(ikv_background_want(&background, block, 1), IKV_WANT_WAITS);
+    ikv_background_stop(&background);
+    assert_true(atomic_load(&entered) <= 1);
+    assert_null(atomic_load(&background.populator));
+}
+
 static void thread_ends_when_idle(void **state)
 {
     (void)state;
@@ -364,6 +387,7 @@ int main(void)
         cmocka_unit_test(few_visits_start_no_thread),
         cmocka_unit_test(no_thread_for_small_files),
         cmocka_unit_test(closing_stops_it),
+        cmocka_unit_test(stopping_ends_the_work),
         cmocka_unit_test(thread_ends_when_idle),
         cmocka_unit_test(child_has_its_own_thread),
         cmocka_unit_test(truncated_file),

@@ -214,6 +214,24 @@ void ikv_page_cache_release(const struct ikv_page_pin *pin)
     (void)word;
 }
 
+const void *ikv_page_cache_set_of(const struct ikv_page_cache *cache, uint64_t page)
+{
+    return &cache->sets[page % cache->set_count];
+}
+
+const unsigned char *ikv_page_cache_peek(const struct ikv_page_cache *cache, uint64_t page)
+{
+    const uint64_t set = page % cache->set_count;
+    const uint64_t tag = page / cache->set_count;
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        const struct ikv_page_way *way = &cache->sets[set].ways[i];
+        if (holds(atomic_load_explicit(&way->word, memory_order_relaxed), tag))
+            return frame_of(cache, set, i);
+    }
+    return NULL;
+}
+
 void ikv_page_cache_set_verified(const struct ikv_page_pin *pin)
 {
     atomic_fetch_or_explicit(&pin->way->word, VERIFIED, memory_order_relaxed);

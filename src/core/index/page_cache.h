@@ -47,6 +47,12 @@ const unsigned char *ikv_page_cache_get(struct ikv_page_cache *cache, uint64_t p
                                         struct ikv_page_pin *pin);
 void ikv_page_cache_release(const struct ikv_page_pin *pin);
 
+/* For prefetching, of a cache that is not NULL: the address of what is known of a page's place, and
+ * then where its bytes are, NULL if it is not in the cache. They may be those of another page by
+ * the time that they are read. */
+const void *ikv_page_cache_set_of(const struct ikv_page_cache *cache, uint64_t page);
+const unsigned char *ikv_page_cache_peek(const struct ikv_page_cache *cache, uint64_t page);
+
 /* The pinned page's checksum was verified: sets `verified` for later gets. */
 void ikv_page_cache_set_verified(const struct ikv_page_pin *pin);
 /* The pinned page is damaged: remove it from the cache. It must still be released. */

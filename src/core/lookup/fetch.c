@@ -137,6 +137,7 @@ void ikv_fetch_begin(struct ikv_run *run, struct ikv_window *window)
     run->fatal = 0;
     run->in_flight = run->pages_in_flight = 0;
     run->barrier_level = 0;
+    run->prefetched = 0;
     ikv_records_begin(run);
     run->fetched = 0;
     run->tails_unfinished = run->tail_count = run->tail_next = 0;

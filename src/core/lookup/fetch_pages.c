@@ -1,5 +1,6 @@
 #include "core/lookup/fetch_pages.h"
 
+#include "core/index/ahead.h"
 #include "core/lookup/deliver.h"
 #include "core/lookup/read.h"
 
@@ -93,6 +94,9 @@ static bool feed_cached(struct ikv_run *run, uint64_t number)
 
     const struct ikv_geometry *index = run->batch->index;
 
+    if (cache && run->prefetched == 0)
+        run->prefetched = ikv_ahead_prefetch(&run->search, cache);
+    run->prefetched -= run->prefetched > 0;
     const unsigned char *bytes = ikv_page_cache_get(cache, number, &pin);
     if (!bytes)
         return false;

@@ -65,6 +65,7 @@ struct ikv_run {
     unsigned in_flight;       /* slots */
     unsigned pages_in_flight; /* slots among them that read pages */
     uint32_t barrier_level;   /* with IKV_GET_BARRIER: the level that is being probed */
+    uint32_t prefetched;      /* chunks at the head of the queue whose pages were prefetched */
     bool last_page_was_held;  /* the last page planned came from the page cache, without a read */
 
     /* Hits are read in generations, each sorted by position:
