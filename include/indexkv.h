@@ -689,6 +689,33 @@ typedef struct ikv_http_options {
 } ikv_http_options;
 #define IKV_HTTP_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_http_options)
 
+/*
+ * What happens rarely and is worth a line in a log. Lookups, also those of scans, report it when
+ * they end. docs/observability.md has an example.
+ */
+typedef enum ikv_event_type {
+    IKV_EVENT_FALLBACK = 1, /* IKV_BACKEND_AUTO can't use io_uring; `code` says why. Reported once
+                               for each reason */
+    IKV_EVENT_RETRY = 2,    /* reads were repeated: `count` times */
+    IKV_EVENT_DAMAGE = 3,   /* bytes are damaged or could not be read: `count` keys; `code` and
+                               `error` are of the first one */
+    IKV_EVENT_HINTS_DROPPED = 4 /* pages assumed to be in memory were not: all residency hints were
+                                   dropped, `count` times */
+} ikv_event_type;
+
+/* Valid until the callback returns. */
+typedef struct ikv_event {
+    ikv_event_type type;
+    int code; /* 0: none */
+    uint64_t count;
+    const char *file;       /* the path, as in ikv_error.file but not shortened */
+    const ikv_error *error; /* DAMAGE; otherwise NULL */
+} ikv_event;
+
+/* Called by the thread that ends a lookup: the caller's, or a worker; several at a time if lookups
+ * are. It must not call library functions that wait. */
+typedef void (*ikv_event_fn)(void *user, const ikv_event *event);
+
 struct ikv_open_options {
     size_t size;
     ikv_key_type key_type; /* plain v2: mandatory. Otherwise 0, or the type the store must have */
@@ -702,6 +729,8 @@ struct ikv_open_options {
                            URL it has one worker */
     const ikv_http_options *http; /* for a URL; NULL: all defaults */
     uint64_t max_value_size;      /* with IKV_OPEN_UNTRUSTED; 0: 64 MiB */
+    ikv_event_fn on_event;        /* NULL: none */
+    void *event_user;             /* passed to on_event */
 };
 #define IKV_OPEN_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_open_options)
 

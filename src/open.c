@@ -5,6 +5,9 @@
 #include "core/verify/verify_store.h"
 #include "pool/attachment.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #define INDEX_MEMORY_DEFAULT   ((uint64_t)64 << 20)
 #define MAX_VALUE_SIZE_DEFAULT ((uint64_t)64 << 20)
 
@@ -22,6 +25,18 @@ static int attach(struct ikv_store *store, const ikv_open_options *options, ikv_
     /* What limits a store at a URL is the network: one worker keeps all its connections busy. */
     int code = ikv_attach(options->engine, store->file.source ? 1 : 0, store, &store->attachment);
     return code < 0 ? ikv_fail(err, code, at, "cannot attach to an engine") : 0;
+}
+
+static int set_events(struct ikv_store *store, const ikv_open_options *options, ikv_error *err)
+{
+    if (!options->on_event)
+        return 0;
+    store->events = calloc(1, sizeof *store->events);
+    if (!store->events)
+        return ikv_fail(err, -ENOMEM, IKV_AT_FILE(store->path), "cannot open");
+    store->events->on_event = options->on_event;
+    store->events->user = options->event_user;
+    return 0;
 }
 
 int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_store,
@@ -44,7 +59,9 @@ int ikv_open(const char *path, const ikv_open_options *options, ikv_store **ret_
     code = ikv_store_open(path, source, &known, &store, err);
     if (code < 0)
         return code;
-    code = attach(store, &known, err);
+    code = set_events(store, &known, err);
+    if (code == 0)
+        code = attach(store, &known, err);
     if (code < 0) {
         ikv_store_close(store);
         return code;

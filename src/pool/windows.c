@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/io/io_pread.h"
 #include "core/io/source.h"
+#include "core/platform/probes.h"
 
 /* Nanoseconds until opening a ring is tried again after it has failed. */
 #define RING_RETRY UINT64_C(1000000000)
@@ -109,6 +110,7 @@ int ikv_windows_choose(struct ikv_windows *windows, const struct ikv_store *stor
             return 0;
         }
         *ret_fallback = code;
+        IKV_TRACE2(fallback, store->path, code);
         if (store->backend_wanted == IKV_BACKEND_URING)
             return code;
     }

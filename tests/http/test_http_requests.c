@@ -87,6 +87,45 @@ static void neighbours_share_requests(void **state)
     ikv_result_free(result);
 }
 
+static http_fault fail_one(void *user, uint64_t number)
+{
+    return number == *(const uint64_t *)user ? HTTP_STATUS : HTTP_FINE;
+}
+
+static void note_retries(void *user, const ikv_event *event)
+{
+    uint64_t *retries = user;
+
+    *retries += event->type == IKV_EVENT_RETRY ? event->count : 1000;
+}
+
+/* A repeated request is reported once. */
+static void retries_are_events(void **state)
+{
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    char *url = http_server_url(server, path_of[1]);
+    ikv_result *result = NULL;
+    ikv_store *store = NULL;
+    uint64_t retries = 0;
+    ikv_error err;
+
+    (void)state;
+    options.on_event = note_retries;
+    options.event_user = &retries;
+    assert_ok(ikv_open(url, &options, &store, &err), &err);
+    assert_int_equal(ikv_result_new(&result), 0);
+    uint64_t number = http_server_requests(server);
+    http_server_set(server, &(http_plan){.choose = fail_one, .user = &number, .status = 503});
+    assert_get(store, &model, model.sorted[77]->key, IKV_EXACT, result);
+    assert_int_equal(retries, 1);
+    assert_get(store, &model, model.sorted[7777]->key, IKV_EXACT, result);
+    assert_int_equal(retries, 1);
+    http_server_set(server, &(http_plan){.choose = NULL});
+    ikv_close(store);
+    ikv_result_free(result);
+    free(url);
+}
+
 /* ---------------------------------------------------------------- ending early */
 
 static http_fault silent(void *user, uint64_t number)
@@ -221,9 +260,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_per_key),    cmocka_unit_test(neighbours_share_requests),
-        cmocka_unit_test(canceled_and_closed), cmocka_unit_test(forked_children),
-        cmocka_unit_test(many_threads),
+        cmocka_unit_test(requests_per_key),   cmocka_unit_test(neighbours_share_requests),
+        cmocka_unit_test(retries_are_events), cmocka_unit_test(canceled_and_closed),
+        cmocka_unit_test(forked_children),    cmocka_unit_test(many_threads),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

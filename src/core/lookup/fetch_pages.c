@@ -3,6 +3,7 @@
 #include "core/index/ahead.h"
 #include "core/lookup/deliver.h"
 #include "core/lookup/read.h"
+#include "core/platform/probes.h"
 
 static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
 {
@@ -242,6 +243,7 @@ static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
     }
 
     struct ikv_level_stats *level = level_of(run, slot->chunks[0]);
+    IKV_TRACE3(level, run, run->search.chunks[slot->chunks[0]].level, slot->chunk_count);
     level->reads++;
     level->bytes += size;
     run->stats.index_reads += sums_size ? 2 : 1;

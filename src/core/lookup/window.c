@@ -1,6 +1,7 @@
 #include "core/lookup/window.h"
 
 #include "core/base/clock.h"
+#include "core/platform/probes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -119,6 +120,7 @@ void ikv_window_read(struct ikv_window *window, struct ikv_slot *slot, struct ik
                                             .owner = slot,
                                             .nowait = window->nowait};
     int code = window->backend->submit(window->io, &read->request);
+    IKV_TRACE3(read_begin, buffer, offset, size);
     if (code == 0) {
         slot->waiting++;
         window->bytes += read->request.length;
@@ -157,6 +159,7 @@ struct ikv_slot *ikv_window_reap(struct ikv_window *window)
         const struct ikv_io_request *request = window->backend->reap(window->io);
         struct ikv_slot *slot = request->owner;
         window->bytes -= request->length;
+        IKV_TRACE3(read_end, request->buffer, request->offset, request->code);
         if (--slot->waiting == 0)
             return slot;
     }

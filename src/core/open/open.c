@@ -266,6 +266,7 @@ void ikv_store_close(struct ikv_store *store)
         (void)close(store->direct.fd);
     free(store->path);
     free(store->metadata);
+    free(store->events);
     if (!store->fences.is_in_tree)
         free(store->fences.keys);
     ikv_fence_lines_free(&store->fence_lines);

@@ -1,5 +1,6 @@
 /* Looking up a single key. */
 #include "core/base/stats.h"
+#include "core/query/events.h"
 #include "core/query/prepare.h"
 #include "core/query/query.h"
 #include "core/resident/resident.h"
@@ -58,7 +59,8 @@ static int fail_key(const struct ikv_store *store, const void *key, int code, ik
 int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
             ikv_error *err)
 {
-    if (!get_resident(store, key, options, result)) {
+    const bool is_resident = get_resident(store, key, options, result);
+    if (!is_resident) {
         const int code = ikv_get_many(store, key, 1, options, result, err);
         if (code < 0)
             return code;
@@ -68,6 +70,8 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
     case IKV_FOUND:
         return 0;
     case IKV_CORRUPT:
+        if (is_resident)
+            ikv_events_report(result);
         if (err)
             *err = result->problem.first;
         return result->problem.first.code;

@@ -1,6 +1,8 @@
 #include "core/query/query.h"
 
 #include "backends.h"
+#include "core/platform/probes.h"
+#include "core/query/events.h"
 #include "core/query/prepare.h"
 #include "core/resident/resident.h"
 
@@ -93,6 +95,7 @@ int ikv_query_begin(struct ikv_store *store, const void *keys, size_t count,
         void_answers(result, code);
         return ikv_fail(err, code, IKV_AT_FILE(store->path), "cannot look up %zu keys", count);
     }
+    IKV_TRACE3(batch_begin, result, store->path, count);
     return 0;
 }
 
@@ -126,6 +129,8 @@ void ikv_query_end(struct ikv_result *result, int code)
         result->code = problem->read_code;
         result->error = problem->read_error;
     }
+    IKV_TRACE3(batch_end, result, result->stats.keys, result->code);
+    ikv_events_report(result);
 }
 
 /* ---------------------------------------------------------------- shards */

@@ -26,6 +26,14 @@ struct ikv_backoff {
     atomic_uint interval;  /* `remaining` starts with this after a trial with slow reads */
 };
 
+/* The callback for rare events (query/events.h), and what was reported last. */
+struct ikv_store_events {
+    ikv_event_fn on_event;
+    void *user;
+    atomic_int fallback;    /* code; 0: none */
+    _Atomic uint64_t drops; /* of hints */
+};
+
 struct ikv_store {
     char *path;
     struct ikv_io_file file;              /* through the page cache: for opening, scans, verify */
@@ -36,6 +44,7 @@ struct ikv_store {
     ikv_backend backend_wanted;
     struct ikv_attachment *attachment; /* to an engine; set by ikv_open, opaque here */
     struct ikv_backoff backoff;
+    struct ikv_store_events *events; /* NULL: none are reported */
 
     struct ikv_geometry index;    /* what lookups search: pages of the v2 index, or leaves */
     struct ikv_geometry v2_index; /* the base format's; no pages: it was omitted */
