@@ -62,7 +62,7 @@ struct ikv_io_options {
                                 once */
 };
 
-struct ikv_io; /* defined by each backend */
+struct ikv_io; /* each backend has its own */
 
 struct ikv_io_backend {
     const char *name;

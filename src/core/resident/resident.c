@@ -332,7 +332,7 @@ DRIVE(drive_leaf_any_plain, , SHAPE_LEAF | SHAPE_ANY)
         [SHAPE_LEAF | SHAPE_TEXT] = drive_leaf_text_##suffix,                                      \
         [SHAPE_LEAF | SHAPE_ANY] = drive_leaf_any_##suffix,                                        \
     }
-static const drive_fn plain[] = DRIVES(plain);
+static const drive_fn plain_drives[] = DRIVES(plain);
 #if IKV_HAVE_AVX2
 DRIVE(drive_4_avx2, IKV_TARGET_AVX2, SHAPE_4)
 DRIVE(drive_8_avx2, IKV_TARGET_AVX2, SHAPE_8)
@@ -344,9 +344,9 @@ DRIVE(drive_leaf_8_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_8)
 DRIVE(drive_leaf_16_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_16)
 DRIVE(drive_leaf_text_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_TEXT)
 DRIVE(drive_leaf_any_avx2, IKV_TARGET_AVX2, SHAPE_LEAF | SHAPE_ANY)
-static const drive_fn avx2[] = DRIVES(avx2);
+static const drive_fn avx2_drives[] = DRIVES(avx2);
 #else
-static const drive_fn *const avx2 = plain;
+static const drive_fn *const avx2_drives = plain_drives;
 #endif
 
 static enum shape shape_of(const struct ikv_key_info *key, uint32_t word)
@@ -434,7 +434,7 @@ void ikv_resident_run(struct ikv_run *run)
         shape |= SHAPE_LEAF;
     ikv_faults_begin(&run->faults, keys);
     if (run->map && run->usable_size == run->map->size)
-        (ikv_platform_has_avx2() ? avx2 : plain)[shape](&x, run->begin, run->end);
+        (ikv_platform_has_avx2() ? avx2_drives : plain_drives)[shape](&x, run->begin, run->end);
     else
         leave_all(run);
     if (run->fatal)

@@ -25,7 +25,7 @@ struct ikv_merge {
     size_t buffer_entries;
     bool started;
     struct ikv_loser_tree tree;
-    struct way *way;
+    struct way *ways;
     uint64_t *buffers;
 };
 
@@ -38,7 +38,7 @@ size_t ikv_merge_ways(uint64_t memory)
 /* Fill a way's buffer and set its head; NULL: end of the run, or an error in merge->code. */
 static void refill(struct ikv_merge *merge, size_t number)
 {
-    struct way *way = &merge->way[number];
+    struct way *way = &merge->ways[number];
     size_t entries = (size_t)ikv_min(way->left, merge->buffer_entries);
     size_t size = entries * merge->words * sizeof(uint64_t);
 
@@ -59,7 +59,7 @@ static void refill(struct ikv_merge *merge, size_t number)
 static void advance(struct ikv_merge *merge, size_t number)
 {
     merge->tree.head[number] += merge->words;
-    if (merge->tree.head[number] == merge->way[number].end)
+    if (merge->tree.head[number] == merge->ways[number].end)
         refill(merge, number);
 }
 
@@ -74,17 +74,17 @@ int ikv_merge_new(int fd, const struct ikv_sorted_run *runs, size_t count, uint3
     merge->fd = fd;
     merge->words = words;
     merge->buffer_entries = (size_t)(share / (words * sizeof(uint64_t)));
-    merge->way = calloc(count, sizeof *merge->way);
+    merge->ways = calloc(count, sizeof *merge->ways);
     merge->buffers = malloc(count * merge->buffer_entries * words * sizeof(uint64_t));
     int code = ikv_loser_tree_init(&merge->tree, count, words, false);
-    if (code < 0 || !merge->way || !merge->buffers) {
+    if (code < 0 || !merge->ways || !merge->buffers) {
         ikv_merge_free(merge);
         return -ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        merge->way[i].buffer = merge->buffers + i * merge->buffer_entries * words;
-        merge->way[i].offset = runs[i].offset;
-        merge->way[i].left = runs[i].entries;
+        merge->ways[i].buffer = merge->buffers + i * merge->buffer_entries * words;
+        merge->ways[i].offset = runs[i].offset;
+        merge->ways[i].left = runs[i].entries;
     }
     *ret = merge;
     return 0;
@@ -95,7 +95,7 @@ void ikv_merge_free(struct ikv_merge *merge)
     if (!merge)
         return;
     ikv_loser_tree_free(&merge->tree);
-    free(merge->way);
+    free(merge->ways);
     free(merge->buffers);
     free(merge);
 }
