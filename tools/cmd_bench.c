@@ -10,6 +10,7 @@
 #include "command.h"
 #include "disk/context.h"
 #include "options/store_options.h"
+#include "remote/remote.h"
 #include "report/report_files.h"
 #include "table/table.h"
 
@@ -66,6 +67,7 @@ static const struct option_spec specs[] = {
     OPTION_SPECS_REPORT,
     OPTION_SPECS_PLAIN,
     OPTION_SPECS_PROGRESS,
+    OPTION_SPECS_URL,
     OPTION_SPEC_HELP,
     {0}};
 
@@ -74,6 +76,7 @@ static const struct command_syntax syntax = {
     "Measure lookups of keys drawn from the store: lookups per second, reads per key,\n"
     "call durations. They are compared with plain reads of the device, measured\n"
     "alternately, and with the reads that theory predicts. The store is not modified.\n"
+    "At a URL: by batch size and depth, the number of requests in flight.\n"
     "LIST: values separated by commas. All combinations are measured.",
     specs,
     "Every answer is checked; a wrong one ends the command.\n\n"
@@ -345,6 +348,32 @@ static int measure(struct bench *bench, const char *path, struct report *report,
     return status;
 }
 
+/* Lookups by batch size and requests in flight. */
+static int measure_url(struct bench *bench, const char *url, struct report *report,
+                       struct plots *plots)
+{
+    const struct bench_plan *plan = &bench->plan;
+    const struct remote_options remote = {
+        .open = &bench->store.open,
+        .depths = plan->depths.items,
+        .depth_count = plan->depths.count,
+        .batches = plan->batches.items,
+        .batch_count = plan->batches.count,
+        .seconds = plan->seconds,
+        .repeat = plan->repeat,
+        .seed = plan->seed,
+    };
+
+    progress_start(&bench->progress, (enum progress_mode)bench->store.progress, bench->store.quiet,
+                   false);
+    const int status = remote_measure(url, &remote, report, plots, &bench->progress);
+    progress_finish(&bench->progress);
+    report->interrupted = status == STATUS_INTERRUPTED;
+    if (status != STATUS_DONE && status != STATUS_INTERRUPTED)
+        return status;
+    return exit_status_worse(status, report_files_write(&bench->files, report, plots));
+}
+
 static void release(struct bench *bench)
 {
     for (size_t i = 0; bench->draws != NULL && i < bench_stream_count(&bench->plan); i++)
@@ -385,7 +414,8 @@ int cmd_bench(int argc, char **argv)
     context_find(path, report_fact_callback, &report);
     status = report_files_open(&bench.files);
     if (status == STATUS_DONE)
-        status = measure(&bench, path, &report, &plots);
+        status = is_url(path) ? measure_url(&bench, path, &report, &plots)
+                              : measure(&bench, path, &report, &plots);
     release(&bench);
     plots_free(&plots);
     report_free(&report);

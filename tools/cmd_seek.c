@@ -4,6 +4,8 @@
 #include "base/signals.h"
 #include "command.h"
 #include "disk/context.h"
+#include "options/url_options.h"
+#include "remote/remote.h"
 #include "report/report_files.h"
 #include "seek/seek.h"
 #include "seek/steady.h"
@@ -103,13 +105,15 @@ static const struct option_spec specs[] = {
     {OPTION_PROGRESS, 0, "progress", "WHEN",
      "show progress on standard error: always, never, or\n"
      "auto (default: if it is a terminal)"},
+    OPTION_SPECS_URL,
     OPTION_SPEC_HELP,
     {0}};
 
 static const struct command_syntax syntax = {
-    "seek", "FILE|DEVICE|DIRECTORY [OPTION...]",
+    "seek", "FILE|DEVICE|DIRECTORY|URL [OPTION...]",
     "Measure reads of a file or block device, which is opened read-only. In a\n"
-    "directory, a test file is created, and removed at the end. Takes about a minute.",
+    "directory, a test file is created, and removed at the end. Takes about a minute.\n"
+    "Of a store at a URL: single lookups by the number of requests in flight.",
     specs,
     "SIZE is in bytes; suffixes K, M, G, T. On SIGINT, the results so far are\n"
     "written.\n\n"
@@ -120,6 +124,7 @@ struct command_options {
     struct report_files files;
     int progress;
     bool quiet;
+    struct url_options url;
 };
 
 /* ---------------------------------------------------------------- options */
@@ -193,6 +198,8 @@ static int accept_bound(struct seek_options *options, int id, const char *argume
 static int accept_option(void *user, int id, const char *argument)
 {
     struct command_options *options = user;
+    if (url_options_has(id))
+        return url_options_accept(&options->url, &syntax, id, argument);
     switch (id) {
     case OPTION_TEST:
     case OPTION_DEPTH:
@@ -421,6 +428,29 @@ static int measure(struct seek *seek, const char *path, struct report_files *fil
     return exit_status_worse(status, report_files_write(files, seek->report, seek->plots));
 }
 
+static int measure_url(const struct seek *seek, const char *url, struct command_options *options)
+{
+    static const uint64_t depths[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+    const struct seek_options *seeking = &options->seek;
+    ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+    open.http = &options->url.http;
+    const struct remote_options remote = {
+        .open = &open,
+        .depths = seeking->depths.count ? seeking->depths.numbers : depths,
+        .depth_count = seeking->depths.count ? seeking->depths.count : REPORT_COUNT(depths),
+        .seconds = seeking->seconds > 0 ? seeking->seconds : 0.3,
+        .repeat = seeking->repeat,
+        .seed = seeking->seed,
+    };
+    const int status = remote_measure(url, &remote, seek->report, seek->plots, seek->progress);
+    seek->report->interrupted = status == STATUS_INTERRUPTED;
+    progress_finish(seek->progress);
+    if (status != STATUS_INTERRUPTED && status != STATUS_DONE)
+        return status;
+    return exit_status_worse(status,
+                             report_files_write(&options->files, seek->report, seek->plots));
+}
+
 int cmd_seek(int argc, char **argv)
 {
     struct command_options options = {.seek = {.repeat = STEADY_ROUNDS,
@@ -437,6 +467,7 @@ int cmd_seek(int argc, char **argv)
     struct operands operands;
     seek.watch.progress = &progress;
     seek.target.fd = -1;
+    url_options_init(&options.url);
     report_init(&report, "seek");
     context_now(report_fact_callback, &report, "seek", argc, argv);
     int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
@@ -452,9 +483,13 @@ int cmd_seek(int argc, char **argv)
     if (status == STATUS_DONE) {
         signals_catch();
         progress_start(&progress, (enum progress_mode)options.progress, options.quiet, false);
-        status = open_target(&seek, operands.items[0]);
-        if (status == STATUS_DONE)
-            status = measure(&seek, operands.items[0], &options.files);
+        if (is_url(operands.items[0])) {
+            status = measure_url(&seek, operands.items[0], &options);
+        } else {
+            status = open_target(&seek, operands.items[0]);
+            if (status == STATUS_DONE)
+                status = measure(&seek, operands.items[0], &options.files);
+        }
         progress_finish(&progress);
         disk_target_close(&seek.target);
     }

@@ -101,7 +101,7 @@ static int http_submit(struct ikv_io *base, struct ikv_io_request *request)
     request->retries = 0;
     if (atomic_load_explicit(&object->changed, memory_order_relaxed))
         ikv_http_finish(io, op, IKV_E_CHANGED);
-    else if (request->offset != IKV_HTTP_LAST_BYTES &&
+    else if ((request->offset != IKV_HTTP_LAST_BYTES || object->is_open) &&
              (request->need > object->base.size ||
               request->offset > object->base.size - request->need))
         ikv_http_finish(io, op, IKV_E_TRUNCATED);

@@ -11,7 +11,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* As the offset of a request, or the beginning of a transfer: the last `length` (`end`) bytes. */
+/* As the offset of a request, or the beginning of a transfer: the last `length` (`end`) bytes.
+ * Only while the object is being opened. */
 #define IKV_HTTP_LAST_BYTES UINT64_MAX
 
 /* The backend: the I/O contract (io.h) over range requests, several at a

@@ -133,6 +133,11 @@ static struct ikv_http_verdict verdict(int code, bool may_retry, const char *wha
     return (struct ikv_http_verdict){code, may_retry, what};
 }
 
+static bool is_redirect(unsigned status)
+{
+    return status >= 300 && status < 400;
+}
+
 struct ikv_http_verdict ikv_http_judge_status(unsigned status)
 {
     switch (status) {
@@ -155,7 +160,9 @@ struct ikv_http_verdict ikv_http_judge_status(unsigned status)
     case 429:
         return verdict(IKV_E_REMOTE, true, "too many requests");
     default:
-        return verdict(IKV_E_REMOTE, status >= 500, "the request failed");
+        return verdict(IKV_E_REMOTE, status >= 500,
+                       is_redirect(status) ? "the redirect can't be followed"
+                                           : "the request failed");
     }
 }
 
@@ -184,7 +191,7 @@ struct ikv_http_verdict ikv_http_judge(const struct ikv_http_response *response,
     const struct ikv_http_verdict status = ikv_http_judge_status(response->status);
 
     if (begin == UINT64_MAX && status.code < 0 && !status.may_retry && status.code != -EACCES &&
-        status.code != -ENOENT)
+        status.code != -ENOENT && !is_redirect(response->status))
         return verdict(IKV_E_UNSUPPORTED, false, "the server knows no ranges from the end");
     if (response->status == 416 && identity->size == UINT64_MAX)
         return verdict(IKV_E_NOT_STORE, false, "the object is empty");

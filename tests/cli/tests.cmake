@@ -57,9 +57,11 @@ if(TARGET indexkv_command)
   endforeach()
 
   if(http_found)
-    add_test(NAME cli_url COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/url.sh
-                                  $<TARGET_FILE:indexkv_command>)
-    set_tests_properties(cli_url PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+    foreach(name url url_tls)
+      add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
+                                        $<TARGET_FILE:indexkv_command>)
+      set_tests_properties(cli_${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+    endforeach()
   endif()
 
   # Again with clustered stores.

@@ -3,54 +3,19 @@
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-skip() {
-    echo "skipped: $*" >&2
-    exit 77
-}
-
-nginx=$(command -v nginx || echo /usr/sbin/nginx)
-[ -x "$nginx" ] || skip 'nginx is not installed'
+# shellcheck source=tests/cli/nginx.sh
+. "$tests/cli/nginx.sh"
 
 seq 1 20000 | awk '{ printf "%d\tvalue %d\n", 7 * $1, $1 }' >pairs
 build -o arrival pairs
 build -o clustered --layout clustered pairs
 build -o plain --plain pairs
 
-# A free port: nginx fails at once if another process has it.
-start_nginx() {
-    for port in 18431 18432 18433 18434 18435 18436; do
-        cat >nginx.conf <<CONF
-user $(id -un);
-daemon on;
-pid $PWD/nginx.pid;
-error_log $PWD/nginx.log;
-worker_processes 1;
-events { worker_connections 1024; }
-http {
-    access_log off;
-    client_body_temp_path $PWD/body;
-    proxy_temp_path $PWD/proxy;
-    fastcgi_temp_path $PWD/fastcgi;
-    uwsgi_temp_path $PWD/uwsgi;
-    scgi_temp_path $PWD/scgi;
-    server {
-        listen 127.0.0.1:$port;
-        root $PWD;
+start_nginx "listen 127.0.0.1:PORT;
         location /private/ {
-            if (\$http_x_key != "open sesame") { return 403; }
+            if (\$http_x_key != 'open sesame') { return 403; }
             alias $PWD/;
-        }
-    }
-}
-CONF
-        if "$nginx" -p "$PWD" -c "$PWD/nginx.conf" >nginx.out 2>&1; then
-            trap 'kill "$(cat "$PWD/nginx.pid")"; rm -rf "$directory"' EXIT
-            return
-        fi
-    done
-    skip "nginx does not start: $(cat nginx.out)"
-}
-start_nginx
+        }"
 url=http://127.0.0.1:$port
 
 # The same output as from files.
@@ -100,6 +65,18 @@ err_has 'expected a URL'
 run 2 fetch "$url/"
 err_has '--output'
 run 5 fetch "$url/nothing"
+err_has 'HTTP status 404'
+
+# Measurements.
+run 0 seek "$url/clustered" --depth 1,8 --time 0.02 --repeat 1
+awk '/^ +[18] +1 / { rows++; bad += $6 < 0.8 || $6 > 1.2 } END { exit bad || rows != 2 }' "$out" ||
+    fail 'about one request per key'
+run 0 bench "$url/arrival" --depth 4 --batch 1,500 --time 0.02 --repeat 1
+out_has 'requests/s'
+printf '' | "$indexkv" build --quiet --key-type u64 -o empty - || fail 'empty store'
+run 2 seek "$url/empty"
+err_has 'the store is empty'
+run 5 bench "$url/nothing"
 err_has 'HTTP status 404'
 
 # What goes wrong is said with URL and reason, and without secrets.

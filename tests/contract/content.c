@@ -1,5 +1,6 @@
 #include "content.h"
 
+#include "core/io/source.h"
 #include "indexkv.h"
 #include "platform.h"
 #include "scale.h"
@@ -30,6 +31,14 @@ static void drop_from_cache(int fd, const char *path)
         test_die("%s: %s", path, strerror(code));
 }
 
+/* Set before the tests start. NULL: files. */
+static int (*open_source)(const char *path, struct ikv_source **ret);
+
+void content_set_source(int (*open)(const char *path, struct ikv_source **ret))
+{
+    open_source = open;
+}
+
 void content_make(struct content *ret, const char *directory, uint64_t size, uint64_t seed,
                   bool direct)
 {
@@ -47,6 +56,15 @@ void content_make(struct content *ret, const char *directory, uint64_t size, uin
     ret->file.direct = direct;
     ret->file.align = direct ? CONTENT_ALIGNMENT : 1;
     ret->file.serial = serials;
+    ret->file.source = NULL;
+    if (open_source) {
+        ret->file.fd = -1;
+        const int code = open_source(ret->path, &ret->file.source);
+        if (code < 0)
+            test_die("%s: %s", ret->path, ikv_strerror(code));
+        ret->file.source->type->opened(ret->file.source);
+        return;
+    }
     ret->file.fd = direct ? test_open_direct(ret->path, O_RDONLY | O_CLOEXEC, 0)
                           : open(ret->path, O_RDONLY | O_CLOEXEC);
     if (ret->file.fd < 0 && direct && errno == EINVAL) {
@@ -61,7 +79,10 @@ void content_make(struct content *ret, const char *directory, uint64_t size, uin
 
 void content_close(struct content *content)
 {
-    (void)close(content->file.fd);
+    if (content->file.source)
+        content->file.source->type->close(content->file.source);
+    else
+        (void)close(content->file.fd);
     (void)unlink(content->path);
     free(content->path);
     free(content->bytes);

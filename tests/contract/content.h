@@ -25,6 +25,8 @@ struct content {
 void content_make(struct content *ret, const char *directory, uint64_t size, uint64_t seed,
                   bool direct);
 void content_close(struct content *content);
+/* From now on, open contents by this function, as sources. */
+void content_set_source(int (*open)(const char *path, struct ikv_source **ret));
 
 /*
  * A buffer for one read between guards, which reveal writes outside the buffer.

@@ -30,6 +30,8 @@ void errors_in_the_middle(void **state)
     bool is_bad[DEPTH] = {false};
 
     (void)state;
+    if (tested.is_remote)
+        skip(); /* descriptors */
     content_make(&content, group_dir.path, 300000, 10, tested.direct);
     (void)snprintf(path, sizeof path, "%s/unreadable", group_dir.path);
     bad[2].fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -65,6 +67,8 @@ void errors_by_name(void **state)
     struct content content;
 
     (void)state;
+    if (tested.is_remote)
+        skip(); /* descriptors */
     content_make(&content, group_dir.path, 100000, 11, tested.direct);
     window_open(&window, &tested.backend, 2, ROOM);
     struct ikv_io_file folder = {.fd = open(group_dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),

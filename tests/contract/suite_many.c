@@ -82,6 +82,8 @@ void file_replaced_under_the_number(void **state)
     struct content first;
 
     (void)state;
+    if (tested.is_remote)
+        skip(); /* descriptors */
     window_open(&window, &tested.backend, 8, ROOM);
     content_make(&first, group_dir.path, 50000, 8, tested.direct);
     const int number = first.file.fd;

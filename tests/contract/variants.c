@@ -9,6 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef TEST_HAVE_HTTP
+#include "content.h"
+#include "http/object.h"
+#include "http/source.h"
+#include "http_server.h"
+#include "nginx.h"
+#endif
+
 #ifdef TEST_HAVE_URING
 #include "iouring/explain.h"
 #include "iouring/uring.h"
@@ -116,6 +124,47 @@ static const char *explain(int code, char *why, size_t size)
 
 #endif
 
+#ifdef TEST_HAVE_HTTP
+static int open_http(const char *path, struct ikv_source **ret)
+{
+    char *url = http_url(path);
+    const int code = ikv_http_open(url, NULL, ret, NULL);
+
+    free(url);
+    return code;
+}
+
+static int open_nginx(const char *path, struct ikv_source **ret)
+{
+    char *url = nginx_url(path);
+    const int code = ikv_http_open(url, NULL, ret, NULL);
+
+    free(url);
+    return code;
+}
+
+/* Range requests to a server in this process, or to nginx. */
+static bool find_remote(const char *name, struct variant *ret)
+{
+    const bool is_nginx = strcmp(name, "nginx") == 0;
+
+    if (!is_nginx && strcmp(name, "http") != 0)
+        return false;
+    content_set_source(is_nginx ? open_nginx : open_http);
+    ret->backend = ikv_io_http;
+    ret->is_remote = true;
+    ret->slowdown = 50;
+    return true;
+}
+#else
+static bool find_remote(const char *name, struct variant *ret)
+{
+    (void)name;
+    (void)ret;
+    return false;
+}
+#endif
+
 /* "faulty_NAME": variant NAME with split and reordered reads, but no failures. */
 static bool find_faulty(const char *name, struct variant *ret)
 {
@@ -136,6 +185,7 @@ bool variant_find(const char *name, struct variant *ret)
 {
     ret->name = name;
     ret->direct = false;
+    ret->is_remote = false;
     ret->slowdown = 1;
     if (strcmp(name, "pread") == 0) {
         ret->backend = ikv_io_pread;
@@ -146,7 +196,7 @@ bool variant_find(const char *name, struct variant *ret)
         ret->direct = true;
         return true;
     }
-    return find_uring(name, ret) || find_faulty(name, ret);
+    return find_uring(name, ret) || find_remote(name, ret) || find_faulty(name, ret);
 }
 
 void variant_require(const struct variant *variant)

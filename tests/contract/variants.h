@@ -10,6 +10,7 @@ struct variant {
     const char *name;
     struct ikv_io_backend backend;
     bool direct;
+    bool is_remote;    /* it reads from a source, not from descriptors */
     unsigned slowdown; /* reads take this many times as long: do fewer */
 };
 

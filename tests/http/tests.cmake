@@ -16,4 +16,13 @@ if(http_found)
     set_tests_properties(test_${name}_clustered_http PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77
       ENVIRONMENT "INDEXKV_TEST_BACKEND=http;INDEXKV_TEST_LAYOUT=clustered;INDEXKV_TEST_SHARE=0.02")
   endforeach()
+  # On a real server.
+  foreach(name random_model scan golden)
+    add_test(NAME test_${name}_nginx COMMAND test_${name})
+    set_tests_properties(test_${name}_nginx PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77
+      ENVIRONMENT "INDEXKV_TEST_BACKEND=nginx;INDEXKV_TEST_LAYOUT=clustered;INDEXKV_TEST_SHARE=0.02")
+  endforeach()
+  foreach(variant http nginx)
+    ikv_contract_run(contract_${variant} test_contract_io ${variant})
+  endforeach()
 endif()

@@ -1,6 +1,7 @@
 #include "stores.h"
 
 #include "http_server.h"
+#include "nginx.h"
 
 #include "hostkey.h"
 #include "scale.h"
@@ -140,11 +141,18 @@ ikv_engine *store_engine(void)
     return engine;
 }
 
+static int is_on_nginx(void)
+{
+    const char *name = getenv("INDEXKV_TEST_BACKEND");
+
+    return name != NULL && strcmp(name, "nginx") == 0;
+}
+
 int store_is_remote(void)
 {
     const char *name = getenv("INDEXKV_TEST_BACKEND");
 
-    return name != NULL && strcmp(name, "http") == 0;
+    return name != NULL && (strcmp(name, "http") == 0 || is_on_nginx());
 }
 
 ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint64_t index_memory)
@@ -158,7 +166,9 @@ ikv_store *store_open(const char *path, ikv_key_type type, uint32_t stride, uint
     options.index_memory = index_memory;
     options.backend = store_is_remote() ? IKV_BACKEND_AUTO : store_backend();
     options.engine = store_engine();
-    char *url = store_is_remote() ? http_url(path) : NULL;
+    char *url = NULL;
+    if (store_is_remote())
+        url = is_on_nginx() ? nginx_url(path) : http_url(path);
     assert_ok(ikv_open(url ? url : path, &options, &store, &err), &err);
     free(url);
     return store;

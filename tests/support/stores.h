@@ -31,9 +31,10 @@ void assert_models_equal(const store_model *a, const store_model *b);
 /* The layout that store_options sets, from INDEXKV_TEST_LAYOUT: arrival (the default), clustered,
  * or filtered, which is clustered without a v2 index and with a filter. */
 ikv_layout store_layout(void);
-/* The backend of store_open: INDEXKV_TEST_BACKEND (auto, mmap, pread, uring), default pread. */
+/* The backend of store_open: INDEXKV_TEST_BACKEND (auto, mmap, pread, uring, http,
+ * nginx), default pread. */
 ikv_backend store_backend(void);
-/* Whether INDEXKV_TEST_BACKEND is http: store_open opens URLs. */
+/* Whether INDEXKV_TEST_BACKEND is http or nginx: store_open opens URLs. */
 int store_is_remote(void);
 /* The engine of store_open. It has one worker, so that test doubles below the library are called by
  * one thread at a time. Never closed. */
