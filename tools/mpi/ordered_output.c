@@ -192,7 +192,7 @@ int ordered_output_write(struct ordered_output *ordered, bool ended)
         begin = end;
     }
     ordered->failed = ordered->failed || status != STATUS_DONE;
-    if (next == 0)
+    if (next == 0 || !buffer_reserve(&ordered->pending, 1))
         return status;
     /* Keep what is not complete. */
     memmove(ordered->pending.data, ordered->pending.data + begin, ordered->pending.size - begin);

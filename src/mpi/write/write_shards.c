@@ -87,7 +87,7 @@ static bool exchange_round(struct turn *turn)
     if (exchange->sent > EXCHANGE_MAX || exchange->received > EXCHANGE_MAX)
         fail(turn, ikv_mpi_fail(turn->err, IKV_E_VALUE_TOO_LARGE, build->dir,
                                 "values too large to be exchanged"));
-    if (turn->code == 0 && ikv_bytes_reserve(&turn->in, exchange->received) != 0)
+    if (turn->code == 0 && ikv_bytes_reserve(&turn->in, exchange->received + 1) != 0)
         fail_memory(turn);
     int state[2] = {turn->code != 0, writes};
     (void)MPI_Allreduce(MPI_IN_PLACE, state, 2, MPI_INT, MPI_MAX, build->comm);
