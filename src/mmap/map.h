@@ -51,14 +51,14 @@ struct ikv_map {
     /* Entering pages in the background */
     struct ikv_background background;
     atomic_bool no_background; /* a small file, or no thread could be started */
-    _Atomic uint64_t entered;  /* pages entered by the thread */
     atomic_uint vain;          /* consecutive blocks that could not be entered as a whole */
+    _Atomic uint64_t entered;  /* pages entered by the thread */
 
     /* Written often; not beside what every lookup reads */
     _Atomic uint64_t visits_since; /* ikv_clock when `visits` began to be counted */
     atomic_uint visits;            /* resident pages without hints, visited since then */
-    _Atomic uint64_t busy_until;   /* ikv_clock until which such visits are frequent */
     atomic_uint absent_streak;     /* consecutive pages found not resident */
+    _Atomic uint64_t busy_until;   /* ikv_clock until which such visits are frequent */
     _Atomic int64_t fault_debt;    /* recent page faults, in touches; see ikv_map_report_faults */
     _Atomic uint64_t queries;      /* system calls that queried residency */
     _Atomic uint64_t drops;        /* times that all hints were dropped */
