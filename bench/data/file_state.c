@@ -91,7 +91,7 @@ static int read_in_small_folios(const char *path, struct bench_error *error)
 {
     struct bare_ring ring = {0};
     const char *what = "reading";
-    struct stat st;
+    struct stat st = {0};
 
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     int code = fd < 0 || fstat(fd, &st) != 0 ? -errno : 0;

@@ -79,6 +79,8 @@ int main(int argc, char **argv)
     unsigned long done = 0;
     double began = now();
 
+    int code = 0;
+
     if (!easy)
         return 1;
     (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
@@ -89,13 +91,16 @@ int main(int argc, char **argv)
     }
     for (int i = 3; i < argc; i++) {
         const unsigned long count = strtoul(argv[i], NULL, 10);
-        if (run(multi, easy, connections, count) < 0)
-            return 1;
+        code = run(multi, easy, connections, count);
+        if (code < 0)
+            break;
         if (i == 3 && argc > 4)
             began = now();
         else
             done += count;
     }
-    (void)printf("%.6f %lu\n", now() - began, done);
-    return 0;
+    if (code == 0)
+        (void)printf("%.6f %lu\n", now() - began, done);
+    free((void *)easy);
+    return code < 0;
 }

@@ -211,7 +211,7 @@ int ikv_fetch(const char *url, const char *path, const ikv_open_options *open_op
               const ikv_fetch_options *options, ikv_fetch_stats *ret_stats, ikv_error *err)
 {
     struct fetch fetch = {.partial = IKV_NO_PARTIAL};
-    ikv_open_options known;
+    ikv_open_options known = IKV_OPEN_OPTIONS_INIT;
 
     if (!url || !path)
         return ikv_fail(err, IKV_E_INVALID, IKV_NOWHERE, "ikv_fetch: an argument is NULL");

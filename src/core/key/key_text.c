@@ -322,7 +322,7 @@ static const char octets[256][4] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128),
 /* inet_ntop prints the numbers with printf, and branches on random digits are slow. */
 static int format_ipv4(const unsigned char *stored, char *buf, size_t size)
 {
-    char text[INET_ADDRSTRLEN + 4];
+    char text[INET_ADDRSTRLEN + 4] = "";
     char *const to = size >= sizeof text ? buf : text;
     char *at = to;
 
