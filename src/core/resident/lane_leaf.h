@@ -28,9 +28,8 @@ static __attribute__((noinline)) void lane_sketch(const struct lanes *x, uint64_
     ikv_sketch_publish(sketches, number, ikv_sketch_end(&maker));
 }
 
-/* Verify a leaf of the mapping, and then make its sketch if that was claimed, or made before from
- * what the leaf was then. */
-static bool lane_verify_leaf(const struct lanes *x, uint64_t number, bool claimed)
+/* Verify a leaf of the mapping, and then make its sketch. */
+static bool lane_verify_leaf(const struct lanes *x, uint64_t number)
 {
     const struct ikv_geometry *index = &x->store->index;
     struct ikv_page page;
@@ -38,8 +37,7 @@ static bool lane_verify_leaf(const struct lanes *x, uint64_t number, bool claime
     ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
     if (page.count == 0 || !ikv_page_matches_checksum(index, &page))
         return false;
-    if (claimed || ikv_sketch_is_set(ikv_sketch_of(&x->store->sketches, number)))
-        lane_sketch(x, number, page.entries, page.count);
+    lane_sketch(x, number, page.entries, page.count);
     return true;
 }
 
@@ -68,7 +66,7 @@ static __attribute__((noinline)) void lane_aim_by_footer(const struct lanes *x, 
     if (ikv_sketch_claim(&x->store->sketches, lane->page)) {
         for (size_t line = 0; line < (size_t)lane->count * x->stride; line += 64)
             IKV_PREFETCH(lane->entries + line);
-        (void)lane_verify_leaf(x, lane->page, true);
+        (void)lane_verify_leaf(x, lane->page);
     }
     const int64_t window = x->window;
     const int64_t max = (int64_t)lane->count - window;

@@ -144,7 +144,7 @@ static bool page_is_intact(const struct lanes *x, const struct lane *lane)
     if (ikv_key_compare_stored(x->key, fence, lane->entries) != 0)
         return false;
     if (store->is_clustered)
-        return lane_verify_leaf(x, lane->page, false);
+        return lane_verify_leaf(x, lane->page);
     if (store->page_sums)
         return (uint32_t)ikv_checksum(lane->entries, (size_t)lane->count * x->stride) ==
                ikv_load32(store->page_sums + lane->page * IKV_PAGE_CHECKSUM_SIZE);
