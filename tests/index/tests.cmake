@@ -1,5 +1,4 @@
 ikv_test(test_samples INTERNAL)
-ikv_test(test_sketches INTERNAL)
 ikv_test(test_probe_counts INTERNAL)
 ikv_test(test_probe_model)
 ikv_test(test_cached_pages WRAP clock_gettime)

@@ -107,22 +107,16 @@ void map_set_random_samples(const ikv_store *store, rng_state *rng)
     }
 }
 
-void map_set_random_sketches(const ikv_store *store, rng_state *rng)
+void map_set_random_counts(const ikv_store *store, rng_state *rng)
 {
     const struct ikv_geometry *index = &store->index;
-    const uint64_t max = (index->leaf_size - IKV_LEAF_FOOTER_SIZE) / index->stride;
 
-    if (!store->sketches.leaves)
+    if (!store->leaf_counts)
         return;
-    ikv_map_clear_verified(store->map); /* verified leaves have the right sketches */
+    ikv_map_clear_verified(store->map); /* verified leaves have the right numbers */
     for (uint64_t leaf = 0; leaf < index->pages; leaf++) {
-        struct ikv_sketch_maker maker;
-        const uint32_t entries = (uint32_t)rng_below(rng, max + 1);
-
-        ikv_sketch_begin(&store->sketches, entries, &maker);
-        for (uint32_t i = 0; i < entries; i++)
-            ikv_sketch_add(&maker, (uint32_t)rng_next(rng));
-        ikv_sketch_publish(&store->sketches, leaf, ikv_sketch_end(&maker));
+        const uint64_t max = (index->leaf_size - IKV_LEAF_FOOTER_SIZE) / index->stride;
+        ikv_leaf_counts_set(store->leaf_counts, leaf, (uint32_t)rng_below(rng, max + 1));
     }
 }
 

@@ -62,7 +62,7 @@ static void check_batches(ikv_store *store, const store_model *model, rng_state 
                     map_set_random_hints(store, rng);
                 if (rng_below(rng, 8) == 0) {
                     map_set_random_samples(store, rng);
-                    map_set_random_sketches(store, rng);
+                    map_set_random_counts(store, rng);
                 }
                 assert_batch(store, model, keys, count, (ikv_match)match, result);
             }

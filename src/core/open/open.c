@@ -154,8 +154,8 @@ static void create_hints(struct ikv_store *store, uint64_t memory)
     const uint64_t pages = store->index.pages;
     const uint64_t used = ikv_store_fixed_memory(store);
 
-    if (store->is_clustered && pages > 0 && used + ikv_sketches_memory(pages) <= memory)
-        (void)ikv_sketches_new(pages, store->index.count / pages, &store->sketches);
+    if (store->is_clustered && used + ikv_leaf_counts_memory(pages) <= memory)
+        store->leaf_counts = ikv_leaf_counts_new(pages);
     if (!store->is_clustered && used + ikv_samples_memory(pages) <= memory)
         (void)ikv_samples_new(pages, &store->samples);
 }
@@ -278,6 +278,6 @@ void ikv_store_close(struct ikv_store *store)
     free(store->extents);
     ikv_filters_free(&store->filters);
     free((void *)store->visited);
-    ikv_sketches_free(&store->sketches);
+    free((void *)store->leaf_counts);
     free(store);
 }

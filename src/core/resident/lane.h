@@ -7,10 +7,10 @@
  *     locate   the lowest level gives the key's page; interpolation between the page's fence and
  *              the next one gives a guess of where in the page the key is           (lane_enter.h)
  *     aim      the guess is corrected: by the page's samples (samples.h), else by the entry that it
- *              points to. In a leaf it is right at once if there is a sketch of it (sketches.h),
- * else the footer is needed. Result: a window of entries           (lane_find.h, lane_leaf.h) find
- * the key's entry in the window, by counting; its record's position    (lane_find.h) take     the
- * record: verified, copied                                         (resident.c)
+ *              points to. In a leaf it is right at once if the number of entries is known
+ *              (leaf_counts.h), else the footer says it. Result: a window of entries (lane_find.h)
+ *     find     the key's entry in the window, by counting; its record's position    (lane_find.h)
+ *     take     the record: verified, copied                                         (resident.c)
  *
  * Each step issues the prefetches of a whole group in a row. With small pages almost every touch
  * misses the TLB, and processors overlap page walks only if they are issued within a few hundred
@@ -59,12 +59,11 @@ struct lane {
     const unsigned char *entries; /* of the page */
     const unsigned char *at;      /* first entry of the window, or what is needed to aim */
     const unsigned char *samples; /* of the page, may be NULL; of a leaf: its footer */
-    double scale;                 /* entries per number of words, times two; not of a leaf */
+    double scale;                 /* entries per number of words, times two; in a leaf: share of the
+                                     entries that are before the key */
     uint64_t position;
-    uint32_t count;      /* entries of the page; 0: of a leaf, unknown and not needed so far */
-    uint32_t candidates; /* from `at` on, by the sketch of a leaf; others are not the key */
-    uint32_t share;      /* of the distance to the next leaf's fence: where in a leaf the key is */
-    uint32_t guess;      /* number of the entry at `at`; where an absent key would be */
+    uint32_t count; /* entries of the page; 0: of a leaf, not known yet */
+    uint32_t guess; /* number of the entry at `at`; where an absent key would be */
     enum lane_state state;
 };
 
@@ -81,7 +80,6 @@ struct lanes {
     uint32_t word; /* index of the word that the tree holds */
     uint32_t stride;
     uint32_t leaf_count; /* entries of a leaf, on average */
-    uint32_t window;     /* entries compared at once in leaves */
     uint32_t ahead;      /* bytes of a record to prefetch before its size is known */
     bool in_place;
     bool is_all_resident; /* the whole file */

@@ -47,36 +47,22 @@ INLINE void lane_bounds(const struct lanes *x, uint64_t page, uint64_t *low, uin
         *high = page > 0 ? *low + (*low - ikv_fence_tree_leaf(tree, page - 1)) : UINT64_MAX;
 }
 
-/* Where a word is between two others: 0 to UINT32_MAX. */
-INLINE uint32_t lane_share(uint64_t word, uint64_t low, uint64_t high)
+/* Place the window in a leaf of `count` entries. The first of them is the fence; the others are
+ * assumed to be evenly distributed. */
+INLINE void lane_place_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane,
+                               uint32_t count)
 {
-    const double share = (double)(int64_t)((word - low) >> 1) * 4294967296.0 /
-                         (double)(int64_t)((high - low) >> 1 | 1);
-    const double max = UINT32_MAX;
+    const double begin = lane->scale * ((double)count - 2) - (WINDOW / 2.0 - 2);
+    const double max = (double)count - WINDOW;
+    const double at = begin < max ? begin : max;
 
-    return (uint32_t)(int64_t)(share < max ? share : max);
+    lane->count = count;
+    lane->entries = lane->samples - (size_t)count * lane_stride(x, shape);
+    lane->guess = at > 0 ? (uint32_t)at : 0;
+    lane->at = lane->entries + (size_t)lane->guess * lane_stride(x, shape);
 }
 
-/* Place the window in a leaf by its sketch. The window ends in the leaf. */
-INLINE void lane_place_by_sketch(const struct lanes *x, enum shape shape, struct lane *lane,
-                                 uint64_t sketch)
-{
-    const struct ikv_sketch_range range = ikv_sketch_find(&x->store->sketches, sketch, lane->share);
-    const int32_t window = (int32_t)x->window;
-    /* In a long range entries are assumed to be evenly distributed. (Without branches, which would
-     * be unpredictable.) */
-    const int32_t more = (int32_t)range.count - window;
-    int32_t skip = (int32_t)((uint64_t)range.share * range.count >> 32) - window / 2;
-
-    skip = skip < more ? skip : more;
-    skip = skip > 0 ? skip : 0;
-    const int32_t from = (int32_t)range.from - skip;
-    lane->guess = (uint32_t)(from > window ? from : window);
-    lane->candidates = range.count;
-    lane->at = lane->samples - (size_t)lane->guess * lane_stride(x, shape);
-}
-
-/* Guess where in its leaf a key is; without a sketch the footer is needed next. */
+/* Guess where in its leaf a key is; if the number of entries is not known, the footer is next. */
 INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const struct ikv_geometry *index = &x->store->index;
@@ -88,12 +74,14 @@ INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct l
         return;
     lane_bounds(x, lane->page, &low, &high);
     lane->state = LANE_SEARCHED;
-    lane->share = lane_share(lane->word, low, high);
+    lane->scale =
+        (double)(int64_t)((lane->word - low) >> 1) / (double)(int64_t)((high - low) >> 1 | 1);
     lane->samples = x->map->bytes + offset + index->leaf_size - IKV_LEAF_FOOTER_SIZE;
-    lane->at = lane->samples;
-    const uint64_t sketch = ikv_sketch_of(&x->store->sketches, lane->page);
-    if (IKV_LIKELY(ikv_sketch_is_set(sketch)))
-        lane_place_by_sketch(x, shape, lane, sketch);
+    const uint32_t count = ikv_leaf_counts_of(x->store->leaf_counts, lane->page);
+    if (IKV_LIKELY(count > 0))
+        lane_place_in_leaf(x, shape, lane, count);
+    else
+        lane->at = lane->samples;
 }
 
 /* Guess where in its page a key is. */
@@ -144,15 +132,15 @@ INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigne
     for (unsigned i = 0; i < n; i++) {
         lanes[i].page = nodes[i];
         IKV_PREFETCH(tree->nodes + tree->level_at[0] + nodes[i] * IKV_NODE_KEYS);
-        if (IN_LEAVES(shape) && x->store->sketches.leaves)
-            IKV_PREFETCH(x->store->sketches.leaves + nodes[i] * IKV_NODE_KEYS);
+        if (IN_LEAVES(shape) && x->store->leaf_counts)
+            IKV_PREFETCH(x->store->leaf_counts + nodes[i] * IKV_NODE_KEYS);
     }
 }
 
 /* Size of a window in bytes. */
 INLINE size_t lane_window_size(const struct lanes *x, enum shape shape)
 {
-    return (IN_LEAVES(shape) ? x->window : WINDOW) * lane_stride(x, shape);
+    return WINDOW * lane_stride(x, shape);
 }
 
 /* Prefetch the lines after the first. */

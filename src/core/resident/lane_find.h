@@ -2,7 +2,7 @@
 #ifndef IKV_LANE_FIND_H
 #define IKV_LANE_FIND_H
 
-#include "core/resident/lane_leaf.h"
+#include "core/resident/lane_enter.h"
 
 /* Where the window begins: the guess, corrected by the entry found there. */
 INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const struct lane *lane)
@@ -16,6 +16,35 @@ INLINE uint32_t lane_correct(const struct lanes *x, enum shape shape, const stru
     begin = begin < max ? begin : max;
     begin = begin > 0 ? begin : 0;
     return (uint32_t)begin & ~(line - 1);
+}
+
+/* The number of entries of a leaf, from its footer, which has been prefetched. */
+static __attribute__((noinline)) uint32_t lane_count_leaf(const struct lanes *x,
+                                                          const struct lane *lane)
+{
+    const uint32_t leaf_size = x->store->index.leaf_size;
+    struct ikv_leaf leaf;
+
+    if (!ikv_leaf_decode(lane->samples + IKV_LEAF_FOOTER_SIZE - leaf_size, leaf_size, x->key,
+                         &leaf))
+        return 0;
+    ikv_leaf_counts_note(x->store->leaf_counts, lane->page, leaf.count);
+    return leaf.count;
+}
+
+/* Place the window in a leaf whose number of entries was not known. */
+INLINE void lane_aim_in_leaf(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    if (IKV_LIKELY(lane->count > 0) || lane->state != LANE_SEARCHED)
+        return;
+    const uint32_t count = lane_count_leaf(x, lane);
+    if (IKV_UNLIKELY(count == 0)) {
+        lane->state = LANE_PENDING;
+        return;
+    }
+    lane_place_in_leaf(x, shape, lane, count);
+    IKV_PREFETCH(lane->at);
+    lane_prefetch_rest(lane->at, lane_window_size(x, shape));
 }
 
 /* Place the window in a page. */
@@ -49,7 +78,8 @@ INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struc
     const size_t size = lane_window_size(x, shape);
 
     if (IN_LEAVES(shape)) {
-        lanes_aim_in_leaves(x, shape, n, lanes);
+        for (unsigned i = 0; i < n; i++)
+            lane_aim_in_leaf(x, shape, &lanes[i]);
         return;
     }
     for (unsigned i = 0; i < n; i++)
@@ -60,6 +90,69 @@ INLINE void lanes_aim(const struct lanes *x, enum shape shape, unsigned n, struc
         if (lane_stride(x, shape) != 16)
             IKV_PREFETCH(lanes[i].at + size - 1);
     }
+}
+
+/* The first entry of [low, high) that is not below the key. */
+static inline uint32_t lane_bisect(const struct lanes *x, const struct lane *lane,
+                                   const uint64_t *words, uint32_t low, uint32_t high)
+{
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (ikv_key_compare_stored(x->key, words, lane->entries + (size_t)middle * x->stride) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether the page has no such key: entry guess - 1 is below it, and entry guess above it. */
+static inline bool lane_is_between(const struct lanes *x, const struct lane *lane)
+{
+    uint64_t words[IKV_KEY_WORDS_MAX];
+    const uint32_t i = lane->guess;
+    const unsigned char *entry = lane->entries + (size_t)i * x->stride;
+
+    ikv_key_load(x->key, lane->key, words);
+    return i <= lane->count &&
+           (i == 0 || ikv_key_compare_stored(x->key, words, entry - x->stride) > 0) &&
+           (i == lane->count || ikv_key_compare_stored(x->key, words, entry) < 0);
+}
+
+/* Narrow [low, high) down to entries around the key, from the window in steps that double: it is
+ * seldom far. */
+static inline void lane_gallop(const struct lanes *x, const struct lane *lane,
+                               const uint64_t *words, uint32_t *low, uint32_t *high)
+{
+    const bool up = ikv_key_compare_stored(x->key, words, lane->at) > 0;
+    uint32_t at = lane->guess;
+
+    for (uint32_t step = WINDOW / 2; up ? lane->count - at > step : at >= step; step *= 2) {
+        at = up ? at + step : at - step;
+        const bool above =
+            ikv_key_compare_stored(x->key, words, lane->entries + (size_t)at * x->stride) > 0;
+        if (above)
+            *low = at;
+        else
+            *high = at + 1;
+        if (above != up)
+            return;
+    }
+}
+
+/* Search beyond the window, or among keys that agree in the tree's word. NULL: not in the page. */
+static inline const unsigned char *lane_stray(const struct lanes *x, struct lane *lane)
+{
+    uint64_t words[IKV_KEY_WORDS_MAX];
+    uint32_t low = 0;
+    uint32_t high = lane->count;
+
+    ikv_key_load(x->key, lane->key, words);
+    if (lane->count >= WINDOW)
+        lane_gallop(x, lane, words, &low, &high);
+    lane->guess = lane_bisect(x, lane, words, low, high);
+    const unsigned char *entry = lane->entries + (size_t)lane->guess * x->stride;
+    return lane->guess < lane->count && memcmp(entry, lane->key, x->key->width) == 0 ? entry : NULL;
 }
 
 /* Whether the key was searched in a page that has no samples and is large enough for them. */
@@ -88,6 +181,18 @@ static __attribute__((noinline)) void lane_sample(const struct lanes *x, const s
         samples[i / step] = (unsigned char)lane_interpolate(lane, word, low);
     }
     ikv_samples_publish(x->store->samples, lane->page);
+}
+
+/* Position of the record that an entry points to. 0, which is impossible, if it is outside the
+ * leaf: such records are left to the search. */
+INLINE uint64_t lane_position(const struct lanes *x, enum shape shape, const struct lane *lane,
+                              const unsigned char *entry)
+{
+    if (!IN_LEAVES(shape))
+        return ikv_load64(entry + x->key->width);
+    const uint32_t place = ikv_leaf_place(x->key, entry);
+    const unsigned char *bytes = lane->samples + IKV_LEAF_FOOTER_SIZE - x->store->index.leaf_size;
+    return place & IKV_PLACE_OUTSIDE ? 0 : (uint64_t)(bytes - x->map->bytes) + place;
 }
 
 INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane)
@@ -120,7 +225,7 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
     else
         lane->state = LANE_FOUND;
     if (entry)
-        lane->position = ikv_load64(entry + x->key->width);
+        lane->position = lane_position(x, shape, lane, entry);
 }
 
 INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)
@@ -128,13 +233,8 @@ INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, stru
     const unsigned char *records[GROUP];
 
     for (unsigned i = 0; i < n; i++) {
-        if (IN_LEAVES(shape)) {
-            lane_find_in_leaf(x, shape, &lanes[i]);
-            records[i] = x->map->bytes + lanes[i].position;
-            continue;
-        }
         lane_find(x, shape, &lanes[i]);
-        if (IKV_UNLIKELY(lane_lacks_samples(&lanes[i])))
+        if (!IN_LEAVES(shape) && IKV_UNLIKELY(lane_lacks_samples(&lanes[i])))
             lane_sample(x, &lanes[i]);
         records[i] = x->map->bytes;
         if (lanes[i].state != LANE_FOUND)

@@ -83,8 +83,7 @@ INLINE bool content_in_leaf(const struct lanes *x, const struct lane *lane, uint
     const unsigned char *record = x->map->bytes + lane->position;
     const uint64_t room = (uint64_t)(lane->samples - record);
 
-    if (IKV_UNLIKELY(lane->position < IKV_HEADER_SIZE || record >= lane->samples ||
-                     room < IKV_RECORD_HEADER_SIZE))
+    if (IKV_UNLIKELY(record >= lane->samples || room < IKV_RECORD_HEADER_SIZE))
         return false;
     *ret_size = ikv_load32(record);
     /* The last record's size field extends to the end of the leaf; only then the footer matters. */
@@ -134,6 +133,18 @@ INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane
 
 /* ---------------------------------------------------------------- absent keys */
 
+static bool leaf_is_intact(const struct lanes *x, uint64_t number)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    struct ikv_page page;
+
+    ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
+    if (page.count == 0 || !ikv_page_matches_checksum(index, &page))
+        return false;
+    ikv_leaf_counts_set(x->store->leaf_counts, number, page.count);
+    return true;
+}
+
 static bool page_is_intact(const struct lanes *x, const struct lane *lane)
 {
     const struct ikv_store *store = x->store;
@@ -144,7 +155,7 @@ static bool page_is_intact(const struct lanes *x, const struct lane *lane)
     if (ikv_key_compare_stored(x->key, fence, lane->entries) != 0)
         return false;
     if (store->is_clustered)
-        return lane_verify_leaf(x, lane->page);
+        return leaf_is_intact(x, lane->page);
     if (store->page_sums)
         return (uint32_t)ikv_checksum(lane->entries, (size_t)lane->count * x->stride) ==
                ikv_load32(store->page_sums + lane->page * IKV_PAGE_CHECKSUM_SIZE);
@@ -385,7 +396,6 @@ static struct lanes lanes_of(struct ikv_run *run)
         .leaf_count = store->is_clustered
                           ? (uint32_t)(store->index.count / ikv_max(store->index.pages, 1))
                           : 0,
-        .window = store->sketches.leaves ? store->sketches.window : IKV_SKETCH_WINDOW_MAX,
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .is_all_resident = ikv_map_is_all_resident(store->map),
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
