@@ -8,7 +8,8 @@ static int not_built(const char *path, ikv_error *err)
                            "(INDEXKV_SHARDS)");
 }
 
-int ikv_manifest_encode(const struct ikv_manifest *manifest, char **ret_text, size_t *ret_size,
+int ikv_manifest_encode(const struct ikv_manifest *manifest, char **ret_text,
+                        size_t *ret_size, /* NOLINT(readability-non-const-parameter) */
                         ikv_error *err)
 {
     (void)ret_text;

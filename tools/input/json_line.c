@@ -66,7 +66,8 @@ static bool scan_string(struct cursor *c)
         c->p++;
         if (c->p == c->end)
             break;
-        if (*c->p == 'u' ? hex4(c->p + 1, c->end) < 0 : memchr("\"\\/bfnrt", *c->p, 8) == NULL)
+        if (*c->p == 'u' ? hex4(c->p + 1, c->end) < 0
+                         : *c->p == '\0' || strchr("\"\\/bfnrt", *c->p) == NULL)
             return expected(c, "a JSON escape after a backslash");
     }
     return expected(c, "a quote at the end of a string");

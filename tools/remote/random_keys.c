@@ -97,7 +97,7 @@ void random_keys_draw(struct random_keys *keys, unsigned char *to, size_t count)
     for (size_t i = 0; i < count; i++, to += keys->width) {
         const uint64_t random = next(keys);
         uint64_t bits = keys->first + (span == UINT64_MAX ? random : random % (span + 1));
-        unsigned char image[IKV_KEY_WIDTH_MAX];
+        unsigned char image[IKV_KEY_WIDTH_MAX] = {0};
         for (uint32_t k = 0; k < keys->width; k++) {
             if (k % 8 == 0 && k > 0)
                 bits = next(keys);
