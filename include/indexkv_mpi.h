@@ -132,13 +132,15 @@ IKV_API const ikv_error *ikv_mpi_problem(const ikv_mpi *table);
  * their answers. A rank that has no more keys takes part with empty batches until that holds for
  * all ranks.
  *
- * next     sets *ret_keys and *ret_count, which is at most ikv_mpi_info.round_keys and may be 0,
- * and returns 1; or returns 0 if this rank has no more keys, and is not called again. The keys must
+ * `next` sets *ret_keys and *ret_count, which is at most ikv_mpi_info.round_keys and may be 0, and
+ * returns 1; or returns 0 if this rank has no more keys, and is not called again. The keys must
  * stay valid until they are answered. Up to IKV_MPI_BATCHES batches are not answered yet when it is
- * called, not counting the new one. answers  gets the answers to keys [first, first + count) of the
- * oldest batch that is not answered yet. `last`: it is complete now. `count` may be 0. The items
- * are valid until it returns. It is called on all ranks the same number of times, with the same
- * `last`, so it may be collective.
+ * called, not counting the new one.
+ *
+ * `answers` gets the answers to keys [first, first + count) of the oldest batch that is not
+ * answered yet. `last`: it is complete now. `count` may be 0. The items are valid until it returns.
+ * It is called on all ranks the same number of times, with the same `last`, so it may be
+ * collective.
  *
  * A negative code that one of them returns on any rank ends the call on all ranks with that code.
  */
