@@ -14,6 +14,9 @@
 #endif
 
 #ifdef IKV_HAVE_PROBES
+#ifdef __clang__ /* the macros of sys/sdt.h pass no variable arguments */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define IKV_TRACE2(name, a, b)    DTRACE_PROBE2(indexkv, name, a, b)
 #define IKV_TRACE3(name, a, b, c) DTRACE_PROBE3(indexkv, name, a, b, c)
 #else
