@@ -34,6 +34,7 @@ static void test_options(void)
     ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
     ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_fetch_options fetch = IKV_FETCH_OPTIONS_INIT;
     ikv_merge_options merge = IKV_MERGE_OPTIONS_INIT;
     ikv_engine_options engine = IKV_ENGINE_OPTIONS_INIT;
     ikv_submit_options submit = IKV_SUBMIT_OPTIONS_INIT;
@@ -44,6 +45,7 @@ static void test_options(void)
     expect_defaults(&open, sizeof open, "IKV_OPEN_OPTIONS_INIT");
     expect_defaults(&get, sizeof get, "IKV_GET_OPTIONS_INIT");
     expect_defaults(&http, sizeof http, "IKV_HTTP_OPTIONS_INIT");
+    expect_defaults(&fetch, sizeof fetch, "IKV_FETCH_OPTIONS_INIT");
     expect_defaults(&merge, sizeof merge, "IKV_MERGE_OPTIONS_INIT");
     expect_defaults(&engine, sizeof engine, "IKV_ENGINE_OPTIONS_INIT");
     expect_defaults(&submit, sizeof submit, "IKV_SUBMIT_OPTIONS_INIT");

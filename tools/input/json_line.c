@@ -288,9 +288,11 @@ static const char *decode_unicode(const char *p, const char *end, char **to)
 enum json_result json_string_append(struct buffer *buffer, const char *text, size_t length)
 {
     static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    const char *end = text + length;
     if (!buffer_reserve(buffer, length)) /* escapes only become shorter */
         return JSON_NO_MEMORY;
+    if (length == 0) /* text may be NULL */
+        return JSON_DONE;
+    const char *end = text + length;
     char *to = buffer->data + buffer->size;
     while (text < end) {
         const char *backslash = memchr(text, '\\', (size_t)(end - text));
