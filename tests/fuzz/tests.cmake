@@ -26,3 +26,4 @@ target_include_directories(fuzz_import PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 file(GLOB import_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/base/*.c
      ${CMAKE_SOURCE_DIR}/tools/input/*.c ${CMAKE_SOURCE_DIR}/tools/text/*.c)
 target_sources(fuzz_import PRIVATE ${import_sources})
+target_link_libraries(fuzz_import PRIVATE m)
