@@ -27,6 +27,13 @@ const struct ikv_io_backend *__wrap_ikv_io_ring(void)
     return no_ring ? NULL : __real_ikv_io_ring();
 }
 
+int __real_ikv_io_ring_probe(char *reason, size_t size);
+int __wrap_ikv_io_ring_probe(char *reason, size_t size);
+int __wrap_ikv_io_ring_probe(char *reason, size_t size)
+{
+    return __real_ikv_io_ring_probe(reason, size);
+}
+
 static store_model model;
 static char *path;
 static uint64_t keys[KEYS];

@@ -284,7 +284,7 @@ static void test_shard_of_types(void **state)
     rng_state rng = {7};
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
         struct ikv_manifest *m, *read;
-        ikv_error err;
+        ikv_error err = {0};
         ikv_key_type type;
         assert_ok(ikv_key_type_parse(types[t], &type), &err);
         const size_t width = ikv_key_width(type);
