@@ -38,6 +38,7 @@ struct decompressor {
     ZSTD_DStream *zstd;
 #endif
     unsigned char in[IN_SIZE];
+    /* cppcheck-suppress unusedStructMember ; without zlib and libzstd */
     unsigned char out[OUT_SIZE];
 };
 

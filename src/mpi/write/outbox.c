@@ -76,7 +76,7 @@ static int put(struct outbox *outbox, const struct cursor *cursor, const struct 
 int ikv_outbox_fill(struct outbox *outbox, int rank, size_t room, size_t empty, uint64_t *ret_pairs,
                     ikv_error *err)
 {
-    static const unsigned char no_key[IKV_KEY_WIDTH_MAX];
+    static const unsigned char no_key[IKV_KEY_WIDTH_MAX] = {0};
     const struct build *build = outbox->build;
     struct cursor *cursor = &outbox->cursors[rank];
     const size_t head = wire_head(build->width, build->has_ranges), begin = outbox->out.size;
