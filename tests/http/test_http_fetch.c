@@ -1,7 +1,7 @@
 /* Downloads: the same bytes as on the server, continued after they were stopped, never a mixture.
  */
 #include "fixtures.h"
-#include "http_server.h"
+#include "http_stores.h"
 #include "rng.h"
 #include "stores.h"
 
@@ -19,9 +19,7 @@
 
 #define PIECE (1u << 20)
 
-static store_model model;
-static char *path_of[3]; /* arrival, clustered, plain */
-static http_server *server;
+static http_stores stores;
 static char *target;
 static char *partial;
 
@@ -29,7 +27,7 @@ static int fetch(size_t store, const ikv_http_options *http, const ikv_fetch_opt
                  ikv_fetch_stats *stats, ikv_error *err)
 {
     ikv_open_options open_options = IKV_OPEN_OPTIONS_INIT;
-    char *url = http_server_url(server, path_of[store]);
+    char *url = http_server_url(stores.server, stores.path[store]);
 
     open_options.key_type = IKV_KEY_U64;
     open_options.http = http;
@@ -54,7 +52,7 @@ static void begin(void)
 {
     (void)unlink(target);
     (void)unlink(partial);
-    http_server_set(server, &(http_plan){.choose = NULL});
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
 }
 
 static void the_same_bytes(void **state)
@@ -67,7 +65,7 @@ static void the_same_bytes(void **state)
     for (size_t i = 0; i < 3; i++) {
         begin();
         assert_ok(fetch(i, NULL, NULL, &stats, &err), &err);
-        assert_same_file(path_of[i], target);
+        assert_same_file(stores.path[i], target);
         assert_int_equal(stat(partial, &st), -1);
         assert_int_equal(stat(target, &st), 0);
         assert_int_equal(stats.file_size, st.st_size);
@@ -98,13 +96,14 @@ static void fetch_some(struct limit *limit, uint64_t requests)
     ikv_error err;
     struct stat st;
 
-    *limit = (struct limit){http_server_requests(server), requests};
-    http_server_set(server, &(http_plan){.choose = fail_after, .user = limit, .status = 503});
+    *limit = (struct limit){http_server_requests(stores.server), requests};
+    http_server_set(stores.server,
+                    &(http_plan){.choose = fail_after, .user = limit, .status = 503});
     assert_failed(fetch(1, &http, NULL, NULL, &err), IKV_E_REMOTE, &err, NULL);
     assert_non_null(strstr(err.message, "HTTP status 503"));
     assert_int_equal(stat(partial, &st), 0);
     assert_int_equal(stat(target, &st), -1);
-    http_server_set(server, &(http_plan){.choose = NULL});
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
 }
 
 static void stopped_and_continued(void **state)
@@ -120,7 +119,7 @@ static void stopped_and_continued(void **state)
     assert_ok(fetch(1, NULL, NULL, &stats, &err), &err);
     assert_in_range(stats.resumed, 3 * PIECE, 5 * PIECE);
     assert_int_equal(stats.fetched, stats.file_size - stats.resumed);
-    assert_same_file(path_of[1], target);
+    assert_same_file(stores.path[1], target);
 }
 
 /* A state with a wrong bit, or a file that was cut, is not continued. */
@@ -142,7 +141,7 @@ static void damaged_states(void **state)
             assert_int_equal(truncate(partial, st.st_size - 1), 0);
         assert_ok(fetch(1, NULL, NULL, &stats, &err), &err);
         assert_int_equal(stats.resumed, 0);
-        assert_same_file(path_of[1], target);
+        assert_same_file(stores.path[1], target);
     }
 }
 
@@ -156,12 +155,12 @@ static void a_replaced_object(void **state)
     (void)state;
     begin();
     fetch_some(&limit, 5);
-    assert_int_equal(stat(path_of[1], &st), 0);
+    assert_int_equal(stat(stores.path[1], &st), 0);
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = st.st_mtime - 100}};
-    assert_int_equal(utimensat(AT_FDCWD, path_of[1], times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, stores.path[1], times, 0), 0);
     assert_ok(fetch(1, NULL, NULL, &stats, &err), &err);
     assert_int_equal(stats.resumed, 0);
-    assert_same_file(path_of[1], target);
+    assert_same_file(stores.path[1], target);
 }
 
 static int stop(void *user, const ikv_progress *progress)
@@ -184,7 +183,7 @@ static void canceled(void **state)
     assert_int_equal(stat(target, &st), -1);
     assert_ok(fetch(0, NULL, NULL, &stats, &err), &err);
     assert_int_equal(stats.fetched, 0);
-    assert_same_file(path_of[0], target);
+    assert_same_file(stores.path[0], target);
 }
 
 /* ---------------------------------------------------------------- what is not put in place */
@@ -199,10 +198,10 @@ static void damage_on_the_server(void **state)
     (void)state;
     begin();
     file_write(target, old, sizeof old);
-    assert_int_equal(stat(path_of[1], &st), 0);
-    file_flip_bit(path_of[1], (uint64_t)st.st_size / 3 * 8);
+    assert_int_equal(stat(stores.path[1], &st), 0);
+    file_flip_bit(stores.path[1], (uint64_t)st.st_size / 3 * 8);
     const int code = fetch(1, NULL, NULL, NULL, &err);
-    file_flip_bit(path_of[1], (uint64_t)st.st_size / 3 * 8);
+    file_flip_bit(stores.path[1], (uint64_t)st.st_size / 3 * 8);
     assert_in_range(-code, -IKV_E_HEADER, -IKV_E_PADDING);
     assert_non_null(strstr(err.message, ".partial"));
     unsigned char *bytes = file_read(target, &size);
@@ -213,26 +212,26 @@ static void damage_on_the_server(void **state)
 
 static void targets(void **state)
 {
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     ikv_error err;
 
     (void)state;
     begin();
-    assert_failed(ikv_fetch(path_of[1], target, NULL, NULL, NULL, &err), IKV_E_INVALID, &err,
-                  path_of[1]);
+    assert_failed(ikv_fetch(stores.path[1], target, NULL, NULL, NULL, &err), IKV_E_INVALID, &err,
+                  stores.path[1]);
     assert_failed(ikv_fetch(url, group_dir.path, NULL, NULL, NULL, &err), IKV_E_NOT_REGULAR, &err,
                   group_dir.path);
     assert_failed(ikv_fetch(url, "/no/such/directory/file", NULL, NULL, NULL, &err), -ENOENT, &err,
                   "/no/such/directory/file");
     assert_int_equal(ikv_fetch(NULL, target, NULL, NULL, NULL, &err), IKV_E_INVALID);
-    assert_int_equal(symlink(path_of[0], partial), 0);
+    assert_int_equal(symlink(stores.path[0], partial), 0);
     assert_failed(ikv_fetch(url, target, NULL, NULL, NULL, &err), -ELOOP, &err, partial);
     free(url);
 }
 
 static void another_process(void **state)
 {
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     int ready[2];
     int end[2];
     char byte = 0;
@@ -264,35 +263,17 @@ static void another_process(void **state)
 
 static int setup(void **state)
 {
-    static const uint32_t flags[] = {0, 0, IKV_WRITE_PLAIN};
-    static const char *const names[] = {"arrival", "clustered", "plain"};
-    rng_state rng = {5};
-
-    (void)group_dir_setup(state);
-    model_init(&model, IKV_KEY_U64);
-    model_fill(&model, &rng, 200000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
-    for (size_t i = 0; i < 3; i++) {
-        ikv_writer_options options = store_options_with(IKV_KEY_U64, flags[i]);
-        if (!flags[i])
-            options.layout = i == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
-        path_of[i] = tmpdir_file(&group_dir, names[i]);
-        store_write(path_of[i], &model, &options);
-    }
+    http_stores_start(&stores, state, 200000, MODEL_SIZES_SMALL);
     target = tmpdir_file(&group_dir, "fetched");
     partial = tmpdir_file(&group_dir, "fetched.partial");
-    server = http_server_start(&(http_plan){.choose = NULL});
     return 0;
 }
 
 static int teardown(void **state)
 {
-    http_server_stop(server);
-    for (size_t i = 0; i < 3; i++)
-        free(path_of[i]);
     free(target);
     free(partial);
-    model_free(&model);
-    return group_dir_teardown(state);
+    return http_stores_stop(&stores, state);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* Opening stores at URLs: requests, redirects, secrets, options, and what is no store. */
 #include "fixtures.h"
-#include "http_server.h"
+#include "http_stores.h"
 #include "rng.h"
 #include "stores.h"
 
@@ -16,10 +16,7 @@
 #define SECRET "Authorization: Bearer 0123456789"
 
 /* A store with a trailer of more than half a MiB, and the same as a plain file. */
-static store_model model;
-static char *path_of[3]; /* arrival, clustered, plain */
-
-static http_server *server;
+static http_stores stores;
 
 static ikv_store *open_url(const char *url, const ikv_http_options *http, ikv_key_type type)
 {
@@ -41,9 +38,9 @@ static void assert_answers(ikv_store *store)
 
     assert_int_equal(ikv_result_new(&result), 0);
     for (size_t i = 0; i < 200; i++)
-        model_probe_key(&rng, &model, &keys[i]);
-    assert_batch(store, &model, keys, 200, IKV_EXACT, result);
-    assert_batch(store, &model, keys, 200, IKV_FLOOR, result);
+        model_probe_key(&rng, &stores.model, &keys[i]);
+    assert_batch(store, &stores.model, keys, 200, IKV_EXACT, result);
+    assert_batch(store, &stores.model, keys, 200, IKV_FLOOR, result);
     ikv_result_free(result);
 }
 
@@ -51,15 +48,15 @@ static void opening_takes_three_requests(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        char *url = http_server_url(server, path_of[i]);
-        const uint64_t before = http_server_requests(server);
+        char *url = http_server_url(stores.server, stores.path[i]);
+        const uint64_t before = http_server_requests(stores.server);
         ikv_store *store = open_url(url, NULL, IKV_KEY_U64);
-        const uint64_t requests = http_server_requests(server) - before;
+        const uint64_t requests = http_server_requests(stores.server) - before;
         ikv_info info;
         ikv_store_info(store, &info);
         assert_in_range(requests, 2, 3);
         assert_int_equal(info.open_reads, requests);
-        assert_int_equal(info.pair_count, model.count);
+        assert_int_equal(info.pair_count, stores.model.count);
         assert_int_equal(info.mapped, 0);
         assert_string_equal(info.backend, "http");
         assert_answers(store);
@@ -70,15 +67,15 @@ static void opening_takes_three_requests(void **state)
 
 static void servers_without_suffix_ranges(void **state)
 {
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     ikv_store *store;
 
     (void)state;
-    http_server_set(server, &(http_plan){.no_suffix = 1});
+    http_server_set(stores.server, &(http_plan){.no_suffix = 1});
     store = open_url(url, NULL, 0);
     assert_answers(store);
     ikv_close(store);
-    http_server_set(server, &(http_plan){.choose = NULL});
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
     free(url);
 }
 
@@ -87,9 +84,9 @@ static void secrets_stay_with_their_host(void **state)
 {
     const char *const headers[] = {SECRET, "X-Key: 4711"};
     ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
-    char *target = http_server_url(server, path_of[1]);
+    char *target = http_server_url(stores.server, stores.path[1]);
     http_server *first = http_server_start(&(http_plan){.redirect = target});
-    char *url = http_server_url(first, path_of[1]);
+    char *url = http_server_url(first, stores.path[1]);
     ikv_store *store;
 
     (void)state;
@@ -99,8 +96,8 @@ static void secrets_stay_with_their_host(void **state)
     assert_answers(store);
     assert_true(http_server_saw(first, SECRET "\r\n"));
     assert_true(http_server_saw(first, "X-Key: 4711\r\n"));
-    assert_false(http_server_saw(server, "Bearer"));
-    assert_false(http_server_saw(server, "X-Key"));
+    assert_false(http_server_saw(stores.server, "Bearer"));
+    assert_false(http_server_saw(stores.server, "X-Key"));
     /* The redirect is remembered: the first server saw nothing but the opening. */
     assert_in_range(http_server_requests(first), 1, 2);
     ikv_close(store);
@@ -108,7 +105,7 @@ static void secrets_stay_with_their_host(void **state)
     store = open_url(target, &http, 0); /* the same host: all requests have them */
     assert_answers(store);
     ikv_close(store);
-    assert_true(http_server_saw(server, SECRET));
+    assert_true(http_server_saw(stores.server, SECRET));
     http_server_stop(first);
     free(url);
     free(target);
@@ -116,14 +113,14 @@ static void secrets_stay_with_their_host(void **state)
 
 static void redirect_to_nowhere(void **state)
 {
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     ikv_store *store = NULL;
     ikv_error err;
 
     (void)state;
-    http_server_set(server, &(http_plan){.redirect = "http://127.0.0.1:1/nowhere"});
+    http_server_set(stores.server, &(http_plan){.redirect = "http://127.0.0.1:1/nowhere"});
     assert_failed(ikv_open(url, NULL, &store, &err), -ECONNREFUSED, &err, url);
-    http_server_set(server, &(http_plan){.choose = NULL});
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
     free(url);
 }
 
@@ -145,7 +142,7 @@ static void what_is_no_store(void **state)
 
     (void)state;
     file_write(path, text, 5);
-    url = http_server_url(server, path);
+    url = http_server_url(stores.server, path);
     assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
     file_write(path, text, 0);
     assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
@@ -155,7 +152,7 @@ static void what_is_no_store(void **state)
     free(url);
     free(path);
 
-    url = http_server_url(server, path_of[2]); /* plain: needs a key type */
+    url = http_server_url(stores.server, stores.path[2]); /* plain: needs a key type */
     assert_failed(no_open(url, NULL, &err), IKV_E_KEY_TYPE_MISSING, &err, url);
     free(url);
 }
@@ -163,7 +160,7 @@ static void what_is_no_store(void **state)
 static void options_are_checked(void **state)
 {
     const char *const bad_headers[] = {"no colon", "Split: a\r\nb", ": empty"};
-    char *url = http_server_url(server, path_of[0]);
+    char *url = http_server_url(stores.server, stores.path[0]);
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_error err;
 
@@ -193,7 +190,7 @@ static void options_are_checked(void **state)
 static void a_cache_keeps_what_was_read(void **state)
 {
     char *path = tmpdir_file(&group_dir, "cache");
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
     ikv_store *store;
 
@@ -203,42 +200,24 @@ static void a_cache_keeps_what_was_read(void **state)
     store = open_url(url, &http, 0);
     assert_answers(store);
     ikv_close(store);
-    const uint64_t before = http_server_requests(server);
+    const uint64_t before = http_server_requests(stores.server);
     store = open_url(url, &http, 0);
     assert_answers(store);
     ikv_close(store);
-    assert_int_equal(http_server_requests(server) - before, 2);
+    assert_int_equal(http_server_requests(stores.server) - before, 2);
     free(url);
     free(path);
 }
 
 static int setup(void **state)
 {
-    static const uint32_t flags[] = {0, 0, IKV_WRITE_PLAIN};
-    static const char *const names[] = {"arrival", "clustered", "plain"};
-    rng_state rng = {5};
-
-    (void)group_dir_setup(state);
-    model_init(&model, IKV_KEY_U64);
-    model_fill(&model, &rng, 60000, MODEL_KEYS_UNIFORM, MODEL_SIZES_EIGHT);
-    for (size_t i = 0; i < 3; i++) {
-        ikv_writer_options options = store_options_with(IKV_KEY_U64, flags[i]);
-        if (!flags[i])
-            options.layout = i == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
-        path_of[i] = tmpdir_file(&group_dir, names[i]);
-        store_write(path_of[i], &model, &options);
-    }
-    server = http_server_start(&(http_plan){.choose = NULL});
+    http_stores_start(&stores, state, 60000, MODEL_SIZES_EIGHT);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    http_server_stop(server);
-    for (size_t i = 0; i < 3; i++)
-        free(path_of[i]);
-    model_free(&model);
-    return group_dir_teardown(state);
+    return http_stores_stop(&stores, state);
 }
 
 int main(void)

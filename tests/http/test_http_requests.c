@@ -1,6 +1,6 @@
 /* What lookups at a URL cost in requests, and how they end early. */
 #include "fixtures.h"
-#include "http_server.h"
+#include "http_stores.h"
 #include "rng.h"
 #include "stores.h"
 
@@ -14,14 +14,12 @@
 
 #include <cmocka.h>
 
-static store_model model;
-static char *path_of[2]; /* arrival, clustered */
-static http_server *server;
+static http_stores stores;
 
 static ikv_store *open_with(size_t layout, ikv_http_options http)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
-    char *url = http_server_url(server, path_of[layout]);
+    char *url = http_server_url(stores.server, stores.path[layout]);
     ikv_store *store = NULL;
     ikv_error err;
 
@@ -43,16 +41,16 @@ static void requests_per_key(void **state)
     for (size_t layout = 0; layout < 2; layout++) {
         ikv_store *store = open_with(layout, (ikv_http_options){0});
         for (size_t i = 0; i < 50; i++) {
-            const size_t number = (i * 7919) % model.sorted_count;
-            const uint64_t before = http_server_requests(server);
-            assert_get(store, &model, model.sorted[number]->key, IKV_EXACT, result);
+            const size_t number = (i * 7919) % stores.model.sorted_count;
+            const uint64_t before = http_server_requests(stores.server);
+            assert_get(store, &stores.model, stores.model.sorted[number]->key, IKV_EXACT, result);
             /* Cached pages and leaves need fewer. */
-            assert_in_range(http_server_requests(server) - before, layout == 1 ? 0 : 1,
+            assert_in_range(http_server_requests(stores.server) - before, layout == 1 ? 0 : 1,
                             layout == 1 ? 1 : 2);
             if (i == 0)
-                assert_int_equal(http_server_requests(server) - before, layout == 1 ? 1 : 2);
+                assert_int_equal(http_server_requests(stores.server) - before, layout == 1 ? 1 : 2);
             assert_int_equal(ikv_result_stats(result)->system_calls,
-                             http_server_requests(server) - before);
+                             http_server_requests(stores.server) - before);
         }
         ikv_close(store);
     }
@@ -75,13 +73,14 @@ static void neighbours_share_requests(void **state)
     (void)state;
     assert_int_equal(ikv_result_new(&result), 0);
     for (size_t i = 0; i < 40; i++)
-        memcpy(&keys[i], model.sorted[i * (model.sorted_count / 40)]->key, sizeof keys[i]);
+        memcpy(&keys[i], stores.model.sorted[i * (stores.model.sorted_count / 40)]->key,
+               sizeof keys[i]);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ikv_store *store = open_with(1, (ikv_http_options){.max_gap = cases[i].max_gap,
                                                            .connections = cases[i].connections});
-        const uint64_t before = http_server_requests(server);
-        assert_batch(store, &model, keys, 40, IKV_EXACT, result);
-        assert_in_range(http_server_requests(server) - before, cases[i].min, cases[i].max);
+        const uint64_t before = http_server_requests(stores.server);
+        assert_batch(store, &stores.model, keys, 40, IKV_EXACT, result);
+        assert_in_range(http_server_requests(stores.server) - before, cases[i].min, cases[i].max);
         ikv_close(store);
     }
     ikv_result_free(result);
@@ -103,7 +102,7 @@ static void note_retries(void *user, const ikv_event *event)
 static void retries_are_events(void **state)
 {
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
-    char *url = http_server_url(server, path_of[1]);
+    char *url = http_server_url(stores.server, stores.path[1]);
     ikv_result *result = NULL;
     ikv_store *store = NULL;
     uint64_t retries = 0;
@@ -114,13 +113,14 @@ static void retries_are_events(void **state)
     options.event_user = &retries;
     assert_ok(ikv_open(url, &options, &store, &err), &err);
     assert_int_equal(ikv_result_new(&result), 0);
-    uint64_t number = http_server_requests(server);
-    http_server_set(server, &(http_plan){.choose = fail_one, .user = &number, .status = 503});
-    assert_get(store, &model, model.sorted[77]->key, IKV_EXACT, result);
+    uint64_t number = http_server_requests(stores.server);
+    http_server_set(stores.server,
+                    &(http_plan){.choose = fail_one, .user = &number, .status = 503});
+    assert_get(store, &stores.model, stores.model.sorted[77]->key, IKV_EXACT, result);
     assert_int_equal(retries, 1);
-    assert_get(store, &model, model.sorted[7777]->key, IKV_EXACT, result);
+    assert_get(store, &stores.model, stores.model.sorted[7777]->key, IKV_EXACT, result);
     assert_int_equal(retries, 1);
-    http_server_set(server, &(http_plan){.choose = NULL});
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
     ikv_close(store);
     ikv_result_free(result);
     free(url);
@@ -145,15 +145,16 @@ static void canceled_and_closed(void **state)
         ikv_error err;
         (void)state;
         assert_int_equal(ikv_result_new(&result), 0);
-        http_server_set(server, &(http_plan){.choose = silent});
-        assert_ok(ikv_submit(store, model.sorted[9]->key, 1, NULL, NULL, result, &err), &err);
+        http_server_set(stores.server, &(http_plan){.choose = silent});
+        assert_ok(ikv_submit(store, stores.model.sorted[9]->key, 1, NULL, NULL, result, &err),
+                  &err);
         if (how == 0) {
             ikv_cancel(result);
             assert_int_equal(ikv_wait(result, &err), IKV_E_CANCELED);
         }
         ikv_close(store);
         ikv_result_free(result);
-        http_server_set(server, &(http_plan){.choose = NULL});
+        http_server_set(stores.server, &(http_plan){.choose = NULL});
     }
 }
 
@@ -166,20 +167,20 @@ static void forked_children(void **state)
 
     (void)state;
     assert_int_equal(ikv_result_new(&result), 0);
-    assert_get(store, &model, model.sorted[1]->key, IKV_EXACT, result);
+    assert_get(store, &stores.model, stores.model.sorted[1]->key, IKV_EXACT, result);
     const pid_t child = fork();
     if (child == 0) {
         ikv_result *own = NULL;
         int bad = ikv_result_new(&own) < 0;
         for (size_t i = 0; i < 20 && !bad; i++) {
-            const model_pair *pair = model.sorted[i * 900];
+            const model_pair *pair = stores.model.sorted[i * 900];
             bad = ikv_get(store, pair->key, NULL, own, NULL) < 0 ||
-                  !item_is_right(&model, pair->key, IKV_EXACT, ikv_result_items(own));
+                  !item_is_right(&stores.model, pair->key, IKV_EXACT, ikv_result_items(own));
         }
         _exit(bad);
     }
     for (size_t i = 0; i < 20; i++)
-        assert_get(store, &model, model.sorted[i * 901]->key, IKV_EXACT, result);
+        assert_get(store, &stores.model, stores.model.sorted[i * 901]->key, IKV_EXACT, result);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     ikv_result_free(result);
@@ -205,9 +206,9 @@ static void *call(void *user)
     caller->bad = ikv_result_new(&result) < 0;
     for (unsigned round = 0; round < 5 && !caller->bad; round++) {
         for (size_t i = 0; i < 100; i++)
-            model_probe_key(&rng, &model, &keys[i]);
+            model_probe_key(&rng, &stores.model, &keys[i]);
         caller->bad = ikv_get_many(caller->store, keys, 100, NULL, result, NULL) < 0 ||
-                      !batch_is_right(&model, keys, 100, IKV_EXACT, result);
+                      !batch_is_right(&stores.model, keys, 100, IKV_EXACT, result);
     }
     ikv_result_free(result);
     return NULL;
@@ -232,29 +233,13 @@ static void many_threads(void **state)
 
 static int setup(void **state)
 {
-    static const char *const names[] = {"arrival", "clustered"};
-    rng_state rng = {5};
-
-    (void)group_dir_setup(state);
-    model_init(&model, IKV_KEY_U64);
-    model_fill(&model, &rng, 40000, MODEL_KEYS_UNIFORM, MODEL_SIZES_SMALL);
-    for (size_t i = 0; i < 2; i++) {
-        ikv_writer_options options = store_options(IKV_KEY_U64);
-        options.layout = i == 0 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
-        path_of[i] = tmpdir_file(&group_dir, names[i]);
-        store_write(path_of[i], &model, &options);
-    }
-    server = http_server_start(&(http_plan){.choose = NULL});
+    http_stores_start(&stores, state, 40000, MODEL_SIZES_SMALL);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    http_server_stop(server);
-    for (size_t i = 0; i < 2; i++)
-        free(path_of[i]);
-    model_free(&model);
-    return group_dir_teardown(state);
+    return http_stores_stop(&stores, state);
 }
 
 int main(void)
