@@ -142,3 +142,17 @@ size_t pairs_find(const struct pairs *pairs, const void *key, ikv_match match)
         return below;
     return SIZE_MAX;
 }
+
+ikv_mpi_build_options mpi_build_options(ikv_writer_options *writer, ikv_key_type type,
+                                        size_t shards)
+{
+    static const unsigned char table_id[16] = "a build's tables";
+    ikv_mpi_build_options options = IKV_MPI_BUILD_OPTIONS_INIT;
+    *writer = (ikv_writer_options)IKV_WRITER_OPTIONS_INIT;
+    writer->key_type = type;
+    writer->store_id = table_id;
+    writer->memory = (uint64_t)16 << 20;
+    options.writer = writer;
+    options.shards = (uint32_t)shards;
+    return options;
+}

@@ -55,4 +55,8 @@ const unsigned char *pairs_value(const struct pairs *pairs, size_t i, size_t *re
 /* The answer to a key, as the number of a pair; SIZE_MAX: none. */
 size_t pairs_find(const struct pairs *pairs, const void *key, ikv_match match);
 
+/* Options of builds, with a table id; they point to *writer. */
+ikv_mpi_build_options mpi_build_options(ikv_writer_options *writer, ikv_key_type type,
+                                        size_t shards);
+
 #endif

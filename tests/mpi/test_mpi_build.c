@@ -1,5 +1,5 @@
 /* Building sharded tables: the same table as one rank builds, byte for byte, from any number of
- * ranks, for every key type, layout and policy for duplicates; balance; interrupted builds. */
+ * ranks, for every key type, layout and policy for duplicates; interrupted builds. */
 #include "hostkey.h"
 #include "mpi_checks.h"
 #include "rng.h"
@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const unsigned char table_id[16] = "a build's tables";
 
 /* The pairs that one rank supplies: numbers of pairs in `pairs`. */
 struct input {
@@ -37,19 +35,6 @@ static int next_pair(void *user, ikv_mpi_pair *pair)
         pair->value = input->value;
     }
     return 1;
-}
-
-static ikv_mpi_build_options options_for(ikv_writer_options *writer, ikv_key_type type,
-                                         size_t shards)
-{
-    ikv_mpi_build_options options = IKV_MPI_BUILD_OPTIONS_INIT;
-    *writer = (ikv_writer_options)IKV_WRITER_OPTIONS_INIT;
-    writer->key_type = type;
-    writer->store_id = table_id;
-    writer->memory = (uint64_t)16 << 20;
-    options.writer = writer;
-    options.shards = (uint32_t)shards;
-    return options;
 }
 
 /* Divide pairs among ranks, in an order that all ranks know: *ret has those of this rank, and
@@ -151,7 +136,8 @@ static void test_types(void)
             divide(&pairs, order, pairs.count, &input, &all);
             mpi_new_dir(&dir);
             mpi_new_dir(&expected);
-            const ikv_mpi_build_options options = options_for(&writer, pairs.type, all_shards[s]);
+            const ikv_mpi_build_options options =
+                mpi_build_options(&writer, pairs.type, all_shards[s]);
             writer.layout = number % 2 ? IKV_LAYOUT_ARRIVAL : IKV_LAYOUT_CLUSTERED;
             CHECK_OK(
                 ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_pair, &input, &stats, &err),
@@ -191,7 +177,7 @@ static void test_duplicates(void)
         ikv_mpi_build_stats stats;
         mpi_case("duplicates, %s", last ? "last" : "first");
         mpi_new_dir(&dir);
-        ikv_mpi_build_options options = options_for(&writer, pairs.type, 5);
+        ikv_mpi_build_options options = mpi_build_options(&writer, pairs.type, 5);
         writer.on_duplicate = last ? IKV_DUPLICATES_LAST : IKV_DUPLICATES_FIRST;
         input.versions = true;
         input.next = 0;
@@ -217,7 +203,7 @@ static void test_duplicates(void)
         ikv_mpi_close(table);
     }
     mpi_case("duplicates are an error");
-    const ikv_mpi_build_options options = options_for(&writer, pairs.type, 4);
+    const ikv_mpi_build_options options = mpi_build_options(&writer, pairs.type, 4);
     unsigned char other[16] = "another id";
     writer.store_id = other;
     input.next = 0;
@@ -228,77 +214,6 @@ static void test_duplicates(void)
     ikv_mpi_close(table);
     free(order);
     pairs_free(&pairs);
-}
-
-/* ---------------------------------------------------------------- balance */
-
-/* Keys of many distributions, as numbers. */
-enum { UNIFORM, SEQUENCE, SQUARES, ZIPF, TWO_CLUSTERS, FEW_REPEATED, DISTRIBUTIONS };
-
-static uint64_t draw(int distribution, size_t i, rng_state *rng)
-{
-    const double u = (double)(rng_next(rng) >> 11) / 9007199254740992.0;
-    switch (distribution) {
-    case UNIFORM:
-        return rng_next(rng);
-    case SEQUENCE:
-        return i;
-    case SQUARES:
-        return (uint64_t)(u * u * u * u * 1e12);
-    case ZIPF: /* popular keys are small and on every rank */
-        return (uint64_t)(1 / (u + 1e-6) * 3000);
-    case TWO_CLUSTERS:
-        return rng_below(rng, 100) == 0 ? rng_next(rng)
-                                        : (UINT64_C(1) << 63) + rng_below(rng, 1000000);
-    default: /* half of all pairs have one key */
-        return rng_below(rng, 2) ? 42 : rng_next(rng) >> 40;
-    }
-}
-
-struct drawn {
-    int distribution;
-    size_t count, next;
-    rng_state rng;
-    uint64_t key;
-};
-
-static int next_drawn(void *user, ikv_mpi_pair *pair)
-{
-    struct drawn *drawn = user;
-    if (drawn->next == drawn->count)
-        return 0;
-    const size_t i = (size_t)mpi_rank * drawn->count + drawn->next++;
-    drawn->key = draw(drawn->distribution, i, &drawn->rng);
-    pair->key = &drawn->key;
-    pair->value = "value";
-    pair->size = 5;
-    return 1;
-}
-
-static void test_balance(void)
-{
-    for (int distribution = 0; distribution < DISTRIBUTIONS; distribution++) {
-        tmpdir dir;
-        ikv_writer_options writer;
-        ikv_error err;
-        ikv_mpi_build_stats stats;
-        mpi_case("balance, distribution %d", distribution);
-        mpi_new_dir(&dir);
-        const ikv_mpi_build_options options = options_for(&writer, IKV_KEY_U64, 0);
-        writer.on_duplicate = IKV_DUPLICATES_LAST;
-        struct drawn drawn = {.distribution = distribution,
-                              .count = test_scaled_min(100000, 20000) / (size_t)mpi_ranks,
-                              .rng = {(uint64_t)mpi_rank + 1}};
-        CHECK_OK(
-            ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_drawn, &drawn, &stats, &err),
-            &err);
-        if (stats.largest_rank_permille > 1300)
-            mpi_fail(__FILE__, __LINE__, "a rank has %u thousandths of its share",
-                     stats.largest_rank_permille);
-        uint64_t sums[2] = {stats.written, stats.read};
-        (void)MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
-        CHECK(sums[0] == stats.pairs && sums[1] == stats.pairs + stats.dropped);
-    }
 }
 
 /* ---------------------------------------------------------------- other tables */
@@ -320,7 +235,7 @@ static void test_small(void)
     ikv_mpi_build_stats stats;
     mpi_case("no pairs");
     mpi_new_dir(&dir);
-    ikv_mpi_build_options options = options_for(&writer, IKV_KEY_U64, 3);
+    ikv_mpi_build_options options = mpi_build_options(&writer, IKV_KEY_U64, 3);
     CHECK_OK(ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, no_pairs, NULL, &stats, &err), &err);
     CHECK(stats.pairs == 0);
     (void)MPI_Barrier(MPI_COMM_WORLD);
@@ -364,7 +279,7 @@ static void test_large_values(void)
     rng_fill(&(rng_state){6}, pairs.values, pairs.ends[pairs.count - 1]);
     size_t *order = shuffled(pairs.count, 9);
     divide(&pairs, order, pairs.count, &input, NULL);
-    ikv_mpi_build_options options = options_for(&writer, IKV_KEY_U64, 4);
+    ikv_mpi_build_options options = mpi_build_options(&writer, IKV_KEY_U64, 4);
     writer.layout = IKV_LAYOUT_CLUSTERED;
     CHECK_OK(ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_pair, &input, &stats, &err),
              &err);
@@ -403,7 +318,7 @@ static void test_ranges(void)
     ikv_error err;
     mpi_case("ranges");
     mpi_new_dir(&dir);
-    const ikv_mpi_build_options options = options_for(&writer, IKV_KEY_U32, 7);
+    const ikv_mpi_build_options options = mpi_build_options(&writer, IKV_KEY_U32, 7);
     writer.flags = IKV_WRITE_RANGES;
     writer.memory = (uint64_t)32 << 20;
     struct ranges ranges = {(uint32_t)mpi_rank, COUNT, (uint32_t)mpi_ranks, 0, 0, UINT32_MAX};
@@ -472,7 +387,7 @@ static void test_resume(void)
     pairs_make(&pairs, IKV_KEY_I64, 3000, 30, 21);
     size_t *order = shuffled(pairs.count, 2);
     divide(&pairs, order, pairs.count, &input, NULL);
-    ikv_mpi_build_options options = options_for(&writer, pairs.type, 20);
+    ikv_mpi_build_options options = mpi_build_options(&writer, pairs.type, 20);
     options.fingerprint = 5;
     mpi_new_dir(&expected);
     CHECK_OK(ikv_mpi_build(MPI_COMM_WORLD, expected.path, &options, next_pair, &input, NULL, &err),
@@ -521,7 +436,7 @@ static int run_killed(const char *dir, bool resume)
     pairs_make(&pairs, IKV_KEY_I64, 3000, 30, 21);
     size_t *order = shuffled(pairs.count, 2);
     divide(&pairs, order, pairs.count, &input, NULL);
-    ikv_mpi_build_options options = options_for(&writer, pairs.type, 20);
+    ikv_mpi_build_options options = mpi_build_options(&writer, pairs.type, 20);
     struct stop stop = {.at = mpi_rank == mpi_ranks - 1 ? 3 : -1, .kill = true};
     if (!resume) {
         writer.on_progress = count_stores;
@@ -543,7 +458,6 @@ int main(int argc, char **argv)
         return run_killed(argv[2], strcmp(argv[1], "resume") == 0);
     test_types();
     test_duplicates();
-    test_balance();
     test_small();
     test_large_values();
     test_ranges();
