@@ -133,6 +133,17 @@ static void index_lines(struct output *output, const ikv_info *info)
         number_line(output, "stride", info->stride);
 }
 
+/* What opening took, of a store or of all shards of a table. */
+static void opening_lines(struct output *output, const ikv_info *info)
+{
+    number_line(output, "fences in memory", info->fences);
+    bytes_line(output, "index memory", info->index_memory);
+    output_format(output, "%-20s%.3f\n", "index bytes per key", index_bytes_per_key(info));
+    number_line(output, "reads to open", info->open_reads);
+    bytes_line(output, "bytes to open", info->open_bytes);
+    text_line(output, "backend", info->backend);
+}
+
 static void write_text(struct output *output, const char *path, const ikv_info *info)
 {
     char type[16];
@@ -160,12 +171,7 @@ static void write_text(struct output *output, const char *path, const ikv_info *
         number_line(output, "value size p99", info->value_size_p99);
         metadata_line(output, info);
     }
-    number_line(output, "fences in memory", info->fences);
-    bytes_line(output, "index memory", info->index_memory);
-    output_format(output, "%-20s%.3f\n", "index bytes per key", index_bytes_per_key(info));
-    number_line(output, "reads to open", info->open_reads);
-    bytes_line(output, "bytes to open", info->open_bytes);
-    text_line(output, "backend", info->backend);
+    opening_lines(output, info);
     bytes_line(output, "mapped", info->mapped);
 }
 
@@ -183,6 +189,15 @@ static void text_member(struct output *output, const char *name, const char *tex
 {
     output_text(output, ",\n ");
     json_text_member(output, name, text);
+}
+
+static void opening_members(struct output *output, const ikv_info *info)
+{
+    number_member(output, "fences", info->fences);
+    number_member(output, "index_memory", info->index_memory);
+    output_format(output, ",\n \"index_memory_per_key\":%.6f", index_bytes_per_key(info));
+    number_member(output, "open_reads", info->open_reads);
+    number_member(output, "open_bytes", info->open_bytes);
 }
 
 static void write_json(struct output *output, const char *path, const ikv_info *info)
@@ -224,11 +239,7 @@ static void write_json(struct output *output, const char *path, const ikv_info *
         else
             output_text(output, "\"metadata\":null");
     }
-    number_member(output, "fences", info->fences);
-    number_member(output, "index_memory", info->index_memory);
-    output_format(output, ",\n \"index_memory_per_key\":%.6f", index_bytes_per_key(info));
-    number_member(output, "open_reads", info->open_reads);
-    number_member(output, "open_bytes", info->open_bytes);
+    opening_members(output, info);
     text_member(output, "backend", info->backend);
     number_member(output, "mapped", info->mapped);
     output_text(output, "}\n");
@@ -281,12 +292,7 @@ static void write_table_text(struct output *output, const struct table *table)
     bytes_line(output, "value bytes", info->value_bytes);
     number_line(output, "value size min", info->value_size_min);
     number_line(output, "value size max", info->value_size_max);
-    number_line(output, "fences in memory", info->fences);
-    bytes_line(output, "index memory", info->index_memory);
-    output_format(output, "%-20s%.3f\n", "index bytes per key", index_bytes_per_key(info));
-    number_line(output, "reads to open", info->open_reads);
-    bytes_line(output, "bytes to open", info->open_bytes);
-    text_line(output, "backend", info->backend);
+    opening_lines(output, info);
     shard_lines(output, table);
 }
 
@@ -330,11 +336,7 @@ static void write_table_json(struct output *output, const struct table *table)
     number_member(output, "value_bytes", info->value_bytes);
     number_member(output, "value_size_min", info->value_size_min);
     number_member(output, "value_size_max", info->value_size_max);
-    number_member(output, "fences", info->fences);
-    number_member(output, "index_memory", info->index_memory);
-    output_format(output, ",\n \"index_memory_per_key\":%.6f", index_bytes_per_key(info));
-    number_member(output, "open_reads", info->open_reads);
-    number_member(output, "open_bytes", info->open_bytes);
+    opening_members(output, info);
     number_member(output, "missing_shards", table->missing);
     output_text(output, ",\n \"shards\":[");
     for (size_t i = 0; i < table->count; i++)
