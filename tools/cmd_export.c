@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_SELECT = OPTION_OWN, OPTION_KEYS_FORMAT };
+enum { OPTION_SELECT = OPTION_OWN };
 
 /* Half of the memory is for the writer. */
 #define MEMORY_MIN (2 * WRITER_MEMORY_MIN)

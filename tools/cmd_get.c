@@ -8,6 +8,7 @@
 #include "lookup/lookup.h"
 #include "lookup/stats_table.h"
 #include "options/input_options.h"
+#include "options/key_options.h"
 #include "options/store_options.h"
 #include "table/table.h"
 #include "text/item_writer.h"
@@ -18,11 +19,7 @@
 #include <stdlib.h>
 
 enum {
-    OPTION_KEYS = OPTION_OWN,
-    OPTION_KEYS_FORMAT,
-    OPTION_MATCH,
-    OPTION_AND_THEN,
-    OPTION_MISSING,
+    OPTION_AND_THEN = OPTION_OWN,
     OPTION_BATCH,
     OPTION_THREADS,
     OPTION_DEPTH,
@@ -41,26 +38,12 @@ enum { THREADS_MAX = 1024, DEPTH_MAX = 4096 };
 
 static const struct option_spec specs[] = {
     {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from FILE; '-' is standard input"},
-    {OPTION_KEYS_FORMAT, 0, "keys-format", "F",
-     "format of the keys in FILE: text (default), one key\n"
-     "per line; binary, little-endian, no separators"},
-    {OPTION_MATCH, 'm', "match", "M",
-     "exact (default); floor: the greatest key <= KEY;\n"
-     "ceiling: the least key >= KEY; range (default for\n"
-     "stores of ranges): the range that KEY is in"},
+    OPTION_SPEC_KEYS_FORMAT,
+    OPTION_SPEC_MATCH("stores"),
     {OPTION_AND_THEN, 0, "and-then", "STORE2",
      "look up keys that STORE does not have in STORE2; can\n"
      "be repeated: the first store that has a key answers"},
-    OPTION_SPEC_OUTPUT_FORMAT,
-    {OPTION_MISSING, 0, "missing", "M",
-     "missing keys: skip (default) writes nothing, empty\n"
-     "writes the key without a value, error reports it"},
-    {OPTION_ESCAPE, 0, "escape", NULL,
-     "tsv: write tabs, line breaks and backslashes as \\t,\n"
-     "\\n, \\r and \\\\; undo these in the keys of FILE"},
-    {OPTION_NULL, '0', "null", NULL,
-     "tsv: lines end with NUL instead of LF; also those of\n"
-     "FILE"},
+    OPTION_SPECS_ANSWERS,
     OPTION_SPECS_BAD_LINES,
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPECS_STORE,
@@ -117,12 +100,10 @@ struct get_options {
     struct store_options store;
     struct lookup_options lookup;
     struct input_options input;
-    bool match_given;
+    struct key_options keys;
     const char **paths; /* of the stores: room for all arguments; the first one is set last */
     size_t path_count;
     uint64_t threads, depth; /* 0: not given */
-    const char *keys_file;
-    bool keys_binary, keys_format_given;
     bool stats;
 };
 
@@ -161,26 +142,9 @@ static int accept_option(void *user, int id, const char *argument)
     struct get_options *options = user;
     int choice = 0, status;
     switch (id) {
-    case OPTION_KEYS:
-        options->keys_file = argument;
-        return OPTIONS_CONTINUE;
-    case OPTION_KEYS_FORMAT:
-        options->keys_format_given = true;
-        status = option_choice(&syntax, "keys-format", argument, "text|binary", &choice);
-        options->keys_binary = choice == 1;
-        return status;
-    case OPTION_MATCH:
-        status = option_choice(&syntax, "match", argument, "exact|floor|ceiling|range", &choice);
-        options->lookup.get.match = (ikv_match)choice;
-        options->match_given = true;
-        return status;
     case OPTION_AND_THEN:
         options->paths[options->path_count++] = argument;
         return OPTIONS_CONTINUE;
-    case OPTION_MISSING:
-        status = option_choice(&syntax, "missing", argument, "skip|empty|error", &choice);
-        options->lookup.missing = (enum missing_mode)choice;
-        return status;
     case OPTION_BATCH:
         return option_number(&syntax, "batch", argument, 1, LOOKUP_BATCH_MAX,
                              &options->lookup.batch);
@@ -195,13 +159,13 @@ static int accept_option(void *user, int id, const char *argument)
     case OPTION_BARRIER:
         options->lookup.get.flags |= IKV_GET_BARRIER;
         return OPTIONS_CONTINUE;
-    case OPTION_OUTPUT_FORMAT:
-        return option_output_format(&syntax, argument, &options->lookup.output_format);
     case OPTION_STATS:
         options->stats = true;
         options->lookup.get.flags |= IKV_GET_LATENCY;
         return OPTIONS_CONTINUE;
     default:
+        if (key_options_has(id))
+            return key_options_accept(&options->keys, id, argument);
         if (input_options_has(id))
             return input_options_accept(&options->input, id, argument);
         return accept_backend(&options->store, id, argument);
@@ -212,16 +176,16 @@ static int check_operands(const struct get_options *options, const struct operan
 {
     if (operands->count == 0)
         return usage_error(syntax.name, "expected a STORE");
-    if (operands->count == 1 && options->keys_file == NULL)
+    if (operands->count == 1 && options->keys.file == NULL)
         return usage_error(syntax.name, "expected a KEY or --keys FILE");
-    if (operands->count > 1 && options->keys_file != NULL)
+    if (operands->count > 1 && options->keys.file != NULL)
         return usage_error(syntax.name, "KEY arguments and --keys are mutually exclusive");
-    if (options->keys_format_given && options->keys_file == NULL)
+    if (options->keys.format_given && options->keys.file == NULL)
         return usage_error(syntax.name, "--keys-format requires --keys");
     const char *option = options->input.bad_line_option;
-    if (option != NULL && (options->keys_file == NULL || options->keys_binary))
+    if (option != NULL && (options->keys.file == NULL || options->keys.binary))
         return usage_error(syntax.name, "--%s requires --keys%s", option,
-                           options->keys_binary ? " and --keys-format text" : "");
+                           options->keys.binary ? " and --keys-format text" : "");
     return input_options_check(&options->input);
 }
 
@@ -229,7 +193,7 @@ static int check_operands(const struct get_options *options, const struct operan
 static void report_skipped(const struct get_options *options, const struct rejects *rejects)
 {
     if (rejects->count > 0 && !options->store.quiet)
-        message("%s: %" PRIu64 " bad line%s skipped", options->keys_file, rejects->count,
+        message("%s: %" PRIu64 " bad line%s skipped", options->keys.file, rejects->count,
                 rejects->count == 1 ? "" : "s");
 }
 
@@ -241,15 +205,15 @@ static int look_up(const struct get_options *options, struct lookup *lookup,
     ikv_key_syntax key_syntax = options->store.key_syntax;
     struct key_reader reader;
     int status = STATUS_DONE;
-    if (options->keys_file == NULL)
+    if (options->keys.file == NULL)
         key_reader_from_arguments(&reader, type, key_syntax, operands->items + 1,
                                   operands->count - 1);
     else
-        status = key_reader_from_file(&reader, type, key_syntax, options->keys_file,
-                                      options->keys_binary, rejects);
+        status = key_reader_from_file(&reader, type, key_syntax, options->keys.file,
+                                      options->keys.binary, rejects);
     if (status != STATUS_DONE)
         return status;
-    reader.format.escape = options->input.escape && options->keys_file != NULL;
+    reader.format.escape = options->input.escape && options->keys.file != NULL;
     if (options->input.nul)
         reader.format.line_end = reader.input.line_end = '\0';
     reader.fill_batches = options->lookup.batch != 0;
@@ -313,15 +277,15 @@ static int look_up_in(const struct get_options *options, const struct table *tab
     struct lookup_options lookup_options = options->lookup;
     struct lookup lookup;
     struct rejects rejects = {0};
-    if (!options->match_given && info->has_ranges)
+    if (!options->keys.match_given && info->has_ranges)
         lookup_options.get.match = IKV_RANGE;
     int status = check_probe(&syntax, lookup_options.get.probe, options->paths[0], info);
     if (status != OPTIONS_CONTINUE)
         return status;
     status = lookup_init(&lookup, &lookup_options, tables, options->path_count, output);
     if (status == STATUS_DONE)
-        status = rejects_open(&rejects, &options->input.rejects, &options->keys_file,
-                              options->keys_file != NULL, options->paths[0]);
+        status = rejects_open(&rejects, &options->input.rejects, &options->keys.file,
+                              options->keys.file != NULL, options->paths[0]);
     if (status == STATUS_DONE)
         status = look_up(options, &lookup, operands, &rejects);
     if (options->stats)
@@ -357,7 +321,7 @@ static int run(const struct get_options *options, const struct operands *operand
 static int create_engine(const struct get_options *options, const struct operands *operands,
                          ikv_engine **ret_engine)
 {
-    bool few_keys = options->keys_file == NULL && operands->count - 1 <= SLOT_INLINE_MAX;
+    bool few_keys = options->keys.file == NULL && operands->count - 1 <= SLOT_INLINE_MAX;
     bool explicit_size = options->threads != 0 || options->depth != 0;
     ikv_engine_options engine_options = IKV_ENGINE_OPTIONS_INIT;
     engine_options.threads = (uint32_t)options->threads;
@@ -406,13 +370,16 @@ static int parse_and_run(struct get_options *options, int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     options->paths[0] = operands.items[0];
+    options->lookup.get.match = options->keys.match;
+    options->lookup.missing = options->keys.missing;
+    options->lookup.output_format = options->keys.output_format;
     options->lookup.key_syntax = options->store.key_syntax;
     options->lookup.escape = options->input.escape;
     options->lookup.nul = options->input.nul;
     options->input.rejects.quiet =
         options->store.quiet || options->lookup.missing == MISSING_ERROR; /* reports each line */
     options->lookup.report_missing =
-        options->keys_file == NULL || options->lookup.missing == MISSING_ERROR;
+        options->keys.file == NULL || options->lookup.missing == MISSING_ERROR;
 
     struct output output;
     status = output_open(&output);
@@ -427,6 +394,7 @@ int cmd_get(int argc, char **argv)
     struct get_options options = {.lookup = {.get = IKV_GET_OPTIONS_INIT}, .path_count = 1};
     store_options_init(&options.store, &syntax);
     input_options_init(&options.input, &syntax);
+    options.keys.syntax = &syntax;
     options.paths = calloc((size_t)argc + 1, sizeof *options.paths);
     if (options.paths == NULL)
         return out_of_memory();

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { OPTION_DELETE = OPTION_OWN, OPTION_KEYS_FORMAT };
+enum { OPTION_DELETE = OPTION_OWN };
 
 /* Half of the memory is for the writer. */
 #define MEMORY_MIN (2 * WRITER_MEMORY_MIN)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_COUNT = OPTION_OWN, OPTION_SEED, OPTION_UNIQUE, OPTION_KEYS_FORMAT };
+enum { OPTION_COUNT = OPTION_OWN, OPTION_SEED, OPTION_UNIQUE };
 
 /* Reads announced ahead of the one that is waited for. */
 enum { AHEAD = 64 };

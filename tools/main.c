@@ -3,6 +3,7 @@
 #include "base/message.h"
 #include "base/signals.h"
 #include "command.h"
+#include "options/options.h"
 #include "text/output.h"
 
 #include <errno.h>
@@ -61,16 +62,6 @@ static int print_help(void)
     return output_close(&output);
 }
 
-static int print_version(void)
-{
-    struct output output;
-    int status = output_open(&output);
-    if (status != STATUS_DONE)
-        return status;
-    output_format(&output, "indexkv %s\n", ikv_version());
-    return output_close(&output);
-}
-
 /* `indexkv help [COMMAND]` */
 static int run_help(int argc, char **argv)
 {
@@ -104,7 +95,7 @@ static int run(int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        return print_version();
+        return options_version("indexkv");
     if (strcmp(name, "help") == 0)
         return run_help(argc - 2, argv + 2);
     const struct command *command = find_command(name);

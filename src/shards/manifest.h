@@ -160,6 +160,9 @@ int ikv_shard_open(const struct ikv_manifest *manifest, size_t shard, size_t pla
 int ikv_shard_check(const struct ikv_manifest *manifest, size_t shard, const char *path,
                     const ikv_store *store, ikv_error *err);
 
+/* Write all bytes to a file. Returns 0 or -errno. */
+int ikv_shards_write(int fd, const void *bytes, size_t size);
+
 /* ---------------------------------------------------------------- for this folder */
 
 /* Fill *err with "FILE: TEXT", and return the code. */

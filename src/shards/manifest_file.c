@@ -86,20 +86,27 @@ int ikv_manifest_read(const char *dir, struct ikv_manifest **ret, ikv_error *err
 
 /* ---------------------------------------------------------------- publishing */
 
-static int write_all(int fd, const char *text, size_t size, uint32_t mode)
+int ikv_shards_write(int fd, const void *bytes, size_t size)
 {
-    if (mode != 0 && fchmod(fd, (mode_t)mode) < 0)
-        return -errno;
+    const char *at = bytes;
     while (size > 0) {
-        const ssize_t n = write(fd, text, size);
+        const ssize_t n = write(fd, at, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        text += n;
+        at += n;
         size -= (size_t)n;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return 0;
+}
+
+static int write_synced(int fd, const char *text, size_t size, uint32_t mode)
+{
+    if (mode != 0 && fchmod(fd, (mode_t)mode) < 0)
+        return -errno;
+    const int code = ikv_shards_write(fd, text, size);
+    return code == 0 && fsync(fd) < 0 ? -errno : code;
 }
 
 /* The id of the build makes the name of the temporary file its own; one left by a build that was
@@ -111,7 +118,7 @@ static int write_temporary(int dir, const char *name, const char *text, size_t s
     const int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return -errno;
-    int code = write_all(fd, text, size, mode);
+    int code = write_synced(fd, text, size, mode);
     if (close(fd) < 0 && code == 0)
         code = -errno;
     if (code < 0)

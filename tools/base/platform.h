@@ -361,4 +361,17 @@ static inline int platform_cond_init(pthread_cond_t *cond)
 }
 #endif
 
+/* Wait for a change, but at most a tenth of a second, so that signals and progress are noticed. */
+static inline void platform_cond_wait_briefly(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+    struct timespec limit;
+    clock_gettime(PLATFORM_COND_CLOCK, &limit);
+    limit.tv_nsec += 100000000;
+    if (limit.tv_nsec >= 1000000000) {
+        limit.tv_nsec -= 1000000000;
+        limit.tv_sec++;
+    }
+    (void)pthread_cond_timedwait(cond, mutex, &limit);
+}
+
 #endif

@@ -237,14 +237,7 @@ static void run_threads(struct thread_group *group, const struct disk_watch *wat
     gate->open = true;
     pthread_cond_broadcast(&gate->changed);
     while (gate->ended < group->count) {
-        struct timespec limit;
-        clock_gettime(PLATFORM_COND_CLOCK, &limit);
-        limit.tv_nsec += 100000000;
-        if (limit.tv_nsec >= 1000000000) {
-            limit.tv_nsec -= 1000000000;
-            limit.tv_sec++;
-        }
-        pthread_cond_timedwait(&gate->changed, &gate->mutex, &limit);
+        platform_cond_wait_briefly(&gate->changed, &gate->mutex);
         show(group, watch);
     }
     pthread_mutex_unlock(&gate->mutex);

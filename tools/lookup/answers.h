@@ -3,7 +3,7 @@
 #define ANSWERS_H
 
 #include "key_input/key_batch.h"
-#include "lookup/missing_mode.h"
+#include "options/missing_mode.h"
 #include "table/table.h"
 #include "text/item_writer.h"
 

@@ -157,19 +157,6 @@ static unsigned start_threads(struct lookup *lookup)
 
 /* ---------------------------------------------------------------- the calling thread */
 
-/* With the lock held: wait for a change, but at most 0.1 s, to notice a signal. */
-static void wait_a_little(struct lookup *lookup)
-{
-    struct timespec limit;
-    clock_gettime(PLATFORM_COND_CLOCK, &limit);
-    limit.tv_nsec += 100000000;
-    if (limit.tv_nsec >= 1000000000) {
-        limit.tv_nsec -= 1000000000;
-        limit.tv_sec++;
-    }
-    (void)pthread_cond_timedwait(&lookup->pipeline.changed, &lookup->pipeline.mutex, &limit);
-}
-
 /* With the lock held: everything read so far is answered. Whoever writes the keys may wait for the
  * answers. */
 static void become_idle(struct lookup *lookup)
@@ -201,7 +188,7 @@ static void write_answers(struct lookup *lookup)
         } else if (lookup->in_use == 0 && lookup->pipeline.ended) {
             break;
         } else {
-            wait_a_little(lookup);
+            platform_cond_wait_briefly(&lookup->pipeline.changed, &lookup->pipeline.mutex);
         }
     }
     if (signals_caught())
@@ -217,7 +204,7 @@ static void stop_threads(struct lookup *lookup)
     while (lookup->pipeline.running > 0) {
         for (unsigned i = 0; i < lookup->slot_count; i++)
             slot_cancel(&lookup->slots[i]);
-        wait_a_little(lookup);
+        platform_cond_wait_briefly(&lookup->pipeline.changed, &lookup->pipeline.mutex);
     }
 }
 

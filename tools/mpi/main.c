@@ -57,16 +57,6 @@ static int print_help(void)
     return output_close(&output);
 }
 
-static int print_version(void)
-{
-    struct output output;
-    int status = output_open(&output);
-    if (status != STATUS_DONE)
-        return status;
-    output_format(&output, "indexkv-mpi %s\n", ikv_version());
-    return output_close(&output);
-}
-
 static int run(const struct job *job, int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -80,7 +70,7 @@ static int run(const struct job *job, int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         status = print_help();
     else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        status = print_version();
+        status = options_version("indexkv-mpi");
     else if (argc < 2)
         status = usage_error(NULL, "expected a command: build or get");
     else

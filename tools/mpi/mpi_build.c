@@ -60,9 +60,9 @@ static void make_specs(struct specs *specs)
     *specs = (struct specs){
         .syntax = {"build", "-o DIR [OPTION...] [INPUT... | -]",
                    "Build a sharded table from the key-value pairs in the INPUT files. "
-                   "Each rank reads\na part of them, and writes some of the shards.",
+                   "Each rank\nreads a part of them, and writes some of the shards.",
                    specs->rows,
-                   "SIZE is in bytes, for each rank; suffixes K, M, G and T stand for "
+                   "SIZE is in bytes, for each rank; suffixes K, M, G and T stand for\n"
                    "powers of 1024."}};
     for (; count < OWN_COUNT; count++)
         specs->rows[count] = own_specs[count];

@@ -2,12 +2,12 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
-#include "lookup/missing_mode.h"
 #include "mpi/key_chunks.h"
 #include "mpi/mpi_command.h"
 #include "mpi/ordered_output.h"
 #include "mpi/rank_table.h"
 #include "options/input_options.h"
+#include "options/key_options.h"
 #include "options/store_options.h"
 #include "text/item_writer.h"
 #include "text/keys.h"
@@ -16,42 +16,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    OPTION_KEYS = OPTION_OWN,
-    OPTION_KEYS_FORMAT,
-    OPTION_MATCH,
-    OPTION_MISSING,
-    OPTION_PARTS,
-    OPTION_HOSTS,
-    OPTION_BACKEND,
-    OPTION_DIRECT
-};
+enum { OPTION_PARTS = OPTION_OWN, OPTION_HOSTS, OPTION_BACKEND, OPTION_DIRECT };
 
 static const struct option_spec specs[] = {
-    {OPTION_KEYS, 'k', "keys", "FILE", "read the keys from FILE; '-' is standard input (required)"},
-    {OPTION_KEYS_FORMAT, 0, "keys-format", "F",
-     "format of the keys in FILE: text (default), one key\n"
-     "per line; binary, little-endian, no separators"},
+    {OPTION_KEYS, 'k', "keys", "FILE",
+     "read the keys from FILE; '-' is standard input;\n"
+     "required"},
+    OPTION_SPEC_KEYS_FORMAT,
     {OPTION_OUTPUT, 'o', "output", "FILE",
      "write to FILE, in the order of the keys (default:\n"
      "standard output)"},
     {OPTION_PARTS, 0, "parts", NULL,
      "FILE is a directory: each rank writes a file there,\n"
      "in the order of the keys one after the other"},
-    {OPTION_MATCH, 'm', "match", "M",
-     "exact (default); floor: the greatest key <= KEY;\n"
-     "ceiling: the least key >= KEY; range (default for\n"
-     "tables of ranges): the range that KEY is in"},
-    OPTION_SPEC_OUTPUT_FORMAT,
-    {OPTION_MISSING, 0, "missing", "M",
-     "missing keys: skip (default) writes nothing, empty\n"
-     "writes the key without a value, error reports it"},
-    {OPTION_ESCAPE, 0, "escape", NULL,
-     "tsv: write tabs, line breaks and backslashes as \\t,\n"
-     "\\n, \\r and \\\\; undo these in the keys of FILE"},
-    {OPTION_NULL, '0', "null", NULL,
-     "tsv: lines end with NUL instead of LF; also those of\n"
-     "FILE"},
+    OPTION_SPEC_MATCH("tables"),
+    OPTION_SPECS_ANSWERS,
     OPTION_SPECS_BAD_LINES,
     OPTION_SPEC_KEY_SYNTAX,
     OPTION_SPEC_MISSING_SHARDS,
@@ -62,7 +41,9 @@ static const struct option_spec specs[] = {
     {OPTION_INDEX_MEMORY, 0, "index-memory", "SIZE",
      "maximum memory for caching the index of a shard, at\n"
      "least 1 byte; suffixes K, M, G, T (default: 64M)"},
-    {OPTION_BACKEND, 0, "backend", "B", "how shards are read: auto (default), uring, pread, mmap"},
+    {OPTION_BACKEND, 0, "backend", "B",
+     "how shards are read: auto (default), uring, pread,\n"
+     "mmap"},
     {OPTION_DIRECT, 0, "direct", NULL, "bypass the page cache (O_DIRECT)"},
     {OPTION_STATS, 0, "stats", NULL, "print a table with statistics of all ranks"},
     {OPTION_QUIET, 'q', "quiet", NULL, "print no summaries"},
@@ -74,9 +55,9 @@ static const struct command_syntax syntax = {
     "Look up keys in a sharded table. Each rank reads a part of FILE; the output is\n"
     "that of 'indexkv get'.",
     specs,
-    "SIZE is of each rank. Exit status: 0 success, 1 a key was missing (with --missing\n"
-    "error), 2 usage or invalid key, 3 not a table or wrong key type, 4 corrupt,\n"
-    "5 I/O error, or a missing shard."};
+    "SIZE is of each rank. Exit status: 0 success, 1 a key was missing (with\n"
+    "--missing error), 2 usage or invalid key, 3 not a table or wrong key type,\n"
+    "4 corrupt, 5 I/O error, or a missing shard."};
 
 /* The keys of a batch that is being looked up. */
 struct slot {
@@ -90,10 +71,9 @@ struct mpi_get {
     struct input_options input;
     ikv_mpi_open_options open;
     ikv_get_options get;
-    bool match_given, keys_binary, in_parts, stats;
-    enum missing_mode missing;
-    enum output_format format;
-    const char *dir, *keys_file, *output_path;
+    struct key_options keys;
+    bool in_parts, stats;
+    const char *dir, *output_path;
 
     ikv_mpi *table;
     ikv_mpi_info info;
@@ -110,37 +90,11 @@ struct mpi_get {
 
 /* ---------------------------------------------------------------- options */
 
-static int accept_choice(struct mpi_get *get, int id, const char *argument)
-{
-    int choice = 0, status;
-    switch (id) {
-    case OPTION_KEYS_FORMAT:
-        status = option_choice(&syntax, "keys-format", argument, "text|binary", &choice);
-        get->keys_binary = choice == 1;
-        return status;
-    case OPTION_MATCH:
-        status = option_choice(&syntax, "match", argument, "exact|floor|ceiling|range", &choice);
-        get->get.match = (ikv_match)choice;
-        get->match_given = true;
-        return status;
-    case OPTION_BACKEND:
-        status = option_choice(&syntax, "backend", argument, "auto|pread|uring|mmap", &choice);
-        get->store.open.backend = (ikv_backend)choice;
-        return status;
-    default:
-        status = option_choice(&syntax, "missing", argument, "skip|empty|error", &choice);
-        get->missing = (enum missing_mode)choice;
-        return status;
-    }
-}
-
 static int accept(void *user, int id, const char *argument)
 {
     struct mpi_get *get = user;
+    int choice = 0, status;
     switch (id) {
-    case OPTION_KEYS:
-        get->keys_file = argument;
-        return OPTIONS_CONTINUE;
     case OPTION_OUTPUT:
         get->output_path = argument;
         return OPTIONS_CONTINUE;
@@ -150,22 +104,21 @@ static int accept(void *user, int id, const char *argument)
     case OPTION_HOSTS:
         get->open.hosts = argument;
         return OPTIONS_CONTINUE;
-    case OPTION_KEYS_FORMAT:
-    case OPTION_MATCH:
-    case OPTION_MISSING:
     case OPTION_BACKEND:
-        return accept_choice(get, id, argument);
+        status = option_choice(&syntax, "backend", argument, "auto|pread|uring|mmap", &choice);
+        get->store.open.backend = (ikv_backend)choice;
+        return status;
     case OPTION_DIRECT:
         get->store.open.flags |= IKV_OPEN_DIRECT;
         return OPTIONS_CONTINUE;
-    case OPTION_OUTPUT_FORMAT:
-        return option_output_format(&syntax, argument, &get->format);
     case OPTION_MEMORY:
         return option_size(&syntax, "memory", argument, (uint64_t)1 << 20, &get->open.memory);
     case OPTION_STATS:
         get->stats = true;
         return OPTIONS_CONTINUE;
     default:
+        if (key_options_has(id))
+            return key_options_accept(&get->keys, id, argument);
         if (input_options_has(id))
             return input_options_accept(&get->input, id, argument);
         return store_options_accept(&get->store, id, argument);
@@ -178,22 +131,24 @@ static int parse(void *user, int argc, char **argv)
     struct operands operands;
     store_options_init(&get->store, &syntax);
     input_options_init(&get->input, &syntax);
+    get->keys.syntax = &syntax;
     int status = options_parse(&syntax, argc, argv, accept, get, &operands);
     if (status == OPTIONS_CONTINUE)
         status = single_operand(&syntax, &operands, &get->dir);
     if (status != OPTIONS_CONTINUE)
         return status;
-    if (get->keys_file == NULL)
+    if (get->keys.file == NULL)
         return usage_error(syntax.name, "expected --keys FILE");
     if (get->in_parts && get->output_path == NULL)
         return usage_error(syntax.name, "--parts requires --output");
-    if (get->input.bad_line_option != NULL && get->keys_binary)
+    if (get->input.bad_line_option != NULL && get->keys.binary)
         return usage_error(syntax.name, "--%s requires --keys-format text",
                            get->input.bad_line_option);
-    get->input.rejects.quiet = get->store.quiet || get->missing == MISSING_ERROR;
+    get->input.rejects.quiet = get->store.quiet || get->keys.missing == MISSING_ERROR;
     get->open.missing_shards =
         get->store.report_missing_shards ? IKV_MPI_MISSING_REPORT : IKV_MPI_MISSING_ERROR;
     get->open.open = &get->store.open;
+    get->get.match = get->keys.match;
     return input_options_check(&get->input);
 }
 
@@ -225,9 +180,9 @@ static int write_answer(struct mpi_get *get, const struct item_key *key, const i
     case IKV_FOUND:
         return write_found(get, key, item);
     case IKV_MISSING:
-        if (get->missing == MISSING_EMPTY)
+        if (get->keys.missing == MISSING_EMPTY)
             item_write(&get->writer, key, &none, NULL, 0);
-        if (get->missing != MISSING_ERROR)
+        if (get->keys.missing != MISSING_ERROR)
             return STATUS_DONE;
         message("%s: key %s not found", get->dir, excerpt_of_key(get, key).text);
         return STATUS_MISSING;
@@ -252,7 +207,7 @@ static size_t write_bad_lines(struct mpi_get *get, const struct key_batch *keys,
         const struct item_key key = {
             .text = keys->lines.data + bad->text.start,
             .text_length = bad->text.length < KEY_INPUT_MAX ? bad->text.length : KEY_INPUT_MAX};
-        if (get->missing == MISSING_EMPTY)
+        if (get->keys.missing == MISSING_EMPTY)
             item_write(&get->writer, &key, &none, NULL, 0);
     }
     return next;
@@ -351,7 +306,7 @@ static int report_counts(const struct mpi_get *get, const ikv_mpi_stats *stats)
     if (get->job->rank != 0)
         return STATUS_DONE;
     if (counts[0] > 0 && !get->store.quiet)
-        message("%s: %" PRIu64 " bad line%s skipped", get->keys_file, counts[0],
+        message("%s: %" PRIu64 " bad line%s skipped", get->keys.file, counts[0],
                 counts[0] == 1 ? "" : "s");
     if (get->info.missing_shards > 0)
         message("%s: %" PRIu32 " of %" PRIu32 " shards are missing, and %" PRIu64
@@ -374,7 +329,7 @@ static int look_up(struct mpi_get *get)
     const ikv_error *problem = ikv_mpi_problem(get->table);
     if (problem != NULL && code == 0)
         message("rank %d: %s", get->job->rank, problem->message);
-    if (code == 0 && get->missing == MISSING_ERROR && get->rejects.count > 0)
+    if (code == 0 && get->keys.missing == MISSING_ERROR && get->rejects.count > 0)
         status = exit_status_worse(status, STATUS_MISSING);
     status = exit_status_worse(status, report_counts(get, &stats));
     if (get->stats)
@@ -390,14 +345,14 @@ static int open_rejects(struct mpi_get *get)
                        get->job->rank);
         options.path = get->rejects_path;
     }
-    return rejects_open(&get->rejects, &options, &get->keys_file, 1, get->dir);
+    return rejects_open(&get->rejects, &options, &get->keys.file, 1, get->dir);
 }
 
 static void set_writer(struct mpi_get *get)
 {
     const bool others = get->get.match != IKV_EXACT;
     get->writer = (struct item_writer){.output = &get->output.output,
-                                       .format = get->format,
+                                       .format = get->keys.output_format,
                                        .escape = get->input.escape,
                                        .nul = get->input.nul,
                                        .key_type = get->info.key_type,
@@ -412,7 +367,7 @@ static int run(struct mpi_get *get)
 {
     const struct job *job = get->job;
     ikv_mpi_get_info(get->table, &get->info);
-    if (!get->match_given && get->info.has_ranges)
+    if (!get->keys.match_given && get->info.has_ranges)
         get->get.match = IKV_RANGE;
     int status = job->rank == 0
                      ? check_key_syntax(&syntax, get->info.key_type, get->store.key_syntax)
@@ -422,13 +377,13 @@ static int run(struct mpi_get *get)
         status = job_status(job, open_rejects(get));
     if (status != STATUS_DONE)
         return status;
-    const struct key_source format = {.path = get->keys_file,
+    const struct key_source format = {.path = get->keys.file,
                                       .type = get->info.key_type,
                                       .syntax = get->store.key_syntax,
-                                      .binary = get->keys_binary,
+                                      .binary = get->keys.binary,
                                       .escape = get->input.escape,
                                       .nul = get->input.nul,
-                                      .report_bad = get->missing == MISSING_ERROR,
+                                      .report_bad = get->keys.missing == MISSING_ERROR,
                                       .in_parts = get->in_parts,
                                       .batch = get->info.round_keys};
     status = key_chunks_open(&get->chunks, job, &format, &get->rejects);

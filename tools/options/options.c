@@ -5,6 +5,8 @@
 #include "base/numbers.h"
 #include "text/output.h"
 
+#include <indexkv.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,6 +146,16 @@ static void print_usage(struct output *output, const struct command_syntax *synt
         output_text(output, "\n");
         line += length + (line[length] == '\n');
     }
+}
+
+int options_version(const char *program)
+{
+    struct output output;
+    int status = output_open(&output);
+    if (status != STATUS_DONE)
+        return status;
+    output_format(&output, "%s %s\n", program, ikv_version());
+    return output_close(&output);
 }
 
 int options_help(const struct command_syntax *syntax)

@@ -42,6 +42,10 @@ enum {
     OPTION_QUIET,
     OPTION_PROGRESS,
     OPTION_STATS,
+    OPTION_KEYS,
+    OPTION_KEYS_FORMAT,
+    OPTION_MATCH,
+    OPTION_MISSING,
     OPTION_OUTPUT_FORMAT,
     OPTION_ESCAPE,
     OPTION_NULL,
@@ -99,6 +103,9 @@ int options_parse(const struct command_syntax *syntax, int argc, char **argv,
 
 /* Print the help text to standard output. Returns the exit status. */
 int options_help(const struct command_syntax *syntax);
+
+/* Print the name and the version of the program. Returns the exit status. */
+int options_version(const char *program);
 
 /*
  * Parse the argument of an option. Return OPTIONS_CONTINUE, or STATUS_USAGE after reporting what

@@ -47,20 +47,6 @@ static bool is_there(const struct replicas *replicas, size_t shard, size_t place
 
 /* ---------------------------------------------------------------- copying */
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        const ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Returns 0, -errno, or IKV_E_CANCELED after a signal. */
 static int copy_bytes(struct replicas *replicas, int from, int to, char *piece)
 {
@@ -72,7 +58,7 @@ static int copy_bytes(struct replicas *replicas, int from, int to, char *piece)
             return -errno;
         if (n == 0)
             return fsync(to) < 0 ? -errno : 0;
-        const int code = write_all(to, piece, (size_t)n);
+        const int code = ikv_shards_write(to, piece, (size_t)n);
         if (code < 0)
             return code;
         replicas->bytes += (uint64_t)n;
