@@ -20,6 +20,14 @@ target_sources(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools/compare/ratio.c)
 target_include_directories(test_ratio PRIVATE ${CMAKE_SOURCE_DIR}/tools)
 target_link_libraries(test_ratio PRIVATE m)
 
+# Reports as tables.
+ikv_test(test_report_table)
+foreach(file report/report report/report_table base/buffer base/exit_status base/message text/output base/signals base/utf8 base/numbers)
+  target_sources(test_report_table PRIVATE ${CMAKE_SOURCE_DIR}/tools/${file}.c)
+endforeach()
+target_include_directories(test_report_table PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+target_link_libraries(test_report_table PRIVATE m)
+
 # The rule for a steady state.
 ikv_test(test_steady)
 target_sources(test_steady PRIVATE ${CMAKE_SOURCE_DIR}/tools/seek/steady.c)

@@ -164,10 +164,10 @@ size_t report_column_of(const struct report_series *series, const char *name);
 
 /* ---------------------------------------------------------------- writing */
 
-/* Facts as "# name: text" lines, then an aligned table per series. On a terminal that is too
- * narrow, parameters that all rows share are above the table, and the least important metrics left
- * out. */
-void report_write_table(const struct report *report, struct output *output);
+/* Facts as "# name: text" lines, then an aligned table per series. Tables wider than `width` (0: no
+ * limit) have the parameters that all rows share above them, and the least important metrics are
+ * left out. */
+void report_write_table(const struct report *report, struct output *output, int width);
 /* One object: docs/report-schema.md. */
 void report_write_json(const struct report *report, struct output *output);
 /* A block of lines per series (column names, then the rows), separated by empty lines. Without the

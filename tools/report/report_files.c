@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "base/terminal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -116,6 +117,11 @@ static int write_one(const struct report *report, const char *path, int *fd,
     return output_close(&output);
 }
 
+static void write_table(const struct report *report, struct output *output)
+{
+    report_write_table(report, output, output->terminal ? terminal_columns(output->fd) : 0);
+}
+
 int report_files_write(struct report_files *files, const struct report *report,
                        const struct plots *plots)
 {
@@ -124,7 +130,7 @@ int report_files_write(struct report_files *files, const struct report *report,
     if (report->failed)
         status = out_of_memory();
     if (!is_standard_output(files->json) && !is_standard_output(files->csv))
-        status = exit_status_worse(status, write_one(report, "-", &none, report_write_table));
+        status = exit_status_worse(status, write_one(report, "-", &none, write_table));
     status = exit_status_worse(status,
                                write_one(report, files->json, &files->json_fd, report_write_json));
     status =

@@ -1,5 +1,4 @@
 /* Reports as text: facts, then tables with aligned columns. Also formats numbers. */
-#include "base/terminal.h"
 #include "report/report.h"
 #include "report/report_text.h"
 
@@ -166,6 +165,10 @@ static void fit(const struct report_series *series, struct layout *layout)
         for (size_t i = 0; i < series->column_count; i++)
             if (strcmp(series->columns[i].name, dispensable[k]) == 0 && i != series->main_column)
                 layout->places[i] = LEFT_OUT;
+    /* Outliers can make the rest too wide, too. */
+    for (size_t i = series->column_count; i-- > 0 && table_width(series, layout) > width;)
+        if (series->columns[i].role != REPORT_PARAMETER && i != series->main_column)
+            layout->places[i] = LEFT_OUT;
 }
 
 /* Words, in lines that fit the terminal. */
@@ -262,9 +265,8 @@ static void write_series(const struct report_series *series, struct output *outp
                   "\nLeft out for the width of the terminal: ", "");
 }
 
-void report_write_table(const struct report *report, struct output *output)
+void report_write_table(const struct report *report, struct output *output, int width)
 {
-    const int width = output->terminal ? terminal_columns(output->fd) : 0;
     write_facts(report, output);
     for (size_t i = 0; i < report->series_count; i++)
         write_series(report->series[i], output, width);
