@@ -1,6 +1,6 @@
 /*
- * How much work the tests do. At scale 1 they run in full, as .ci/run does; the default is a tenth
- * of that, for everyday runs. The environment variable INDEXKV_TEST_SCALE sets another scale.
+ * How much work the tests do. At scale 1 they run in full, as in scripts/ci/full; the default is a
+ * tenth of that, for everyday runs. The environment variable INDEXKV_TEST_SCALE sets another scale.
  *
  * Random work also shrinks under sanitizers, which make it several times slower, and by
  * INDEXKV_TEST_SHARE, which ctest sets for tests that it repeats on other backends.
