@@ -1,9 +1,10 @@
 #include "iouring/ring.h"
 
+#include "core/platform/platform.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -151,10 +152,10 @@ void ikv_ring_register_memory(struct ikv_ring *ring, void *memory, size_t size)
  * tools that track memory (sanitizers) would miss that the mappings are gone. */
 static void unmap_and_close(struct io_uring *uring)
 {
-    (void)munmap(uring->sq.sqes, uring->sq.ring_entries * sizeof *uring->sq.sqes);
+    ikv_platform_unmap(uring->sq.sqes, uring->sq.ring_entries * sizeof *uring->sq.sqes);
     if (uring->cq.ring_ptr != uring->sq.ring_ptr)
-        (void)munmap(uring->cq.ring_ptr, uring->cq.ring_sz);
-    (void)munmap(uring->sq.ring_ptr, uring->sq.ring_sz);
+        ikv_platform_unmap(uring->cq.ring_ptr, uring->cq.ring_sz);
+    ikv_platform_unmap(uring->sq.ring_ptr, uring->sq.ring_sz);
     if (uring->ring_fd >= 0)
         (void)close(uring->ring_fd);
 }

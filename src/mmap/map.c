@@ -81,7 +81,7 @@ void ikv_map_free(struct ikv_map *map)
     if (!map)
         return;
     ikv_background_stop(&map->background);
-    (void)munmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
+    ikv_platform_unmap((void *)(uintptr_t)map->bytes, (size_t)map->size); /* unlocks, too */
     free((void *)map->resident);
     free((void *)map->seen_once);
     free((void *)map->verified);

@@ -46,7 +46,7 @@ void ikv_process_mark(struct ikv_process *process)
 void ikv_process_unmark(struct ikv_process *process)
 {
     if (process->mark)
-        (void)munmap((void *)(uintptr_t)process->mark, 1);
+        ikv_platform_unmap((void *)(uintptr_t)process->mark, 1);
     process->mark = NULL;
 }
 

@@ -64,6 +64,14 @@ static inline bool ikv_platform_is_cached(int fd, uint64_t offset, uint64_t size
 }
 #endif
 
+/* Unmap `size` bytes from the beginning of a mapping, to the end of the last page. The kernel
+ * rounds up by itself, but tools that track memory (sanitizers) take the rest for still mapped. */
+static inline void ikv_platform_unmap(void *begin, size_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    (void)munmap(begin, (size + page - 1) / page * page);
+}
+
 /* Alignment of large mappings, so that they can consist of huge pages. */
 #define IKV_HUGE_PAGE ((size_t)2 << 20)
 
