@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     build_register(&options);
     scan_register(&options);
     layout_register(&options);
+    match_register(&options);
     backends_register(&options);
     probes_register(&options);
     callers_register(&options);

@@ -17,6 +17,7 @@ void recovery_register(const struct options *options);
 void start_register(const struct options *options);
 void build_register(const struct options *options);
 void layout_register(const struct options *options);
+void match_register(const struct options *options);
 void scan_register(const struct options *options);
 void backends_register(const struct options *options);
 void probes_register(const struct options *options);

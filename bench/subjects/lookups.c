@@ -183,7 +183,8 @@ static void choose_keys(struct lookups *lookups)
         lookups->next = 0;
     for (size_t i = 0; i < options->batch; i++) {
         lookups->numbers[i] = dataset_key(~lookups->next++) % options->data.pairs;
-        lookups->keys[i] = dataset_key(lookups->numbers[i]);
+        lookups->keys[i] = dataset_key(lookups->numbers[i]) + (options->match == IKV_FLOOR) -
+                           (options->match == IKV_CEILING);
     }
 }
 
@@ -193,6 +194,7 @@ static int look_up(struct lookups *lookups, ikv_error *err)
     ikv_get_options get = IKV_GET_OPTIONS_INIT;
 
     get.probe = options->probe;
+    get.match = options->match;
     get.flags = options->flags;
     if (options->batch == 1)
         return ikv_get(lookups->store, lookups->keys, &get, lookups->result, err);

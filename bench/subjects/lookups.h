@@ -30,7 +30,8 @@ struct lookups_options {
     size_t batch;     /* keys; 1: uses ikv_get, otherwise ikv_get_many */
     uint64_t cycle;   /* batches after which the same keys are repeated; 0: never */
     ikv_probe probe;
-    uint32_t flags; /* IKV_GET_* */
+    ikv_match match; /* floor and ceiling: of keys between stored ones */
+    uint32_t flags;  /* IKV_GET_* */
 };
 
 struct subject *lookups_new(const struct lookups_options *options);

@@ -40,8 +40,8 @@ static void choose_batch_size(struct lookup *lookup)
         lookup->batch_size = lookup->batch_limit = (size_t)lookup->options.batch;
         return;
     }
-    const bool exact = lookup->options.get.match == IKV_EXACT;
-    const bool sorted = !exact && info->file_size >= LOOKUP_LARGE_STORE;
+    const bool sorted =
+        lookup->options.get.match != IKV_EXACT && info->file_size >= LOOKUP_LARGE_STORE;
     const size_t most = sorted ? LOOKUP_BATCH_SORTED : LOOKUP_BATCH_DEFAULT;
     lookup->batch_limit = most;
     /* Equal keys of a batch share one copy of their value, so a batch never takes more than all
@@ -57,15 +57,14 @@ static void choose_batch_size(struct lookup *lookup)
     lookup->batch_size = keys_within(VALUES_TARGET / lookup->max_in_use, typical, most);
     if (lookup->batch_size > lookup->batch_limit)
         lookup->batch_size = lookup->batch_limit;
-    if (lookup->batch_size > LOOKUP_BATCH_MEMORY && exact)
+    if (lookup->batch_size > LOOKUP_BATCH_MEMORY)
         lookup->batch_size = LOOKUP_BATCH_MEMORY;
 }
 
 /* Values can be larger than expected, or large ones clustered: adapt to the last batch. */
 void lookup_adapt(struct lookup *lookup, struct slot *slot)
 {
-    /* Other matches are not looked up by the calling thread. */
-    lookup->in_memory = slot->in_memory && lookup->options.get.match == IKV_EXACT;
+    lookup->in_memory = slot->in_memory;
     if (lookup->options.batch != 0)
         return;
     size_t limit = lookup->batch_limit;

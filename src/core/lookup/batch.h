@@ -18,6 +18,7 @@ struct ikv_batch {
     uint64_t page_sums_offset;      /* where they are in the file; 0: there are none */
     const unsigned char *caller_keys;
     ikv_item *items;
+    unsigned char *matched; /* lookups in memory, unless IKV_EXACT: keys of the items, by place */
     const uint32_t *places; /* of the sorted keys in the caller's array, equal keys side by side */
     ikv_get_options options;
     const struct ikv_filters *filters; /* of absent keys; NULL: not used */

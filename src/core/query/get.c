@@ -20,7 +20,8 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
         return false;
     if (!options)
         options = &defaults;
-    if (options->size != sizeof *options || options->on_value || options->match != IKV_EXACT ||
+    if (options->size != sizeof *options || options->on_value ||
+        (options->match == IKV_RANGE && store->range_size == 0) ||
         options->probe != IKV_PROBE_PAGE || ikv_query_check_options(options, 1, NULL) < 0 ||
         ikv_result_begin(result, 1) < 0)
         return false;
@@ -34,7 +35,7 @@ static bool get_resident(ikv_store *store, const void *key, const ikv_get_option
     batch->options = *options;
     atomic_store_explicit(&batch->canceled, false, memory_order_relaxed);
     ikv_prepare_map(result, 1);
-    if (!ikv_resident_suits(batch))
+    if (!ikv_resident_suits(batch) || ikv_prepare_matched(result, 1) < 0)
         return false;
     run->begin = 0;
     run->end = 1;

@@ -205,6 +205,18 @@ static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
     return 2 * store->records_end + (shards - 1) * largest;
 }
 
+int ikv_prepare_matched(struct ikv_result *result, size_t count)
+{
+    struct ikv_batch *batch = &result->batch;
+
+    if (batch->options.match == IKV_EXACT)
+        return 0;
+    if (!ikv_scratch_get(&result->matched_here, count * batch->store->index.key.width))
+        return -ENOMEM;
+    batch->matched = result->matched_here.bytes;
+    return 0;
+}
+
 /* Runs in memory do not fold repeated keys and copy a record for each; but in total no more than
  * this beyond the size of the record area. */
 #define REPEATS_MAX ((uint64_t)64 << 20)

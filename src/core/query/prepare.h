@@ -9,6 +9,9 @@ void ikv_prepare_begin(struct ikv_result *result, struct ikv_store *store, const
                        size_t count, const ikv_get_options *options);
 /* Check whether and how far the mapping, which the store has, may be used for `count` keys. */
 void ikv_prepare_map(struct ikv_result *result, size_t count);
+/* Reserve memory for the keys of items, unless they are the caller's: before lookups in memory.
+ * -ENOMEM */
+int ikv_prepare_matched(struct ikv_result *result, size_t count);
 /* Cut the caller's keys into `shards` runs that look them up in memory. -ENOMEM */
 int ikv_prepare_resident_runs(struct ikv_result *result, unsigned shards);
 /* Sort and fold the keys that have no answer yet; there are `pending` of them. -ENOMEM */

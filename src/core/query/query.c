@@ -90,6 +90,8 @@ int ikv_query_begin(struct ikv_store *store, const void *keys, size_t count,
         ikv_prepare_begin(result, store, keys, count, &known);
         if (count == 0 || !ikv_resident_suits(&result->batch))
             code = ikv_prepare_sorted(result, count);
+        else
+            code = ikv_prepare_matched(result, count);
     }
     if (code < 0) {
         void_answers(result, code);

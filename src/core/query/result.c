@@ -23,10 +23,10 @@ int ikv_result_new(ikv_result **ret_result)
 
 void ikv_result_clear(ikv_result *result)
 {
-    struct ikv_scratch *all[] = {&result->items,       &result->latency, &result->entries,
-                                 &result->sort_buffer, &result->places,  &result->starts,
-                                 &result->chunks,      &result->hits,    &result->status,
-                                 &result->matched};
+    struct ikv_scratch *all[] = {&result->items,       &result->latency,     &result->entries,
+                                 &result->sort_buffer, &result->places,      &result->starts,
+                                 &result->chunks,      &result->hits,        &result->status,
+                                 &result->matched,     &result->matched_here};
 
     if (ikv_job_is_busy(&result->job))
         return;

@@ -41,6 +41,7 @@ struct ikv_result {
     struct ikv_scratch hits;
     struct ikv_scratch status;
     struct ikv_scratch matched;
+    struct ikv_scratch matched_here; /* see ikv_batch.matched */
 
     /* The last check of a mapping's size, see ikv_prepare_map. */
     const struct ikv_map *checked_map; /* NULL: it was not whole */

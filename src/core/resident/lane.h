@@ -46,15 +46,16 @@ enum shape {
 
 enum lane_state {
     LANE_SEARCHED, /* its page is known and resident */
-    LANE_FOUND,    /* its entry is known */
+    LANE_FOUND,    /* the entry that answers it is known */
     LANE_MISSING,  /* before the first fence, or not in its page, which was verified */
     LANE_UNPROVEN, /* not in its page, which must be verified */
     LANE_PENDING   /* can't be answered here */
 };
 
 struct lane {
-    const unsigned char *key; /* the caller's */
-    uint64_t word;            /* of the key, the one that the tree holds */
+    const unsigned char *key;    /* the caller's */
+    const unsigned char *stored; /* found: the key of the entry, which is the same with IKV_EXACT */
+    uint64_t word;               /* of the key, the one that the tree holds */
     uint64_t page;
     const unsigned char *entries; /* of the page */
     const unsigned char *at;      /* first entry of the window, or what is needed to aim */
@@ -63,7 +64,7 @@ struct lane {
                                      entries that are before the key */
     uint64_t position;
     uint32_t count; /* entries of the page; 0: of a leaf, not known yet */
-    uint32_t guess; /* number of the entry at `at`; where an absent key would be */
+    uint32_t guess; /* number of the entry at `at`; of an absent key: of the first entry above it */
     enum lane_state state;
 };
 
@@ -81,6 +82,7 @@ struct lanes {
     uint32_t stride;
     uint32_t leaf_count; /* entries of a leaf, on average */
     uint32_t ahead;      /* bytes of a record to prefetch before its size is known */
+    ikv_match match;
     bool in_place;
     bool is_all_resident; /* the whole file */
     uint64_t budget;      /* bytes of records that may still be copied */

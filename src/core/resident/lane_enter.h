@@ -174,7 +174,7 @@ INLINE void lanes_locate(const struct lanes *x, enum shape shape, unsigned n, st
             (!lane_is_one_word(shape) && !lane_settle(x, lane, &rank)))
             continue;
         if (IKV_UNLIKELY(rank == 0)) {
-            lane->state = LANE_MISSING;
+            lane->state = x->match == IKV_CEILING ? LANE_PENDING : LANE_MISSING;
             continue;
         }
         lane->page = rank - 1;

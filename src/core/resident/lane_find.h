@@ -195,6 +195,31 @@ INLINE uint64_t lane_position(const struct lanes *x, enum shape shape, const str
     return place & IKV_PLACE_OUTSIDE ? 0 : (uint64_t)(bytes - x->map->bytes) + place;
 }
 
+/* `stored`: the entry's key, at the place that is more likely in the cache. */
+INLINE void lane_set_found(const struct lanes *x, enum shape shape, struct lane *lane,
+                           const unsigned char *entry, const unsigned char *stored)
+{
+    lane->state = LANE_FOUND;
+    lane->stored = stored;
+    lane->position = lane_position(x, shape, lane, entry);
+}
+
+/* The key is not in its page, which was verified: unless it must match, the entry before or after
+ * it is the answer. Only that after the page's last one is left to the search. */
+INLINE void lane_set_absent(const struct lanes *x, enum shape shape, struct lane *lane)
+{
+    const bool above = x->match == IKV_CEILING;
+    const uint32_t number = above ? lane->guess : lane->guess - 1;
+    const unsigned char *entry = lane->entries + (size_t)number * lane_stride(x, shape);
+
+    if (x->match == IKV_EXACT)
+        lane->state = LANE_MISSING;
+    else if (number < lane->count)
+        lane_set_found(x, shape, lane, entry, entry);
+    else
+        lane->state = LANE_PENDING;
+}
+
 INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const size_t stride = lane_stride(x, shape);
@@ -220,12 +245,12 @@ INLINE void lane_find(const struct lanes *x, enum shape shape, struct lane *lane
             entry = lane_stray(x, lane);
         }
     }
-    if (!entry)
-        lane->state = ikv_map_is_verified(x->map, lane->page) ? LANE_MISSING : LANE_UNPROVEN;
-    else
-        lane->state = LANE_FOUND;
     if (entry)
-        lane->position = lane_position(x, shape, lane, entry);
+        lane_set_found(x, shape, lane, entry, lane->key);
+    else if (ikv_map_is_verified(x->map, lane->page))
+        lane_set_absent(x, shape, lane);
+    else
+        lane->state = LANE_UNPROVEN;
 }
 
 INLINE void lanes_find(const struct lanes *x, enum shape shape, unsigned n, struct lane *lanes)

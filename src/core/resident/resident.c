@@ -21,28 +21,38 @@ bool ikv_resident_suits(const struct ikv_batch *batch)
     const struct ikv_store *store = batch->store;
     /* Keys are compared in stored form, which is little-endian. */
     return !IKV_BIG_ENDIAN && batch->map && store->tree.nodes &&
-           batch->usable_size == store->map->size && batch->options.match == IKV_EXACT &&
-           batch->options.probe == IKV_PROBE_PAGE && !(batch->options.flags & IKV_GET_BARRIER);
+           batch->usable_size == store->map->size && batch->options.probe == IKV_PROBE_PAGE &&
+           !(batch->options.flags & IKV_GET_BARRIER);
 }
 
 /* ---------------------------------------------------------------- records */
+
+/* The key of a lane's item: the caller's, or a copy of the one that matches it. */
+INLINE const unsigned char *item_key(const struct lanes *x, const struct lane *lane, size_t place)
+{
+    const size_t width = x->key->width;
+
+    if (x->match == IKV_EXACT)
+        return lane->key;
+    return memcpy(x->batch->matched + place * width, lane->stored, width);
+}
 
 /* Put an intact value where the options say. False: the run has failed. */
 INLINE bool put_value(struct lanes *x, const struct lane *lane, const unsigned char *value,
                       uint32_t size, ikv_item *item)
 {
     const ikv_get_options *options = &x->batch->options;
+    const size_t place = (size_t)(item - x->batch->items);
 
-    *item = (ikv_item){value, lane->key, size, IKV_FOUND};
+    *item = (ikv_item){value, item_key(x, lane, place), size, IKV_FOUND};
     if (options->values) {
-        unsigned char *to = (unsigned char *)options->values +
-                            (size_t)(item - x->batch->items) * options->value_size;
+        unsigned char *to = (unsigned char *)options->values + place * options->value_size;
         if (size == options->value_size)
             item->value = memcpy(to, value, size);
         else
-            *item = (ikv_item){NULL, lane->key, size, IKV_OTHER_SIZE};
+            *item = (ikv_item){NULL, item->key, size, IKV_OTHER_SIZE};
     } else if (options->on_value) {
-        if (options->on_value(options->user, (size_t)(item - x->batch->items), item) != 0) {
+        if (options->on_value(options->user, place, item) != 0) {
             x->run->fatal = IKV_E_CANCELED;
             return false;
         }
@@ -112,6 +122,17 @@ INLINE bool lane_content(const struct lanes *x, enum shape shape, const struct l
            lane_is_resident(x, position, (uint64_t)IKV_RECORD_HEADER_SIZE + *ret_size);
 }
 
+/* Whether the lane's key is in the range of the record that answers it, which ends with the range's
+ * last key. The first one is not above the lane's key. */
+INLINE bool lane_is_covered(const struct lanes *x, const struct lane *lane,
+                            const unsigned char *last)
+{
+    uint64_t words[IKV_KEY_WORDS_MAX];
+
+    ikv_key_load(x->key, lane->key, words);
+    return ikv_key_compare_stored(x->key, words, last) <= 0;
+}
+
 /* Answer a lane whose entry was found. False: it can't be answered here. */
 INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
 {
@@ -124,8 +145,12 @@ INLINE bool lane_take(struct lanes *x, enum shape shape, const struct lane *lane
     const uint32_t content = size - store->checksum_size;
     if (store->checksum_size &&
         ikv_load32(value + content) !=
-            ikv_record_checksum(store->record_seed, lane->key, x->key->width, value, content))
+            ikv_record_checksum(store->record_seed, lane->stored, x->key->width, value, content))
         return false;
+    if (x->match == IKV_RANGE && !lane_is_covered(x, lane, value + size - store->surplus)) {
+        *item = (ikv_item){NULL, NULL, 0, IKV_MISSING};
+        return true;
+    }
     if (!x->in_place)
         x->budget -= size;
     return put_value(x, lane, value, size - store->surplus, item);
@@ -193,6 +218,8 @@ static struct lane leaf_of_unproven(const struct lanes *x, const ikv_item *item)
     ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
     return (struct lane){.key = item->key,
                          .entries = page.entries,
+                         .samples = x->map->bytes + ikv_leaf_offset(index, number) +
+                                    index->leaf_size - IKV_LEAF_FOOTER_SIZE,
                          .page = number,
                          .count = page.count,
                          .guess = item->size - 1};
@@ -219,7 +246,8 @@ static struct lane lane_of_unproven(const struct lanes *x, const ikv_item *item)
 INLINE void lane_leave(struct lanes *x, enum shape shape, const struct lane *lane, ikv_item *item)
 {
     if (IKV_LIKELY(lane->state == LANE_FOUND) && IKV_LIKELY(lane_take(x, shape, lane, item))) {
-        x->found++;
+        x->found += item->status != IKV_MISSING;
+        x->missing += item->status == IKV_MISSING;
     } else if (lane->state == LANE_MISSING) {
         x->missing++;
         *item = (ikv_item){NULL, NULL, 0, IKV_MISSING};
@@ -231,14 +259,28 @@ INLINE void lane_leave(struct lanes *x, enum shape shape, const struct lane *lan
     }
 }
 
-/* Verify the pages of unproven keys. */
+/* Verify the page of an unproven key, and answer it. */
+static void prove(struct lanes *x, enum shape shape, ikv_item *item)
+{
+    struct lane lane = lane_of_unproven(x, item);
+
+    if (!is_absent(x, &lane))
+        lane.state = LANE_PENDING;
+    else
+        lane_set_absent(x, shape, &lane);
+    if (lane.state == LANE_FOUND && !ikv_position_possible(x->store, lane.position))
+        lane.state = LANE_PENDING;
+    lane_leave(x, shape, &lane, item);
+}
+
+/* The same for all unproven keys. */
 static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
 {
     const size_t page_size =
         x->store->is_clustered ? (size_t)x->leaf_count * x->stride : IKV_PAGE_SIZE;
     uint32_t next = begin;
 
-    for (uint32_t i = begin; i < end && x->unproven > 0; i++) {
+    for (uint32_t i = begin; i < end && x->unproven > 0 && !x->run->fatal; i++) {
         ikv_item *item = &x->batch->items[i];
         if (!is_unproven(item))
             continue;
@@ -249,10 +291,7 @@ static void prove_absence(struct lanes *x, uint32_t begin, uint32_t end)
         if (next < end)
             for (size_t line = 0; line < page_size; line += 64)
                 IKV_PREFETCH((const unsigned char *)x->batch->items[next].value + line);
-        const struct lane lane = lane_of_unproven(x, item);
-        const bool absent = is_absent(x, &lane);
-        x->missing += absent;
-        *item = (ikv_item){NULL, NULL, 0, absent ? IKV_MISSING : IKV_PENDING};
+        prove(x, x->store->is_clustered ? SHAPE_LEAF : 0, item);
     }
 }
 
@@ -398,6 +437,7 @@ static struct lanes lanes_of(struct ikv_run *run)
                           : 0,
         .ahead = (uint32_t)ikv_min(store->first_read, AHEAD_MAX),
         .is_all_resident = ikv_map_is_all_resident(store->map),
+        .match = run->batch->options.match,
         .in_place = (run->batch->options.flags & IKV_GET_IN_PLACE) != 0,
         .budget = run->copy_budget,
     };
@@ -450,6 +490,8 @@ void ikv_resident_run(struct ikv_run *run)
     if (run->fatal)
         return;
     prove_absence(&x, run->begin, run->end);
+    if (run->fatal)
+        return;
     run->pending = keys - x.found - x.missing;
     account(x.store, &run->stats, x.found, x.missing);
     run->stats.major_faults = ikv_faults_end(&run->faults, run->map, keys, run->stats.mapped);
