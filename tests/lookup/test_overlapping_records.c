@@ -205,12 +205,65 @@ static void many_keys_match_few_records(void **state)
     free(path);
 }
 
+/* A record that is the first of its leaf and larger than all others together; keys below the leaf's
+ * fence, some of them at the place to which it is rounded. The record is read once for each kind of
+ * keys, which are searched for at different times. */
+static void keys_at_a_rounded_fence(void **state)
+{
+    enum { LEAF_PAIRS = 9, PAIRS_HERE = 100 * LEAF_PAIRS, LARGE = 46 * LEAF_PAIRS };
+    char *path = tmpdir_file(*state, "rounded");
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    const size_t size = 2 << 20;
+    unsigned char *value = calloc(1, size);
+    open_mode modes[OPEN_MODES_MAX];
+    ikv_result *result = NULL;
+    rng_state random = {5};
+    store_model model;
+    uint64_t large = 0;
+
+    assert_non_null(value);
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t i = 1; i <= PAIRS_HERE; i++) { /* LEAF_PAIRS fill a leaf but for 3 bytes */
+        const uint64_t key = (i << 40) + rng_below(&random, 1 << 30);
+        model_add(&model, &key, value, i == LARGE ? size : 435);
+        large = i == LARGE ? key : large;
+    }
+    model_sort(&model, MODEL_KEEP_ALL);
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.leaf_size = 4096;
+    store_write(path, &model, &options);
+    assert_ok(ikv_result_new(&result), NULL);
+    const uint64_t keys[] = {large - (UINT64_C(1) << 39), large - 70, large - 2, large - 1, large};
+    const size_t count = open_modes(path, IKV_KEY_U64, modes);
+    for (size_t i = 0; i < count; i++) {
+        ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+        ikv_store *store = NULL;
+        ikv_info info;
+
+        open.backend = modes[i].backend;
+        open.flags = modes[i].flags;
+        open.index_memory = 500;
+        assert_ok(ikv_open(path, &open, &store, NULL), NULL);
+        ikv_store_info(store, &info); /* all fences, rounded */
+        assert_int_equal(info.fences, info.index_pages);
+        assert_true(info.index_memory < info.fences * sizeof(uint64_t));
+        for (int match = IKV_EXACT; match <= IKV_CEILING; match++)
+            assert_batch(store, &model, keys, 5, (ikv_match)match, result);
+        ikv_close(store);
+    }
+    ikv_result_free(result);
+    model_free(&model);
+    free(value);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_of_batch_is_bounded),
         cmocka_unit_test(memory_of_scan_is_bounded),
         cmocka_unit_test(many_keys_match_few_records),
+        cmocka_unit_test(keys_at_a_rounded_fence),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

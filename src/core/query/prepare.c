@@ -189,11 +189,15 @@ static void set_run(struct ikv_result *result, struct ikv_run *run, uint32_t beg
     };
 }
 
+/* Times that a run reads a record which many keys match, at most: for keys in its page, for those
+ * on the other side of its page, and, with rounded fences, for those at the rounded place of the
+ * fence on either side, which are searched for apart from the others. */
+#define MATCHES_MAX ((uint64_t)4)
+
 /*
  * An upper bound of the bytes of records that a batch reads. Distinct records do not overlap, so
  * together they are no larger than the record area. With EXACT every key has its own record.
- * Otherwise many keys may match one record, but it is read at most twice: for the keys in its page,
- * and for those after it (or before it); and once more for each cut between shards.
+ * Otherwise many keys may match one record; it is read once more for each cut between shards.
  */
 static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
 {
@@ -202,7 +206,8 @@ static uint64_t fetched_max(const struct ikv_batch *batch, unsigned shards)
     if (batch->options.match == IKV_EXACT)
         return store->records_end;
     const uint64_t largest = ikv_min(store->record_size_max, store->records_end);
-    return 2 * store->records_end + (shards - 1) * largest;
+    return MATCHES_MAX * ikv_min(store->records_end, UINT64_MAX / (2 * MATCHES_MAX)) +
+           (shards - 1) * largest;
 }
 
 int ikv_prepare_matched(struct ikv_result *result, size_t count)
