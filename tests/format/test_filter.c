@@ -136,6 +136,37 @@ static void stores_with_a_filter(void **state)
     free(path);
 }
 
+/* Neighbouring leaves share reads, up to the size of a slot; each key is asked about once. */
+static void each_key_is_asked_once(void **state)
+{
+    char *path = tmpdir_file(*state, "asked");
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    const unsigned char value[400] = {0};
+    uint64_t keys[1000];
+    ikv_result *result = NULL;
+    store_model model;
+    ikv_error err;
+
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t key = 0; key < 9000; key++)
+        model_add(&model, &key, value, sizeof value);
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.leaf_size = 4096;
+    options.filter_bits = 8;
+    store_write(path, &model, &options);
+    ikv_store *store = open_without_map(path, 0);
+    for (size_t i = 0; i < 1000; i++)
+        keys[i] = 9 * i;
+    assert_int_equal(ikv_result_new(&result), 0);
+    assert_ok(ikv_get_many(store, keys, 1000, NULL, result, &err), &err);
+    assert_int_equal(ikv_result_stats(result)->found, 1000);
+    assert_int_equal(ikv_result_stats(result)->filter_asked, 1000);
+    ikv_result_free(result);
+    ikv_close(store);
+    model_free(&model);
+    free(path);
+}
+
 /* Damage costs additional reads, but gives no wrong answers, and verify reports it. */
 static void damaged_filters(void **state)
 {
@@ -172,9 +203,8 @@ static void damaged_filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(present_keys_pass),
-        cmocka_unit_test(equal_hashes),
-        cmocka_unit_test(stores_with_a_filter),
+        cmocka_unit_test(present_keys_pass),    cmocka_unit_test(equal_hashes),
+        cmocka_unit_test(stores_with_a_filter), cmocka_unit_test(each_key_is_asked_once),
         cmocka_unit_test(damaged_filters),
     };
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

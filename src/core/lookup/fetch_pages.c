@@ -212,7 +212,7 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
         probe(run, chunk);
         do
             page = ikv_search_peek(&run->search);
-        while (follows(run, last, page) && skip_absent(run, page));
+        while (slot->chunk_count < max && follows(run, last, page) && skip_absent(run, page));
     } while (slot->chunk_count < max && follows(run, last, page) && !barrier_holds(run, page));
     slot->page_count = (uint32_t)(last - slot->first_page + 1);
     run->stats.merged += slot->chunk_count - 1;
