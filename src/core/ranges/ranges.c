@@ -107,8 +107,8 @@ static int copy_value(struct ikv_ranges *ranges, const struct ikv_sorted_pair *p
 {
     if (pair->value)
         return ikv_tape_append(&ranges->tape, pair->value, pair->size);
-    for (uint32_t at = 0; at < pair->size; at += IKV_PAIR_VALUE_MAX) {
-        const size_t n = (size_t)ikv_min(IKV_PAIR_VALUE_MAX, pair->size - at);
+    for (uint32_t at = 0, n = 0; at < pair->size; at += n) {
+        n = (uint32_t)ikv_min(IKV_PAIR_VALUE_MAX, pair->size - at);
         void *piece = ikv_scratch_get(&ranges->value, n);
         int code = piece ? ikv_pair_sorter_read(ranges->sorter, pair, at, piece, n) : -ENOMEM;
         if (code == 0)
