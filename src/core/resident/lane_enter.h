@@ -4,15 +4,12 @@
 
 #include "core/resident/lane.h"
 
-#include <assert.h>
-
 /* Number of fences <= the key, given the number by the tree's word alone. False: unknown here. */
 static inline bool lane_settle(const struct lanes *x, const struct lane *lane, uint64_t *rank)
 {
     const struct ikv_fences *fences = &x->store->fences;
     uint64_t words[IKV_KEY_WORDS_MAX];
 
-    assert(x->word < x->key->words);
     ikv_key_load(x->key, lane->key, words);
     /* All fences agree in the words before the tree's; a key must, too. */
     if (ikv_words_compare(words, fences->keys, x->word) != 0)
