@@ -204,8 +204,37 @@ INLINE void lane_set_found(const struct lanes *x, enum shape shape, struct lane 
     lane->position = lane_position(x, shape, lane, entry);
 }
 
+/* The key is above its page: its ceiling is the first entry of the next one, which is the fence. */
+static __attribute__((noinline)) void lane_set_above(const struct lanes *x, enum shape shape,
+                                                     struct lane *lane)
+{
+    const struct ikv_geometry *index = &x->store->index;
+    const uint64_t number = lane->page + 1;
+    struct ikv_page next;
+
+    if (number == index->pages) {
+        lane->state = LANE_MISSING;
+        return;
+    }
+    lane->state = LANE_PENDING;
+    const uint64_t offset =
+        IN_LEAVES(shape) ? ikv_leaf_offset(index, number)
+                         : index->index_start + ikv_page_first_entry(index, number) * x->stride;
+    const uint64_t size = IN_LEAVES(shape) ? index->leaf_size : x->stride;
+    if (!lane_is_resident(x, offset, size))
+        return;
+    const unsigned char *bytes = x->map->bytes + offset;
+    ikv_page_set(index, number, bytes, NULL, &next);
+    if (next.count == 0 ||
+        ikv_key_compare_stored(x->key, ikv_fence(&x->store->fences, number), next.entries) != 0)
+        return;
+    if (IN_LEAVES(shape))
+        lane->samples = bytes + size - IKV_LEAF_FOOTER_SIZE;
+    lane_set_found(x, shape, lane, next.entries, next.entries);
+}
+
 /* The key is not in its page, which was verified: unless it must match, the entry before or after
- * it is the answer. Only that after the page's last one is left to the search. */
+ * it is the answer. */
 INLINE void lane_set_absent(const struct lanes *x, enum shape shape, struct lane *lane)
 {
     const bool above = x->match == IKV_CEILING;
@@ -216,6 +245,8 @@ INLINE void lane_set_absent(const struct lanes *x, enum shape shape, struct lane
         lane->state = LANE_MISSING;
     else if (number < lane->count)
         lane_set_found(x, shape, lane, entry, entry);
+    else if (above)
+        lane_set_above(x, shape, lane);
     else
         lane->state = LANE_PENDING;
 }
