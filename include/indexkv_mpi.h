@@ -65,9 +65,9 @@ typedef struct ikv_mpi_open_options {
  * rank, or several if there are more ranks than shards. Ranks of a node open the same copy of a
  * shard that is listed at several places.
  *
- * Errors: those of ikv_open; IKV_E_INVALID (options, the host file); IKV_E_NOT_STORE (no manifest);
- * IKV_E_HEADER (a damaged manifest); IKV_E_CHANGED (a shard is not the store that the manifest
- * lists). Close *ret_table with ikv_mpi_close.
+ * Errors: those of ikv_open; IKV_E_INVALID (options, the host file); IKV_E_NOT_REGULAR (no
+ * manifest); IKV_E_HEADER (a damaged manifest); IKV_E_CHANGED (a shard is not the store that the
+ * manifest lists). Close *ret_table with ikv_mpi_close.
  */
 IKV_API IKV_NODISCARD int ikv_mpi_open(MPI_Comm comm, const char *path,
                                        const ikv_mpi_open_options *options, ikv_mpi **ret_table,
@@ -249,12 +249,18 @@ typedef struct ikv_mpi_build_stats {
  * rank they are in the order of `next`. So the pairs of rank 0 come first in the order of input.
  *
  * The table is published when its shards are complete, by renaming the manifest; until then, and
- * after an error, `path` holds the old table. Shards of the old table are then removed. The same
- * pairs in the same order, the same options and store_id give the same files, whatever the number
- * of ranks, if `shards` is set.
+ * after an error, `path` holds the old table. Shards of the old table are then removed. Rank 0
+ * holds a lock of the directory (fcntl, on the file .ikv-lock) until the table is published: a
+ * build of the same directory by another process is refused with -EBUSY, unless the file system has
+ * no locks. What an interrupted build left is removed by the next one without IKV_MPI_BUILD_RESUME.
+ * The same pairs in the same order, the same options and store_id give the same files, whatever the
+ * number of ranks, if `shards` is set.
  *
  * Errors: those of a writer; IKV_E_UNSUPPORTED (see options); IKV_E_VALUE_TOO_LARGE (more than
- * 1 GiB); IKV_E_STATE (nothing to resume).
+ * 1 GiB); IKV_E_STATE (nothing to resume); -EBUSY (another command is writing this table);
+ * IKV_E_INVALID (also: store_id begins with the same 8 bytes as that of the table in place, which
+ * are in the names of its shards); IKV_E_NOT_STORE, IKV_E_VERSION, IKV_E_HEADER (`path` has a
+ * manifest that can't be read: remove it first).
  */
 typedef int (*ikv_mpi_next_fn)(void *user, ikv_mpi_pair *pair);
 IKV_API IKV_NODISCARD int ikv_mpi_build(MPI_Comm comm, const char *path,

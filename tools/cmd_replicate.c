@@ -126,16 +126,12 @@ static void print_summary(const struct replicate_options *options, const char *t
         message("%s: %zu shard%s copied, %" PRIu64 " bytes", table, count, plural, replicas->bytes);
 }
 
-static int run(const struct replicate_options *options, const char *table, const char *dir)
+/* With the lock of the table's directory. */
+static int run_locked(const struct replicate_options *options, const char *table, const char *dir)
 {
-    char resolved[PATH_MAX];
     struct progress progress;
-    struct replicas replicas = {.dir = resolved, .first = options->first, .progress = &progress};
+    struct replicas replicas = {.dir = dir, .first = options->first, .progress = &progress};
     ikv_error error;
-    if (realpath(dir, resolved) == NULL) {
-        message("%s: %s", dir, strerror(errno));
-        return STATUS_IO;
-    }
     if (ikv_manifest_read(table, &replicas.manifest, &error) < 0)
         return library_error(&error);
     int status = check_shards(options, replicas.manifest);
@@ -148,6 +144,27 @@ static int run(const struct replicate_options *options, const char *table, const
             print_summary(options, table, &replicas);
     }
     ikv_manifest_free(replicas.manifest);
+    return status;
+}
+
+static int run(const struct replicate_options *options, const char *table, const char *dir)
+{
+    char resolved[PATH_MAX];
+    struct ikv_manifest *manifest;
+    struct ikv_table_lock *lock;
+    ikv_error error;
+    if (realpath(dir, resolved) == NULL) {
+        message("%s: %s", dir, strerror(errno));
+        return STATUS_IO;
+    }
+    /* Not in a directory that has no table. */
+    if (ikv_manifest_read(table, &manifest, &error) < 0)
+        return library_error(&error);
+    ikv_manifest_free(manifest);
+    if (ikv_table_lock(table, &lock, &error) < 0)
+        return library_error(&error);
+    const int status = run_locked(options, table, resolved);
+    ikv_table_unlock(lock);
     return status;
 }
 

@@ -55,7 +55,11 @@ struct ikv_manifest {
     uint64_t
         *order; /* of a manifest that was read, for the search: the first keys of all shards, then
                    the last ones, as numbers in the order of the keys; see shard_of.c. NULL: none */
-    uint32_t mode; /* permission bits of the file, when it is published; 0: 0666 less the umask */
+    uint32_t mode; /* permission bits of the file, when it is published; 0: 0666 less the umask. Of
+                      a manifest that was read: those of its file */
+    uint64_t checksum;   /* of a manifest that was read: that of its file */
+    const char *journal; /* a file of the directory that is removed when the manifest is published,
+                            because the table is no longer being built; NULL: none */
 };
 
 /* ---------------------------------------------------------------- making one */
@@ -98,13 +102,16 @@ int ikv_manifest_remove_place(struct ikv_manifest *manifest, size_t shard, size_
 
 /*
  * The name of the file of shard `index`, and the store id for it: the same table id gives the same
- * files. Names are made from the table's id, or from what ikv_shard_name_id returns: another id if
- * the table in `dir`, which is to be replaced, has the same one, so that its files stay until then.
+ * files. Names are made from the first 8 bytes of the table's id, or of what ikv_shard_name_id
+ * returns: another id if the table in `dir`, which is to be replaced, lists files with such names,
+ * so that these stay until then.
  */
 #define IKV_SHARD_NAME_SIZE 64
 void ikv_shard_name_id(const char *dir, const unsigned char table_id[16],
                        unsigned char ret_name_id[16]);
 void ikv_shard_name(const unsigned char name_id[16], size_t index, char name[IKV_SHARD_NAME_SIZE]);
+/* Whether a table lists a file, in any directory, with a name of these. */
+bool ikv_manifest_has_names(const struct ikv_manifest *manifest, const unsigned char name_id[16]);
 void ikv_shard_store_id(const unsigned char table_id[16], size_t index, unsigned char ret_id[16]);
 
 /* ---------------------------------------------------------------- reading and publishing */
@@ -123,10 +130,21 @@ bool ikv_is_directory(const char *path);
 int ikv_manifest_read(const char *dir, struct ikv_manifest **ret, ikv_error *err);
 
 /*
+ * A command that publishes a manifest has the lock of its directory, from before it reads the
+ * manifest in place and creates files until it has published its own. So nobody removes files of
+ * another one, and no manifest is lost. -EBUSY: another process has it. The lock is one of fcntl on
+ * the file ".ikv-lock", which is removed at the end. It ends with its process, and works over NFS.
+ * Where a file system has no locks, every process gets it. One process takes it once.
+ */
+struct ikv_table_lock;
+int ikv_table_lock(const char *dir, struct ikv_table_lock **ret, ikv_error *err);
+void ikv_table_unlock(struct ikv_table_lock *lock); /* NULL is allowed */
+
+/*
  * Make the manifest that of its directory, in one step: written to a temporary file, synced,
- * renamed, the directory synced. The shards must be complete and durable. Then files named
- * "shard-..." in the directory that only the manifest before listed are removed. On failure the
- * table is unchanged, except after IKV_E_DURABILITY.
+ * renamed, the journal removed, the directory synced. The shards must be complete and durable. Then
+ * files named "shard-..." in the directory that only the manifest before listed are removed. On
+ * failure the table is unchanged, except after IKV_E_DURABILITY.
  */
 int ikv_manifest_publish(const struct ikv_manifest *manifest, ikv_error *err);
 

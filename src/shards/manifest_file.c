@@ -41,7 +41,8 @@ static int read_all(int fd, char *text, size_t size)
     return 0;
 }
 
-static int read_text(const char *path, char **ret_text, size_t *ret_size, ikv_error *err)
+static int read_text(const char *path, char **ret_text, size_t *ret_size, uint32_t *ret_mode,
+                     ikv_error *err)
 {
     struct stat st;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -62,6 +63,7 @@ static int read_text(const char *path, char **ret_text, size_t *ret_size, ikv_er
     }
     *ret_text = text;
     *ret_size = (size_t)st.st_size;
+    *ret_mode = (uint32_t)st.st_mode & 0777;
     return 0;
 }
 
@@ -69,16 +71,19 @@ int ikv_manifest_read(const char *dir, struct ikv_manifest **ret, ikv_error *err
 {
     char *text = NULL;
     size_t size = 0;
+    uint32_t mode = 0;
     char *path = joined(dir, IKV_MANIFEST_NAME);
     if (path == NULL)
         return ikv_shards_fail(err, -ENOMEM, dir, "%s", ikv_strerror(-ENOMEM));
-    int code = read_text(path, &text, &size, err);
+    int code = read_text(path, &text, &size, &mode, err);
     if (code == -ENOENT && ikv_is_directory(dir))
         code = ikv_shards_fail(err, IKV_E_NOT_REGULAR, dir,
                                "a directory, but not a sharded table: it has no %s",
                                IKV_MANIFEST_NAME);
     if (code == 0)
         code = ikv_manifest_decode(path, dir, text, size, ret, err);
+    if (code == 0)
+        (*ret)->mode = mode;
     free(text);
     free(path);
     return code;
@@ -137,6 +142,8 @@ static int replace(const struct ikv_manifest *manifest, int dir, const char *tex
         code = -errno;
         (void)unlinkat(dir, name, 0);
     }
+    if (code == 0 && manifest->journal != NULL)
+        (void)unlinkat(dir, manifest->journal, 0);
     if (code < 0)
         return ikv_shards_fail(err, code, manifest->dir, "the manifest could not be written: %s",
                                ikv_strerror(code));
@@ -146,14 +153,23 @@ static int replace(const struct ikv_manifest *manifest, int dir, const char *tex
     return 0;
 }
 
-/* Whether the table has a file of this name in its directory. */
-static bool has_file(const struct ikv_manifest *manifest, const char *name)
+/* Whether a place, in any directory, has a name that begins with these characters. */
+static bool has_file(const struct ikv_manifest *manifest, const char *begin, size_t length)
 {
     for (size_t i = 0; i < manifest->shard_count; i++)
-        for (size_t j = 0; j < manifest->shards[i].path_count; j++)
-            if (strcmp(manifest->shards[i].paths[j], name) == 0)
+        for (size_t j = 0; j < manifest->shards[i].path_count; j++) {
+            const char *path = manifest->shards[i].paths[j], *slash = strrchr(path, '/');
+            if (strncmp(slash != NULL ? slash + 1 : path, begin, length) == 0)
                 return true;
+        }
     return false;
+}
+
+bool ikv_manifest_has_names(const struct ikv_manifest *manifest, const unsigned char name_id[16])
+{
+    char name[IKV_SHARD_NAME_SIZE];
+    ikv_shard_name(name_id, 0, name);
+    return has_file(manifest, name, (size_t)(strrchr(name, '-') - name) + 1);
 }
 
 static bool is_own_file(const char *path)
@@ -166,7 +182,8 @@ static void remove_old(const struct ikv_manifest *old, const struct ikv_manifest
 {
     for (size_t i = 0; i < old->shard_count; i++)
         for (size_t j = 0; j < old->shards[i].path_count; j++)
-            if (is_own_file(old->shards[i].paths[j]) && !has_file(now, old->shards[i].paths[j]))
+            if (is_own_file(old->shards[i].paths[j]) &&
+                !has_file(now, old->shards[i].paths[j], strlen(old->shards[i].paths[j]) + 1))
                 (void)unlinkat(dir, old->shards[i].paths[j], 0);
 }
 
@@ -174,11 +191,10 @@ void ikv_shard_name_id(const char *dir, const unsigned char table_id[16],
                        unsigned char ret_name_id[16])
 {
     struct ikv_manifest *old = NULL;
-    char name[IKV_SHARD_NAME_SIZE];
     memcpy(ret_name_id, table_id, 16);
-    ikv_shard_name(table_id, 0, name);
-    if (ikv_manifest_read(dir, &old, NULL) == 0 && has_file(old, name))
-        ikv_shard_store_id(table_id, SIZE_MAX, ret_name_id);
+    if (ikv_manifest_read(dir, &old, NULL) == 0)
+        for (size_t i = SIZE_MAX; ikv_manifest_has_names(old, ret_name_id); i--)
+            ikv_shard_store_id(table_id, i, ret_name_id);
     ikv_manifest_free(old);
 }
 

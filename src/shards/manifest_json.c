@@ -309,11 +309,14 @@ static int check_version(const char *path, json_t *root, ikv_error *err)
     return 0;
 }
 
-static int check_checksum(const char *path, const char *text, size_t size, ikv_error *err)
+static int check_checksum(const char *path, const char *text, size_t size, uint64_t *ret_checksum,
+                          ikv_error *err)
 {
     char tail[TAIL_SIZE + 1] = "";
-    if (size > TAIL_SIZE)
-        (void)snprintf(tail, sizeof tail, tail_form, (uint64_t)XXH3_64bits(text, size - TAIL_SIZE));
+    if (size > TAIL_SIZE) {
+        *ret_checksum = XXH3_64bits(text, size - TAIL_SIZE);
+        (void)snprintf(tail, sizeof tail, tail_form, *ret_checksum);
+    }
     if (size <= TAIL_SIZE || memcmp(text + size - TAIL_SIZE, tail, TAIL_SIZE) != 0)
         return ikv_shards_fail(err, IKV_E_HEADER, path,
                                "the checksum at the end is missing or wrong: the manifest is "
@@ -348,9 +351,10 @@ int ikv_manifest_decode(const char *path, const char *dir, const char *text, siz
                      : ikv_shards_fail(err, IKV_E_NOT_STORE, path,
                                        "not the manifest of a sharded table");
     }
+    uint64_t checksum = 0;
     int code = check_version(path, root, err);
     if (code == 0)
-        code = check_checksum(path, text, size, err);
+        code = check_checksum(path, text, size, &checksum, err);
     struct ikv_manifest *manifest = NULL;
     if (code == 0) {
         struct decoding in = {.path = path, .shard = IKV_NO_SHARD, .object = root, .err = err};
@@ -363,6 +367,7 @@ int ikv_manifest_decode(const char *path, const char *dir, const char *text, siz
         ikv_manifest_free(manifest);
         return code;
     }
+    manifest->checksum = checksum;
     *ret = manifest;
     return 0;
 }

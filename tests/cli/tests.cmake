@@ -48,6 +48,7 @@ if(TARGET indexkv_command)
       signals
       stats
       streaming
+      table_lock
       terminal
       tsv
       usage)

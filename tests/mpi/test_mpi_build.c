@@ -253,7 +253,7 @@ static void test_small(void)
 
     mpi_case("the same id again");
     CHECK_FAILED(ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_pair, &input, &stats, &err),
-                 IKV_E_INVALID, &err, "same store id");
+                 IKV_E_INVALID, &err, "same names");
     check_table(dir.path, &pairs);
     pairs_free(&pairs);
 }

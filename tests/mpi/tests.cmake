@@ -36,6 +36,7 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
   ikv_mpi_test(test_mpi_scale 1 2 4 8)
   ikv_mpi_test(test_mpi_build 1 3 8)
   ikv_mpi_test(test_mpi_balance 1 3 8)
+  ikv_mpi_test(test_mpi_publish 1 3)
   add_test(NAME mpi_killed COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/killed.sh $<TARGET_FILE:test_mpi_build>
                                    ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
   ikv_mpi_properties(mpi_killed)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE = 1 << 20 };
@@ -76,8 +77,11 @@ static int copy_bytes(struct replicas *replicas, int from, int to, char *piece)
 static int copy_to(struct replicas *replicas, int from, const char *path, char *piece)
 {
     (void)unlink(path); /* left by a copy that was killed */
-    const int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    struct stat st;
+    const int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int code = to < 0 ? -errno : copy_bytes(replicas, from, to, piece);
+    if (code == 0 && (fstat(from, &st) < 0 || fchmod(to, st.st_mode & 0777) < 0))
+        code = -errno;
     if (to >= 0 && close(to) < 0 && code == 0)
         code = -errno;
     if (code < 0 && code != IKV_E_CANCELED)
@@ -208,10 +212,10 @@ int replicas_publish(const struct replicas *replicas)
     ikv_error error;
     if (ikv_manifest_read(manifest->dir, &now, &error) < 0)
         return library_error(&error);
-    const bool same = memcmp(now->table_id, manifest->table_id, sizeof now->table_id) == 0;
+    const bool same = now->checksum == manifest->checksum;
     ikv_manifest_free(now);
     if (!same) {
-        message("%s: the table was replaced meanwhile", manifest->dir);
+        message("%s: the table or its list of copies was changed meanwhile", manifest->dir);
         return STATUS_IO;
     }
     return ikv_manifest_publish(manifest, &error) < 0 ? library_error(&error) : STATUS_DONE;

@@ -27,7 +27,8 @@ int replicas_copy(struct replicas *replicas, size_t shard);
  * be removed when the manifest is published, or NULL. Free it. */
 int replicas_remove(struct replicas *replicas, size_t shard, char **ret_path);
 
-/* Publish the manifest, unless the table was replaced meanwhile. Returns an exit status. */
+/* Publish the manifest, unless the one in place is no longer the one that was read. Returns an exit
+ * status. */
 int replicas_publish(const struct replicas *replicas);
 
 #endif

@@ -100,6 +100,8 @@ int split_begin(struct split *split, const struct writer_options *options, ikv_k
     int status = check_supported(split->manifest);
     if (status == STATUS_DONE)
         status = make_directory(split, dir);
+    if (status == STATUS_DONE && ikv_table_lock(dir, &split->lock, &error) < 0)
+        status = library_error(&error);
     if (status != STATUS_DONE)
         return status;
     ikv_shard_name_id(dir, split->manifest->table_id, split->name_id);
@@ -137,9 +139,12 @@ static int copy_pair(const struct piece *piece, ikv_writer *writer, ikv_error *e
         return code;
     if (item.status != IKV_FOUND)
         return error->code;
-    if (piece->info.has_ranges && ikv_range_last(piece->whole, &item, last) == 0)
-        return ikv_writer_add_range(writer, item.key, last, item.value, item.size, error);
-    return ikv_writer_add(writer, item.key, item.value, item.size, error);
+    if (!piece->info.has_ranges)
+        return ikv_writer_add(writer, item.key, item.value, item.size, error);
+    if (ikv_range_last(piece->whole, &item, last) != 0)
+        return ikv_shards_fail(error, IKV_E_RECORD, piece->split->whole,
+                               "a range without a last key");
+    return ikv_writer_add_range(writer, item.key, last, item.value, item.size, error);
 }
 
 /* Returns 0, a code of the library, or IKV_E_CANCELED. */
@@ -278,6 +283,7 @@ void split_free(struct split *split)
             (void)unlink(path);
         free(path);
     }
+    ikv_table_unlock(split->lock);
     if (split->created && !split->published && manifest != NULL)
         (void)rmdir(manifest->dir);
     free(split->whole);

@@ -17,6 +17,7 @@
  */
 struct split {
     struct ikv_manifest *manifest; /* of the new table */
+    struct ikv_table_lock *lock;   /* of its directory */
     const char *path;              /* of the store to write: of all pairs, or the only one */
     ikv_writer_options writer;     /* for it */
     ikv_writer_options shard;      /* of each shard */

@@ -94,30 +94,62 @@ static void remove_leftovers(const char *path)
         (void)closedir(dir);
 }
 
-/* Rank 0: create the directory, choose the id, and remove what a build that ended left. */
+/* The id of the options, or a random one. */
+static int choose_id(struct build *build, ikv_error *err)
+{
+    struct ikv_manifest *new = NULL;
+    const int code = ikv_manifest_new(build->dir, build->writer.key_type, build->writer.layout,
+                                      build->has_ranges, build->writer.store_id, &new, err);
+    if (code == 0)
+        memcpy(build->table_id, new->table_id, sizeof build->table_id);
+    ikv_manifest_free(new);
+    return code;
+}
+
+/* What a build that was interrupted left is removed if this one can take its place, and nothing
+ * that the table in place (NULL: none) lists. */
+static int begin_new(struct build *build, const struct ikv_manifest *old, ikv_error *err)
+{
+    const int code = choose_id(build, err);
+    if (code != 0)
+        return code;
+    if (old != NULL && ikv_manifest_has_names(old, build->table_id))
+        return ikv_mpi_fail(err, IKV_E_INVALID, build->dir,
+                            "the store id begins with the same 8 bytes as that of the table there, "
+                            "and gives its shards the same names");
+    ikv_journal_remove(build->dir, old);
+    return 0;
+}
+
+static int begin_resumed(struct build *build, const struct ikv_manifest *old, ikv_error *err)
+{
+    const int code = ikv_journal_read(build, err);
+    if (code == 0 && old != NULL && ikv_manifest_has_names(old, build->table_id))
+        return ikv_mpi_fail(err, IKV_E_STATE, build->dir,
+                            "there is no build to resume: its table was published");
+    return code;
+}
+
+/* Rank 0: create the directory, lock it, and choose the id and, of a build that is resumed, the
+ * shards. */
 static int prepare_dir(struct build *build, ikv_error *err)
 {
-    struct ikv_manifest *old = NULL, *new = NULL;
+    struct ikv_manifest *old = NULL;
     if (mkdir(build->dir, 0777) != 0 && errno != EEXIST) {
         const int code = -errno;
         return ikv_mpi_fail(err, code, build->dir, "%s", ikv_strerror(code));
     }
-    remove_leftovers(build->dir);
-    if (build->flags & IKV_MPI_BUILD_RESUME)
-        return 0;
-    ikv_journal_remove(build->dir, true);
-    /* Makes a random id if there is none. */
-    int code = ikv_manifest_new(build->dir, build->writer.key_type, build->writer.layout,
-                                build->has_ranges, build->writer.store_id, &new, err);
+    int code = ikv_table_lock(build->dir, &build->lock, err);
     if (code != 0)
         return code;
-    memcpy(build->table_id, new->table_id, sizeof build->table_id);
-    ikv_manifest_free(new);
-    if (ikv_manifest_read(build->dir, &old, NULL) != 0)
-        return 0;
-    if (memcmp(old->table_id, build->table_id, sizeof build->table_id) == 0)
-        code = ikv_mpi_fail(err, IKV_E_INVALID, build->dir,
-                            "the table there has the same store id, and its shards the same names");
+    code = ikv_manifest_read(build->dir, &old, err);
+    if (code == IKV_E_NOT_REGULAR)
+        code = 0; /* no table there */
+    if (code == 0)
+        code = build->flags & IKV_MPI_BUILD_RESUME ? begin_resumed(build, old, err)
+                                                   : begin_new(build, old, err);
+    if (code == 0)
+        remove_leftovers(build->dir);
     ikv_manifest_free(old);
     return code;
 }
@@ -180,14 +212,10 @@ static int find_whole(struct build *build, ikv_error *err)
 
 static int resume(struct build *build, ikv_error *err)
 {
-    int code =
-        ikv_mpi_agree(build->comm, build->nodes.rank == 0 ? ikv_journal_read(build, err) : 0, err);
-    if (code != 0)
-        return code;
     (void)MPI_Bcast(build->table_id, sizeof build->table_id, MPI_BYTE, 0, build->comm);
     (void)MPI_Bcast(build->splitters, (int)(build->shards * build->width), MPI_BYTE, 0,
                     build->comm);
-    code = ikv_mpi_agree(build->comm, find_whole(build, err), err);
+    const int code = ikv_mpi_agree(build->comm, find_whole(build, err), err);
     if (code != 0)
         return code;
     (void)MPI_Allreduce(MPI_IN_PLACE, build->whole, (int)build->shards, MPI_C_BOOL, MPI_LOR,
@@ -271,12 +299,14 @@ static int publish(struct build *build, ikv_error *err)
         ikv_shard_name(build->table_id, s, name);
         code = ikv_manifest_add(manifest, &build->facts[s], paths, 1, err);
     }
-    if (code == 0)
+    if (code == 0) {
+        manifest->mode = build->writer.mode;
+        manifest->journal = IKV_JOURNAL_NAME;
         code = ikv_manifest_publish(manifest, err);
+    }
     ikv_manifest_free(manifest);
     if (code != 0 && code != IKV_E_DURABILITY)
         return code;
-    ikv_journal_remove(build->dir, false);
     for (size_t s = 0; s < build->shards; s++) {
         char *path = build->facts[s].pairs == 0 ? ikv_build_shard_path(build, s) : NULL;
         if (path != NULL)
@@ -336,7 +366,10 @@ static int run(struct build *build, const ikv_mpi_build_options *options, ikv_mp
     if (code != 0)
         return code;
     collect(build);
-    return ikv_mpi_agree(build->comm, build->nodes.rank == 0 ? publish(build, err) : 0, err);
+    code = build->nodes.rank == 0 ? publish(build, err) : 0;
+    ikv_table_unlock(build->lock); /* before any rank returns */
+    build->lock = NULL;
+    return ikv_mpi_agree(build->comm, code, err);
 }
 
 int ikv_mpi_build(MPI_Comm comm, const char *path, const ikv_mpi_build_options *options,
@@ -350,6 +383,7 @@ int ikv_mpi_build(MPI_Comm comm, const char *path, const ikv_mpi_build_options *
     if (code == 0 && ret_stats != NULL)
         *ret_stats = build.stats;
     ikv_build_remove_run(&build);
+    ikv_table_unlock(build.lock);
     ikv_nodes_free(&build.nodes);
     free(build.splitters);
     free(build.writers);

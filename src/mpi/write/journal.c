@@ -17,18 +17,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOURNAL_NAME ".ikv-building"
-#define HEADING      "indexkv-mpi build 1"
+#define HEADING "indexkv-mpi build 1"
 
 /* A line has at most a key in hex. */
 enum { LINE_SIZE = 2 * IKV_KEY_WIDTH_MAX + 64 };
 
 static char *path_of(const char *dir, const char *suffix)
 {
-    const size_t size = strlen(dir) + sizeof "/" JOURNAL_NAME + strlen(suffix);
+    const size_t size = strlen(dir) + sizeof "/" IKV_JOURNAL_NAME + strlen(suffix);
     char *path = malloc(size);
     if (path != NULL)
-        (void)snprintf(path, size, "%s/%s%s", dir, JOURNAL_NAME, suffix);
+        (void)snprintf(path, size, "%s/%s%s", dir, IKV_JOURNAL_NAME, suffix);
     return path;
 }
 
@@ -160,14 +159,15 @@ static void remove_shards(const char *dir, const unsigned char id[16], size_t co
     free(path);
 }
 
-void ikv_journal_remove(const char *dir, bool with_shards)
+void ikv_journal_remove(const char *dir, const struct ikv_manifest *old)
 {
     char *path = path_of(dir, ""), key[LINE_SIZE];
     FILE *file = path != NULL ? fopen(path, "rb") : NULL;
     if (file != NULL) {
         unsigned char id[16];
         uint64_t fingerprint;
-        if (with_shards && decode_head(file, id, &fingerprint, key) && strncmp(key, "key ", 4) == 0)
+        if (decode_head(file, id, &fingerprint, key) && strncmp(key, "key ", 4) == 0 &&
+            (old == NULL || !ikv_manifest_has_names(old, id)))
             remove_shards(dir, id, strtoul(key + 4, NULL, 10));
         (void)fclose(file);
         (void)unlink(path);

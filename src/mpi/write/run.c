@@ -27,12 +27,15 @@ size_t ikv_build_shard_of(const struct build *build, const void *key)
 static int set_run_path(struct build *build, ikv_error *err)
 {
     const char *dir = build->writer.temp_dir != NULL ? build->writer.temp_dir : build->dir;
-    const size_t size = strlen(dir) + 64;
+    const size_t size = strlen(dir) + 96;
+    char id[2 * sizeof build->table_id + 1];
     build->run_path = malloc(size);
     if (build->run_path == NULL)
         return ikv_mpi_no_memory(err);
-    (void)snprintf(build->run_path, size, "%s/.ikv-run-%02x%02x%02x%02x-%d", dir,
-                   build->table_id[0], build->table_id[1], build->table_id[2], build->table_id[3],
+    for (size_t i = 0; i < sizeof build->table_id; i++)
+        (void)snprintf(id + 2 * i, 3, "%02x", build->table_id[i]);
+    /* Other builds, also of other tables with this id, may share the directory. */
+    (void)snprintf(build->run_path, size, "%s/.ikv-run-%s-%ld-%d", dir, id, (long)getpid(),
                    build->nodes.rank);
     return 0;
 }

@@ -37,7 +37,8 @@ struct build {
     bool *whole;              /* shards that are complete already */
     struct ikv_shard_facts *facts;
 
-    char *run_path; /* the temporary store */
+    struct ikv_table_lock *lock; /* of `dir`, on rank 0 */
+    char *run_path;              /* the temporary store */
     ikv_store *run;
     ikv_mpi_build_stats stats;
     struct exchange_counts counts;
@@ -65,7 +66,9 @@ int ikv_build_write_shards(struct build *build, ikv_error *err);
  */
 int ikv_journal_write(const struct build *build, ikv_error *err);
 int ikv_journal_read(struct build *build, ikv_error *err);
-/* Remove it. `with_shards`: and the shards of its build, which were not published. */
-void ikv_journal_remove(const char *dir, bool with_shards);
+/* Remove it, and the shards of its build, unless the table in place (NULL: none) lists such files:
+ * then it was left by the build of that table. */
+void ikv_journal_remove(const char *dir, const struct ikv_manifest *old);
+#define IKV_JOURNAL_NAME ".ikv-building"
 
 #endif
