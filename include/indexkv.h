@@ -1214,8 +1214,7 @@ typedef struct ikv_fetch_stats {
  * MiB for each of up to 32 connections, then that of ikv_verify. ret_stats may be NULL. Errors:
  * those of ikv_open, of failed requests and of ikv_verify (PATH.partial is then not continued);
  * IKV_E_INVALID (not a URL); IKV_E_NOT_REGULAR (`path` is not a regular file); -EBUSY (another
- * process is downloading to `path`; threads of one process must not do so at the same time);
- * IKV_E_CANCELED (on_progress); IKV_E_DURABILITY.
+ * process or thread is downloading to `path`); IKV_E_CANCELED (on_progress); IKV_E_DURABILITY.
  */
 IKV_API IKV_NODISCARD int ikv_fetch(const char *url, const char *path,
                                     const ikv_open_options *open_options,

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -243,10 +244,9 @@ static void another_process(void **state)
     assert_int_equal(pipe(end), 0);
     const pid_t child = fork();
     if (child == 0) {
-        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         const int fd = open(partial, O_RDWR | O_CREAT, 0600);
         (void)close(end[1]);
-        if (fcntl(fd, F_SETLK, &whole) == 0 && write(ready[1], &byte, 1) == 1)
+        if (flock(fd, LOCK_EX) == 0 && write(ready[1], &byte, 1) == 1)
             (void)!read(end[0], &byte, 1);
         _exit(0);
     }

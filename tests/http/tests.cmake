@@ -8,6 +8,7 @@ if(http_found)
   ikv_test(test_http_faults)
   ikv_test(test_http_requests)
   ikv_test(test_http_fetch)
+  ikv_test(test_http_fetch_races WRAP open open64 renameat)
   foreach(name random_model boundaries scan threads golden)
     add_test(NAME test_${name}_http COMMAND test_${name})
     set_tests_properties(test_${name}_http PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77

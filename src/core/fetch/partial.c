@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,35 +46,62 @@ static uint64_t state_decode(const struct ikv_partial *partial,
 
 /* ---------------------------------------------------------------- open */
 
-/* The lock ends with the process, so that none is left behind. */
+/* By flock: a lock of fcntl would end when the process closes any descriptor of the file, as after
+ * verifying it. The lock ends with the process, so that none is left behind. */
 static int lock(int fd)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-    if (fcntl(fd, F_SETLK, &whole) == 0 || errno == ENOLCK)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno == ENOLCK || errno == EOPNOTSUPP)
         return 0;
-    return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+    return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
-static int open_file(struct ikv_partial *partial, ikv_error *err)
+/* Open and lock the file. *ret_current: the path names it still, so another process has not
+ * published it meanwhile. */
+static int open_once(struct ikv_partial *partial, bool *ret_current, ikv_error *err)
 {
     const struct ikv_where at = IKV_AT_FILE(partial->path);
-    unsigned char state[STATE_SIZE];
     struct stat st;
+    struct stat named;
 
     partial->fd = open(partial->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
     if (partial->fd < 0 || fstat(partial->fd, &st) != 0)
         return ikv_fail(err, -errno, at, "cannot create");
     if (!S_ISREG(st.st_mode))
         return ikv_fail(err, IKV_E_NOT_REGULAR, at, "cannot create");
-    int code = lock(partial->fd);
+    const int code = lock(partial->fd);
     if (code < 0)
         return ikv_fail(err, code, at,
-                        code == -EBUSY ? "another process fetches it" : "cannot lock");
+                        code == -EBUSY ? "it is being fetched already" : "cannot lock");
+    *ret_current =
+        lstat(partial->path, &named) == 0 && named.st_dev == st.st_dev && named.st_ino == st.st_ino;
+    return 0;
+}
+
+static void close_file(struct ikv_partial *partial)
+{
+    if (partial->fd < 0)
+        return;
+    (void)flock(partial->fd, LOCK_UN); /* a forked child may have the descriptor, too */
+    (void)close(partial->fd);
+    partial->fd = -1;
+}
+
+static int open_file(struct ikv_partial *partial, ikv_error *err)
+{
+    unsigned char state[STATE_SIZE];
+    bool is_current = false;
+    int code = open_once(partial, &is_current, err);
+
+    while (code == 0 && !is_current) {
+        close_file(partial);
+        code = open_once(partial, &is_current, err);
+    }
+    if (code < 0)
+        return code;
     code = ikv_pread_all(partial->fd, state, sizeof state, partial->size, NULL);
     partial->done = partial->saved = code == 0 ? state_decode(partial, state) : 0;
     if (partial->done == 0 && ftruncate(partial->fd, 0) != 0)
-        return ikv_fail(err, -errno, at, "cannot truncate");
+        return ikv_fail(err, -errno, IKV_AT_FILE(partial->path), "cannot truncate");
     return 0;
 }
 
@@ -127,8 +156,7 @@ int ikv_partial_end(struct ikv_partial *partial)
 
 void ikv_partial_close(struct ikv_partial *partial)
 {
-    if (partial->fd >= 0)
-        (void)close(partial->fd);
+    close_file(partial);
     ikv_target_close(&partial->target);
     free(partial->path);
     *partial = IKV_NO_PARTIAL;

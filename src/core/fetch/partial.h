@@ -20,8 +20,8 @@ struct ikv_partial {
 
 #define IKV_NO_PARTIAL ((struct ikv_partial){.target = {.dir_fd = -1}, .fd = -1})
 
-/* Open it, or create it; `done` is what earlier downloads of this object left. -EBUSY: another
- * process has it. On failure nothing is left to close. */
+/* Open it, or create it; `done` is what earlier downloads of this object left. It is locked until
+ * it is closed; -EBUSY: another process or thread has it. On failure nothing is left to close. */
 int ikv_partial_open(struct ikv_partial *partial, const char *path, uint64_t size,
                      uint64_t identity, ikv_error *err);
 /* Sync the first `done` bytes, then write the state. -errno */
