@@ -112,8 +112,8 @@ typedef struct ikv_mpi_stats ikv_mpi_stats; /* section 3 */
  *
  * Returns 0 if no key of any rank is IKV_UNREADABLE, not counting those of missing shards.
  * Otherwise as ikv_get_many: the answers are valid after a read error, and *err describes the first
- * one; after other errors there are no answers. IKV_E_UNSUPPORTED: IKV_RANGE in a table that has no
- * ranges. Damage is a status of single keys, see ikv_mpi_problem.
+ * one; after other errors, on whichever rank, there are no answers. IKV_E_UNSUPPORTED: IKV_RANGE in
+ * a table that has no ranges. Damage is a status of single keys, see ikv_mpi_problem.
  *
  * ikv_mpi_items(table)[i] answers key i until the next lookup in the table, and `keys` must stay
  * valid as long. ret_stats (may be NULL) gets what this rank did in this call.
@@ -121,6 +121,7 @@ typedef struct ikv_mpi_stats ikv_mpi_stats; /* section 3 */
 IKV_API IKV_NODISCARD int ikv_mpi_get_many(ikv_mpi *table, const void *keys, size_t count,
                                            const ikv_get_options *options, ikv_mpi_stats *ret_stats,
                                            ikv_error *err);
+/* NULL after an error that ended the lookup. */
 IKV_API const ikv_mpi_item *ikv_mpi_items(const ikv_mpi *table);
 
 /* The first damage or read error that this rank met in the last lookup, as the owner of a shard;
@@ -171,12 +172,13 @@ struct ikv_mpi_stats {
     uint64_t looked_up;   /* keys, of all ranks, that this rank looked up */
     uint64_t reads;       /* of stores, by this rank */
     uint64_t read_bytes;
-    uint64_t rounds;         /* rounds of keys; the same on all ranks */
-    uint64_t collectives;    /* collective operations of MPI; the same on all ranks */
-    uint64_t messages;       /* to other ranks: keys or answers of a round for one rank */
-    uint64_t key_bytes;      /* keys sent */
-    uint64_t answer_bytes;   /* answers sent: 4 bytes, the value, and with other matches than exact
-                                the matching key, with ranges also its last key, for each key */
+    uint64_t complete;     /* 1: all keys of all ranks were answered; 0: an error ended the call */
+    uint64_t rounds;       /* rounds of keys; the same on all ranks */
+    uint64_t collectives;  /* collective operations of MPI; the same on all ranks */
+    uint64_t messages;     /* to other ranks: keys or answers of a round for one rank */
+    uint64_t key_bytes;    /* keys sent */
+    uint64_t answer_bytes; /* answers sent: 4 bytes, the value, and with other matches than exact
+                              the matching key, with ranges also its last key, for each key */
     double exchange_seconds; /* in MPI, including waiting for other ranks */
     double lookup_seconds;   /* waiting for lookups */
     double output_seconds;   /* in `answers` */

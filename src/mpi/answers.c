@@ -134,10 +134,33 @@ static void count_item(ikv_mpi_stats *stats, const ikv_mpi_item *item)
     stats->unreadable += item->status == IKV_UNREADABLE;
 }
 
-void ikv_round_decode(struct round *round, struct lookup *lookup)
+/* Keys [first, first + count) in the order in which they were sent. */
+struct sent {
+    size_t first, count;
+};
+
+/* Decode the answers of the rank to which these keys were sent: one that ran out of memory has
+ * answered none of them, and the call fails. */
+static void decode_owner(struct round *round, const struct lookup *lookup, struct sent sent,
+                         const unsigned char *answers, size_t size)
 {
     const ikv_mpi *table = lookup->table;
     const bool with_key = lookup->match != IKV_EXACT;
+    size_t at = 0;
+    for (size_t i = sent.first; i < sent.first + sent.count; i++) {
+        ikv_mpi_item *item = &round->items[round->sent_as[i]];
+        const size_t used = ikv_answer_decode(answers + at, size - at, table, with_key, item);
+        if (used == 0)
+            *item = (ikv_mpi_item){.status = IKV_UNREADABLE};
+        else if (!with_key && item->status == IKV_FOUND)
+            item->key = round->keys + round->sent_as[i] * table->key_width;
+        at += used;
+    }
+}
+
+void ikv_round_decode(struct round *round, struct lookup *lookup)
+{
+    const ikv_mpi *table = lookup->table;
     const double start = MPI_Wtime();
     ikv_exchange_wait(&round->answers_exchange);
     lookup->times.exchange += MPI_Wtime() - start;
@@ -150,17 +173,14 @@ void ikv_round_decode(struct round *round, struct lookup *lookup)
         lookup->stats.outside += owner == KEY_OUTSIDE;
         lookup->stats.unavailable += owner == KEY_UNAVAILABLE;
     }
-    size_t at = 0, end = round->got.size;
-    const size_t sent = round->keys_exchange.sent / table->key_width;
-    for (size_t i = 0; i < sent; i++) {
-        ikv_mpi_item *item = &round->items[round->sent_as[i]];
-        const size_t size =
-            ikv_answer_decode(round->got.data + at, end - at, table, with_key, item);
-        if (size == 0)
-            *item = (ikv_mpi_item){.status = IKV_UNREADABLE}; /* a rank ran out of memory */
-        else if (!with_key && item->status == IKV_FOUND)
-            item->key = round->keys + round->sent_as[i] * table->key_width;
-        at += size;
+    const unsigned char *answers = round->got.data;
+    size_t first = 0;
+    for (int owner = 0; owner < table->nodes.ranks; owner++) {
+        const size_t count = (size_t)round->keys_exchange.send_sizes[owner] / table->key_width;
+        decode_owner(round, lookup, (struct sent){first, count}, answers,
+                     (size_t)round->got_sizes[owner]);
+        answers += round->got_sizes[owner];
+        first += count;
     }
     for (size_t i = 0; i < round->count; i++)
         count_item(&lookup->stats, &round->items[i]);

@@ -147,5 +147,13 @@ int ikv_mpi_get_many(ikv_mpi *table, const void *keys, size_t count, const ikv_g
     stream.next = next_keys;
     stream.answers = keep_answers;
     stream.user = &many;
-    return ikv_mpi_get_stream(table, &stream, options, ret_stats, err);
+    ikv_mpi_stats stats = {0};
+    code = ikv_mpi_get_stream(table, &stream, options, &stats, err);
+    if (!stats.complete) {
+        free(table->items);
+        table->items = NULL;
+    }
+    if (ret_stats != NULL)
+        *ret_stats = stats;
+    return code;
 }

@@ -169,6 +169,16 @@ static void drain(struct pipeline *pipeline)
     }
 }
 
+/* The result of the call: an error that ended it on any rank, else a read error. */
+static int agree_result(struct lookup *lookup, ikv_error *err)
+{
+    const MPI_Comm comm = lookup->table->comm;
+    *err = lookup->error;
+    const int ended = ikv_mpi_agree(comm, lookup->failed ? lookup->code : 0, err);
+    lookup->stats.complete = ended == 0;
+    return ended != 0 ? ended : ikv_mpi_agree(comm, lookup->code, err);
+}
+
 int ikv_pipeline_run(struct pipeline *pipeline, ikv_error *err)
 {
     struct lookup *lookup = &pipeline->lookup;
@@ -183,8 +193,7 @@ int ikv_pipeline_run(struct pipeline *pipeline, ikv_error *err)
         pipeline->take_limit = ikv_mpi_take_limit(table);
         run(pipeline);
         drain(pipeline);
-        *err = lookup->error;
-        code = ikv_mpi_agree(table->comm, lookup->code, err);
+        code = agree_result(lookup, err);
     }
     for (int i = 0; i < ROUNDS; i++)
         ikv_round_free(&pipeline->rounds[i], table);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const unsigned char table_id[16] = "table of a test";
 
@@ -410,6 +411,76 @@ static void test_errors(void)
     pairs_free(&pairs);
 }
 
+/* `keys` once; then, on the rank that is to fail, an error. */
+struct one_batch {
+    const struct pairs *pairs;
+    bool taken, fail;
+};
+
+static int take_batch(void *user, const void **ret_keys, size_t *ret_count)
+{
+    struct one_batch *batch = user;
+    if (batch->taken)
+        return batch->fail ? IKV_E_CANCELED : 0;
+    batch->taken = true;
+    *ret_keys = batch->pairs->keys;
+    *ret_count = batch->pairs->count;
+    return 1;
+}
+
+static int ignore_answers(void *user, size_t first, const ikv_mpi_item *items, size_t count,
+                          int last)
+{
+    (void)user;
+    (void)first;
+    (void)items;
+    (void)count;
+    (void)last;
+    return 0;
+}
+
+/* An error that ends the call on the last rank is the result, whatever lower ranks could not read.
+ * After read errors alone all keys are answered. */
+static void test_read_errors(void)
+{
+    struct pairs pairs;
+    tmpdir dir;
+    ikv_mpi *table;
+    ikv_error err;
+    ikv_mpi_stats stats;
+    ikv_mpi_open_options options = IKV_MPI_OPEN_OPTIONS_INIT;
+    ikv_open_options open = IKV_OPEN_OPTIONS_INIT;
+    mpi_case("read errors");
+    pairs_make(&pairs, IKV_KEY_U64, 400, 20, 14);
+    mpi_new_dir(&dir);
+    write_table(dir.path, NULL, &pairs, 2, IKV_LAYOUT_ARRIVAL);
+    open.flags = IKV_OPEN_NO_MAP;
+    options.open = &open;
+    CHECK_OK(ikv_mpi_open(MPI_COMM_WORLD, dir.path, &options, &table, &err), &err);
+    char name[IKV_SHARD_NAME_SIZE], path[TMPDIR_PATH_MAX + 64];
+    ikv_shard_name(table_id, 0, name);
+    (void)snprintf(path, sizeof path, "%s/%s", dir.path, name);
+    (void)MPI_Barrier(MPI_COMM_WORLD);
+    if (mpi_rank == 0)
+        CHECK(truncate(path, 64) == 0);
+    (void)MPI_Barrier(MPI_COMM_WORLD);
+    ikv_mpi_stream stream = IKV_MPI_STREAM_INIT;
+    stream.next = take_batch;
+    stream.answers = ignore_answers;
+    struct one_batch batch = {.pairs = &pairs};
+    stream.user = &batch;
+    const int unread = ikv_mpi_get_stream(table, &stream, NULL, &stats, &err);
+    CHECK(unread != 0 && unread != IKV_E_CANCELED);
+    CHECK(stats.complete == 1 && stats.unreadable > 0);
+    batch = (struct one_batch){.pairs = &pairs, .fail = mpi_rank == mpi_ranks - 1};
+    CHECK(ikv_mpi_get_stream(table, &stream, NULL, &stats, &err) == IKV_E_CANCELED);
+    CHECK(stats.complete == 0);
+    CHECK(ikv_mpi_get_many(table, pairs.keys, pairs.count, NULL, NULL, &err) == unread);
+    CHECK(ikv_mpi_items(table) != NULL);
+    ikv_mpi_close(table);
+    pairs_free(&pairs);
+}
+
 int main(int argc, char **argv)
 {
     mpi_begin(&argc, &argv);
@@ -419,5 +490,6 @@ int main(int argc, char **argv)
     test_missing();
     test_damage();
     test_errors();
+    test_read_errors();
     return mpi_end();
 }
