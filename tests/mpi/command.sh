@@ -139,7 +139,13 @@ same expected "$out"
 gzip -k keys
 mpi 2 0 get table -k keys$compressed
 same expected "$out"
+# Parts of a job with more ranks are not left among those of this one.
+mkdir parts
+echo stale >parts/part-00004
+echo mine >parts/part-note
 mpi 4 0 get table -k keys --parts -o parts
+[ ! -e parts/part-00004 ] || fail 'a stale part'
+rm parts/part-note
 cat parts/part-* >joined
 same expected joined
 for format in jsonl raw binary; do

@@ -85,7 +85,8 @@ struct mpi_get {
     struct slot slots[IKV_MPI_BATCHES + 1];
     unsigned supplied, answered; /* batches */
     bool ended;
-    int status; /* of this rank */
+    bool complete; /* all keys of all ranks were answered */
+    int status;    /* of this rank */
 };
 
 /* ---------------------------------------------------------------- options */
@@ -325,6 +326,7 @@ static int look_up(struct mpi_get *get)
     stream.answers = write_answers;
     stream.user = get;
     const int code = ikv_mpi_get_stream(get->table, &stream, &get->get, &stats, &error);
+    get->complete = stats.complete != 0;
     int status = exit_status_worse(get->status, job_error(get->job, code, &error));
     const ikv_error *problem = ikv_mpi_problem(get->table);
     if (problem != NULL && code == 0)
@@ -396,7 +398,7 @@ static int run(struct mpi_get *get)
     }
     if (!get->store.quiet)
         item_writer_warn(&get->writer, get->dir);
-    return ordered_output_close(&get->output, status, get->ended && get->answered == get->supplied);
+    return ordered_output_close(&get->output, status, get->complete);
 }
 
 int mpi_get(const struct job *job, int argc, char **argv)

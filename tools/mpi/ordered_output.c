@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +14,10 @@
 
 /* Bytes in one call of MPI: its counts are ints. */
 #define CALL_MAX ((size_t)1 << 30)
+
+/* To write and to read the name of a rank's part. */
+#define PART_FORMAT "part-%05d"
+#define PART_NAME   "part-%5u"
 
 static int fail(const char *path, int error)
 {
@@ -31,12 +36,33 @@ static int mpi_fail(const char *path, int code)
 
 /* ---------------------------------------------------------------- open */
 
+/* Remove the parts of ranks that this job does not have, which an earlier one left. */
+static int remove_other_parts(const struct ordered_output *ordered)
+{
+    int status = STATUS_DONE;
+    DIR *dir = opendir(ordered->path);
+    if (dir == NULL)
+        return fail(ordered->path, errno);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        unsigned number;
+        int end = 0;
+        if (sscanf(entry->d_name, PART_NAME "%n", &number, &end) == 1 &&
+            entry->d_name[end] == '\0' && number >= (unsigned)ordered->job->ranks &&
+            unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+            status = fail(entry->d_name, errno);
+    }
+    (void)closedir(dir);
+    return status;
+}
+
 static int open_part(struct ordered_output *ordered)
 {
     char path[4096];
     if (mkdir(ordered->path, 0777) != 0 && errno != EEXIST)
         return fail(ordered->path, errno);
-    (void)snprintf(path, sizeof path, "%s/part-%05d", ordered->path, ordered->job->rank);
+    if (ordered->job->rank == 0 && remove_other_parts(ordered) != STATUS_DONE)
+        return STATUS_IO;
+    (void)snprintf(path, sizeof path, "%s/" PART_FORMAT, ordered->path, ordered->job->rank);
     ordered->temporary = strdup(path);
     if (ordered->temporary == NULL)
         return out_of_memory();
@@ -44,6 +70,17 @@ static int open_part(struct ordered_output *ordered)
     if (fd < 0)
         return fail(path, errno);
     return output_open_file(&ordered->output, fd, ordered->temporary);
+}
+
+/* Open the shared file; rank 0 creates it. No rank waits for others in calls that fail on one. */
+static int open_file(struct ordered_output *ordered, int mode)
+{
+    const int code = MPI_File_open(MPI_COMM_SELF, ordered->temporary, MPI_MODE_WRONLY | mode,
+                                   MPI_INFO_NULL, &ordered->file);
+    if (code == MPI_SUCCESS)
+        return STATUS_DONE;
+    ordered->file = MPI_FILE_NULL;
+    return mpi_fail(ordered->temporary, code);
 }
 
 /* Ranks share a file under another name until it is complete. */
@@ -56,7 +93,7 @@ static int open_shared(struct ordered_output *ordered)
     (void)snprintf(ordered->temporary, size, "%s.incomplete", ordered->path);
     if (ordered->job->rank == 0 && unlink(ordered->temporary) != 0 && errno != ENOENT)
         return fail(ordered->temporary, errno);
-    return STATUS_DONE;
+    return ordered->job->rank == 0 ? open_file(ordered, MPI_MODE_CREATE) : STATUS_DONE;
 }
 
 int ordered_output_open(struct ordered_output *ordered, const struct job *job, const char *path,
@@ -72,13 +109,7 @@ int ordered_output_open(struct ordered_output *ordered, const struct job *job, c
     status = job_status(job, status);
     if (status != STATUS_DONE || path == NULL)
         return status;
-    const int code = MPI_File_open(job->comm, ordered->temporary, MPI_MODE_CREATE | MPI_MODE_WRONLY,
-                                   MPI_INFO_NULL, &ordered->file);
-    if (code != MPI_SUCCESS) {
-        ordered->file = MPI_FILE_NULL;
-        status = mpi_fail(ordered->temporary, code);
-    }
-    return job_status(job, status);
+    return job_status(job, job->rank != 0 ? open_file(ordered, 0) : STATUS_DONE);
 }
 
 int ordered_output_chunk(struct ordered_output *ordered)
@@ -100,13 +131,18 @@ static int write_at(struct ordered_output *ordered, uint64_t offset, const char 
 {
     while (size > 0) {
         const size_t part = size < CALL_MAX ? size : CALL_MAX;
+        MPI_Status written;
+        int count = 0;
         const int code = MPI_File_write_at(ordered->file, (MPI_Offset)offset, bytes, (int)part,
-                                           MPI_BYTE, MPI_STATUS_IGNORE);
+                                           MPI_BYTE, &written);
         if (code != MPI_SUCCESS)
             return mpi_fail(ordered->temporary, code);
-        offset += part;
-        bytes += part;
-        size -= part;
+        (void)MPI_Get_count(&written, MPI_BYTE, &count);
+        if (count <= 0)
+            return fail(ordered->temporary, ENOSPC);
+        offset += (size_t)count;
+        bytes += count;
+        size -= (size_t)count;
     }
     return STATUS_DONE;
 }
@@ -210,8 +246,11 @@ int ordered_output_close(struct ordered_output *ordered, int status, bool whole)
 {
     const struct job *job = ordered->job;
     int code = MPI_SUCCESS;
-    if (ordered->output.buffer != NULL)
-        status = exit_status_worse(status, output_close(&ordered->output));
+    if (ordered->output.buffer != NULL) {
+        const int closed = output_close(&ordered->output);
+        status = exit_status_worse(status, closed);
+        whole = whole && closed == STATUS_DONE;
+    }
     if (ordered->file != MPI_FILE_NULL) {
         code = MPI_File_sync(ordered->file);
         const int closed = MPI_File_close(&ordered->file);
@@ -220,7 +259,7 @@ int ordered_output_close(struct ordered_output *ordered, int status, bool whole)
     if (code != MPI_SUCCESS)
         status = mpi_fail(ordered->temporary, code);
     status = job_status(job, status);
-    whole = whole && !ordered->failed;
+    whole = whole && !ordered->failed && code == MPI_SUCCESS;
     (void)MPI_Allreduce(MPI_IN_PLACE, &whole, 1, MPI_C_BOOL, MPI_LAND, job->comm);
     if (!ordered->in_parts && ordered->temporary != NULL && job->rank == 0) {
         if (whole ? rename(ordered->temporary, ordered->path) != 0
