@@ -300,18 +300,21 @@ int input_part(struct input *input, uint64_t begin, uint64_t end, bool lines)
 uint64_t input_lines_before(struct input *input)
 {
     const uint64_t end = input->part_begin;
-    uint64_t lines = 0;
     char bytes[1 << 16];
-    for (uint64_t at = 0; at < end;) {
+    /* Parts follow one another, and any of their lines may be asked for. */
+    if (input->counted_to > end)
+        input->counted_to = input->counted = 0;
+    while (input->counted_to < end) {
+        const uint64_t at = input->counted_to;
         const size_t room = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
         const ssize_t size = pread(input->fd, bytes, room, (off_t)at);
         if (size <= 0)
             break;
         for (ssize_t i = 0; i < size; i++)
-            lines += bytes[i] == input->line_end;
-        at += (uint64_t)size;
+            input->counted += bytes[i] == input->line_end;
+        input->counted_to += (uint64_t)size;
     }
-    return lines;
+    return input->counted;
 }
 
 /* The number of bytes equal to `byte` in BLOCK bytes. */

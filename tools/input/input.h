@@ -33,6 +33,7 @@ struct input {
 
     /* Only what begins in this part of the file is read, see input_part. */
     uint64_t part_begin, part_end; /* part_end 0: all of it */
+    uint64_t counted, counted_to;  /* input_lines_before: lines so far, and up to where */
 
     /* Called before a read that would wait, and before an error is reported: process everything
      * read so far. Returns false to stop reading. May be NULL. */
@@ -63,7 +64,8 @@ static inline bool input_part_ended(const struct input *input)
     return input->part_end != 0 && input->offset >= input->part_end;
 }
 
-/* The number of lines before the part, for messages. Reads the file up to there. */
+/* The number of lines before the part, for messages. Reads the file up to there, but not again what
+ * was read for an earlier part. */
 uint64_t input_lines_before(struct input *input);
 
 /* Bytes of the file consumed so far, roughly if it is compressed. */
