@@ -211,7 +211,8 @@ typedef struct ikv_mpi_build_options {
                              directory. on_progress is called on each rank */
     uint32_t shards;      /* 0: one for each rank. At most 65536 */
     uint32_t flags;       /* IKV_MPI_BUILD_* */
-    uint64_t fingerprint; /* of the input, for IKV_MPI_BUILD_RESUME; chosen by the caller */
+    uint64_t fingerprint; /* of the input, for IKV_MPI_BUILD_RESUME; chosen by the caller. The same
+                             on all ranks */
     const char *hosts;    /* as in ikv_mpi_open_options: which rank writes how many shards */
 } ikv_mpi_build_options;
 #define IKV_MPI_BUILD_OPTIONS_INIT IKV_OPTIONS_INIT_(ikv_mpi_build_options)
@@ -260,9 +261,9 @@ typedef struct ikv_mpi_build_stats {
  *
  * Errors: those of a writer; IKV_E_UNSUPPORTED (see options); IKV_E_VALUE_TOO_LARGE (more than
  * 1 GiB); IKV_E_STATE (nothing to resume); -EBUSY (another command is writing this table);
- * IKV_E_INVALID (also: store_id begins with the same 8 bytes as that of the table in place, which
- * are in the names of its shards); IKV_E_NOT_STORE, IKV_E_VERSION, IKV_E_HEADER (`path` has a
- * manifest that can't be read: remove it first).
+ * IKV_E_INVALID (also: options differ between ranks, or store_id begins with the same 8 bytes as
+ * that of the table in place, which are in the names of its shards); IKV_E_NOT_STORE,
+ * IKV_E_VERSION, IKV_E_HEADER (`path` has a manifest that can't be read: remove it first).
  */
 typedef int (*ikv_mpi_next_fn)(void *user, ikv_mpi_pair *pair);
 IKV_API IKV_NODISCARD int ikv_mpi_build(MPI_Comm comm, const char *path,

@@ -120,7 +120,7 @@ static void test_journal_left(void)
         (void)MPI_Barrier(MPI_COMM_WORLD);
         if (mpi_rank == 0)
             file_write(path, journal, size);
-        struct request failing = other;
+        struct request failing = i == 0 ? other : first;
         failing.fails = i == 0;
         failing.flags = i == 0 ? 0 : IKV_MPI_BUILD_RESUME;
         if (i == 0)
@@ -252,6 +252,29 @@ static void test_locked(void)
     free(path);
 }
 
+/* Ranks that don't read the same input. */
+static void test_other_options(void)
+{
+    tmpdir dir;
+    ikv_writer_options writer;
+    ikv_error err;
+    mpi_case("other options on one rank");
+    mpi_new_dir(&dir);
+    for (int i = 0; i < 3 && mpi_ranks > 1; i++) {
+        ikv_mpi_build_options options = mpi_build_options(&writer, IKV_KEY_U32, SHARDS);
+        struct input input = input_of(0);
+        const bool other = mpi_rank == 1;
+        options.fingerprint = i == 0 && other;
+        options.shards += i == 1 && other;
+        writer.metadata = i == 2 && other ? "two" : "one";
+        writer.metadata_size = 3;
+        CHECK_FAILED(
+            ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_pair, &input, NULL, &err),
+            IKV_E_INVALID, &err, "not the same on all ranks");
+    }
+    CHECK(tmpdir_count(&dir) == 0);
+}
+
 /* The manifest has the permissions that its shards have. */
 static void test_mode(void)
 {
@@ -279,6 +302,7 @@ int main(int argc, char **argv)
     test_same_names();
     test_names_of_runs();
     test_locked();
+    test_other_options();
     test_mode();
     return mpi_end();
 }

@@ -41,9 +41,11 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
                                    ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
   ikv_mpi_properties(mpi_killed)
   if(TARGET indexkv_mpi_command AND TARGET indexkv_command)
-    add_test(NAME mpi_command COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/command.sh
-             $<TARGET_FILE:indexkv_command> $<TARGET_FILE:indexkv_mpi_command>
-             ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
-    ikv_mpi_properties(mpi_command)
+    foreach(name command resume)
+      add_test(NAME mpi_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/${name}.sh
+               $<TARGET_FILE:indexkv_command> $<TARGET_FILE:indexkv_mpi_command>
+               ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})
+      ikv_mpi_properties(mpi_${name})
+    endforeach()
   endif()
 endif()

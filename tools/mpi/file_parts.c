@@ -63,22 +63,6 @@ static int look_at(struct file *file, const struct pair_format *format, const ch
     return status;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 29;
-}
-
-static uint64_t mix_file(uint64_t hash, const char *path)
-{
-    struct stat st;
-    for (const char *p = path; *p != '\0'; p++)
-        hash = mix(hash, (unsigned char)*p);
-    if (stat(path, &st) == 0)
-        hash = mix(mix(hash, (uint64_t)st.st_size), (uint64_t)st.st_mtime);
-    return hash;
-}
-
 /* Where the share of a rank begins, of `total` bytes. */
 static uint64_t share(uint64_t total, int rank, int ranks)
 {
@@ -135,7 +119,6 @@ int file_parts_make(struct file_parts *parts, const struct pair_format *format, 
     }
     for (size_t i = 0; i < count && status == STATUS_DONE; i++) {
         status = look_at(&files[i], format, paths[i]);
-        parts->fingerprint = mix_file(parts->fingerprint, paths[i]);
         if (status == STATUS_DONE && strcmp(paths[i], "-") == 0 && count > 1)
             status = usage_error("build", "standard input can't be one of several inputs: only the "
                                           "first rank has it");

@@ -12,7 +12,6 @@ struct file_parts {
     char **paths;            /* of the files that this rank reads from */
     struct file_part *parts; /* of each */
     size_t count;
-    uint64_t fingerprint; /* of all files: names, sizes, times */
 };
 
 /*

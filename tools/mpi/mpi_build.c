@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "input/pair_reader.h"
 #include "mpi/file_parts.h"
+#include "mpi/fingerprint.h"
 #include "mpi/mpi_command.h"
 #include "mpi/rank_table.h"
 #include "options/build_options.h"
@@ -250,9 +251,13 @@ int mpi_build(const struct job *job, int argc, char **argv)
         opened = true;
         build.reader.parts = parts.parts;
     }
+    uint64_t fingerprint = 0;
     status = job_status(job, status);
     if (status == STATUS_DONE)
-        status = run(&build, job, parts.fingerprint);
+        status = fingerprint_make(job, &build.options.format, build.options.input.rejects.skip,
+                                  inputs->items, inputs->count, &fingerprint);
+    if (status == STATUS_DONE)
+        status = run(&build, job, fingerprint);
     if (opened)
         pair_reader_close(&build.reader);
     (void)rejects_close(&build.rejects);

@@ -39,15 +39,45 @@ static int check_options(const struct build *build, const ikv_mpi_build_options 
     return 0;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
 /* The options that decide about the bytes of shards, mixed into the caller's fingerprint. */
 static uint64_t mix_options(const ikv_writer_options *writer, uint64_t fingerprint)
 {
-    const uint64_t values[] = {writer->flags,       (uint64_t)writer->on_duplicate,
-                               writer->layout,      writer->leaf_size,
-                               writer->filter_bits, writer->metadata_size};
+    const uint64_t values[] = {writer->flags,
+                               (uint64_t)writer->on_duplicate,
+                               writer->layout,
+                               writer->leaf_size,
+                               writer->filter_bits,
+                               writer->mode,
+                               writer->store_id != NULL,
+                               writer->metadata_size};
+    const unsigned char *const metadata = writer->metadata, *const id = writer->store_id;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        fingerprint = (fingerprint ^ values[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        fingerprint = mix(fingerprint, values[i]);
+    for (size_t i = 0; id != NULL && i < 16; i++)
+        fingerprint = mix(fingerprint, id[i]);
+    for (size_t i = 0; i < writer->metadata_size; i++)
+        fingerprint = mix(fingerprint, metadata[i]);
     return fingerprint;
+}
+
+/* Collective: ranks with other options, or of another input, would not build one table. */
+static int compare_options(const struct build *build, ikv_error *err)
+{
+    const uint64_t fingerprint = build->fingerprint, shards = build->shards;
+    const uint64_t type = build->writer.key_type;
+    uint64_t most[] = {fingerprint, ~fingerprint, shards, ~shards, type, ~type};
+    (void)MPI_Allreduce(MPI_IN_PLACE, most, 6, MPI_UINT64_T, MPI_MAX, build->comm);
+    for (size_t i = 0; i < 6; i += 2)
+        if (most[i] != ~most[i + 1])
+            return ikv_mpi_fail(err, IKV_E_INVALID, NULL,
+                                "the options or the fingerprint are not the same on all ranks");
+    return 0;
 }
 
 static int set_options(struct build *build, const ikv_mpi_build_options *options, ikv_error *err)
@@ -179,6 +209,8 @@ static int allocate(struct build *build, ikv_error *err)
 static int prepare(struct build *build, const ikv_mpi_build_options *options, ikv_error *err)
 {
     int code = ikv_mpi_agree(build->comm, set_options(build, options, err), err);
+    if (code == 0)
+        code = compare_options(build, err);
     if (code != 0)
         return code;
     code = ikv_nodes_init(&build->nodes, build->comm, options->hosts, err);
