@@ -71,7 +71,9 @@ static int read_manifest(ikv_mpi *table, const char *path, ikv_error *err)
 static bool is_missing(int code)
 {
     return code == -ENOENT || code == -EACCES || code == -EIO || code == -ESTALE ||
-           code == -ENOTDIR || (code <= IKV_E_NOT_STORE && code >= IKV_E_PADDING);
+           code == -ENOTDIR || code == -ECONNREFUSED || code == -ETIMEDOUT ||
+           code == -EHOSTUNREACH || code == -ENETUNREACH ||
+           (code <= IKV_E_NOT_STORE && code >= IKV_E_PADDING);
 }
 
 static int place_shards(ikv_mpi *table, ikv_error *err)

@@ -155,6 +155,14 @@ for format in jsonl raw binary; do
     same expected answers
 done
 
+# More shards than a process may have open at first.
+check 0 "$indexkv" build -q --shards 100 -o many pairs.tsv
+check 0 "$indexkv" get one -k keys
+cp "$out" expected
+# shellcheck disable=SC3045 # the shells that are /bin/sh have -S
+(ulimit -S -n 100 && "$indexkv_mpi" get many -k keys) >many_answers 2>"$err" || fail 'descriptors'
+same expected many_answers
+
 # Fewer keys than ranks, none, and skipped lines that keep their places.
 head -n 3 keys >few
 check 0 "$indexkv" get one -k few

@@ -1,4 +1,5 @@
 /* indexkv-mpi get: each rank reads a part of the keys; all look them up in one sharded table. */
+#include "base/descriptors.h"
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
@@ -411,6 +412,7 @@ int mpi_get(const struct job *job, int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
     ikv_error error;
+    descriptors_allow(UINT64_MAX); /* for as many shards as this rank may get */
     const int code = ikv_mpi_open(job->comm, get.dir, &get.open, &get.table, &error);
     status = code == 0 ? run(&get) : job_status(job, job_error(job, code, &error));
     status = job_status(job, exit_status_worse(status, rejects_close(&get.rejects)));

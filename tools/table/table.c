@@ -1,5 +1,6 @@
 #include "table/table.h"
 
+#include "base/descriptors.h"
 #include "base/exit_status.h"
 #include "base/message.h"
 
@@ -7,7 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define INDEX_MEMORY_DEFAULT ((uint64_t)64 << 20)
 /* Descriptors that a store may use, see ikv_backend. */
@@ -64,17 +64,6 @@ static int open_store(const struct store_options *options, const char *path, str
 }
 
 /* ---------------------------------------------------------------- a sharded table */
-
-/* Descriptors for all shards, as far as the system allows it. */
-static void allow_descriptors(size_t shards)
-{
-    struct rlimit limit;
-    const rlim_t wanted = (rlim_t)shards * STORE_DESCRIPTORS + 256;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* The facts that do not depend on how the shards were opened. */
 static void describe(struct table *table)
@@ -150,7 +139,7 @@ static int open_shards(const struct store_options *options, struct table *table,
         *error = (ikv_error){.code = -ENOMEM};
         return -ENOMEM;
     }
-    allow_descriptors(count);
+    descriptors_allow((uint64_t)count * STORE_DESCRIPTORS + 256);
     if (open.engine == NULL) {
         const int code = ikv_engine_new(NULL, &table->engine, error);
         if (code < 0)
