@@ -1,6 +1,7 @@
 #include "mpi/exchange.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 int ikv_exchange_init(struct exchange *exchange, MPI_Comm comm)
@@ -30,9 +31,9 @@ void ikv_exchange_place(struct exchange *exchange)
 {
     size_t sent = 0, received = 0;
     for (int i = 0; i < exchange->ranks; i++) {
-        /* Sums of more than EXCHANGE_MAX are only compared with it. */
-        exchange->send_at[i] = (int)(sent <= EXCHANGE_MAX ? sent : 0);
-        exchange->receive_at[i] = (int)(received <= EXCHANGE_MAX ? received : 0);
+        /* Larger sums are only compared with a limit. */
+        exchange->send_at[i] = (int)(sent <= INT_MAX ? sent : 0);
+        exchange->receive_at[i] = (int)(received <= INT_MAX ? received : 0);
         sent += (size_t)exchange->send_sizes[i];
         received += (size_t)exchange->receive_sizes[i];
     }

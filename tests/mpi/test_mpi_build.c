@@ -19,6 +19,7 @@ struct input {
     unsigned char value[24]; /* with `versions`: tells equal keys apart */
     bool versions;
     uint64_t version;
+    unsigned char *large;
 };
 
 static int next_pair(void *user, ikv_mpi_pair *pair)
@@ -289,6 +290,37 @@ static void test_large_values(void)
     pairs_free(&pairs);
 }
 
+/* On every rank a value larger than the room for all ranks: they arrive one after the other, so
+ * that many ranks need no more memory, and no larger messages, than one. */
+enum { LARGE = 3 << 20 };
+
+static int next_large(void *user, ikv_mpi_pair *pair)
+{
+    struct input *input = user;
+    input->version = (uint64_t)mpi_rank;
+    *pair = (ikv_mpi_pair){.key = &input->version, .value = input->large, .size = LARGE};
+    return input->next++ == 0;
+}
+
+static void test_large_everywhere(void)
+{
+    tmpdir dir;
+    ikv_writer_options writer;
+    ikv_error err;
+    ikv_mpi_build_stats stats;
+    mpi_case("a large value on every rank");
+    mpi_new_dir(&dir);
+    const ikv_mpi_build_options options = mpi_build_options(&writer, IKV_KEY_U64, 1);
+    struct input input = {.large = must_malloc(LARGE)};
+    memset(input.large, mpi_rank, LARGE);
+    CHECK_OK(ikv_mpi_build(MPI_COMM_WORLD, dir.path, &options, next_large, &input, &stats, &err),
+             &err);
+    CHECK(stats.pairs == (uint64_t)mpi_ranks);
+    /* A round for each value, and one for the end of each rank's pairs when its value is merged. */
+    CHECK(stats.rounds == 2 * stats.pairs);
+    free(input.large);
+}
+
 /* Ranges 10 keys apart, of 5 keys. */
 struct ranges {
     uint32_t next, count, step, first, last;
@@ -460,6 +492,7 @@ int main(int argc, char **argv)
     test_duplicates();
     test_small();
     test_large_values();
+    test_large_everywhere();
     test_ranges();
     test_resume();
     return mpi_end();

@@ -6,11 +6,17 @@
  *     each rank packs pairs, and says how many bytes it sends            MPI_Alltoall
  *     errors, and whether there is anything to send                      MPI_Allreduce
  *     the pairs are exchanged; what can be merged is written             MPI_Ialltoallv
+ *
+ * A pair that is larger than the room that a rank has for each other one is sent when nothing of
+ * that rank is waiting to be merged. In each round a rank takes such pairs from `large` ranks only,
+ * which are others in every round, and so sends them to as many.
  */
 #include "mpi/agree.h"
 #include "mpi/write/inbox.h"
 #include "mpi/write/outbox.h"
 #include "mpi/write/shard.h"
+
+#include <limits.h>
 
 /* The least buffer for the pairs of one rank. */
 enum { ROOM_MIN = 4096 };
@@ -23,6 +29,7 @@ struct turn {
     struct shard shard;
     struct bytes in;
     int *room, *given; /* for and by each rank, in bytes */
+    int large;
     ikv_error *err;
     int code; /* the first error of this rank */
 };
@@ -72,6 +79,21 @@ static void merge(struct turn *turn)
     turn->build->stats.write_seconds += MPI_Wtime() - start;
 }
 
+/* Whether this rank takes a pair of any size from `rank` in this round, if it has none of it. */
+static bool takes_large(const struct turn *turn, int rank)
+{
+    const int ranks = turn->build->nodes.ranks;
+    const int round = (int)(turn->build->stats.rounds % (uint64_t)ranks);
+    return (rank + 2 * ranks - turn->build->nodes.rank - round) % ranks < turn->large;
+}
+
+/* What this rank offers to another: its capacity means a pair of any size. */
+static int room_for(const struct turn *turn, int rank)
+{
+    const size_t room = ikv_inbox_room(&turn->inbox, rank);
+    return (int)(room == turn->inbox.capacity && !takes_large(turn, rank) ? room - 1 : room);
+}
+
 /* Collective. Returns false after the last round of a turn, or an error on any rank. */
 static bool exchange_round(struct turn *turn)
 {
@@ -80,11 +102,11 @@ static bool exchange_round(struct turn *turn)
     const double start = MPI_Wtime();
     const bool writes = turn->shard.writer != NULL;
     for (int rank = 0; rank < build->nodes.ranks; rank++)
-        turn->room[rank] = writes ? (int)ikv_inbox_room(&turn->inbox, rank) : 0;
+        turn->room[rank] = writes ? room_for(turn, rank) : 0;
     (void)MPI_Alltoall(turn->room, 1, MPI_INT, turn->given, 1, MPI_INT, build->comm);
     pack(turn);
     ikv_exchange_sizes(exchange, &build->counts);
-    if (exchange->sent > EXCHANGE_MAX || exchange->received > EXCHANGE_MAX)
+    if (exchange->sent > INT_MAX || exchange->received > INT_MAX)
         fail(turn, ikv_mpi_fail(turn->err, IKV_E_VALUE_TOO_LARGE, build->dir,
                                 "values too large to be exchanged"));
     if (turn->code == 0 && ikv_bytes_reserve(&turn->in, exchange->received + 1) != 0)
@@ -140,12 +162,34 @@ static size_t count_turns(const struct build *build)
     return most;
 }
 
-static int init(struct turn *turn)
+/* With these and `share` bytes of others, or with one pair of up to 1 GiB, the places of bytes in a
+ * message are ints. */
+static int count_large(uint64_t share, uint64_t largest, int ranks)
+{
+    const uint64_t count = largest == 0 ? (uint64_t)ranks : share / largest;
+    return count == 0 ? 1 : count < (uint64_t)ranks ? (int)count : ranks;
+}
+
+/* Collective: the bytes of the largest pair. */
+static uint64_t largest_pair(const struct build *build)
+{
+    ikv_info info = {.value_size_max = 0};
+    if (build->run != NULL)
+        ikv_store_info(build->run, &info);
+    uint64_t size = wire_head(build->width, build->has_ranges) + (uint64_t)info.value_size_max;
+    (void)MPI_Allreduce(MPI_IN_PLACE, &size, 1, MPI_UINT64_T, MPI_MAX, build->comm);
+    return size;
+}
+
+/* `largest`: pair of any rank, in bytes. */
+static int init(struct turn *turn, uint64_t largest)
 {
     struct build *build = turn->build;
     const size_t ranks = (size_t)build->nodes.ranks;
-    uint64_t room = build->memory / 12 / ranks;
-    room = room > EXCHANGE_MAX / ranks ? EXCHANGE_MAX / ranks : room;
+    uint64_t share = build->memory / 12;
+    share = share > EXCHANGE_MAX / 2 ? EXCHANGE_MAX / 2 : share;
+    const uint64_t room = share / ranks;
+    turn->large = count_large(share, largest, build->nodes.ranks);
     turn->room = calloc(2 * ranks, sizeof *turn->room);
     turn->given = turn->room != NULL ? turn->room + ranks : NULL;
     if (turn->room == NULL || ikv_exchange_init(&turn->exchange, build->comm) != 0 ||
@@ -159,7 +203,9 @@ int ikv_build_write_shards(struct build *build, ikv_error *err)
 {
     struct turn turn = {.build = build, .err = err};
     turn.exchange.request = MPI_REQUEST_NULL;
-    int code = ikv_mpi_agree(build->comm, init(&turn) != 0 ? ikv_mpi_no_memory(err) : 0, err);
+    const uint64_t largest = largest_pair(build);
+    int code =
+        ikv_mpi_agree(build->comm, init(&turn, largest) != 0 ? ikv_mpi_no_memory(err) : 0, err);
     const size_t turns = code == 0 ? count_turns(build) : 0;
     for (size_t i = 0; i < turns && code == 0; i++) {
         begin_turn(&turn, i);
