@@ -201,16 +201,16 @@ typedef struct ikv_mpi_pair {
 
 typedef struct ikv_mpi_build_options {
     size_t size;
-    const ikv_writer_options
-        *writer;          /* of each shard; mandatory for key_type. Not with
-                             IKV_WRITE_PLAIN or IKV_OVERLAP_INNERMOST. store_id is that
-                             of the table, of which those of shards are derived. memory
-                             is the limit of each rank, at least 16 MiB, with ranges 32 MiB: half of it is
-                             used for sorting, a quarter for exchanging pairs. temp_dir
-                             holds the sorted pairs of a rank; NULL: the table's
-                             directory. on_progress is called on each rank */
-    uint32_t shards;      /* 0: one for each rank. At most 65536 */
-    uint32_t flags;       /* IKV_MPI_BUILD_* */
+    const ikv_writer_options *writer; /* of each shard; mandatory for key_type. Not with
+                                         IKV_WRITE_PLAIN or IKV_OVERLAP_INNERMOST. store_id is that
+                                         of the table, of which those of shards are derived. memory
+                                         is the limit of each rank, at least 16 MiB, with ranges 32
+                                         MiB: half of it is used for sorting, a quarter for
+                                         exchanging pairs. A pair that is larger than that takes
+                                         more. temp_dir holds the sorted pairs of a rank; NULL: the
+                                         table's directory. on_progress is called on each rank */
+    uint32_t shards;                  /* 0: one for each rank. At most 65536 */
+    uint32_t flags;                   /* IKV_MPI_BUILD_* */
     uint64_t fingerprint; /* of the input, for IKV_MPI_BUILD_RESUME; chosen by the caller. The same
                              on all ranks */
     const char *hosts;    /* as in ikv_mpi_open_options: which rank writes how many shards */

@@ -1,5 +1,7 @@
 #include "mpi/agree.h"
 
+#include "shards/manifest.h"
+
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,14 +10,8 @@
 int ikv_mpi_fail(ikv_error *err, int code, const char *file, const char *format, ...)
 {
     va_list arguments;
-    *err = (ikv_error){.code = code, .offset = IKV_NO_OFFSET};
-    int length = 0;
-    if (file != NULL) {
-        (void)snprintf(err->file, sizeof err->file, "%s", file);
-        length = snprintf(err->message, sizeof err->message, "%s: ", err->file);
-    }
     va_start(arguments, format);
-    (void)vsnprintf(err->message + length, sizeof err->message - (size_t)length, format, arguments);
+    (void)ikv_shards_vfail(err, code, file, format, arguments);
     va_end(arguments);
     return code;
 }

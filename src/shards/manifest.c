@@ -11,18 +11,28 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-int ikv_shards_fail(ikv_error *err, int code, const char *file, const char *format, ...)
+int ikv_shards_vfail(ikv_error *err, int code, const char *file, const char *format,
+                     va_list arguments)
 {
     if (err == NULL)
         return code;
     *err = (ikv_error){.code = code, .offset = IKV_NO_OFFSET};
-    const size_t length = strlen(file), room = sizeof err->file - 1;
-    (void)snprintf(err->file, sizeof err->file, "%s%s", length > room ? "..." : "",
-                   length > room ? file + (length - (room - 3)) : file);
-    const int used = snprintf(err->message, sizeof err->message, "%s: ", err->file);
+    int used = 0;
+    if (file != NULL) {
+        const size_t length = strlen(file), room = sizeof err->file - 1;
+        (void)snprintf(err->file, sizeof err->file, "%s%s", length > room ? "..." : "",
+                       length > room ? file + (length - (room - 3)) : file);
+        used = snprintf(err->message, sizeof err->message, "%s: ", err->file);
+    }
+    (void)vsnprintf(err->message + used, sizeof err->message - (size_t)used, format, arguments);
+    return code;
+}
+
+int ikv_shards_fail(ikv_error *err, int code, const char *file, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(err->message + used, sizeof err->message - (size_t)used, format, arguments);
+    (void)ikv_shards_vfail(err, code, file, format, arguments);
     va_end(arguments);
     return code;
 }

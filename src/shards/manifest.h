@@ -15,6 +15,7 @@
 #define IKV_MANIFEST_H
 
 #include <indexkv.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -183,9 +184,12 @@ int ikv_shards_write(int fd, const void *bytes, size_t size);
 
 /* ---------------------------------------------------------------- for this folder */
 
-/* Fill *err with "FILE: TEXT", and return the code. */
+/* Fill *err with "FILE: TEXT", or without a file (NULL) with "TEXT", and return the code. A long
+ * path is shortened at the front. */
 int ikv_shards_fail(ikv_error *err, int code, const char *file, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+int ikv_shards_vfail(ikv_error *err, int code, const char *file, const char *format,
+                     va_list arguments) __attribute__((format(printf, 4, 0)));
 
 /* Whether a manifest may have this text as the place of a shard. */
 bool ikv_shard_path_valid(const char *path);

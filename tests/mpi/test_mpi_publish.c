@@ -275,6 +275,19 @@ static void test_other_options(void)
     CHECK(tmpdir_count(&dir) == 0);
 }
 
+/* Of a path that is too long for a message its end is kept. */
+static void test_long_path(void)
+{
+    char path[1024] = "";
+    ikv_error err;
+    mpi_case("a long path");
+    while (strlen(path) < 600)
+        (void)strcat(path, "no/such/");
+    (void)strcat(path, "directory");
+    const struct request first = {.id = "the first table"};
+    CHECK_FAILED(build(path, &first, &err), -ENOENT, &err, "no/such/directory: ");
+}
+
 /* The manifest has the permissions that its shards have. */
 static void test_mode(void)
 {
@@ -303,6 +316,7 @@ int main(int argc, char **argv)
     test_names_of_runs();
     test_locked();
     test_other_options();
+    test_long_path();
     test_mode();
     return mpi_end();
 }
