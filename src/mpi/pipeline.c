@@ -36,12 +36,17 @@ struct plan {
     int64_t limit;    /* negated: the least of the ranks' limits */
 };
 
+static int64_t overload_of(const struct pipeline *pipeline, const struct round *round)
+{
+    const size_t received = round->keys_exchange.received / pipeline->lookup.table->key_width;
+    return (int64_t)((received + pipeline->take_limit - 1) / pipeline->take_limit);
+}
+
 static struct plan agree(struct pipeline *pipeline, const struct round *round)
 {
     struct lookup *lookup = &pipeline->lookup;
-    const size_t received = round->keys_exchange.received / lookup->table->key_width;
     struct plan plan = {
-        .overload = (int64_t)((received + pipeline->take_limit - 1) / pipeline->take_limit),
+        .overload = overload_of(pipeline, round),
         .rest = (int64_t)(pipeline->count - pipeline->taken - round->count),
         .more = !pipeline->ended,
         .failed = lookup->failed,
@@ -70,7 +75,9 @@ static bool plan_round(struct pipeline *pipeline, struct round *round, struct pl
     for (;;) {
         ikv_round_count(round, lookup, rest < limit ? rest : limit);
         ikv_exchange_sizes(&round->keys_exchange, &lookup->other_counts);
-        if (ikv_round_reserve(round, lookup->table) != 0)
+        /* More than this rank can take is not sent: the plan says so. */
+        if ((overload_of(pipeline, round) <= 1 || limit == 1) &&
+            ikv_round_reserve(round, lookup->table) != 0)
             ikv_lookup_fail(lookup, -ENOMEM, NULL);
         *ret_plan = agree(pipeline, round);
         pipeline->failed = ret_plan->failed != 0;
@@ -114,14 +121,25 @@ static bool start_round(struct pipeline *pipeline)
 
 /* ---------------------------------------------------------------- a round ends */
 
-/* If values are larger than expected, take fewer keys from now on. */
+/* Half of the limit if a round took more bytes than its share, twice as much, up to `most`, if it
+ * took less than a quarter. */
+static size_t adapted(size_t limit, size_t most, uint64_t bytes, uint64_t share)
+{
+    if (bytes > share)
+        return (limit + 1) / 2;
+    if (bytes >= share / 4)
+        return limit;
+    return limit < most / 2 ? limit * 2 : most;
+}
+
+/* If values are larger than expected, take fewer keys, until they are smaller again. */
 static void adapt(struct pipeline *pipeline, const struct round *round)
 {
-    const uint64_t share = pipeline->lookup.table->memory / ROUNDS;
-    if (round->answers.size > share && pipeline->take_limit > 1)
-        pipeline->take_limit = (pipeline->take_limit + 1) / 2;
-    if (round->got.size > share && pipeline->own_limit > 1)
-        pipeline->own_limit = (pipeline->own_limit + 1) / 2;
+    const ikv_mpi *table = pipeline->lookup.table;
+    const uint64_t share = table->memory / ROUNDS;
+    pipeline->take_limit =
+        adapted(pipeline->take_limit, ikv_mpi_take_limit(table), round->answers.size, share);
+    pipeline->own_limit = adapted(pipeline->own_limit, table->round_keys, round->got.size, share);
 }
 
 static void look_up_round(struct pipeline *pipeline)

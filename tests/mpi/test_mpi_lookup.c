@@ -205,6 +205,51 @@ static void test_rounds(void)
     pairs_free(&pairs);
 }
 
+/* Rounds become smaller where values are large, and larger again where they are not. */
+static void test_adapted_rounds(void)
+{
+    enum { REPEATS = 20 };
+    struct pairs pairs;
+    tmpdir dir;
+    ikv_mpi *table;
+    ikv_error err;
+    ikv_mpi_open_options options = IKV_MPI_OPEN_OPTIONS_INIT;
+    ikv_mpi_info info;
+    ikv_mpi_stats stats;
+    mpi_case("adapted rounds");
+    pairs_make(&pairs, IKV_KEY_U64, 20000, 1, 6);
+    /* The first values in key order are large, but not so many that rounds allow for them. */
+    size_t added = 0;
+    for (size_t i = 0; i < pairs.count; i++) {
+        added += i < 40 ? 20000 : 0;
+        pairs.ends[i] += added;
+    }
+    pairs.values = must_realloc(pairs.values, pairs.ends[pairs.count - 1]);
+    rng_fill(&(rng_state){7}, pairs.values, pairs.ends[pairs.count - 1]);
+    mpi_new_dir(&dir);
+    write_table(dir.path, NULL, &pairs, 2, IKV_LAYOUT_ARRIVAL);
+    options.memory = (uint64_t)1 << 20;
+    CHECK_OK(ikv_mpi_open(MPI_COMM_WORLD, dir.path, &options, &table, &err), &err);
+    ikv_mpi_get_info(table, &info);
+    /* All keys, then many times the second half. */
+    const size_t half = pairs.count / 2, count = pairs.count + REPEATS * half;
+    unsigned char *keys = must_malloc(count * pairs.width);
+    memcpy(keys, pairs.keys, pairs.count * pairs.width);
+    for (size_t i = 0; i < REPEATS; i++)
+        memcpy(keys + (pairs.count + i * half) * pairs.width,
+               pairs.keys + (pairs.count - half) * pairs.width, half * pairs.width);
+    CHECK_OK(ikv_mpi_get_many(table, keys, count, NULL, &stats, &err), &err);
+    CHECK(stats.found == count);
+    for (size_t i = 0; i < pairs.count; i += 97)
+        check_item(&pairs, pairs.keys + i * pairs.width, IKV_EXACT, &ikv_mpi_items(table)[i]);
+    /* With more ranks, all of which ask the same shard, it takes more rounds anyway. */
+    const uint64_t least = count / info.round_keys + 1;
+    CHECK(mpi_ranks > 1 || stats.rounds < least + least / 4 + 10);
+    free(keys);
+    ikv_mpi_close(table);
+    pairs_free(&pairs);
+}
+
 /* What is sent is what must be sent: keys that others own, and their answers, but nothing for keys
  * outside all shards. */
 static void test_counts(void)
@@ -486,6 +531,7 @@ int main(int argc, char **argv)
     mpi_begin(&argc, &argv);
     test_types();
     test_rounds();
+    test_adapted_rounds();
     test_counts();
     test_missing();
     test_damage();
