@@ -208,7 +208,8 @@ typedef struct ikv_mpi_build_options {
                                          MiB: half of it is used for sorting, a quarter for
                                          exchanging pairs. A pair that is larger than that takes
                                          more. temp_dir holds the sorted pairs of a rank; NULL: the
-                                         table's directory. on_progress is called on each rank */
+                                         table's directory. on_progress is called on each rank, also
+                             with the phase "exchange": pairs that the rank passed on */
     uint32_t shards;                  /* 0: one for each rank. At most 65536 */
     uint32_t flags;                   /* IKV_MPI_BUILD_* */
     uint64_t fingerprint; /* of the input, for IKV_MPI_BUILD_RESUME; chosen by the caller. The same

@@ -94,8 +94,10 @@ for ranks in 1 4; do
     err_has "bad.tsv:2500: expected a key of type u64, got 'x'"
     [ ! -e bad/manifest.json ] || fail 'a table was published'
 done
-mpi 4 0 build -o skipped --on-bad-line skip bad.tsv
+mpi 4 0 build -o skipped --on-bad-line skip --progress always bad.tsv
 err_has '1 bad lines skipped'
+grep -q '^indexkv-mpi: read: .* pairs, .* 100 %' "$err" || fail 'no progress'
+err_has 'indexkv-mpi: exchange: '
 check 0 "$indexkv" scan skipped
 same expected_pairs "$out"
 

@@ -1,5 +1,6 @@
 #include "base/progress.h"
 
+#include "base/message.h"
 #include "base/numbers.h"
 #include "base/signals.h"
 #include "base/terminal.h"
@@ -86,7 +87,7 @@ static int format_point(const struct progress_point *point, double elapsed, char
     struct number_text count =
         bytes ? human_bytes((double)point->count) : human_count((double)point->count);
     struct number_text per_second = bytes ? human_bytes(rate) : human_count(rate);
-    int length = snprintf(text, LINE_SIZE, "indexkv: %.32s", point->phase);
+    int length = snprintf(text, LINE_SIZE, "%.16s: %.32s", message_program(), point->phase);
     if (point->count > 0 || point->total > 0)
         length += snprintf(text + length, (size_t)(LINE_SIZE - length), ": %s%s%.32s, %s/s",
                            count.text, bytes ? "" : " ", bytes ? "" : point->unit, per_second.text);

@@ -2,6 +2,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "base/progress.h"
 #include "input/pair_reader.h"
 #include "mpi/file_parts.h"
 #include "mpi/fingerprint.h"
@@ -38,8 +39,7 @@ static const struct option_spec own_specs[] = {
 enum { OWN_COUNT = sizeof own_specs / sizeof own_specs[0] };
 
 /* Options of `indexkv build` that do not apply. */
-static const char *const left_out[] = {"output",         "plain",      "stride",
-                                       "expected-pairs", "on-overlap", "progress"};
+static const char *const left_out[] = {"output", "plain", "stride", "expected-pairs", "on-overlap"};
 
 /* The options of this command: its own, then those of `indexkv build`. */
 struct specs {
@@ -80,6 +80,8 @@ struct mpi_build {
     uint64_t value_size;
 
     struct pair_reader reader;
+    struct progress progress; /* of rank 0 */
+    uint64_t pairs;
     struct rejects rejects;
     char rejects_path[4096];
     int status; /* of this rank's input */
@@ -129,6 +131,47 @@ static int parse(void *user, int argc, char **argv)
 
 /* ---------------------------------------------------------------- pairs */
 
+/* Pairs between two progress updates. */
+enum { PROGRESS_PAIRS = 4096 };
+
+/* The share of this rank's parts of files, if none is a whole file of unknown size. */
+static void show_reading(struct mpi_build *build, bool ended)
+{
+    const struct pair_reader *reader = &build->reader;
+    struct progress_point point = {.phase = "read",
+                                   .count = build->pairs,
+                                   .unit = "pairs",
+                                   .waits.reading = pair_reader_seconds(reader),
+                                   .one_thread = true};
+    for (size_t i = 0; i < reader->path_count; i++) {
+        const struct file_part *part = &reader->parts[i];
+        if (part->end == 0) {
+            point.done = point.total = 0;
+            break;
+        }
+        point.total += part->end - part->begin;
+        if (i + 1 < reader->path_next)
+            point.done += part->end - part->begin;
+        else if (i + 1 == reader->path_next && reader->position > part->begin)
+            point.done += reader->position - part->begin;
+    }
+    point.done = ended ? point.total : point.done;
+    progress_update(&build->progress, &point);
+}
+
+/* While pairs are exchanged a rank waits for others, not for its disk. */
+static int show_building(void *user, const ikv_progress *progress)
+{
+    const struct progress_point point = {.phase = progress->phase,
+                                         .count = progress->done,
+                                         .unit = progress->unit,
+                                         .done = progress->done,
+                                         .total = progress->total,
+                                         .one_thread = strcmp(progress->phase, "exchange") != 0};
+    progress_update(user, &point);
+    return 0;
+}
+
 static int next_pair(void *user, ikv_mpi_pair *ret_pair)
 {
     struct mpi_build *build = user;
@@ -136,9 +179,11 @@ static int next_pair(void *user, ikv_mpi_pair *ret_pair)
     struct pair pair;
     for (;;) {
         const int result = pair_reader_next(reader, &pair);
-        if (result == INPUT_END)
+        if (result == INPUT_END) {
+            show_reading(build, true);
             build->status = rejects_close(&build->rejects);
-        else if (result != INPUT_MORE)
+        }
+        if (result != INPUT_MORE && result != INPUT_END)
             build->status = reader->status;
         if (result != INPUT_MORE)
             return build->status == STATUS_DONE ? 0 : IKV_E_CANCELED;
@@ -149,6 +194,8 @@ static int next_pair(void *user, ikv_mpi_pair *ret_pair)
             return IKV_E_CANCELED;
         }
     }
+    if (++build->pairs % PROGRESS_PAIRS == 0)
+        show_reading(build, false);
     *ret_pair = (ikv_mpi_pair){.key = pair.key, .value = pair.value, .size = pair.size};
     if (reader->format.ranges)
         ret_pair->last = reader->last;
@@ -217,8 +264,15 @@ static int run(struct mpi_build *build, const struct job *job, uint64_t fingerpr
     options.fingerprint = fingerprint;
     options.hosts = build->hosts;
     const double start = seconds_now();
+    progress_start(&build->progress, job->rank == 0 ? build->options.progress : PROGRESS_NEVER,
+                   build->options.quiet, false);
+    if (job->rank == 0) {
+        build->options.writer.writer.on_progress = show_building;
+        build->options.writer.writer.progress_user = &build->progress;
+    }
     const int code = ikv_mpi_build(job->comm, build->options.writer.store, &options, next_pair,
                                    build, &stats, &error);
+    progress_finish(&build->progress);
     int status = exit_status_worse(build->status, job_error(job, code, &error));
     status = job_status(job, status);
     if (code != 0)

@@ -30,6 +30,7 @@ struct turn {
     struct bytes in;
     int *room, *given; /* for and by each rank, in bytes */
     int large;
+    uint64_t pairs, packed; /* of this rank, and those that were sent */
     ikv_error *err;
     int code; /* the first error of this rank */
 };
@@ -60,7 +61,17 @@ static void pack(struct turn *turn)
                                        turn->inbox.capacity, &pairs, turn->err));
         turn->exchange.send_sizes[rank] = (int)(turn->outbox.out.size - begin);
         build->stats.sent += rank == build->nodes.rank ? 0 : pairs;
+        turn->packed += pairs;
     }
+}
+
+static void report(struct turn *turn)
+{
+    const ikv_writer_options *writer = &turn->build->writer;
+    const ikv_progress point = {"exchange", turn->packed, turn->pairs, "pairs"};
+    if (writer->on_progress != NULL && writer->on_progress(writer->progress_user, &point) != 0)
+        fail(turn,
+             ikv_mpi_fail(turn->err, IKV_E_CANCELED, NULL, "%s", ikv_strerror(IKV_E_CANCELED)));
 }
 
 /* Merge what arrived, and write what is complete. */
@@ -105,6 +116,7 @@ static bool exchange_round(struct turn *turn)
         turn->room[rank] = writes ? room_for(turn, rank) : 0;
     (void)MPI_Alltoall(turn->room, 1, MPI_INT, turn->given, 1, MPI_INT, build->comm);
     pack(turn);
+    report(turn);
     ikv_exchange_sizes(exchange, &build->counts);
     if (exchange->sent > INT_MAX || exchange->received > INT_MAX)
         fail(turn, ikv_mpi_fail(turn->err, IKV_E_VALUE_TOO_LARGE, build->dir,
@@ -170,12 +182,14 @@ static int count_large(uint64_t share, uint64_t largest, int ranks)
     return count == 0 ? 1 : count < (uint64_t)ranks ? (int)count : ranks;
 }
 
-/* Collective: the bytes of the largest pair. */
-static uint64_t largest_pair(const struct build *build)
+/* Collective: the bytes of the largest pair. Sets the number of pairs of this rank. */
+static uint64_t largest_pair(struct turn *turn)
 {
+    const struct build *build = turn->build;
     ikv_info info = {.value_size_max = 0};
     if (build->run != NULL)
         ikv_store_info(build->run, &info);
+    turn->pairs = info.pair_count;
     uint64_t size = wire_head(build->width, build->has_ranges) + (uint64_t)info.value_size_max;
     (void)MPI_Allreduce(MPI_IN_PLACE, &size, 1, MPI_UINT64_T, MPI_MAX, build->comm);
     return size;
@@ -203,7 +217,7 @@ int ikv_build_write_shards(struct build *build, ikv_error *err)
 {
     struct turn turn = {.build = build, .err = err};
     turn.exchange.request = MPI_REQUEST_NULL;
-    const uint64_t largest = largest_pair(build);
+    const uint64_t largest = largest_pair(&turn);
     int code =
         ikv_mpi_agree(build->comm, init(&turn, largest) != 0 ? ikv_mpi_no_memory(err) : 0, err);
     const size_t turns = code == 0 ? count_turns(build) : 0;
