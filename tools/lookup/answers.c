@@ -4,9 +4,7 @@
 #include "base/message.h"
 #include "text/keys.h"
 
-/* Key i of the batch, with its text if it was read as text. */
-static struct item_key requested_key(const struct answers *answers, const struct key_batch *keys,
-                                     size_t i)
+struct item_key answers_key(const struct answers *answers, const struct key_batch *keys, size_t i)
 {
     struct item_key key = {.key = keys->keys.data + i * answers->writer.key_width,
                            .syntax = answers->key_syntax};
@@ -14,8 +12,7 @@ static struct item_key requested_key(const struct answers *answers, const struct
     return key;
 }
 
-/* A key as quoted text, for a message. */
-static struct excerpt key_excerpt(const struct answers *answers, const struct item_key *key)
+struct excerpt answers_excerpt(const struct answers *answers, const struct item_key *key)
 {
     if (key->text != NULL)
         return excerpt_of(key->text, key->text_length);
@@ -24,19 +21,18 @@ static struct excerpt key_excerpt(const struct answers *answers, const struct it
     return excerpt_of(text, length > 0 ? (size_t)length : 0);
 }
 
-static int write_missing(struct answers *answers, const struct item_key *key)
+int answers_missing(struct answers *answers, const struct item_key *key)
 {
     const struct item_key none = {0};
     if (answers->report_missing)
-        message("%s: key %s not found", answers->table->whole.path, key_excerpt(answers, key).text);
+        message("%s: key %s not found", answers->name, answers_excerpt(answers, key).text);
     if (answers->missing == MISSING_EMPTY)
         item_write(&answers->writer, key, &none, NULL, 0);
     return answers->report_missing ? STATUS_MISSING : STATUS_DONE;
 }
 
-/* A skipped line keeps its place as a missing key. Returns the number of the next bad line. */
-static size_t write_bad_lines(struct answers *answers, const struct key_batch *keys, size_t next,
-                              size_t before)
+size_t answers_bad_lines(struct answers *answers, const struct key_batch *keys, size_t next,
+                         size_t before)
 {
     const struct item_key none = {0};
     for (; next < keys->bad_count; next++) {
@@ -52,17 +48,24 @@ static size_t write_bad_lines(struct answers *answers, const struct key_batch *k
     return next;
 }
 
-static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item,
-                       const ikv_store *store)
+void answers_found(struct answers *answers, const struct item_key *key, struct item_key matched,
+                   const void *value, uint32_t size)
 {
-    struct item_key matched = {.key = item->key, .syntax = answers->key_syntax};
+    matched.syntax = answers->key_syntax;
     /* Write the matched key in the syntax of the requested key. */
     if (answers->writer.with_matched && matched.syntax == IKV_SYNTAX_AUTO && key->text != NULL)
         matched.syntax = key_syntax_of(answers->writer.key_type, key->text, key->text_length);
+    item_write(&answers->writer, key, &matched, value, size);
+}
+
+static int write_found(struct answers *answers, const struct item_key *key, const ikv_item *item,
+                       const ikv_store *store)
+{
     unsigned char last[IKV_KEY_WIDTH_MAX];
+    struct item_key matched = {.key = item->key};
     if (answers->writer.with_last && ikv_range_last(store, item, last) == 0)
         matched.last = last;
-    item_write(&answers->writer, key, &matched, item->value, item->size);
+    answers_found(answers, key, matched, item->value, item->size);
     return STATUS_DONE;
 }
 
@@ -73,7 +76,7 @@ static void report_failed(const struct answers *answers, const struct item_key *
     ikv_key_type type = answers->writer.key_type;
     if (problem == NULL || problem->key_type != type ||
         ikv_key_compare(type, problem->key, key->key) != 0)
-        message("%s: key %s: %s", path, key_excerpt(answers, key).text, what);
+        message("%s: key %s: %s", path, answers_excerpt(answers, key).text, what);
 }
 
 static int write_corrupt(const struct answers *answers, const struct item_key *key,
@@ -92,7 +95,8 @@ static int write_unreadable(const struct answers *answers, const struct item_key
     if (!origin->missing)
         report_failed(answers, key, origin->path, problem, "read error");
     else if (answers->report_missing)
-        message("%s: key %s: its shard is missing", origin->path, key_excerpt(answers, key).text);
+        message("%s: key %s: its shard is missing", origin->path,
+                answers_excerpt(answers, key).text);
     return STATUS_IO;
 }
 
@@ -101,14 +105,14 @@ static int write_answer(struct answers *answers, const struct key_batch *keys,
                         const struct answer_batch *batch, size_t i)
 {
     const ikv_item *item = &batch->items[i];
-    const struct item_key key = requested_key(answers, keys, i);
+    const struct item_key key = answers_key(answers, keys, i);
     const struct table_store *origin =
         batch->origins != NULL ? batch->origins[i] : &answers->table->stores[0];
     switch ((ikv_status)item->status) {
     case IKV_FOUND:
         return write_found(answers, &key, item, origin->store);
     case IKV_MISSING:
-        return write_missing(answers, &key);
+        return answers_missing(answers, &key);
     case IKV_CORRUPT:
         return write_corrupt(answers, &key, origin, batch->problem);
     case IKV_UNREADABLE:
@@ -128,7 +132,7 @@ int answers_write(struct answers *answers, const struct key_batch *keys, struct 
         const size_t used = output->used;
         const uint64_t lines = writer->lines, ambiguous = writer->ambiguous;
         if (next_bad < keys->bad_count)
-            next_bad = write_bad_lines(answers, keys, next_bad, batch->next);
+            next_bad = answers_bad_lines(answers, keys, next_bad, batch->next);
         status = exit_status_worse(status, write_answer(answers, keys, batch, batch->next));
         if (output->full) { /* take back the last line */
             output->used = used;
@@ -137,6 +141,6 @@ int answers_write(struct answers *answers, const struct key_batch *keys, struct 
             return status;
         }
     }
-    write_bad_lines(answers, keys, next_bad, batch->count);
+    answers_bad_lines(answers, keys, next_bad, batch->count);
     return status;
 }

@@ -13,7 +13,8 @@
 
 struct answers {
     struct item_writer writer;
-    const struct table *table; /* the first one that was asked */
+    const char *name;          /* of the first table that was asked, for messages */
+    const struct table *table; /* it; not needed for single answers */
     ikv_key_syntax key_syntax;
     enum missing_mode missing;
     bool report_missing; /* report missing keys, and exit with status 1 */
@@ -32,5 +33,21 @@ struct answer_batch {
  * and full. Returns the exit status. */
 int answers_write(struct answers *answers, const struct key_batch *keys,
                   struct answer_batch *batch);
+
+/* Single answers, for callers with items of another kind. */
+
+/* Key i of the batch, with its text if it was read as text. */
+struct item_key answers_key(const struct answers *answers, const struct key_batch *keys, size_t i);
+/* A key as quoted text, for a message. */
+struct excerpt answers_excerpt(const struct answers *answers, const struct item_key *key);
+/* `matched`: the key that answers it, and the last one of its range. */
+void answers_found(struct answers *answers, const struct item_key *key, struct item_key matched,
+                   const void *value, uint32_t size);
+/* Returns the exit status. */
+int answers_missing(struct answers *answers, const struct item_key *key);
+/* Skipped lines from number `next` on that are before key `before`: they keep their places as
+ * missing keys. Returns the number of the next one. */
+size_t answers_bad_lines(struct answers *answers, const struct key_batch *keys, size_t next,
+                         size_t before);
 
 #endif

@@ -225,7 +225,8 @@ int lookup_run(struct lookup *lookup, struct key_reader *reader, struct progress
 static void init_answers(struct lookup *lookup, const struct table *table, struct output *output)
 {
     const struct lookup_options *options = &lookup->options;
-    lookup->answers = (struct answers){.table = table,
+    lookup->answers = (struct answers){.name = table->whole.path,
+                                       .table = table,
                                        .key_syntax = options->key_syntax,
                                        .missing = options->missing,
                                        .report_missing = options->report_missing};

@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "lookup/answers.h"
 #include "mpi/key_chunks.h"
 #include "mpi/mpi_command.h"
 #include "mpi/ordered_output.h"
@@ -81,7 +82,7 @@ struct mpi_get {
     struct key_chunks chunks;
     struct rejects rejects;
     char rejects_path[4096];
-    struct item_writer writer;
+    struct answers answers;
     struct ordered_output output;
     struct slot slots[IKV_MPI_BATCHES + 1];
     unsigned supplied, answered; /* batches */
@@ -156,63 +157,25 @@ static int parse(void *user, int argc, char **argv)
 
 /* ---------------------------------------------------------------- answers */
 
-static struct excerpt excerpt_of_key(const struct mpi_get *get, const struct item_key *key)
-{
-    char text[IKV_KEY_TEXT_MAX];
-    if (key->text != NULL)
-        return excerpt_of(key->text, key->text_length);
-    const int length = ikv_key_format(get->info.key_type, key->syntax, key->key, text, sizeof text);
-    return excerpt_of(text, length > 0 ? (size_t)length : 0);
-}
-
-static int write_found(struct mpi_get *get, const struct item_key *key, const ikv_mpi_item *item)
-{
-    struct item_key matched = {
-        .key = item->key, .last = item->last, .syntax = get->store.key_syntax};
-    if (get->writer.with_matched && matched.syntax == IKV_SYNTAX_AUTO && key->text != NULL)
-        matched.syntax = key_syntax_of(get->info.key_type, key->text, key->text_length);
-    item_write(&get->writer, key, &matched, item->value, item->size);
-    return STATUS_DONE;
-}
-
 static int write_answer(struct mpi_get *get, const struct item_key *key, const ikv_mpi_item *item)
 {
-    const struct item_key none = {0};
+    struct answers *answers = &get->answers;
     switch ((ikv_status)item->status) {
     case IKV_FOUND:
-        return write_found(get, key, item);
+        answers_found(answers, key, (struct item_key){.key = item->key, .last = item->last},
+                      item->value, item->size);
+        return STATUS_DONE;
     case IKV_MISSING:
-        if (get->keys.missing == MISSING_EMPTY)
-            item_write(&get->writer, key, &none, NULL, 0);
-        if (get->keys.missing != MISSING_ERROR)
-            return STATUS_DONE;
-        message("%s: key %s not found", get->dir, excerpt_of_key(get, key).text);
-        return STATUS_MISSING;
+        return answers_missing(answers, key);
     case IKV_CORRUPT:
-        message("%s: key %s: its index page or record is corrupt", get->dir,
-                excerpt_of_key(get, key).text);
+        message("%s: key %s: its index or record is corrupt", get->dir,
+                answers_excerpt(answers, key).text);
         return STATUS_CORRUPT;
     default:
         if (get->info.missing_shards == 0) /* those are counted at the end */
-            message("%s: key %s: read error", get->dir, excerpt_of_key(get, key).text);
+            message("%s: key %s: read error", get->dir, answers_excerpt(answers, key).text);
         return STATUS_IO;
     }
-}
-
-/* A skipped line keeps its place as a missing key. Returns the number of the next one. */
-static size_t write_bad_lines(struct mpi_get *get, const struct key_batch *keys, size_t next,
-                              size_t before)
-{
-    const struct item_key none = {0};
-    for (; next < keys->bad_count && key_batch_bad(keys, next)->before <= before; next++) {
-        const struct bad_line *bad = key_batch_bad(keys, next);
-        const struct item_key key = {
-            .text = keys->lines.data + bad->text.start,
-            .text_length = bad->text.length < KEY_INPUT_MAX ? bad->text.length : KEY_INPUT_MAX};
-        if (get->keys.missing == MISSING_EMPTY)
-            item_write(&get->writer, &key, &none, NULL, 0);
-    }
-    return next;
 }
 
 /* The first skipped line that was not written with the keys before `first`. */
@@ -233,14 +196,12 @@ static int write_answers(void *user, size_t first, const ikv_mpi_item *items, si
     struct slot *slot = get->answered < get->supplied ? &get->slots[get->answered % slots] : NULL;
     size_t bad = slot != NULL ? bad_line_of(&slot->keys, first) : 0;
     for (size_t i = 0; i < count && slot != NULL; i++) {
-        struct item_key key = {.key = slot->keys.keys.data + (first + i) * get->info.key_width,
-                               .syntax = get->store.key_syntax};
-        key.text = key_batch_text(&slot->keys, first + i, &key.text_length);
-        bad = write_bad_lines(get, &slot->keys, bad, first + i);
+        const struct item_key key = answers_key(&get->answers, &slot->keys, first + i);
+        bad = answers_bad_lines(&get->answers, &slot->keys, bad, first + i);
         status = exit_status_worse(status, write_answer(get, &key, &items[i]));
     }
     if (last && slot != NULL) {
-        (void)write_bad_lines(get, &slot->keys, bad, slot->keys.count);
+        (void)answers_bad_lines(&get->answers, &slot->keys, bad, slot->keys.count);
         get->answered++;
         if (slot->ends_chunk)
             status = exit_status_worse(status, ordered_output_chunk(&get->output));
@@ -351,18 +312,22 @@ static int open_rejects(struct mpi_get *get)
     return rejects_open(&get->rejects, &options, &get->keys.file, 1, get->dir);
 }
 
-static void set_writer(struct mpi_get *get)
+static void set_answers(struct mpi_get *get)
 {
     const bool others = get->get.match != IKV_EXACT;
-    get->writer = (struct item_writer){.output = &get->output.output,
-                                       .format = get->keys.output_format,
-                                       .escape = get->input.escape,
-                                       .nul = get->input.nul,
-                                       .key_type = get->info.key_type,
-                                       .key_width = get->info.key_width,
-                                       .with_key = true,
-                                       .with_matched = others,
-                                       .with_last = get->info.has_ranges != 0};
+    get->answers = (struct answers){.name = get->dir,
+                                    .key_syntax = get->store.key_syntax,
+                                    .missing = get->keys.missing,
+                                    .report_missing = get->keys.missing == MISSING_ERROR};
+    get->answers.writer = (struct item_writer){.output = &get->output.output,
+                                               .format = get->keys.output_format,
+                                               .escape = get->input.escape,
+                                               .nul = get->input.nul,
+                                               .key_type = get->info.key_type,
+                                               .key_width = get->info.key_width,
+                                               .with_key = true,
+                                               .with_matched = others,
+                                               .with_last = get->info.has_ranges != 0};
 }
 
 /* With the table open. */
@@ -394,11 +359,11 @@ static int run(struct mpi_get *get)
         return status;
     status = ordered_output_open(&get->output, job, get->output_path, get->in_parts);
     if (status == STATUS_DONE) {
-        set_writer(get);
+        set_answers(get);
         status = look_up(get);
     }
     if (!get->store.quiet)
-        item_writer_warn(&get->writer, get->dir);
+        item_writer_warn(&get->answers.writer, get->dir);
     return ordered_output_close(&get->output, status, get->complete);
 }
 
