@@ -160,6 +160,7 @@ static void get_value_of_other_size(void **state)
                 continue;
             }
             assert_failed(code, IKV_E_VALUE_SIZE, &err, path);
+            assert_int_equal(ikv_result_code(result), code);
             for (size_t i = 0; i < sizeof(value); i++)
                 assert_int_equal(value[i], UNTOUCHED);
         }

@@ -225,6 +225,7 @@ void assert_get(ikv_store *store, const store_model *model, const void *key, ikv
     if (expected == 0)
         assert_ok(code, &err);
     assert_int_equal(code, expected);
+    assert_int_equal(ikv_result_code(result), code);
     assert_int_equal(ikv_result_count(result), 1);
     assert_item(model, key, match, ikv_result_items(result));
 }

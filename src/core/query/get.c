@@ -1,6 +1,5 @@
 /* Looking up a single key. */
 #include "core/base/stats.h"
-#include "core/query/events.h"
 #include "core/query/prepare.h"
 #include "core/query/query.h"
 #include "core/resident/resident.h"
@@ -57,22 +56,15 @@ static int fail_key(const struct ikv_store *store, const void *key, int code, ik
     return ikv_fail(err, code, where, "lookup");
 }
 
-int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
-            ikv_error *err)
+/* The code for the only item of the result. */
+static int code_of_item(const struct ikv_result *result, const void *key, ikv_error *err)
 {
-    const bool is_resident = get_resident(store, key, options, result);
-    if (!is_resident) {
-        const int code = ikv_get_many(store, key, 1, options, result, err);
-        if (code < 0)
-            return code;
-    }
-    result->get_ended = ikv_platform_ticks();
+    const struct ikv_store *store = result->batch.store;
+
     switch (ikv_result_items(result)[0].status) {
     case IKV_FOUND:
         return 0;
     case IKV_CORRUPT:
-        if (is_resident)
-            ikv_events_report(result);
         if (err)
             *err = result->problem.first;
         return result->problem.first.code;
@@ -81,4 +73,17 @@ int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, i
     default:
         return fail_key(store, key, IKV_E_NOT_FOUND, err);
     }
+}
+
+int ikv_get(ikv_store *store, const void *key, const ikv_get_options *options, ikv_result *result,
+            ikv_error *err)
+{
+    if (!get_resident(store, key, options, result)) {
+        const int code = ikv_get_many(store, key, 1, options, result, err);
+        if (code < 0)
+            return code;
+    }
+    result->get_ended = ikv_platform_ticks();
+    result->code = code_of_item(result, key, err);
+    return result->code;
 }
