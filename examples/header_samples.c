@@ -78,10 +78,11 @@ static int write_store(const char *path, const uint64_t *keys, const char *const
     if (ikv_writer_new(path, &options, &writer, &err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
-        if (ikv_writer_add(writer, &keys[i], values[i], strlen(values[i]), &err) < 0)
-            break;
-    // fails if ikv_writer_add did; 0: the store is at `path`, durably
-    return ikv_writer_finish(writer, NULL, &err);
+        if (ikv_writer_add(writer, &keys[i], values[i], strlen(values[i]), &err) < 0) {
+            ikv_writer_abort(writer);
+            return -1;
+        }
+    return ikv_writer_finish(writer, NULL, &err); // 0: the store is at `path`, durably
     /* end */
 }
 

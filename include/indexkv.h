@@ -376,10 +376,11 @@ IKV_API int ikv_key_format(ikv_key_type type, ikv_key_syntax syntax, const void 
  *     if (ikv_writer_new(path, &options, &writer, &err) < 0)
  *         return -1;
  *     for (size_t i = 0; i < count; i++)
- *         if (ikv_writer_add(writer, &keys[i], values[i], strlen(values[i]), &err) < 0)
- *             break;
- *     // fails if ikv_writer_add did; 0: the store is at `path`, durably
- *     return ikv_writer_finish(writer, NULL, &err);
+ *         if (ikv_writer_add(writer, &keys[i], values[i], strlen(values[i]), &err) < 0) {
+ *             ikv_writer_abort(writer);
+ *             return -1;
+ *         }
+ *     return ikv_writer_finish(writer, NULL, &err); // 0: the store is at `path`, durably
  */
 
 /* Largest value: the 32-bit size of a record includes a checksum of 4 bytes, and in clustered
@@ -489,9 +490,10 @@ IKV_API IKV_NODISCARD int ikv_writer_new(const char *path, const ikv_writer_opti
                                          ikv_writer **ret_writer, ikv_error *err);
 
 /*
- * Add a pair; key and value are copied. After IKV_E_VALUE_TOO_LARGE the writer is unchanged and can
- * be used on. After any other error only ikv_writer_abort and ikv_writer_finish (which fails with
- * the same code) may be called.
+ * Add a pair; key and value are copied. After IKV_E_VALUE_TOO_LARGE, or IKV_E_INVALID (an argument
+ * is NULL), the writer is unchanged: it can be used on, and the store will lack this pair. After
+ * any other error only ikv_writer_abort and ikv_writer_finish (which fails with the same code) may
+ * be called.
  */
 IKV_API IKV_NODISCARD int ikv_writer_add(ikv_writer *writer, const void *key, const void *value,
                                          size_t size, ikv_error *err);
