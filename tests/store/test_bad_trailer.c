@@ -145,6 +145,7 @@ static const bad_file PROPERTIES[] = {
      IKV_E_SECTION},
     PROPERTY("greatest-value-too-great", VALUE_SIZE_MAX, 4, UINT32_MAX, IKV_E_SECTION),
     PROPERTY("p99-above-greatest", VALUE_SIZE_P99, 4, 33, IKV_E_SECTION),
+    PROPERTY("least-value-above-greatest", VALUE_SIZE_MIN, 4, 33, IKV_E_SECTION),
 };
 
 static const bad_file SECTIONS[] = {

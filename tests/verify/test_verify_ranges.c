@@ -12,6 +12,7 @@
 
 #define FLAGS       2
 #define FLAG_RANGES 2u
+#define VALUE_BYTES 40
 #define VALUE_MIN   48
 
 typedef struct raw_range {
@@ -88,12 +89,18 @@ static void values_too_short(void **state)
     image_repair(&image);
     image_save(&image, path);
     assert_failed(ikv_verify(path, NULL, NULL, &report, &err), IKV_E_SECTION, &err, path);
-    /* A flag that this version does not know. */
+    /* ikv_info has sizes without the keys. */
+    ikv_store *store = NULL;
     edit_store(image.bytes + image_section(&image, EDIT_PROPERTIES) + VALUE_MIN, 4, 3);
+    edit_store(image.bytes + image_section(&image, EDIT_PROPERTIES) + VALUE_BYTES, 8, 1);
+    image_repair(&image);
+    image_save(&image, path);
+    assert_failed(ikv_open(path, NULL, &store, &err), IKV_E_SECTION, &err, path);
+    /* A flag that this version does not know. */
+    edit_store(image.bytes + image_section(&image, EDIT_PROPERTIES) + VALUE_BYTES, 8, 3);
     image.bytes[image_section(&image, EDIT_PROPERTIES) + FLAGS] |= 4;
     image_repair(&image);
     image_save(&image, path);
-    ikv_store *store = NULL;
     assert_failed(ikv_open(path, NULL, &store, &err), IKV_E_UNSUPPORTED, &err, path);
     image_free(&image);
     free(path);

@@ -112,7 +112,8 @@ int ikv_properties_decode(const unsigned char *in, size_t size, struct ikv_prope
         return IKV_E_UNSUPPORTED;
     if ((properties.flags & IKV_PROPERTY_RANGES) &&
         (key.width > IKV_RANGE_WIDTH_MAX ||
-         (properties.pair_count && properties.value_size_min < key.width)))
+         (properties.pair_count && (properties.value_size_min < key.width ||
+                                    properties.value_bytes / properties.pair_count < key.width))))
         return IKV_E_SECTION;
     if (ikv_load32(in + 8) != BYTE_ORDER_MARK || properties.stride != ikv_key_stride(&key))
         return IKV_E_SECTION;

@@ -35,7 +35,8 @@ static int check_properties(const struct ikv_store *store, const struct ikv_sect
                                           (IKV_RECORD_HEADER_SIZE + IKV_RECORD_CHECKSUM_SIZE))
         wrong = "more pairs than fit into the file";
     else if (properties->value_size_max > IKV_VALUE_SIZE_MAX ||
-             properties->value_size_p99 > properties->value_size_max)
+             properties->value_size_p99 > properties->value_size_max ||
+             properties->value_size_min > properties->value_size_max)
         wrong = "impossible value sizes";
     return wrong ? ikv_store_section_fail(store, section, IKV_E_SECTION, wrong, err) : 0;
 }
