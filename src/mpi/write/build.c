@@ -176,8 +176,8 @@ static int prepare_dir(struct build *build, ikv_error *err)
     if (code == IKV_E_NOT_REGULAR)
         code = 0; /* no table there */
     if (code == 0)
-        code = build->flags & IKV_MPI_BUILD_RESUME ? begin_resumed(build, old, err)
-                                                   : begin_new(build, old, err);
+        code = (build->flags & IKV_MPI_BUILD_RESUME) != 0 ? begin_resumed(build, old, err)
+                                                          : begin_new(build, old, err);
     if (code == 0)
         remove_leftovers(build->dir);
     ikv_manifest_free(old);
