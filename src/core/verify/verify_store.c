@@ -16,16 +16,9 @@
 
 static int verify_arrival(struct ikv_verifier *verifier)
 {
-    int code = ikv_verify_index(verifier);
-
-    return code == 0 ? ikv_verify_records(verifier) : code;
-}
-
-int ikv_verify_store(struct ikv_verifier *verifier)
-{
     const struct ikv_store *store = verifier->store;
     char *dir = ikv_directory_of(store->file.source ? P_tmpdir "/" : store->path);
-    struct ikv_sorter_options sorter = {
+    const struct ikv_sorter_options sorter = {
         .words = store->index.key.words + 1,
         .memory = verifier->options.memory - MEMORY_FIXED,
         .expected = store->index.count,
@@ -34,17 +27,23 @@ int ikv_verify_store(struct ikv_verifier *verifier)
 
     int code = dir ? ikv_sorter_new(&sorter, &verifier->by_position) : -ENOMEM;
     free(dir);
-    if (code == 0 && store->has_trailer)
-        code = ikv_verify_sections(verifier);
-    if (code == 0 && store->is_clustered)
-        code = ikv_verify_leaves(verifier);
-    else if (code == 0)
-        code = verify_arrival(verifier);
     if (code == 0)
-        code = ikv_verify_ranges(verifier);
+        code = ikv_verify_index(verifier);
+    if (code == 0)
+        code = ikv_verify_records(verifier);
     ikv_sorter_free(verifier->by_position);
     verifier->by_position = NULL;
     return code;
+}
+
+int ikv_verify_store(struct ikv_verifier *verifier)
+{
+    const struct ikv_store *store = verifier->store;
+    int code = store->has_trailer ? ikv_verify_sections(verifier) : 0;
+
+    if (code == 0)
+        code = store->is_clustered ? ikv_verify_leaves(verifier) : verify_arrival(verifier);
+    return code == 0 ? ikv_verify_ranges(verifier) : code;
 }
 
 int ikv_verify_untrusted(struct ikv_store *store, uint64_t max_value_size, ikv_error *err)
