@@ -9,6 +9,9 @@
 #define MEMORY_DEFAULT ((uint64_t)64 << 20)
 #define MEMORY_MIN     ((uint64_t)1 << 20)
 
+/* Times that a table is opened again which was replaced meanwhile. */
+#define REPLACED_MAX 8
+
 /* ---------------------------------------------------------------- options */
 
 /* Options of a newer header are accepted if what this library does not know is zero. */
@@ -235,25 +238,56 @@ static int open_table(ikv_mpi *table, const char *path, const ikv_mpi_open_optio
     return code;
 }
 
-int ikv_mpi_open(MPI_Comm comm, const char *path, const ikv_mpi_open_options *options,
-                 ikv_mpi **ret_table, ikv_error *err)
+/* Collective: whether another manifest has taken the place of the one that was read. */
+static bool was_replaced(const ikv_mpi *table, const char *path)
 {
-    ikv_error error = {0};
+    struct ikv_manifest *now;
+    int replaced = 0;
+    if (table->manifest != NULL && table->nodes.rank == 0 &&
+        ikv_manifest_read(path, &now, NULL) == 0) {
+        replaced = now->checksum != table->manifest->checksum;
+        ikv_manifest_free(now);
+    }
+    (void)MPI_Bcast(&replaced, 1, MPI_INT, 0, table->comm);
+    return replaced != 0;
+}
+
+/* Open the table once. *ret_replaced: it was replaced meanwhile, so it may lack shards. */
+static int try_open(MPI_Comm comm, const char *path, const ikv_mpi_open_options *options,
+                    ikv_mpi **ret_table, bool *ret_replaced, ikv_error *err)
+{
     ikv_mpi *table = calloc(1, sizeof *table);
     if (table != NULL)
         table->comm = MPI_COMM_NULL;
-    int code = ikv_mpi_agree(comm, table == NULL ? ikv_mpi_no_memory(&error) : 0, &error);
+    *ret_replaced = false;
+    int code = ikv_mpi_agree(comm, table == NULL ? ikv_mpi_no_memory(err) : 0, err);
     if (code == 0) {
         (void)MPI_Comm_dup(comm, &table->comm);
         (void)MPI_Comm_set_errhandler(table->comm, MPI_ERRORS_ARE_FATAL);
-        code = open_table(table, path, options, &error);
-    }
-    if (code != 0) {
-        ikv_mpi_close(table);
-        return ikv_mpi_return(code, &error, err);
+        code = open_table(table, path, options, err);
+        if (code != 0 || table->missing_count > 0)
+            *ret_replaced = was_replaced(table, path);
     }
     *ret_table = table;
-    return 0;
+    return code;
+}
+
+int ikv_mpi_open(MPI_Comm comm, const char *path, const ikv_mpi_open_options *options,
+                 ikv_mpi **ret_table, ikv_error *err)
+{
+    for (int tries = 0;; tries++) {
+        ikv_error error = {0};
+        ikv_mpi *table;
+        bool replaced;
+        const int code = try_open(comm, path, options, &table, &replaced, &error);
+        if (code == 0 && (!replaced || tries == REPLACED_MAX)) {
+            *ret_table = table;
+            return 0;
+        }
+        ikv_mpi_close(table);
+        if (!replaced || tries == REPLACED_MAX)
+            return ikv_mpi_return(code, &error, err);
+    }
 }
 
 void ikv_mpi_close(ikv_mpi *table)

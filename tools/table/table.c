@@ -180,13 +180,13 @@ static int read_manifest(const struct store_options *options, const char *path, 
     return 0;
 }
 
-/* Whether another build has replaced the table since its manifest was read. */
+/* Whether another manifest has taken the place of the one that was read. */
 static bool was_replaced(const struct table *table, const char *path)
 {
     struct ikv_manifest *now;
     if (table->manifest == NULL || ikv_manifest_read(path, &now, NULL) < 0)
         return false;
-    const bool replaced = memcmp(now->table_id, table->manifest->table_id, sizeof now->table_id);
+    const bool replaced = now->checksum != table->manifest->checksum;
     ikv_manifest_free(now);
     return replaced;
 }
