@@ -291,11 +291,3 @@ void ikv_placement_free(struct placement *placement)
     free(placement->owners);
     *placement = (struct placement){0};
 }
-
-int ikv_placement_has(const struct placement *placement, size_t shard, int rank)
-{
-    for (size_t i = placement->first[shard]; i < placement->first[shard + 1]; i++)
-        if (placement->owners[i] == rank)
-            return 1;
-    return 0;
-}

@@ -35,7 +35,4 @@ int ikv_placement_init(struct placement *placement, const uint64_t *sizes, size_
                        const struct nodes *nodes);
 void ikv_placement_free(struct placement *placement);
 
-/* Whether the rank is an owner of the shard. */
-int ikv_placement_has(const struct placement *placement, size_t shard, int rank);
-
 #endif
