@@ -13,7 +13,8 @@ from .keys import as_array, dtype_of
 
 _MATCHES = {"exact": 0, "floor": 1, "ceiling": 2}
 _BACKENDS = {"auto": 0, "pread": 1, "uring": 2, "mmap": 3}
-_FLAGS = {"direct": 1, "no_map": 2, "prime": 4, "preload_index": 8, "preload": 16, "lock": 32}
+_FLAGS = {"direct": 1, "no_map": 2, "prime": 4, "preload_index": 8, "preload": 16, "lock": 32,
+          "copy": 64, "untrusted": 128}
 
 
 def _choose(name: str, choices: dict, value: str) -> int:
@@ -28,7 +29,8 @@ class Store(_indexkv.Store):
     key_type      required for plain v2 files only
     index_memory  bytes of the index to keep in memory; 0: 64 MiB
     backend       "auto", "pread", "uring" or "mmap"
-    flags         of "direct", "no_map", "prime", "preload_index", "preload", "lock"
+    flags         of "direct", "no_map", "prime", "preload_index", "preload", "lock", "copy" (with a
+                  preload) and "untrusted"
 
     Stores can be pickled: they are opened again by their path.
     """

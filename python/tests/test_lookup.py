@@ -172,6 +172,11 @@ def test_backends_and_stats(path, backend):
         assert (answers.status == [MISSING] * 10 + [FOUND] * 1000 + [MISSING] * 10).all()
         stats = store.stats()
         assert stats["keys"] == 1020 and stats["found"] == 1000 and stats["missing"] == 20
+    untrusted = [] if backend == "mmap" else ["untrusted"]  # which is never mapped
+    copied = [] if backend == "pread" else ["preload", "copy"]
+    for flags in untrusted, copied:
+        with indexkv.open(path, backend=backend, flags=flags) as store:
+            assert (store.get_many(np.arange(1000)).values.view(np.int64)[:, 0] == np.arange(1000)).all()
     with pytest.raises(ValueError, match="backend"):
         indexkv.open(path, backend="tape")
     with pytest.raises(ValueError, match="flags"):
