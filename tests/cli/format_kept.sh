@@ -42,18 +42,22 @@ done
 # Clustered stores, mostly of the same pairs.
 count=0
 for kept in "$tests"/golden/clustered/*.ikv; do
-    # PAIRS[_LEAF_SIZE][_no_index].ikv; see golden/make-clustered.
+    # PAIRS[_LEAF_SIZE][_filterBITS][_no_index].ikv; see golden/make-clustered.
     name_of_pairs=$(basename "${kept%.ikv}")
     index=
     case $name_of_pairs in *_no_index) index=--no-v2-index ;; esac
     name_of_pairs=${name_of_pairs%_no_index}
+    filter=
+    case $name_of_pairs in *_filter*) filter="--filter ${name_of_pairs##*_filter}" ;; esac
+    name_of_pairs=${name_of_pairs%_filter*}
     leaf=4K
     case $name_of_pairs in *_*K) leaf=${name_of_pairs##*_} name_of_pairs=${name_of_pairs%_*} ;; esac
     pairs=$tests/golden/clustered/$name_of_pairs.tsv
     [ -e "$pairs" ] || pairs=$tests/golden/ours/$name_of_pairs.tsv
-    check_kept "$kept" "$pairs" --layout clustered --leaf-size "$leaf" $index
+    # shellcheck disable=SC2086 # these are several words, or none
+    check_kept "$kept" "$pairs" --layout clustered --leaf-size "$leaf" $filter $index
 done
-[ "$count" -ge 19 ] || fail "only $count clustered stores"
+[ "$count" -ge 42 ] || fail "only $count clustered stores"
 
 # Stores of ranges: NAME.tsv has first keys, last keys and values; NAME.nested.tsv ranges that contain
 # one another, of which those in NAME.tsv remain.
@@ -101,3 +105,10 @@ example=$tests/golden/clustered/u16_2.ikv
 example=$tests/golden/clustered/u16_3.ikv
 [ "$(head -c 12288 "$example" | tail -c 36 | hex)" = "$(printf '%s' 1800000000000000 01001800 02000080 \
     02012100 0300 0100 2e00 0000 1001947e0f35515a)" ] || fail 'differs from the example with a record outside'
+
+# The same with a filter: the segment, its cells, and the size.
+example=$tests/golden/clustered/u16_3_4K_filter8.ikv
+[ "$(head -c 12568 "$example" | tail -c 56 | hex)" = "$(printf '%s' 0000000000000000 0000000000000000 \
+    391a0510f420d59b 2af894fe72f36e3c 04000000 01000000 08000000 00000000 00c8000000bd6f00)" ] ||
+    fail 'differs from the example of a filter in FORMAT.md'
+[ "$(wc -c <"$example")" -eq 12856 ] || fail 'size differs from the example of a filter in FORMAT.md'

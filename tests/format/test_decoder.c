@@ -12,16 +12,22 @@
 #include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
+#include "trailer_edit.h"
 #include "written.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /*
  * Three pairs with u8 keys, written by hand:
@@ -226,6 +232,84 @@ static void leaf_decoder_checks_every_bit(void **state)
     free(path);
 }
 
+static void reads_the_kept_clustered_stores(void **state)
+{
+    size_t filters = 0;
+    glob_t kept;
+
+    (void)state;
+    assert_int_equal(glob(TESTS_DIR "/golden/clustered/*.ikv", 0, NULL, &kept), 0);
+    for (size_t i = 0; i < kept.gl_pathc; i++) {
+        decoded_leaves decoded;
+
+        if (leaf_decoder_read(kept.gl_pathv[i], &decoded) != 0)
+            fail_msg("%s: %s", kept.gl_pathv[i], decoded.error);
+        filters += trailer_find(&decoded.trailer, TRAILER_FILTER) != NULL;
+        leaf_decoder_free(&decoded);
+    }
+    assert_true(filters >= 22);
+    globfree(&kept);
+}
+
+/* Saves an edited image with valid checksums. Returns the rule that is broken, "" if none. */
+static const char *broken_rule(const char *path, store_image *image, decoded_leaves *decoded)
+{
+    const size_t filter = image_section(image, EDIT_FILTER);
+    const size_t cells = image_section(image, EDIT_FILTER_CELLS);
+    const size_t size = image_section_length(image, EDIT_FILTER_CELLS);
+
+    edit_store(image->bytes + filter + 16, 8, XXH3_64bits(image->bytes + cells, size));
+    image_repair(image);
+    image_save(image, path);
+    (void)leaf_decoder_read(path, decoded);
+    return decoded->error;
+}
+
+/* The only segment of kept stores: whatever is changed, a key is denied or a rule is broken, with
+ * valid checksums. */
+static void leaf_decoder_checks_filters(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t cell;
+    } kept[] = {{"u16_3_4K_filter8", 1}, {"bytes128_70_8K_filter16", 2}};
+    static const size_t fields[] = {0, 8, 24, 32, 36, 40, 44};
+    char *path = tmpdir_file(*state, "denied");
+
+    for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++) {
+        char from[256];
+        decoded_leaves decoded;
+        store_image image;
+        size_t denied = 0;
+
+        snprintf(from, sizeof(from), "%s/golden/clustered/%s.ikv", TESTS_DIR, kept[k].name);
+        image_load(from, &image);
+        assert_string_equal(broken_rule(path, &image, &decoded), "");
+        leaf_decoder_free(&decoded);
+        const size_t size = image_section_length(&image, EDIT_FILTER_CELLS);
+        for (size_t i = 0; i < size; i += kept[k].cell) {
+            unsigned char *cell = image.bytes + image_section(&image, EDIT_FILTER_CELLS) + i;
+
+            *cell ^= 1;
+            denied += strstr(broken_rule(path, &image, &decoded), "absent by it") != NULL;
+            leaf_decoder_free(&decoded);
+            *cell ^= 1;
+        }
+        /* All cells that a key has; a few are of none. */
+        assert_true(denied * 2 > size / kept[k].cell);
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+            unsigned char *field = image.bytes + image_section(&image, EDIT_FILTER) + fields[i];
+
+            *field ^= 1;
+            assert_true(broken_rule(path, &image, &decoded)[0] != '\0');
+            leaf_decoder_free(&decoded);
+            *field ^= 1;
+        }
+        image_free(&image);
+    }
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +319,8 @@ int main(void)
         cmocka_unit_test(reads_the_golden_files),
         cmocka_unit_test(native_stores_follow_the_base_format),
         cmocka_unit_test(leaf_decoder_checks_every_bit),
+        cmocka_unit_test(reads_the_kept_clustered_stores),
+        cmocka_unit_test(leaf_decoder_checks_filters),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

@@ -1,5 +1,6 @@
 #include "leaf_decoder.h"
 
+#include "filter_decoder.h"
 #include "tmpdir.h"
 #include "trailer_edit.h"
 
@@ -391,6 +392,24 @@ static int read_extents(decoded_leaves *decoded)
     return 0;
 }
 
+static int check_filter(decoded_leaves *decoded)
+{
+    filter_keys keys = {must_malloc(decoded->pair_count * sizeof(*keys.keys)),
+                        must_malloc((decoded->leaf_count + 1) * sizeof(*keys.first)),
+                        decoded->leaf_count};
+
+    for (size_t i = 0; i < decoded->pair_count; i++)
+        keys.keys[i] = decoded->pairs[i].key;
+    for (size_t i = 0; i < decoded->leaf_count; i++)
+        keys.first[i] = decoded->leaves[i].first;
+    keys.first[decoded->leaf_count] = decoded->pair_count;
+    const int outcome = filter_decoder_check(decoded->bytes, &decoded->trailer, &keys,
+                                             decoded->error, sizeof(decoded->error));
+    free(keys.keys);
+    free(keys.first);
+    return outcome;
+}
+
 int leaf_decoder_read(const char *path, decoded_leaves *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -400,9 +419,10 @@ int leaf_decoder_read(const char *path, decoded_leaves *ret)
     if (ret->trailer.pair_count > ret->file_size)
         return violated(ret, "properties: pair count");
     if (read_leaves_section(ret) != 0 || check_frame(ret) != 0 || place_leaves(ret) != 0 ||
-        read_extents(ret) != 0 || check_sizes(ret) != 0 || check_properties(ret) != 0)
+        read_extents(ret) != 0 || check_sizes(ret) != 0 || check_properties(ret) != 0 ||
+        check_v2_index(ret) != 0)
         return -1;
-    return check_v2_index(ret);
+    return check_filter(ret);
 }
 
 void leaf_decoder_free(decoded_leaves *decoded)

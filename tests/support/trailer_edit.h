@@ -22,7 +22,7 @@
 #define EDIT_OFFSET        8
 #define EDIT_LENGTH        16
 #define EDIT_CHECKSUM      24
-#define EDIT_SECTION_MAX   7
+#define EDIT_SECTION_MAX   9
 #define EDIT_PROPERTIES    1
 #define EDIT_FENCES        2
 #define EDIT_PAGE_SUMS     3
@@ -30,6 +30,8 @@
 #define EDIT_METADATA      5
 #define EDIT_LEAVES        6 /* clustered stores, instead of 3 and 4 */
 #define EDIT_EXTENTS       7
+#define EDIT_FILTER        8
+#define EDIT_FILTER_CELLS  9
 #define EDIT_FLAG_OPTIONAL 1
 
 typedef struct store_image {
