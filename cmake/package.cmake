@@ -1,5 +1,6 @@
-# Packages, made by cpack: libindexkv0, libindexkv-dev and indexkv as .deb, and one .tar.gz with
-# everything. scripts/package makes and checks them.
+# Packages, made by cpack: libindexkv0, libindexkv-dev and indexkv as .deb, python3-indexkv and
+# indexkv-sqlite if they are built, and one .tar.gz with everything. scripts/package makes and checks
+# them.
 
 set(CPACK_PACKAGE_NAME indexkv)
 set(CPACK_PACKAGE_VENDOR indexkv)
@@ -9,7 +10,14 @@ set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_CHECKSUM SHA256)
-set(CPACK_COMPONENTS_ALL runtime development tools)
+set(components runtime development tools)
+if(INDEXKV_BUILD_PYTHON)
+  list(APPEND components python)
+endif()
+if(INDEXKV_BUILD_SQLITE)
+  list(APPEND components sqlite)
+endif()
+set(CPACK_COMPONENTS_ALL ${components})
 
 set(CPACK_ARCHIVE_COMPONENT_INSTALL OFF)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
@@ -36,6 +44,14 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME indexkv)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS gnuplot-nox)
+# Both contain the library. The extension of Python has the stable ABI of 3.11.
+set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-indexkv)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3 (>= 3.11), python3-numpy")
+set(CPACK_DEBIAN_SQLITE_PACKAGE_NAME indexkv-sqlite)
+set(CPACK_DEBIAN_SQLITE_PACKAGE_SECTION database)
+set(CPACK_DEBIAN_SQLITE_PACKAGE_DEPENDS "libsqlite3-0 (>= 3.38)")
+set(CPACK_DEBIAN_SQLITE_PACKAGE_SUGGESTS sqlite3)
 
 set(about "indexkv is an immutable key-value store in a single file, for keys of fixed
 width. Whole batches of keys are looked up in one call, with hundreds of reads
@@ -50,6 +66,12 @@ CMake need.")
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION
   "${about}This package contains the command, which builds, queries, verifies and measures
 stores.")
+set(CPACK_COMPONENT_PYTHON_DESCRIPTION
+  "${about}This package contains the module for Python, which takes and returns NumPy
+arrays.")
+set(CPACK_COMPONENT_SQLITE_DESCRIPTION
+  "${about}This package contains the extension for SQLite, which reads a store as a virtual
+table. The file to load is in the directory indexkv of the libraries.")
 
 # Every Debian package has a copyright file and a changelog in Debian's form.
 set(doc ${CMAKE_CURRENT_BINARY_DIR}/package)
@@ -78,7 +100,7 @@ file(CONFIGURE OUTPUT ${doc}/changelog CONTENT
 find_program(GZIP_PROGRAM gzip REQUIRED)
 execute_process(COMMAND ${GZIP_PROGRAM} -9nc ${doc}/changelog COMMAND_ERROR_IS_FATAL ANY
                 OUTPUT_FILE ${doc}/changelog.gz)
-foreach(component runtime development tools)
+foreach(component ${components})
   string(TOUPPER ${component} upper)
   install(FILES ${doc}/copyright ${doc}/changelog.gz COMPONENT ${component}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
