@@ -70,8 +70,8 @@ set(CPACK_COMPONENT_PYTHON_DESCRIPTION
   "${about}This package contains the module for Python, which takes and returns NumPy
 arrays.")
 set(CPACK_COMPONENT_SQLITE_DESCRIPTION
-  "${about}This package contains the extension for SQLite, which reads a store as a virtual
-table. The file to load is in the directory indexkv of the libraries.")
+  "${about}This package contains the extension for SQLite, which reads a store as a
+virtual table. The file to load is in the directory indexkv of the libraries.")
 
 # Every Debian package has a copyright file and a changelog in Debian's form.
 set(doc ${CMAKE_CURRENT_BINARY_DIR}/package)
