@@ -287,6 +287,32 @@ static void value_sizes(void **state)
     }
 }
 
+/* The end of the index, exactly; the file, but for the constant parts of the trailer and, in
+ * arrival order, 4 bytes for each MiB of records. */
+static void file_sizes(void **state)
+{
+    static const uint32_t sizes[] = {0, 8, 100, 500, 1000, 2000, 4000};
+    static const ikv_key_type types[] = {IKV_KEY_U64, IKV_KEY_BYTES(12)};
+    rng_state random = {9};
+
+    for (size_t i = 0; i < 4 * COUNT_OF(sizes); i++) {
+        const struct measured_shape shape = {types[i % 2], i < 4 ? i : 2000, sizes[i / 4],
+                                             i % 4 < 2 ? 0 : 4096};
+        const uint32_t leaf = shape.leaf_size;
+        struct measured m;
+
+        measured_write(state, &random, &shape, &m);
+        measured_open(&m, 1);
+        const uint64_t data = theory_data_bytes(m.info.pair_count, m.info.key_width, m.info.stride,
+                                                shape.value_size, leaf);
+        assert_int_equal(m.info.index_start + m.info.pair_count * m.info.stride, data);
+        assert_in_range(m.info.file_size - data -
+                            theory_trailer_bytes(m.info.index_pages, m.info.key_width, leaf),
+                        96 + 96, 96 + 96 + 64 + 6 * 32 + 4 * 9 + 7 * 8);
+        measured_free(&m);
+    }
+}
+
 static void known_numbers(void **state)
 {
     struct theory_index index = {.pairs = 10000000, .stride = 16, .leaf_size = 4096};
@@ -317,7 +343,7 @@ int main(void)
         cmocka_unit_test(probes_of_leaves), cmocka_unit_test(single_keys),
         cmocka_unit_test(ceilings),         cmocka_unit_test(merged_leaves),
         cmocka_unit_test(long_records),     cmocka_unit_test(value_sizes),
-        cmocka_unit_test(known_numbers),
+        cmocka_unit_test(known_numbers),    cmocka_unit_test(file_sizes),
     };
     return cmocka_run_group_tests_name("theory of clustered stores", tests, tmpdir_setup,
                                        tmpdir_teardown);

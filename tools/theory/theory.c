@@ -60,6 +60,21 @@ uint64_t theory_leaves(uint64_t pairs, uint32_t key_width, uint32_t value_size, 
     return 1 + (pairs - first - 1) / further + 1;
 }
 
+uint64_t theory_data_bytes(uint64_t pairs, uint32_t key_width, uint32_t stride, uint32_t value_size,
+                           uint32_t leaf_size)
+{
+    uint64_t records = LEAF_HEADER_BYTES + pairs * (RECORD_BYTES + (uint64_t)value_size);
+
+    if (leaf_size > 0 && pairs > 0)
+        records = theory_leaves(pairs, key_width, value_size, leaf_size) * leaf_size;
+    return (records + THEORY_PAGE_SIZE - 1) / THEORY_PAGE_SIZE * THEORY_PAGE_SIZE + pairs * stride;
+}
+
+uint64_t theory_trailer_bytes(uint64_t pages, uint32_t key_width, uint32_t leaf_size)
+{
+    return pages * (key_width + (leaf_size > 0 ? 0 : CHECKSUM_BYTES));
+}
+
 /* Whether probes read leaves: entry probes search the v2 index. */
 static bool has_leaves(const struct theory_index *index)
 {

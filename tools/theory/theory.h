@@ -69,6 +69,14 @@ uint64_t theory_leaves(uint64_t pairs, uint32_t key_width, uint32_t value_size, 
 /* The largest value that fits into a leaf. */
 uint32_t theory_leaf_value_max(uint32_t key_width, uint32_t leaf_size);
 
+/* Bytes of records and index, up to the trailer; the v2 index of a clustered store included. Values
+ * all have the same size; in leaves (leaf_size; 0: arrival order) they must fit. */
+uint64_t theory_data_bytes(uint64_t pairs, uint32_t key_width, uint32_t stride, uint32_t value_size,
+                           uint32_t leaf_size);
+/* Bytes of the trailer that grow with the pages of the index or the leaves: fences and checksums.
+ */
+uint64_t theory_trailer_bytes(uint64_t pages, uint32_t key_width, uint32_t leaf_size);
+
 void theory_cost(const struct theory_index *index, const struct theory_records *records,
                  const struct theory_batch *batch, struct theory_cost *ret_cost);
 
