@@ -190,11 +190,11 @@ static void drain(struct pipeline *pipeline)
 /* The result of the call: an error that ended it on any rank, else a read error. */
 static int agree_result(struct lookup *lookup, ikv_error *err)
 {
-    const MPI_Comm comm = lookup->table->comm;
+    const ikv_mpi *table = lookup->table;
     *err = lookup->error;
-    const int ended = ikv_mpi_agree(comm, lookup->failed ? lookup->code : 0, err);
+    const int ended = ikv_mpi_agree(table->comm, lookup->failed ? lookup->code : 0, err);
     lookup->stats.complete = ended == 0;
-    return ended != 0 ? ended : ikv_mpi_agree(comm, lookup->code, err);
+    return ended != 0 ? ended : ikv_mpi_agree(table->comm, lookup->code, err);
 }
 
 int ikv_pipeline_run(struct pipeline *pipeline, ikv_error *err)

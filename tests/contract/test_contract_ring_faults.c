@@ -11,19 +11,10 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #define ROOM ((size_t)2 * CONTENT_ALIGNMENT)
-
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
 
 struct fixture {
     struct window window;
@@ -203,16 +194,13 @@ static void refused_without_resources(void **state)
     watchdog(120);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         struct fixture fixture;
-        struct timespec start;
         fixture_open(&fixture, "uring", 8);
         const struct ring_faults forever = {.call_code = codes[i], .call_count = UINT64_MAX};
         const struct ring_faults a_while = {.call_code = codes[i], .call_count = 20};
-        (void)clock_gettime(CLOCK_MONOTONIC, &start);
         submit_all(&fixture);
         ring_shim_start(&forever);
         reap_all(&fixture, codes[i]);
-        (void)ring_shim_stop();
-        assert_true(seconds_since(&start) < 10);
+        assert_in_range(ring_shim_stop().refused, 1, 200);
         submit_all(&fixture);
         ring_shim_start(&a_while);
         reap_all(&fixture, 0);
@@ -291,7 +279,6 @@ static void lost_descriptor(void **state)
 static void waiting_fails(void **state)
 {
     struct fixture fixture;
-    struct timespec start;
     const struct ring_faults a_while = {.call_code = -EFAULT, .call_count = 30, .waits_only = true};
     const struct ring_faults forever = {
         .call_code = -EFAULT, .call_count = UINT64_MAX, .waits_only = true};
@@ -306,14 +293,12 @@ static void waiting_fails(void **state)
 
     submit_all(&fixture);
     ring_shim_start(&forever);
-    (void)clock_gettime(CLOCK_MONOTONIC, &start);
     for (unsigned n = 0; n < 8; n++) {
         unsigned k = window_reap(&fixture.window);
         int code = fixture.window.requests[k].code;
         assert_true(code == 0 || code == -EFAULT);
     }
-    assert_true(seconds_since(&start) < 30);
-    (void)ring_shim_stop();
+    assert_in_range(ring_shim_stop().refused, 1, 600);
     fixture_close(&fixture);
     watchdog(0);
 }

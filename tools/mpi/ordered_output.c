@@ -15,9 +15,8 @@
 /* Bytes in one call of MPI: its counts are ints. */
 #define CALL_MAX ((size_t)1 << 30)
 
-/* To write and to read the name of a rank's part. */
-#define PART_FORMAT "part-%05d"
-#define PART_NAME   "part-%5u"
+/* The names of ranks' parts: this and the number. */
+#define PART_PREFIX "part-"
 
 static int fail(const char *path, int error)
 {
@@ -36,6 +35,17 @@ static int mpi_fail(const char *path, int code)
 
 /* ---------------------------------------------------------------- open */
 
+/* The rank in the name of its part; -1: it is another file. */
+static long number_of_part(const char *name)
+{
+    const size_t prefix = strlen(PART_PREFIX);
+    char *end;
+    if (strncmp(name, PART_PREFIX, prefix) != 0 || name[prefix] < '0' || name[prefix] > '9')
+        return -1;
+    const long number = strtol(name + prefix, &end, 10);
+    return *end == '\0' ? number : -1;
+}
+
 /* Remove the parts of ranks that this job does not have, which an earlier one left. */
 static int remove_other_parts(const struct ordered_output *ordered)
 {
@@ -43,14 +53,10 @@ static int remove_other_parts(const struct ordered_output *ordered)
     DIR *dir = opendir(ordered->path);
     if (dir == NULL)
         return fail(ordered->path, errno);
-    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        unsigned number;
-        int end = 0;
-        if (sscanf(entry->d_name, PART_NAME "%n", &number, &end) == 1 &&
-            entry->d_name[end] == '\0' && number >= (unsigned)ordered->job->ranks &&
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (number_of_part(entry->d_name) >= ordered->job->ranks &&
             unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             status = fail(entry->d_name, errno);
-    }
     (void)closedir(dir);
     return status;
 }
@@ -62,7 +68,7 @@ static int open_part(struct ordered_output *ordered)
         return fail(ordered->path, errno);
     if (ordered->job->rank == 0 && remove_other_parts(ordered) != STATUS_DONE)
         return STATUS_IO;
-    (void)snprintf(path, sizeof path, "%s/" PART_FORMAT, ordered->path, ordered->job->rank);
+    (void)snprintf(path, sizeof path, "%s/" PART_PREFIX "%05d", ordered->path, ordered->job->rank);
     ordered->temporary = strdup(path);
     if (ordered->temporary == NULL)
         return out_of_memory();
