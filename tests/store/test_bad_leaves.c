@@ -55,6 +55,8 @@
 
 static const bad_file SECTIONS[] = {
     {"leaves-bit", BAD_SECTION, EDIT_LEAVES, COUNT, 0, 1, 0, IKV_E_SECTION, 0},
+    {"leaves-zeros-bit", BAD_SECTION, EDIT_LEAVES, 20, 0, 1, FIX_TRAILER, 0, IKV_E_PADDING},
+    {"leaves-zeros-end", BAD_SECTION, EDIT_LEAVES, 63, 0, 0x80, FIX_TRAILER, 0, IKV_E_PADDING},
     {"leaves-short", BAD_ENTRY, EDIT_LEAVES, EDIT_LENGTH, 8, 63, FIX_TRAILER, IKV_E_SECTION, 0},
     {"leaves-empty", BAD_ENTRY, EDIT_LEAVES, EDIT_LENGTH, 8, 0, FIX_TRAILER, IKV_E_SECTION, 0},
     {"leaves-long", BAD_ENTRY, EDIT_LEAVES, EDIT_LENGTH, 8, 4097, FIX_TRAILER, IKV_E_SECTION, 0},

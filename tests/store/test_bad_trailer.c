@@ -107,6 +107,9 @@ static const bad_file DIRECTORIES[] = {
 
 static const bad_file PROPERTIES[] = {
     {"properties-bit", BAD_SECTION, EDIT_PROPERTIES, VALUE_BYTES, 0, 1, 0, IKV_E_SECTION, 0},
+    {"properties-zeros-bit", BAD_SECTION, EDIT_PROPERTIES, 60, 0, 1, FIX_TRAILER, 0, IKV_E_PADDING},
+    {"properties-zeros-end", BAD_SECTION, EDIT_PROPERTIES, 95, 0, 0x80, FIX_TRAILER, 0,
+     IKV_E_PADDING},
     {"properties-short", BAD_ENTRY, EDIT_PROPERTIES, EDIT_LENGTH, 8, 95, FIX_TRAILER, IKV_E_SECTION,
      0},
     {"properties-empty", BAD_ENTRY, EDIT_PROPERTIES, EDIT_LENGTH, 8, 0, FIX_TRAILER, IKV_E_SECTION,

@@ -8,6 +8,29 @@
 
 #define PIECE ((size_t)1 << 16)
 
+/* Bytes of sections that are zero in this version of the format. */
+static const struct {
+    uint32_t type;
+    uint32_t begin, end;
+} reserved[] = {
+    {IKV_SECTION_PROPERTIES, 60, IKV_PROPERTIES_SIZE},
+    {IKV_SECTION_LEAVES, 20, 24},
+    {IKV_SECTION_LEAVES, 32, IKV_LEAVES_SIZE},
+};
+
+/* `bytes`: those of the section, which was short enough to be read at once. */
+static int verify_reserved(struct ikv_verifier *verifier, const struct ikv_section *section,
+                           const unsigned char *bytes)
+{
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        for (uint32_t at = reserved[i].begin;
+             section->type == reserved[i].type && at < reserved[i].end; at++)
+            if (bytes[at] != 0)
+                return ikv_verify_problem(verifier, IKV_E_PADDING, section->offset + at, NULL,
+                                          "a reserved field is not zero");
+    return 0;
+}
+
 static int verify_section(struct ikv_verifier *verifier, const struct ikv_section *section,
                           struct ikv_checksum_stream *sum, unsigned char *piece)
 {
@@ -21,10 +44,10 @@ static int verify_section(struct ikv_verifier *verifier, const struct ikv_sectio
         verifier->report.bytes += n;
     }
     verifier->report.sections++;
-    if (ikv_checksum_stream_value(sum) == section->checksum)
-        return 0;
-    return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
-                              "wrong section checksum");
+    if (ikv_checksum_stream_value(sum) != section->checksum)
+        return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
+                                  "wrong section checksum");
+    return section->length <= PIECE ? verify_reserved(verifier, section, piece) : 0;
 }
 
 static int compare_offsets(const void *a, const void *b)
