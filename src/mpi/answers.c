@@ -139,17 +139,18 @@ struct sent {
     size_t first, count;
 };
 
-/* Decode the answers of the rank to which these keys were sent: one that ran out of memory has
- * answered none of them, and the call fails. */
+/* Decode the answers, bytes [at, end), of the rank to which these keys were sent: one that ran out
+ * of memory has answered none of them, and the call fails. */
 static void decode_owner(struct round *round, const struct lookup *lookup, struct sent sent,
-                         const unsigned char *answers, size_t size)
+                         size_t at, size_t end)
 {
     const ikv_mpi *table = lookup->table;
     const bool with_key = lookup->match != IKV_EXACT;
-    size_t at = 0;
     for (size_t i = sent.first; i < sent.first + sent.count; i++) {
         ikv_mpi_item *item = &round->items[round->sent_as[i]];
-        const size_t used = ikv_answer_decode(answers + at, size - at, table, with_key, item);
+        const size_t used =
+            at == end ? 0
+                      : ikv_answer_decode(round->got.data + at, end - at, table, with_key, item);
         if (used == 0)
             *item = (ikv_mpi_item){.status = IKV_UNREADABLE};
         else if (!with_key && item->status == IKV_FOUND)
@@ -173,13 +174,12 @@ void ikv_round_decode(struct round *round, struct lookup *lookup)
         lookup->stats.outside += owner == KEY_OUTSIDE;
         lookup->stats.unavailable += owner == KEY_UNAVAILABLE;
     }
-    const unsigned char *answers = round->got.data;
-    size_t first = 0;
+    size_t first = 0, at = 0;
     for (int owner = 0; owner < table->nodes.ranks; owner++) {
         const size_t count = (size_t)round->keys_exchange.send_sizes[owner] / table->key_width;
-        decode_owner(round, lookup, (struct sent){first, count}, answers,
-                     (size_t)round->got_sizes[owner]);
-        answers += round->got_sizes[owner];
+        const size_t end = at + (size_t)round->got_sizes[owner];
+        decode_owner(round, lookup, (struct sent){first, count}, at, end);
+        at = end;
         first += count;
     }
     for (size_t i = 0; i < round->count; i++)
