@@ -38,22 +38,19 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/indexkv-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/indexkv COMPONENT development)
 
-# libindexkv_mpi: compile and link with mpicc, pkg-config --cflags --libs indexkv_mpi.
+# libindexkv_mpi: compile and link with mpicc, pkg-config --cflags --libs indexkv_mpi. In no Debian
+# package: it is built for the MPI library of the program that uses it.
 if(TARGET indexkv_mpi)
   configure_file(cmake/indexkv_mpi.pc.in indexkv_mpi.pc @ONLY)
-  install(TARGETS indexkv_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
-          NAMELINK_COMPONENT development)
-  install(FILES include/indexkv_mpi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+  install(TARGETS indexkv_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT mpi_library)
+  install(FILES include/indexkv_mpi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT mpi_library)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/indexkv_mpi.pc
-          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT mpi_library)
 endif()
 
 # Manual pages. Debian wants them compressed.
 function(ikv_install_pages section component)
-  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.${section})
-  if(NOT TARGET indexkv_mpi_command)
-    list(FILTER pages EXCLUDE REGEX "/indexkv-mpi\\.1$")
-  endif()
+  set(pages ${ARGN})
   if(INDEXKV_PACKAGE)
     find_program(GZIP_PROGRAM gzip REQUIRED)
     set(compressed)
@@ -68,8 +65,14 @@ function(ikv_install_pages section component)
   install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
 endfunction()
 if(INDEXKV_BUILD_TOOLS)
-  ikv_install_pages(1 tools)
-  ikv_install_pages(5 tools)
+  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.1)
+  set(mpi_page ${PROJECT_SOURCE_DIR}/man/indexkv-mpi.1)
+  list(REMOVE_ITEM pages ${mpi_page})
+  ikv_install_pages(1 tools ${pages})
+  ikv_install_pages(5 tools ${PROJECT_SOURCE_DIR}/man/indexkv.5)
+  if(TARGET indexkv_mpi_command)
+    ikv_install_pages(1 mpi ${mpi_page})
+  endif()
 endif()
 
 # Section 3 is made from the header.

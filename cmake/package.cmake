@@ -1,6 +1,6 @@
-# Packages, made by cpack: libindexkv0, libindexkv-dev and indexkv as .deb, python3-indexkv and
-# indexkv-sqlite if they are built, and one .tar.gz with everything. scripts/package makes and checks
-# them.
+# Packages, made by cpack: libindexkv0, libindexkv-dev and indexkv as .deb, python3-indexkv,
+# indexkv-sqlite and indexkv-mpi if they are built, and one .tar.gz with everything. scripts/package
+# makes and checks them.
 
 set(CPACK_PACKAGE_NAME indexkv)
 set(CPACK_PACKAGE_VENDOR indexkv)
@@ -16,6 +16,9 @@ if(INDEXKV_BUILD_PYTHON)
 endif()
 if(INDEXKV_BUILD_SQLITE)
   list(APPEND components sqlite)
+endif()
+if(TARGET indexkv_mpi_command)
+  list(APPEND components mpi)
 endif()
 set(CPACK_COMPONENTS_ALL ${components})
 
@@ -52,6 +55,11 @@ set(CPACK_DEBIAN_SQLITE_PACKAGE_NAME indexkv-sqlite)
 set(CPACK_DEBIAN_SQLITE_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_SQLITE_PACKAGE_DEPENDS "libsqlite3-0 (>= 3.38)")
 set(CPACK_DEBIAN_SQLITE_PACKAGE_SUGGESTS sqlite3)
+# The shared libraries of MPI are found by dpkg-shlibdeps; jobs are started by mpirun.
+set(CPACK_DEBIAN_MPI_PACKAGE_NAME indexkv-mpi)
+set(CPACK_DEBIAN_MPI_PACKAGE_SECTION database)
+set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS openmpi-bin)
+set(CPACK_DEBIAN_MPI_PACKAGE_RECOMMENDS indexkv)
 
 set(about "indexkv is an immutable key-value store in a single file, for keys of fixed
 width. Whole batches of keys are looked up in one call, with hundreds of reads
@@ -72,6 +80,9 @@ arrays.")
 set(CPACK_COMPONENT_SQLITE_DESCRIPTION
   "${about}This package contains the extension for SQLite, which reads a store as a
 virtual table. The file to load is in the directory indexkv of the libraries.")
+set(CPACK_COMPONENT_MPI_DESCRIPTION
+  "${about}This package contains the command for sharded tables that are built and queried
+by the processes of an MPI job, on one machine or many. It uses Open MPI.")
 
 # Every Debian package has a copyright file and a changelog in Debian's form.
 set(doc ${CMAKE_CURRENT_BINARY_DIR}/package)

@@ -9,7 +9,6 @@ if(TARGET indexkv_command)
       build_options
       closed_output
       compare
-      completions
       compressed
       corrupt
       csv
@@ -50,12 +49,20 @@ if(TARGET indexkv_command)
       streaming
       table_lock
       terminal
+      traced_reads
       tsv
       usage)
     add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh
                                       $<TARGET_FILE:indexkv_command>)
     set_tests_properties(cli_${name} PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77)
   endforeach()
+
+  if(TARGET indexkv_mpi_command AND NOT INDEXKV_SANITIZE) # MPI libraries leak
+    set(mpi_command $<TARGET_FILE:indexkv_mpi_command>)
+  endif()
+  add_test(NAME cli_completions COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/completions.sh
+           $<TARGET_FILE:indexkv_command> ${mpi_command})
+  set_tests_properties(cli_completions PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
 
   if(http_found)
     foreach(name url url_tls)
