@@ -412,7 +412,7 @@ int cmd_bench(int argc, char **argv)
     bench.random.state = bench.plan.seed;
     signals_catch();
     context_find(path, report_fact_callback, &report);
-    status = report_files_open(&bench.files);
+    status = report_files_open(&bench.files, &operands);
     if (status == STATUS_DONE)
         status = is_url(path) ? measure_url(&bench, path, &report, &plots)
                               : measure(&bench, path, &report, &plots);

@@ -8,6 +8,7 @@
 #include "input/pair_reader.h"
 #include "options/build_options.h"
 #include "table/split.h"
+#include "text/same_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -126,12 +127,18 @@ int cmd_build(int argc, char **argv)
     if (status != OPTIONS_CONTINUE)
         return status;
 
+    const struct operands *inputs = &options.inputs;
+    status = check_not_input("output", options.writer.store, (const char *const *)inputs->items,
+                             inputs->count);
+    if (status != STATUS_DONE) {
+        build_options_free(&options);
+        return status;
+    }
     signals_catch();
     struct progress progress;
     progress_start(&progress, options.progress, options.quiet, false);
     struct pair_reader reader;
     struct rejects rejects = {0};
-    const struct operands *inputs = &options.inputs;
     status = pair_reader_open(&reader, &options.format, inputs->items, inputs->count, &rejects);
     if (status == STATUS_DONE)
         status = rejects_open(&rejects, &options.input.rejects, (const char *const *)inputs->items,

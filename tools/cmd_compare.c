@@ -327,7 +327,7 @@ static int run(struct compare *compare, const struct operands *operands, struct 
     if (status == STATUS_DONE)
         status = loaded_read(&compare->b, operands->items[1]);
     if (status == STATUS_DONE)
-        status = report_files_open(&compare->files);
+        status = report_files_open(&compare->files, operands);
     if (status == STATUS_DONE)
         status = compare_all(compare, report, plots, ret_all);
     if (status != STATUS_DONE)

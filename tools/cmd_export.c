@@ -8,6 +8,7 @@
 #include "options/store_options.h"
 #include "scan/scan_items.h"
 #include "table/table.h"
+#include "text/same_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,8 +198,8 @@ static int look_up_selected(const struct export_options *options, struct lookup 
 }
 
 /* Selected pairs are looked up, and written in the order of their keys in the file. */
-static int export_selected(const struct export_options *options, const char *path,
-                           struct output *output)
+static int export_selected(const struct export_options *options, struct table *table,
+                           const char *path, struct output *output)
 {
     struct lookup_options lookup_options = {.output_format = options->output_format,
                                             .escape = options->escape,
@@ -206,21 +207,16 @@ static int export_selected(const struct export_options *options, const char *pat
                                             .key_syntax = options->store.key_syntax,
                                             .get = IKV_GET_OPTIONS_INIT};
     struct lookup lookup;
-    struct table table;
     int status = check_output_format(&syntax, options->output_format, output);
     if (status != OPTIONS_CONTINUE)
         return status;
-    status = table_open(&options->store, path, &table);
-    if (status != STATUS_DONE)
-        return status;
-    status = lookup_init(&lookup, &lookup_options, &table, 1, output);
-    lookup.answers.writer.with_last = table.info.has_ranges != 0;
+    status = lookup_init(&lookup, &lookup_options, table, 1, output);
+    lookup.answers.writer.with_last = table->info.has_ranges != 0;
     if (status == STATUS_DONE)
-        status = look_up_selected(options, &lookup, &table.info);
+        status = look_up_selected(options, &lookup, &table->info);
     if (!options->store.quiet)
         item_writer_warn(&lookup.answers.writer, path);
     lookup_free(&lookup);
-    table_close(&table);
     return status;
 }
 
@@ -236,19 +232,28 @@ static int open_output(const struct export_options *options, struct output *outp
     return STATUS_IO;
 }
 
+/* An existing FILE is written over only when the store is open. */
 static int export_text(const struct export_options *options, const char *path)
 {
     const struct scan_request request = {.store = &options->store,
                                          .output_format = options->output_format,
                                          .escape = options->escape,
                                          .nul = options->nul};
+    struct table table;
     struct output output;
-    int status = open_output(options, &output);
+    int status = check_not_input("output", options->writer.store, &path, 1);
+    if (status == STATUS_DONE)
+        status = table_open(&options->store, path, &table);
     if (status != STATUS_DONE)
         return status;
-    status = options->select.path != NULL ? export_selected(options, path, &output)
-                                          : scan_run(&request, path, &output);
-    return exit_status_worse(status, output_close(&output));
+    status = open_output(options, &output);
+    if (status == STATUS_DONE) {
+        status = options->select.path != NULL ? export_selected(options, &table, path, &output)
+                                              : scan_run(&request, &table, path, &output);
+        status = exit_status_worse(status, output_close(&output));
+    }
+    table_close(&table);
+    return status;
 }
 
 int cmd_export(int argc, char **argv)
@@ -263,6 +268,9 @@ int cmd_export(int argc, char **argv)
         status = single_operand(&syntax, &operands, &path);
     if (status == OPTIONS_CONTINUE)
         status = check(&options);
+    if (status == OPTIONS_CONTINUE &&
+        check_not_input("output", options.writer.store, &options.select.path, 1) != STATUS_DONE)
+        status = STATUS_USAGE;
     if (status == OPTIONS_CONTINUE)
         status =
             options.form == FORM_TEXT ? export_text(&options, path) : export_store(&options, path);

@@ -91,11 +91,17 @@ int cmd_scan(int argc, char **argv)
         status = usage_error(syntax.name, "--from and --to can't be used with --order storage");
     if (status != OPTIONS_CONTINUE)
         return status;
-    struct output output;
-    status = output_open(&output);
+    options.request.store = &options.store;
+    struct table table;
+    status = table_open(&options.store, path, &table);
     if (status != STATUS_DONE)
         return status;
-    options.request.store = &options.store;
-    status = scan_run(&options.request, path, &output);
-    return exit_status_worse(status, output_close(&output));
+    struct output output;
+    status = output_open(&output);
+    if (status == STATUS_DONE) {
+        status = scan_run(&options.request, &table, path, &output);
+        status = exit_status_worse(status, output_close(&output));
+    }
+    table_close(&table);
+    return status;
 }

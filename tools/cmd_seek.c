@@ -479,7 +479,7 @@ int cmd_seek(int argc, char **argv)
         report_free(&report);
         return status;
     }
-    status = report_files_open(&options.files);
+    status = report_files_open(&options.files, &operands);
     if (status == STATUS_DONE) {
         signals_catch();
         progress_start(&progress, (enum progress_mode)options.progress, options.quiet, false);

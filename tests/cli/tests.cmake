@@ -32,6 +32,7 @@ if(TARGET indexkv_command)
       missing
       not_a_store
       output_formats
+      overwrite
       plain
       progress
       ranges

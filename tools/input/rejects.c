@@ -3,22 +3,13 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/utf8.h"
+#include "text/same_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static bool same_file(const char *path, const char *other)
-{
-    struct stat status, other_status;
-    if (strcmp(path, other) == 0)
-        return true;
-    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && stat(other, &other_status) == 0 &&
-           status.st_dev == other_status.st_dev && status.st_ino == other_status.st_ino;
-}
 
 int rejects_open(struct rejects *rejects, const struct rejects_options *options,
                  const char *const *inputs, size_t count, const char *store)

@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/terminal.h"
+#include "text/same_file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -70,9 +71,22 @@ static int check_plot(const char *path)
     return STATUS_IO;
 }
 
-int report_files_open(struct report_files *files)
+static int check_paths(const struct report_files *files, const struct operands *inputs)
 {
-    int status = open_one(files->json, &files->json_fd);
+    const char *const *items = (const char *const *)inputs->items;
+    int status = check_not_input("json", files->json, items, inputs->count);
+    if (status == STATUS_DONE)
+        status = check_not_input("csv", files->csv, items, inputs->count);
+    if (status == STATUS_DONE)
+        status = check_not_input("plot", files->plot, items, inputs->count);
+    return status;
+}
+
+int report_files_open(struct report_files *files, const struct operands *inputs)
+{
+    int status = check_paths(files, inputs);
+    if (status == STATUS_DONE)
+        status = open_one(files->json, &files->json_fd);
     if (status == STATUS_DONE)
         status = open_one(files->csv, &files->csv_fd);
     if (status == STATUS_DONE && files->plot != NULL)

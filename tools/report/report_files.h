@@ -3,7 +3,7 @@
  *
  *     static const struct option_spec specs[] = {..., OPTION_SPECS_REPORT, OPTION_SPEC_HELP, {0}};
  *     in accept(), by default:   return report_files_accept(&files, &syntax, id, argument);
- *     before measuring:          report_files_open(&files), so that a bad path fails at once
+ *     before measuring:          report_files_open(&files, &operands), so that a bad path fails
  *     at the end:                report_files_write(&files, &report, &plots)
  *
  * The table is written to standard output, unless --json or --csv names it with "-".
@@ -38,9 +38,10 @@ struct report_files {
 int report_files_accept(struct report_files *files, const struct command_syntax *syntax, int id,
                         const char *argument);
 
-/* Open the files for writing; they keep their old contents until the report is written.
+/* Open the files for writing; they keep their old contents until the report is written. One that is
+ * an input is refused.
  * STATUS_DONE, or another status after reporting. */
-int report_files_open(struct report_files *files);
+int report_files_open(struct report_files *files, const struct operands *inputs);
 
 /* Write everything that was requested. Returns the worst status, after reporting. */
 int report_files_write(struct report_files *files, const struct report *report,

@@ -5,7 +5,6 @@
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "lookup/stats_table.h"
-#include "table/table.h"
 #include "table/table_scan.h"
 #include "text/keys.h"
 
@@ -18,7 +17,7 @@ enum { PROGRESS_ITEMS = 4096 };
 struct scan_job {
     const struct scan_request *request;
     const char *path;
-    struct table table;
+    struct table *table;
     struct table_scan scan;
     ikv_key_syntax key_syntax;
     struct item_writer writer;
@@ -32,7 +31,7 @@ static int parse_bound(const struct scan_job *job, const char *option, const cha
 {
     if (text == NULL)
         return OPTIONS_CONTINUE;
-    ikv_key_type type = job->table.info.key_type;
+    ikv_key_type type = job->table->info.key_type;
     size_t length = strlen(text);
     int code = ikv_key_parse(type, job->request->store->key_syntax, text, length, key);
     if (code == 0) {
@@ -52,7 +51,7 @@ static ikv_key_syntax output_syntax(const struct scan_job *job)
     ikv_key_syntax key_syntax = job->request->store->key_syntax;
     const char *bound = job->request->from ? job->request->from : job->request->to;
     if (key_syntax == IKV_SYNTAX_AUTO && bound != NULL)
-        return key_syntax_of(job->table.info.key_type, bound, strlen(bound));
+        return key_syntax_of(job->table->info.key_type, bound, strlen(bound));
     return key_syntax;
 }
 
@@ -68,7 +67,7 @@ static void write_item(struct scan_job *job, const ikv_item *item)
     }
     char text[IKV_KEY_TEXT_MAX];
     if (item->key == NULL ||
-        ikv_key_format(job->table.info.key_type, key.syntax, item->key, text, sizeof text) < 0)
+        ikv_key_format(job->table->info.key_type, key.syntax, item->key, text, sizeof text) < 0)
         text[0] = '\0';
     message("%s: key %s: corrupt record", job->scan.path, text);
     job->status = STATUS_CORRUPT;
@@ -88,7 +87,7 @@ static void show_progress(struct scan_job *job, uint64_t items, uint64_t total)
 
 static int write_items(struct scan_job *job)
 {
-    uint64_t items = 0, total = job->table.info.pair_count;
+    uint64_t items = 0, total = job->table->info.pair_count;
     if (job->request->from != NULL || job->request->to != NULL)
         total = 0; /* unknown */
     if (job->request->limited && (total == 0 || job->request->limit < total))
@@ -110,7 +109,7 @@ static int write_items(struct scan_job *job)
     return job->status;
 }
 
-static int open_and_write(struct scan_job *job)
+static int scan_and_write(struct scan_job *job)
 {
     const struct scan_request *request = job->request;
     unsigned char from[IKV_KEY_WIDTH_MAX], to[IKV_KEY_WIDTH_MAX];
@@ -127,12 +126,12 @@ static int open_and_write(struct scan_job *job)
         return STATUS_DONE;
 
     job->key_syntax = output_syntax(job);
-    job->writer.key_type = job->table.info.key_type;
-    job->writer.key_width = job->table.info.key_width;
-    job->writer.with_last = job->writer.with_key && job->table.info.has_ranges;
+    job->writer.key_type = job->table->info.key_type;
+    job->writer.key_width = job->table->info.key_width;
+    job->writer.with_last = job->writer.with_key && job->table->info.has_ranges;
     ikv_error error;
     double start = seconds_now();
-    if (table_scan_open(&job->scan, &job->table, &scan_options, &error) != 0)
+    if (table_scan_open(&job->scan, job->table, &scan_options, &error) != 0)
         return library_error(&error);
     progress_start(&job->progress, (enum progress_mode)request->store->progress,
                    request->store->quiet, job->writer.output->terminal);
@@ -145,28 +144,24 @@ static int open_and_write(struct scan_job *job)
     if (request->stats)
         stats_table_print(
             &(struct stats_report){.stats = &job->scan.stats,
-                                   .leaves = job->table.info.layout == IKV_LAYOUT_CLUSTERED,
+                                   .leaves = job->table->info.layout == IKV_LAYOUT_CLUSTERED,
                                    .calls = 1,
                                    .search_seconds = seconds,
                                    .total_seconds = seconds});
-    return exit_status_worse(status, table_report_missing(&job->table));
+    return exit_status_worse(status, table_report_missing(job->table));
 }
 
-int scan_run(const struct scan_request *request, const char *path, struct output *output)
+int scan_run(const struct scan_request *request, struct table *table, const char *path,
+             struct output *output)
 {
     int status = check_output_format(request->store->syntax, request->output_format, output);
     if (status != OPTIONS_CONTINUE)
         return status;
-    struct scan_job job = {.request = request, .path = path};
+    struct scan_job job = {.request = request, .table = table, .path = path};
     job.writer = (struct item_writer){.output = output,
                                       .format = request->output_format,
                                       .escape = request->escape,
                                       .nul = request->nul,
                                       .with_key = request->order == IKV_ORDER_KEY};
-    status = table_open(request->store, path, &job.table);
-    if (status != STATUS_DONE)
-        return status;
-    status = open_and_write(&job);
-    table_close(&job.table);
-    return status;
+    return scan_and_write(&job);
 }

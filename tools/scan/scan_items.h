@@ -3,6 +3,7 @@
 #define SCAN_ITEMS_H
 
 #include "options/store_options.h"
+#include "table/table.h"
 #include "text/item_writer.h"
 
 #include <indexkv.h>
@@ -19,7 +20,8 @@ struct scan_request {
     bool stats;
 };
 
-/* Open the store and write the items of the scan. Returns the exit status. */
-int scan_run(const struct scan_request *request, const char *path, struct output *output);
+/* Write the items of the scan of an open store. Returns the exit status. */
+int scan_run(const struct scan_request *request, struct table *table, const char *path,
+             struct output *output);
 
 #endif
