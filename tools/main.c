@@ -88,9 +88,7 @@ static void occupy_standard_descriptors(void)
 static int run(int argc, char **argv)
 {
     if (argc < 2)
-        return usage_error(
-            NULL,
-            "expected a command: build, get, scan, merge, info, verify, bench, compare or seek");
+        return usage_error(NULL, "expected a command");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help();

@@ -183,7 +183,7 @@ bad '1,a\r2,b\n' '1: expected LF after CR'
 bad '1,a\n\n2,b\n' "2: expected a key of type u64, got ''" --strict
 bad '1,a\n"2""",b\n' "2: expected a key of type u64, got '2\"\"'"
 bad '1,"a\nb\nc"\nx,d\n' "4: expected a key of type u64, got 'x'"
-bad 'x,a\n' "1: expected a key of type u64, got 'x'"
+bad 'x,a\n' "1: expected a key of type u64, got 'x'; see --header and --key-type"
 bad '1,a\n2\n' '2: expected at least 2 columns, got 1' -v 2
 bad 'a,1\nb\n' '2: expected at least 2 columns, got 1' -k 2
 bad 'id,name\n1,a\nx,b\n' "3: expected a key of type u64, got 'x'" --header -k id

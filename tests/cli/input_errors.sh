@@ -103,3 +103,20 @@ err_has "expected a key of type u64, got 'x'"
 awk 'BEGIN { for (i = 0; i < 100000; i++) printf "0"; print "1" }' >keys
 run 2 get store --keys keys
 err_has 'keys:1: expected a key of type u64'
+
+# The first line of a file that was made for something else: the message has the option to look at.
+# first_line TEXT MESSAGE OPTION...
+first_line() {
+    printf '%b' "$1" >other
+    wanted_error=$2
+    shift 2
+    run 2 build -o new3 "$@" other
+    err_has "other:1: expected "
+    err_has "$wanted_error"
+}
+first_line '{"id":1}\n' "got no tab in '{\"id\":1}'; see --input-format jsonl"
+first_line '1,one\n' "got no tab in '1,one'; see --input-format csv"
+first_line 'alice\tone\n' "expected a key of type u64, got 'alice'; see --key-type"
+first_line 'id,name\n' "expected a key of type u64, got 'id'; see --header and --key-type" -f csv
+first_line '{"id":1}\n' "expected an object with the member 'key'; see --key-field" -f jsonl
+first_line '{"key":1}\n' "expected an object with the member 'value'; see --value-field" -f jsonl

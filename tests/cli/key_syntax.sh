@@ -69,11 +69,11 @@ printf '\357\273\277AUT\r\nBEL\n' >keys
 run 0 get text -q --key-syntax text --keys keys
 out_is 'AUT\tAustria\nBEL\tBelgium\r\n'
 printf '\357\273\277\tmark\nab\r\tcr\nx\ty\tsplit\n' >odd
-run 0 build -o odd -t bytes3 --key-syntax text --on-bad-line skip odd
-run 0 scan odd --key-syntax text -q
+run 0 build -o store_of_odd -t bytes3 --key-syntax text --on-bad-line skip odd
+run 0 scan store_of_odd --key-syntax text -q
 out_is 'ab\r\tcr\n\0357\0273\0277\tmark\n'
 printf '\357\273\277\nab\r\n' >keys
-run 0 get odd --key-syntax text -q --keys keys
+run 0 get store_of_odd --key-syntax text -q --keys keys
 out_is '\0357\0273\0277\tmark\nab\r\tcr\n'
 # Keys of any bytes, with escapes and NULs.
 printf '610a09\tone\n5c0d0a\ttwo\n096162\tthree\n' >hex

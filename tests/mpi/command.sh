@@ -182,6 +182,10 @@ same expected "$out"
 mpi 3 2 get table -k bad_keys -o answers2
 err_has "bad_keys:2: expected a key of type u64, got 'bad1'"
 [ ! -e answers2 ] || fail 'answers in spite of an error'
+cp keys expected
+mpi 3 2 get table -k keys -o keys
+err_has "keys: --output can't be an input file"
+same expected keys
 mpi 2 1 get table -k keys --missing error -o answers
 err_has 'not found'
 

@@ -68,6 +68,14 @@ static int next_line(struct pair_reader *reader, const char **ret_line, size_t *
     return INPUT_MORE;
 }
 
+/* The option that names a member that the first line lacks. */
+static const char *hint(const struct pair_reader *reader, const char *field)
+{
+    if (reader->line != 1)
+        return "";
+    return field == reader->format.key_field ? "; see --key-field" : "; see --value-field";
+}
+
 /* Append the bytes of a member to reader->unescaped. */
 static int append(struct pair_reader *reader, const struct json_wanted *plain,
                   const struct json_wanted *base64, const char *field)
@@ -78,8 +86,8 @@ static int append(struct pair_reader *reader, const struct json_wanted *plain,
     if (plain->text != NULL && base64->text != NULL)
         return pair_reader_bad(reader, "expected %s or %s_base64, got both", field, field);
     if (found->text == NULL)
-        return pair_reader_bad(reader, "expected an object with the member %s",
-                               excerpt_of(field, strlen(field)).text);
+        return pair_reader_bad(reader, "expected an object with the member %s%s",
+                               excerpt_of(field, strlen(field)).text, hint(reader, field));
     if (found == base64)
         result =
             found->is_string ? json_base64_append(buffer, found->text, found->length) : JSON_BAD;

@@ -211,6 +211,16 @@ int pair_reader_too_long(struct pair_reader *reader, const char *what)
                            reader->format.line_max);
 }
 
+/* What the first line may be, if it has no key. */
+static const char *key_hint(const struct pair_reader *reader)
+{
+    if (reader->line != 1)
+        return "";
+    return reader->format.format == INPUT_CSV && !reader->format.header
+               ? "; see --header and --key-type"
+               : "; see --key-type";
+}
+
 static int parse_into(struct pair_reader *reader, const char *text, size_t length, void *ret_key)
 {
     ikv_key_type type = reader->format.key_type;
@@ -218,10 +228,10 @@ static int parse_into(struct pair_reader *reader, const char *text, size_t lengt
     if (code == 0)
         return INPUT_MORE;
     char name[16];
-    return pair_reader_bad(reader, "expected a key of type %s, got %s%s",
-                           ikv_key_type_name(type, name, sizeof name),
-                           excerpt_of(text, length).text,
-                           code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
+    return pair_reader_bad(
+        reader, "expected a key of type %s, got %s%s", ikv_key_type_name(type, name, sizeof name),
+        excerpt_of(text, length).text,
+        code == IKV_E_KEY_RANGE ? ", which is out of its range" : key_hint(reader));
 }
 
 int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)

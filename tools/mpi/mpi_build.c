@@ -7,6 +7,7 @@
 #include "mpi/file_parts.h"
 #include "mpi/fingerprint.h"
 #include "mpi/mpi_command.h"
+#include "mpi/rank_rejects.h"
 #include "mpi/rank_table.h"
 #include "options/build_options.h"
 
@@ -82,8 +83,7 @@ struct mpi_build {
     struct pair_reader reader;
     struct progress progress; /* of rank 0 */
     uint64_t pairs;
-    struct rejects rejects;
-    char rejects_path[4096];
+    struct rank_rejects bad_lines;
     int status; /* of this rank's input */
 };
 
@@ -181,7 +181,7 @@ static int next_pair(void *user, ikv_mpi_pair *ret_pair)
         const int result = pair_reader_next(reader, &pair);
         if (result == INPUT_END) {
             show_reading(build, true);
-            build->status = rejects_close(&build->rejects);
+            build->status = rejects_close(&build->bad_lines.rejects);
         }
         if (result != INPUT_MORE && result != INPUT_END)
             build->status = reader->status;
@@ -202,26 +202,12 @@ static int next_pair(void *user, ikv_mpi_pair *ret_pair)
     return 1;
 }
 
-/* Every rank has a file of its own. */
-static int open_rejects(struct mpi_build *build, const struct job *job)
-{
-    struct rejects_options options = build->options.input.rejects;
-    const struct operands *inputs = &build->options.inputs;
-    if (options.path != NULL && job->ranks > 1) {
-        (void)snprintf(build->rejects_path, sizeof build->rejects_path, "%s.%d", options.path,
-                       job->rank);
-        options.path = build->rejects_path;
-    }
-    return rejects_open(&build->rejects, &options, (const char *const *)inputs->items,
-                        inputs->count, build->options.writer.store);
-}
-
 /* ---------------------------------------------------------------- results */
 
 static void print_summary(const struct mpi_build *build, const struct job *job,
                           const ikv_mpi_build_stats *stats, double seconds)
 {
-    uint64_t skipped = build->rejects.count;
+    uint64_t skipped = build->bad_lines.rejects.count;
     (void)MPI_Allreduce(MPI_IN_PLACE, &skipped, 1, MPI_UINT64_T, MPI_SUM, job->comm);
     if (job->rank != 0 || build->options.quiet)
         return;
@@ -297,11 +283,13 @@ int mpi_build(const struct job *job, int argc, char **argv)
     status = file_parts_make(&parts, &build.options.format, inputs->items, inputs->count, job->rank,
                              job->ranks);
     if (status == STATUS_DONE)
-        status = open_rejects(&build, job);
+        status = rank_rejects_open(&build.bad_lines, job, &build.options.input.rejects,
+                                   (const char *const *)inputs->items, inputs->count,
+                                   build.options.writer.store);
     bool opened = false;
     if (status == STATUS_DONE) {
         status = pair_reader_open(&build.reader, &build.options.format, parts.paths, parts.count,
-                                  &build.rejects);
+                                  &build.bad_lines.rejects);
         opened = true;
         build.reader.parts = parts.parts;
     }
@@ -314,7 +302,7 @@ int mpi_build(const struct job *job, int argc, char **argv)
         status = run(&build, job, fingerprint);
     if (opened)
         pair_reader_close(&build.reader);
-    (void)rejects_close(&build.rejects);
+    (void)rejects_close(&build.bad_lines.rejects);
     file_parts_free(&parts);
     build_options_free(&build.options);
     return status;

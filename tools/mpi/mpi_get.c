@@ -7,12 +7,14 @@
 #include "mpi/key_chunks.h"
 #include "mpi/mpi_command.h"
 #include "mpi/ordered_output.h"
+#include "mpi/rank_rejects.h"
 #include "mpi/rank_table.h"
 #include "options/input_options.h"
 #include "options/key_options.h"
 #include "options/store_options.h"
 #include "text/item_writer.h"
 #include "text/keys.h"
+#include "text/same_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,8 +82,7 @@ struct mpi_get {
     ikv_mpi *table;
     ikv_mpi_info info;
     struct key_chunks chunks;
-    struct rejects rejects;
-    char rejects_path[4096];
+    struct rank_rejects bad_lines;
     struct answers answers;
     struct ordered_output output;
     struct slot slots[IKV_MPI_BATCHES + 1];
@@ -147,6 +148,8 @@ static int parse(void *user, int argc, char **argv)
     if (get->input.bad_line_option != NULL && get->keys.binary)
         return usage_error(syntax.name, "--%s requires --keys-format text",
                            get->input.bad_line_option);
+    if (check_not_input("output", get->output_path, &get->keys.file, 1) != STATUS_DONE)
+        return STATUS_USAGE;
     get->input.rejects.quiet = get->store.quiet || get->keys.missing == MISSING_ERROR;
     get->open.missing_shards =
         get->store.report_missing_shards ? IKV_MPI_MISSING_REPORT : IKV_MPI_MISSING_ERROR;
@@ -264,7 +267,7 @@ static void print_stats(const struct mpi_get *get, const ikv_mpi_stats *stats, d
 /* Skipped lines, and keys of missing shards, of all ranks. */
 static int report_counts(const struct mpi_get *get, const ikv_mpi_stats *stats)
 {
-    uint64_t counts[2] = {get->rejects.count, stats->unavailable};
+    uint64_t counts[2] = {get->bad_lines.rejects.count, stats->unavailable};
     (void)MPI_Allreduce(MPI_IN_PLACE, counts, 2, MPI_UINT64_T, MPI_SUM, get->job->comm);
     if (get->job->rank != 0)
         return STATUS_DONE;
@@ -293,23 +296,12 @@ static int look_up(struct mpi_get *get)
     const ikv_error *problem = ikv_mpi_problem(get->table);
     if (problem != NULL && code == 0)
         message("rank %d: %s", get->job->rank, problem->message);
-    if (code == 0 && get->keys.missing == MISSING_ERROR && get->rejects.count > 0)
+    if (code == 0 && get->keys.missing == MISSING_ERROR && get->bad_lines.rejects.count > 0)
         status = exit_status_worse(status, STATUS_MISSING);
     status = exit_status_worse(status, report_counts(get, &stats));
     if (get->stats)
         print_stats(get, &stats, seconds_now() - start);
     return status;
-}
-
-static int open_rejects(struct mpi_get *get)
-{
-    struct rejects_options options = get->input.rejects;
-    if (options.path != NULL && get->job->ranks > 1) {
-        (void)snprintf(get->rejects_path, sizeof get->rejects_path, "%s.%d", options.path,
-                       get->job->rank);
-        options.path = get->rejects_path;
-    }
-    return rejects_open(&get->rejects, &options, &get->keys.file, 1, get->dir);
 }
 
 static void set_answers(struct mpi_get *get)
@@ -342,7 +334,8 @@ static int run(struct mpi_get *get)
                      : OPTIONS_CONTINUE;
     status = job_status(job, status == OPTIONS_CONTINUE ? STATUS_DONE : status);
     if (status == STATUS_DONE)
-        status = job_status(job, open_rejects(get));
+        status = job_status(job, rank_rejects_open(&get->bad_lines, job, &get->input.rejects,
+                                                   &get->keys.file, 1, get->dir));
     if (status != STATUS_DONE)
         return status;
     const struct key_source format = {.path = get->keys.file,
@@ -354,7 +347,7 @@ static int run(struct mpi_get *get)
                                       .report_bad = get->keys.missing == MISSING_ERROR,
                                       .in_parts = get->in_parts,
                                       .batch = get->info.round_keys};
-    status = key_chunks_open(&get->chunks, job, &format, &get->rejects);
+    status = key_chunks_open(&get->chunks, job, &format, &get->bad_lines.rejects);
     if (status != STATUS_DONE)
         return status;
     status = ordered_output_open(&get->output, job, get->output_path, get->in_parts);
@@ -380,7 +373,7 @@ int mpi_get(const struct job *job, int argc, char **argv)
     descriptors_allow(UINT64_MAX); /* for as many shards as this rank may get */
     const int code = ikv_mpi_open(job->comm, get.dir, &get.open, &get.table, &error);
     status = code == 0 ? run(&get) : job_status(job, job_error(job, code, &error));
-    status = job_status(job, exit_status_worse(status, rejects_close(&get.rejects)));
+    status = job_status(job, exit_status_worse(status, rejects_close(&get.bad_lines.rejects)));
     key_chunks_close(&get.chunks);
     for (size_t i = 0; i <= IKV_MPI_BATCHES; i++)
         key_batch_free(&get.slots[i].keys);
