@@ -36,6 +36,9 @@ class Answers:
         """`found` as a bitmap, the lowest bit first."""
         return np.packbits(self.found, bitorder="little")
 
+    def __repr__(self) -> str:
+        return f"<indexkv.Answers: {len(self)} keys, {np.count_nonzero(self.found)} found>"
+
     def __len__(self) -> int:
         return len(self.status)
 

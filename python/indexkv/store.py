@@ -55,6 +55,9 @@ class Store(_indexkv.Store):
     def __reduce__(self):
         return _open_again, self._arguments
 
+    def __repr__(self) -> str:
+        return f"<indexkv.Store {self._arguments[0]!r}: {self._count} keys, {self.key_type}>"
+
     def __enter__(self) -> Store:
         return self
 

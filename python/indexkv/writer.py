@@ -49,15 +49,41 @@ class Writer(_indexkv.Writer):
             self.abort()
 
     def add_many(self, keys, values, offsets: np.ndarray | None = None) -> None:
-        """Add pairs from arrays. `values`: one row for each key, of any dtype; or, with `offsets`,
-        the bytes of all values, as in Answers."""
+        """Add pairs from arrays. `values`: bytes objects of any sizes; or an array with one row for
+        each key, of any dtype of numbers or bytes; or, with `offsets`, the bytes of all values, as
+        in Answers."""
         keys = as_array(keys, self.key_type)
+        if offsets is None:
+            values, offsets = _from_objects(values)
         values = np.ascontiguousarray(values)
+        if values.dtype.hasobject or values.dtype.kind == "U":
+            raise TypeError(f"values: expected bytes or numbers, got {values.dtype}")
         if offsets is not None:
             offsets = np.ascontiguousarray(offsets, dtype=np.int64)
-        elif len(values) != len(keys):
-            raise ValueError(f"{len(keys)} keys, but {len(values)} values")
+        count = len(values) if offsets is None else len(offsets) - 1
+        if count != len(keys):
+            raise ValueError(f"{len(keys)} keys, but {count} values")
         self._add_arrays(_as_bytes(keys), _as_bytes(values), offsets)
+
+
+def _from_objects(values):
+    """Values and offsets, of a sequence of bytes objects, which numpy would pad with zeros to one
+    size; other values, and None."""
+    if not isinstance(values, np.ndarray) and not isinstance(values, (list, tuple, bytes)):
+        values = np.asarray(values)  # a column of pandas or pyarrow, for instance
+    if isinstance(values, np.ndarray):
+        if not values.dtype.hasobject or values.ndim != 1:
+            return values, None
+        values = list(values)
+    if isinstance(values, bytes) or not any(isinstance(value, (bytes, bytearray, memoryview, str))
+                                            for value in values):
+        return values, None
+    for value in values:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"values: expected bytes, got {type(value).__name__}")
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum([memoryview(value).nbytes for value in values], out=offsets[1:])
+    return np.frombuffer(b"".join(values), np.uint8), offsets
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:
@@ -68,15 +94,22 @@ def build(path: str | os.PathLike, keys, values=None, offsets=None, *, key_type:
           **options) -> dict:
     """Write a store, and return ikv_build_stats as a dict.
 
-    build(path, keys, values)           arrays; the key type follows from the dtype of the keys
+    build(path, keys, values)           arrays, or lists; values that are bytes have any sizes. The
+                                        key type follows from the dtype of the keys; integers in a
+                                        list are i64
     build(path, keys, data, offsets)    values as in Answers
-    build(path, pairs, key_type="u64")  an iterable of (key, value)
+    build(path, pairs, key_type="u64")  an iterable of (key, value), or a dict
     """
+    if values is None and hasattr(keys, "items"):
+        keys = keys.items()
+    if values is not None and key_type is None and isinstance(keys, (list, tuple)) and keys and \
+            isinstance(keys[0], bytes):
+        key_type = f"bytes{len(keys[0])}"
     if values is not None:
         keys = np.asarray(keys) if key_type is None else keys
         key_type = type_of(keys) if key_type is None else key_type
     if key_type is None:
-        raise ValueError("key_type is required for an iterable of pairs")
+        raise ValueError('key_type is required for pairs: key_type="u64", for instance')
     writer = Writer(path, key_type, **options)
     try:
         if values is not None:

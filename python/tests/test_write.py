@@ -25,6 +25,31 @@ def test_arrays_and_pairs_make_the_same_file(path, tmp_path):
     indexkv.verify(path)
 
 
+def test_values_that_are_bytes_keep_their_sizes(path):
+    values = [b"a", b"", b"bb", b"nul\0", b"\0\0"]
+    objects = np.empty(5, object)
+    objects[:] = values
+    for given in (values, tuple(values), objects, [bytearray(value) for value in values],
+                  [memoryview(value) for value in values]):
+        indexkv.build(path, [5, 4, 3, 2, 1], given)
+        assert dict(indexkv.open(path)) == dict(zip([5, 4, 3, 2, 1], values))
+    indexkv.build(path, [1, 2], np.array([b"a", b"bb"]))  # rows of an array have one size
+    assert dict(indexkv.open(path)) == {1: b"a\0", 2: b"bb"}
+    indexkv.build(path, dict(zip([5, 4, 3, 2, 1], values)), key_type="u64")
+    assert dict(indexkv.open(path)) == dict(zip([5, 4, 3, 2, 1], values))
+    indexkv.build(path, [b"al", b"bo"], [b"1", b"22"])
+    assert dict(indexkv.open(path)) == {b"al": b"1", b"bo": b"22"}
+    before = path.read_bytes()
+    for given in (["a", "b"], [b"a", "b"], ["a", b"b"], [None, b"b"], [b"a", 1], np.array(["a", "b"]),
+                  np.array([None, 1])):
+        with pytest.raises(TypeError, match="values: expected bytes"):
+            indexkv.build(path, [1, 2], given)
+    for keys, given in (([1], [b"a", b"b"]), ([1, 2], [b"a"]), ([b"al", b"bob"], [b"a", b"b"])):
+        with pytest.raises(ValueError):
+            indexkv.build(path, keys, given)
+    assert path.read_bytes() == before
+
+
 def test_options(path):
     keys = np.arange(5000, dtype=np.uint64)
     indexkv.build(path, keys, keys, layout="clustered", leaf_size=4096, filter_bits=8,
