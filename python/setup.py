@@ -3,6 +3,7 @@ with libindexkv.a) if that is set, otherwise it is built from the sources around
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,8 +20,10 @@ class BuildWithLibrary(build_ext):
     def library_directory(self) -> Path:
         if "INDEXKV_LIBRARY_DIR" in os.environ:
             return Path(os.environ["INDEXKV_LIBRARY_DIR"])
-        directory = Path(self.build_temp).resolve() / "indexkv"
-        subprocess.run(["cmake", "-S", str(here.parent), "-B", str(directory),
+        # Ninja, if it is there, or make: each in a directory of its own.
+        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+        directory = Path(self.build_temp).resolve() / "-".join(["indexkv"] + generator[1:])
+        subprocess.run(["cmake", "-S", str(here.parent), "-B", str(directory), *generator,
                         "-DCMAKE_BUILD_TYPE=Release", "-DINDEXKV_BUILD_TOOLS=OFF",
                         "-DINDEXKV_BUILD_TESTS=OFF", "-DINDEXKV_BUILD_EXAMPLES=OFF"], check=True)
         subprocess.run(["cmake", "--build", str(directory), "--parallel", "--target",

@@ -6,13 +6,16 @@ SQLITE_EXTENSION_INIT3
 
 /* ---- opening */
 
-/* The text of an argument without quotes, for sqlite3_free. */
-static char *unquoted(const char *text)
+/* The text of an argument, `length` bytes, without space around it and quotes, for sqlite3_free. */
+static char *unquoted(const char *text, size_t length)
 {
-    const size_t length = strlen(text);
-    const char quote = text[0];
+    for (; length > 0 && text[0] == ' '; length--)
+        text++;
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
+    const char quote = length > 0 ? text[0] : '\0';
     if ((quote != '\'' && quote != '"') || length < 2 || text[length - 1] != quote)
-        return sqlite3_mprintf("%s", text);
+        return sqlite3_mprintf("%.*s", (int)length, text);
     char *plain = sqlite3_mprintf("%.*s", (int)length - 2, text + 1);
     if (plain == NULL)
         return NULL;
@@ -26,23 +29,45 @@ static char *unquoted(const char *text)
     return plain;
 }
 
-static int set_option(const char *text, ikv_open_options *options, int *text_values)
+/* NULL, or what was expected of the option. */
+static const char *set_option(const char *name, const char *value, ikv_open_options *options,
+                              int *text_values)
 {
     static const char *const backends[] = {"auto", "pread", "uring", "mmap"};
-    if (strncmp(text, "key_type=", 9) == 0)
-        return ikv_key_type_parse(text + 9, &options->key_type) == 0;
-    if (strcmp(text, "value=text") == 0 || strcmp(text, "value=blob") == 0) {
-        *text_values = text[6] == 't';
-        return 1;
+    if (strcmp(name, "key_type") == 0)
+        return ikv_key_type_parse(value, &options->key_type) == 0 ? NULL : "u64, for instance";
+    if (strcmp(name, "value") == 0) {
+        *text_values = strcmp(value, "text") == 0;
+        return *text_values || strcmp(value, "blob") == 0 ? NULL : "text or blob";
     }
-    if (strncmp(text, "backend=", 8) != 0)
-        return 0;
+    if (strcmp(name, "backend") != 0)
+        return "value, backend or key_type";
     for (int i = 0; i < 4; i++)
-        if (strcmp(text + 8, backends[i]) == 0) {
+        if (strcmp(value, backends[i]) == 0) {
             options->backend = (ikv_backend)i;
-            return 1;
+            return NULL;
         }
-    return 0;
+    return "auto, pread, uring or mmap";
+}
+
+/* NAME=VALUE. Returns a status of SQLite. */
+static int parse_option(const char *text, ikv_open_options *options, int *text_values,
+                        char **ret_message)
+{
+    const char *equals = strchr(text, '=');
+    char *name = unquoted(text, equals != NULL ? (size_t)(equals - text) : strlen(text));
+    char *value = equals != NULL ? unquoted(equals + 1, strlen(equals + 1)) : sqlite3_mprintf("");
+    int status = name == NULL || value == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    if (status == SQLITE_OK) {
+        const char *expected = set_option(name, value, options, text_values);
+        if (expected != NULL) {
+            *ret_message = sqlite3_mprintf("option %s: expected %s", text, expected);
+            status = SQLITE_ERROR;
+        }
+    }
+    sqlite3_free(name);
+    sqlite3_free(value);
+    return status;
 }
 
 int table_open(int argc, const char *const *argv, struct table **ret_table, char **ret_message)
@@ -54,14 +79,10 @@ int table_open(int argc, const char *const *argv, struct table **ret_table, char
         return SQLITE_ERROR;
     }
     struct table *table = calloc(1, sizeof *table);
-    char *path = unquoted(argv[0]);
+    char *path = unquoted(argv[0], strlen(argv[0]));
     int status = table == NULL || path == NULL ? SQLITE_NOMEM : SQLITE_OK;
-    for (int i = 1; i < argc && status == SQLITE_OK; i++) {
-        if (!set_option(argv[i], &options, &table->text)) {
-            *ret_message = sqlite3_mprintf("unknown option: %s", argv[i]);
-            status = SQLITE_ERROR;
-        }
-    }
+    for (int i = 1; i < argc && status == SQLITE_OK; i++)
+        status = parse_option(argv[i], &options, &table->text, ret_message);
     if (status == SQLITE_OK && ikv_open(path, &options, &table->store, &err) < 0) {
         *ret_message = sqlite3_mprintf("%s", err.message);
         status = err.code > -1000 ? SQLITE_CANTOPEN : SQLITE_ERROR;

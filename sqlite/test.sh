@@ -134,7 +134,16 @@ says() {
 }
 says 'none.ikv' "'none.ikv'"
 says 'expected the path' ''
-says 'unknown option: speed=9' "'data.ikv', speed=9"
+says 'option speed=9: expected value, backend or key_type' "'data.ikv', speed=9"
+says 'option value=json: expected text or blob' "'data.ikv', value=json"
+says 'option backend=disk: expected auto, ' "'data.ikv', backend=disk"
+says 'option key_type=u65: expected u64, ' "'data.ikv', key_type=u65"
+for option in value=text 'value = text' "value='text'" 'value = "text" '; do
+    "$sqlite" -batch :memory: ".load $extension" \
+        "CREATE VIRTUAL TABLE temp.t USING indexkv('data.ikv', $option)" \
+        'SELECT typeof(value) FROM t LIMIT 1' >out 2>&1
+    [ "$(cat out)" = text ] || fail "$option: $(cat out)"
+done
 says 'data.ikv' "'data.ikv', key_type=u64"
 offset=$(LC_ALL=C grep -obUa 199999 data.ikv | head -n 1 | cut -d : -f 1)
 [ -n "$offset" ] || fail 'no record to damage'

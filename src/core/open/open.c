@@ -56,7 +56,8 @@ static int open_file(struct ikv_store *store, ikv_error *err)
     if (store->file.fd < 0 || fstat(store->file.fd, &st) != 0)
         return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "cannot open");
     if (!S_ISREG(st.st_mode))
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path), "cannot open");
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(store->path),
+                        S_ISDIR(st.st_mode) ? "cannot open a directory" : "cannot open");
     /* With O_NONBLOCK io_uring would fail with EAGAIN instead of waiting for the disk. */
     if (fcntl(store->file.fd, F_SETFL, 0) != 0)
         return ikv_fail(err, -errno, IKV_AT_FILE(store->path), "cannot open");

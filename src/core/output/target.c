@@ -21,7 +21,8 @@ static int check(const struct ikv_target *target, ikv_error *err)
         return ikv_fail(err, -errno, IKV_AT_FILE(target->path), "cannot stat");
     }
     if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(target->path), "cannot replace");
+        return ikv_fail(err, IKV_E_NOT_REGULAR, IKV_AT_FILE(target->path),
+                        S_ISDIR(st.st_mode) ? "cannot replace a directory" : "cannot replace");
     return 0;
 }
 
