@@ -107,17 +107,23 @@ void map_set_random_samples(const ikv_store *store, rng_state *rng)
     }
 }
 
-void map_set_random_counts(const ikv_store *store, rng_state *rng)
+void map_set_random_counts(ikv_store *store, rng_state *rng)
 {
     const struct ikv_geometry *index = &store->index;
+    struct ikv_leaf_counts *counts = &store->leaf_counts;
 
-    if (!store->leaf_counts)
+    if (!counts->each && !counts->inner)
         return;
+    const uint64_t max = (index->leaf_size - IKV_LEAF_FOOTER_SIZE) / index->stride;
     ikv_map_clear_verified(store->map); /* verified leaves have the right numbers */
-    for (uint64_t leaf = 0; leaf < index->pages; leaf++) {
-        const uint64_t max = (index->leaf_size - IKV_LEAF_FOOTER_SIZE) / index->stride;
-        ikv_leaf_counts_set(store->leaf_counts, leaf, (uint32_t)rng_below(rng, max + 1));
+    if (counts->inner) {
+        counts->first = (uint32_t)rng_below(rng, max + 1);
+        counts->inner = 1 + (uint32_t)rng_below(rng, max);
+        counts->last = (uint32_t)rng_below(rng, max + 1);
+        return;
     }
+    for (uint64_t leaf = 0; leaf < index->pages; leaf++)
+        ikv_leaf_counts_set(counts, leaf, (uint32_t)rng_below(rng, max + 1));
 }
 
 void map_make(const char *path, uint64_t count, size_t size, uint32_t flags, store_model *ret_model)

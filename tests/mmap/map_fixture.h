@@ -27,7 +27,7 @@ void map_set_random_hints(const ikv_store *store, rng_state *rng);
 /* Set the samples of all pages large enough to have samples. No lookup may be running. */
 void map_set_random_samples(const ikv_store *store, rng_state *rng);
 /* Set the numbers of entries of all leaves. No lookup may be running. */
-void map_set_random_counts(const ikv_store *store, rng_state *rng);
+void map_set_random_counts(ikv_store *store, rng_state *rng);
 
 /* Write a store with the u64 keys 0, 1, 2, ... and values of `size` bytes. */
 void map_make(const char *path, uint64_t count, size_t size, uint32_t flags,

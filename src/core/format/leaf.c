@@ -93,6 +93,16 @@ bool ikv_leaf_holds(const struct ikv_key_info *key, uint32_t leaf_size, uint32_t
     return size <= room;
 }
 
+uint32_t ikv_leaf_capacity(const struct ikv_key_info *key, uint32_t leaf_size, uint64_t number,
+                           uint32_t size)
+{
+    const uint32_t room = leaf_size - ikv_leaf_records_begin(number) - IKV_LEAF_FOOTER_SIZE;
+
+    return ikv_leaf_holds(key, leaf_size, size)
+               ? room / (ikv_leaf_stride(key) + RECORD_SURPLUS + size)
+               : 0;
+}
+
 bool ikv_leaf_has_room(const struct ikv_leaf_builder *builder, uint32_t size, bool is_outside)
 {
     const uint32_t stride = ikv_leaf_stride(&builder->key);

@@ -133,6 +133,9 @@ void ikv_leaf_begin(struct ikv_leaf_builder *builder, uint64_t number, unsigned 
 
 /* Whether a value of `size` bytes fits into any empty leaf; otherwise its record is outside. */
 bool ikv_leaf_holds(const struct ikv_key_info *key, uint32_t leaf_size, uint32_t size);
+/* Number of records with values of `size` bytes that leaf `number` holds; 0: they are outside. */
+uint32_t ikv_leaf_capacity(const struct ikv_key_info *key, uint32_t leaf_size, uint64_t number,
+                           uint32_t size);
 /* Whether there is room for a record with a value of `size` bytes, or for a position. */
 bool ikv_leaf_has_room(const struct ikv_leaf_builder *builder, uint32_t size, bool is_outside);
 

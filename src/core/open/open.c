@@ -154,9 +154,13 @@ static void create_hints(struct ikv_store *store, uint64_t memory)
 {
     const uint64_t pages = store->index.pages;
     const uint64_t used = ikv_store_fixed_memory(store);
+    const struct ikv_properties *properties = &store->properties;
 
-    if (store->is_clustered && used + ikv_leaf_counts_memory(pages) <= memory)
-        store->leaf_counts = ikv_leaf_counts_new(pages);
+    if (store->is_clustered &&
+        !(properties->value_size_min == properties->value_size_max &&
+          ikv_leaf_counts_derive(&store->leaf_counts, &store->index, properties->value_size_max)) &&
+        used + ikv_leaf_counts_memory(pages) <= memory)
+        ikv_leaf_counts_new(&store->leaf_counts, pages);
     if (!store->is_clustered && used + ikv_samples_memory(pages) <= memory)
         (void)ikv_samples_new(pages, &store->samples);
 }
@@ -279,6 +283,6 @@ void ikv_store_close(struct ikv_store *store)
     free(store->extents);
     ikv_filters_free(&store->filters);
     free((void *)store->visited);
-    free((void *)store->leaf_counts);
+    ikv_leaf_counts_free(&store->leaf_counts);
     free(store);
 }

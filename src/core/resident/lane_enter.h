@@ -77,7 +77,7 @@ INLINE void lane_guess_in_leaf(const struct lanes *x, enum shape shape, struct l
     lane->scale =
         (double)(int64_t)((lane->word - low) >> 1) / (double)(int64_t)((high - low) >> 1 | 1);
     lane->samples = x->map->bytes + offset + index->leaf_size - IKV_LEAF_FOOTER_SIZE;
-    const uint32_t count = ikv_leaf_counts_of(x->store->leaf_counts, lane->page);
+    const uint32_t count = ikv_leaf_counts_of(&x->store->leaf_counts, lane->page);
     if (IKV_LIKELY(count > 0))
         lane_place_in_leaf(x, shape, lane, count);
     else
@@ -132,8 +132,8 @@ INLINE void lanes_descend(const struct lanes *x, enum shape shape, const unsigne
     for (unsigned i = 0; i < n; i++) {
         lanes[i].page = nodes[i];
         IKV_PREFETCH(tree->nodes + tree->level_at[0] + nodes[i] * IKV_NODE_KEYS);
-        if (IN_LEAVES(shape) && x->store->leaf_counts)
-            IKV_PREFETCH(x->store->leaf_counts + nodes[i] * IKV_NODE_KEYS);
+        if (IN_LEAVES(shape) && x->store->leaf_counts.each)
+            IKV_PREFETCH(x->store->leaf_counts.each + nodes[i] * IKV_NODE_KEYS);
     }
 }
 

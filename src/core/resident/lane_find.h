@@ -28,7 +28,7 @@ static __attribute__((noinline)) uint32_t lane_count_leaf(const struct lanes *x,
     if (!ikv_leaf_decode(lane->samples + IKV_LEAF_FOOTER_SIZE - leaf_size, leaf_size, x->key,
                          &leaf))
         return 0;
-    ikv_leaf_counts_note(x->store->leaf_counts, lane->page, leaf.count);
+    ikv_leaf_counts_note(&x->store->leaf_counts, lane->page, leaf.count);
     return leaf.count;
 }
 

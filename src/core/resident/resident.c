@@ -166,8 +166,7 @@ static bool leaf_is_intact(const struct lanes *x, uint64_t number)
     ikv_page_set(index, number, x->map->bytes + ikv_leaf_offset(index, number), NULL, &page);
     if (page.count == 0 || !ikv_page_matches_checksum(index, &page))
         return false;
-    ikv_leaf_counts_set(x->store->leaf_counts, number, page.count);
-    return true;
+    return ikv_leaf_counts_set(&x->store->leaf_counts, number, page.count);
 }
 
 static bool page_is_intact(const struct lanes *x, const struct lane *lane)

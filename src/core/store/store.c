@@ -21,7 +21,7 @@ uint64_t ikv_store_fixed_memory(const struct ikv_store *store)
 {
     return ikv_fences_memory(&store->fences) + store->tree.memory + store->filters.memory +
            (store->visited ? ikv_visited_memory(store->index.pages) : 0) +
-           (store->leaf_counts ? ikv_leaf_counts_memory(store->index.pages) : 0) +
+           (store->leaf_counts.each ? ikv_leaf_counts_memory(store->index.pages) : 0) +
            (store->samples ? ikv_samples_memory(store->index.pages) : 0) +
            (store->page_sums ? store->index.pages * IKV_PAGE_CHECKSUM_SIZE : 0);
 }

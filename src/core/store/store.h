@@ -80,7 +80,7 @@ struct ikv_store {
     struct ikv_fence_lines fence_lines; /* what `fences` consists of, if memory is short */
     struct ikv_fence_tree tree;         /* no nodes: not all fences are in memory */
     struct ikv_samples *samples;        /* of pages searched in memory; NULL: none */
-    _Atomic uint16_t *leaf_counts;      /* of leaves searched in memory; NULL: none */
+    struct ikv_leaf_counts leaf_counts; /* of leaves searched in memory */
     struct ikv_learner *learner;        /* plain v2, instead of fences; NULL: nothing is learned */
     _Atomic uint64_t *visited;          /* leaves; NULL: pages are kept at their first visit */
     struct ikv_page_cache *cache;       /* of index pages; NULL: none */
