@@ -3,6 +3,7 @@
  *
  *   build/random, /sorted        keys in random order, or sorted
  *   build/spilled                keys in random order, with the minimum of memory
+ *   build/clustered/...          the same, clustered
  */
 #include "data/dataset.h"
 #include "families/families.h"
@@ -22,6 +23,7 @@
 struct build {
     char path[PATH_MAX];
     uint64_t pairs;
+    ikv_layout layout;
     bool sorted;
     uint64_t memory;
     ikv_build_stats stats;
@@ -54,6 +56,7 @@ static int build_store(struct build *build, struct bench_error *error)
     ikv_error err;
 
     options.key_type = IKV_KEY_U64;
+    options.layout = build->layout;
     options.memory = build->memory;
     if (ikv_build(build->path, &options, next_pair, &pairs, &build->stats, &err) < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
@@ -107,20 +110,24 @@ void build_register(const struct options *options)
 {
     static const struct {
         const char *name;
+        ikv_layout layout;
         bool sorted;
         uint64_t memory;
-    } ways[] = {{"build/random", false, 0},
-                {"build/sorted", true, 0},
-                {"build/spilled", false, MIN_MEMORY}};
+    } ways[] = {{"build/random", IKV_LAYOUT_ARRIVAL, false, 0},
+                {"build/sorted", IKV_LAYOUT_ARRIVAL, true, 0},
+                {"build/spilled", IKV_LAYOUT_ARRIVAL, false, MIN_MEMORY},
+                {"build/clustered/random", IKV_LAYOUT_CLUSTERED, false, 0},
+                {"build/clustered/sorted", IKV_LAYOUT_CLUSTERED, true, 0},
+                {"build/clustered/spilled", IKV_LAYOUT_CLUSTERED, false, MIN_MEMORY}};
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         struct build *build = bench_alloc(sizeof *build);
         build->pairs = options->pairs < BUILD_PAIRS ? options->pairs : BUILD_PAIRS;
+        build->layout = ways[i].layout;
         build->sorted = ways[i].sorted;
         build->memory = ways[i].memory;
         (void)snprintf(build->path, sizeof build->path, "%s/build.ikv", options->data);
         bench_register(&(struct bench){.name = ways[i].name,
-                                       .args = {{"pairs", (int64_t)build->pairs}},
                                        .run = run,
                                        .set_up = set_up,
                                        .tear_down = tear_down,

@@ -6,6 +6,8 @@
  *   layout/device/...   the same batches against rounds of as many plain reads of a leaf
  *   layout/get/...      single keys with O_DIRECT
  *   layout/warm/...     batches in memory, one thread; files in large folios
+ *   layout/absent/...   batches of absent keys with O_DIRECT, with and without a filter
+ *   layout/mapped       batches in memory, for the size of the index in memory
  *
  * items_ratio is lookups per second over those of the other store, item_cpu_ratio processor time
  * per key over that of the other.
@@ -19,8 +21,8 @@
 
 #include <stdio.h>
 
-#define DEPTH      256
-#define WARM_BATCH 1000
+#define DEPTH 256
+#define BATCH 1000
 
 static struct dataset data_of(const struct options *options, ikv_layout layout)
 {
@@ -54,7 +56,7 @@ static struct subject *warm(const struct options *options, ikv_layout layout,
     const struct dataset data = data_of(options, layout);
 
     return peer_batches_new(peer_indexkv_new(&data, IKV_BACKEND_AUTO, 1),
-                            key_pool_new(&data, choice, WARM_BATCH), WARM_BATCH);
+                            key_pool_new(&data, choice, BATCH), BATCH);
 }
 
 static void register_cold(const struct options *options)
@@ -89,8 +91,37 @@ static void register_warm(const struct options *options)
                               warm(options, IKV_LAYOUT_ARRIVAL, choices[i].choice));
 }
 
+static struct lookups_options absent(const struct options *options, uint32_t filter_bits)
+{
+    struct lookups_options lookups = {.data = data_of(options, IKV_LAYOUT_CLUSTERED),
+                                      .backend = IKV_BACKEND_URING,
+                                      .direct = true,
+                                      .threads = 1,
+                                      .depth = DEPTH,
+                                      .batch = BATCH,
+                                      .absent = true};
+
+    lookups.data.filter_bits = filter_bits;
+    return lookups;
+}
+
+static void register_memory(const struct options *options)
+{
+    const struct lookups_options plain = absent(options, 0);
+    const struct lookups_options filtered = absent(options, 8);
+    const struct lookups_options mapped = {.data = data_of(options, IKV_LAYOUT_CLUSTERED),
+                                           .backend = IKV_BACKEND_AUTO,
+                                           .threads = 1,
+                                           .batch = BATCH};
+
+    subject_register("layout/absent/none", NULL, lookups_new(&plain));
+    subject_register("layout/absent/filter8", NULL, lookups_new(&filtered));
+    subject_register("layout/mapped", NULL, lookups_new(&mapped));
+}
+
 void layout_register(const struct options *options)
 {
     register_cold(options);
     register_warm(options);
+    register_memory(options);
 }

@@ -183,6 +183,8 @@ static void choose_keys(struct lookups *lookups)
         lookups->next = 0;
     for (size_t i = 0; i < options->batch; i++) {
         lookups->numbers[i] = dataset_key(~lookups->next++) % options->data.pairs;
+        if (options->absent)
+            lookups->numbers[i] += options->data.pairs;
         lookups->keys[i] = dataset_key(lookups->numbers[i]) + (options->match == IKV_FLOOR) -
                            (options->match == IKV_CEILING);
     }
@@ -201,6 +203,15 @@ static int look_up(struct lookups *lookups, ikv_error *err)
     return ikv_get_many(lookups->store, lookups->keys, options->batch, &get, lookups->result, err);
 }
 
+static bool is_answer(const struct lookups *lookups, size_t i)
+{
+    const ikv_item *item = &ikv_result_items(lookups->result)[i];
+
+    return lookups->options.absent
+               ? item->status == IKV_MISSING
+               : dataset_is_answer(&lookups->options.data, lookups->numbers[i], item);
+}
+
 static int lookups_step(struct subject *subject, struct step *ret_step, struct bench_error *error)
 {
     struct lookups *lookups = (struct lookups *)subject;
@@ -212,9 +223,8 @@ static int lookups_step(struct subject *subject, struct step *ret_step, struct b
     ret_step->spent = stopwatch_stop(&start);
     if (code < 0)
         return bench_error_set(error, BENCH_FAILED, "%s", err.message);
-    const ikv_item *items = ikv_result_items(lookups->result);
     for (size_t i = 0; i < lookups->options.batch; i++) {
-        if (!dataset_is_answer(&lookups->options.data, lookups->numbers[i], &items[i]))
+        if (!is_answer(lookups, i))
             return bench_error_set(error, BENCH_FAILED, "wrong answer for key %" PRIu64,
                                    lookups->keys[i]);
     }
@@ -234,6 +244,13 @@ static void report_index(const struct lookups *lookups, struct bench_state *stat
     ikv_info info;
 
     ikv_store_info(lookups->store, &info);
+    /* Those of the store as it was opened, without what lookups have added. */
+    bench_counter(state, "index_bytes_per_pair",
+                  (double)lookups->info.index_memory / (double)lookups->info.pair_count,
+                  BENCH_VALUE);
+    bench_counter(state, "filter_bits_per_pair",
+                  8 * (double)lookups->info.filter_memory / (double)lookups->info.pair_count,
+                  BENCH_VALUE);
     bench_counter(state, "index_memory", (double)info.index_memory, BENCH_VALUE);
     bench_counter(state, "resident_pages",
                   (double)info.cached_pages / (double)(info.index_pages ? info.index_pages : 1),

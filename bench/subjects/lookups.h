@@ -1,5 +1,4 @@
-/* A subject: lookups of random keys that are in the store, one batch per step. All answers are
- * checked. */
+/* A subject: lookups of random keys, one batch per step. All answers are checked. */
 #ifndef BENCH_LOOKUPS_H
 #define BENCH_LOOKUPS_H
 
@@ -30,6 +29,7 @@ struct lookups_options {
     size_t batch;     /* keys; 1: uses ikv_get, otherwise ikv_get_many */
     uint64_t cycle;   /* batches after which the same keys are repeated; 0: never */
     ikv_probe probe;
+    bool absent;     /* no key is in the store; otherwise all are */
     ikv_match match; /* floor and ceiling: of keys between stored ones */
     uint32_t flags;  /* IKV_GET_* */
 };

@@ -1,5 +1,6 @@
 #include "core/sort/pair_sorter.h"
 
+#include "core/base/huge.h"
 #include "core/io/file_io.h"
 #include "core/sort/pair_merge.h"
 #include "core/sort/sort.h"
@@ -9,8 +10,11 @@
 #include <unistd.h>
 
 #define BLOCK_SIZE_MIN ((size_t)1 << 20)
+#define GROWTH         4 /* factor by which the block grows */
 #define WRITE_SIZE     ((size_t)1 << 20)
 #define PROGRESS_EVERY ((uint64_t)1 << 18)
+#define AHEAD          16  /* pairs between prefetching one and using it */
+#define AHEAD_SIZE_MAX 512 /* bytes of a pair that are prefetched */
 
 /*
  * Pairs are collected in one block: encoded pairs from its start, and an entry (the key's words,
@@ -55,6 +59,14 @@ static size_t entries_size(const struct ikv_pair_sorter *sorter, size_t count)
     return count * entry_words(sorter) * sizeof(uint64_t);
 }
 
+/* Spilling and merging need a buffer for writing, too. */
+static uint64_t block_size_max(const struct ikv_pair_sorter *sorter)
+{
+    const uint64_t size = sorter->memory - ikv_min(sorter->memory / 2, WRITE_SIZE);
+
+    return ikv_min(size, SIZE_MAX / 2) / 8 * 8;
+}
+
 int ikv_pair_sorter_new(const struct ikv_pair_sorter_options *options, struct ikv_pair_sorter **ret)
 {
     struct ikv_pair_sorter *sorter = calloc(1, sizeof *sorter);
@@ -65,8 +77,10 @@ int ikv_pair_sorter_new(const struct ikv_pair_sorter_options *options, struct ik
     sorter->latest_first = options->latest_first;
     sorter->memory = options->memory;
     sorter->fd = sorter->spool = -1;
-    sorter->block_size = BLOCK_SIZE_MIN;
-    sorter->block = malloc(sorter->block_size);
+    sorter->block_size = (size_t)block_size_max(sorter);
+    while (sorter->block_size / GROWTH >= BLOCK_SIZE_MIN)
+        sorter->block_size = sorter->block_size / GROWTH / 8 * 8;
+    sorter->block = ikv_huge_alloc(sorter->block_size);
     sorter->dir = malloc(strlen(options->dir) + 1);
     if (!sorter->block || !sorter->dir) {
         ikv_pair_sorter_free(sorter);
@@ -87,7 +101,7 @@ void ikv_pair_sorter_free(struct ikv_pair_sorter *sorter)
         (void)close(sorter->spool);
     ikv_pair_merge_free(sorter->merge);
     free(sorter->runs);
-    free(sorter->block);
+    ikv_huge_free(sorter->block);
     free(sorter->dir);
     free(sorter);
 }
@@ -184,6 +198,19 @@ static const unsigned char *sorted_pair(const struct ikv_pair_sorter *sorter, si
     return sorter->block + offset_word(sorter, entry[sorter->key.words]);
 }
 
+/* Sorted pairs are anywhere in the block. Start loading the next ones, a group at a time:
+ * processors overlap page walks only if they are requested close together. */
+static void prefetch_pairs(const struct ikv_pair_sorter *sorter, size_t i)
+{
+    const size_t size = ikv_min(sorter->used / sorter->count, AHEAD_SIZE_MAX);
+
+    if (i % AHEAD != 0)
+        return;
+    for (size_t next = i + AHEAD; next < i + 2 * AHEAD && next < sorter->count; next++)
+        for (size_t line = 0; line <= size; line += 64)
+            IKV_PREFETCH(sorted_pair(sorter, next) + line);
+}
+
 static int spill(struct ikv_pair_sorter *sorter)
 {
     struct run_writer writer = {.sorter = sorter, .fd = &sorter->fd, .end = &sorter->file_end};
@@ -198,6 +225,7 @@ static int spill(struct ikv_pair_sorter *sorter)
         return -ENOMEM;
     for (size_t i = 0; i < sorter->count && code == 0; i++) {
         const unsigned char *bytes = sorted_pair(sorter, i);
+        prefetch_pairs(sorter, i);
         code = writer_put(&writer, bytes, ikv_pair_decode(&sorter->key, bytes, words, &pair));
     }
     if (code == 0)
@@ -218,22 +246,26 @@ static bool has_room(const struct ikv_pair_sorter *sorter, size_t size)
            sorter->block_size;
 }
 
-/* Enlarge the block, keeping the entries at its end; or spill if it has its maximum size. */
+/* Enlarge the block, keeping the entries at its end; or spill if it has its maximum size. The last
+ * step is to the maximum from a quarter of it, so old and new content fit into that together. */
 static int grow(struct ikv_pair_sorter *sorter)
 {
-    const uint64_t max_size = (sorter->memory - ikv_min(sorter->memory / 2, WRITE_SIZE)) / 8 * 8;
-    const size_t size = (size_t)ikv_min(2 * (uint64_t)sorter->block_size, max_size);
+    const uint64_t max_size = block_size_max(sorter);
     const size_t entries = entries_size(sorter, sorter->count);
     const size_t before = sorter->block_size;
 
-    if (size <= before)
+    if (before == max_size)
         return spill(sorter);
-    unsigned char *block = realloc(sorter->block, size);
+    const size_t size =
+        (size_t)(before > max_size / GROWTH / 2 ? max_size : GROWTH * (uint64_t)before);
+    unsigned char *block = ikv_huge_alloc(size);
     if (!block)
         return -ENOMEM;
+    memcpy(block, sorter->block, sorter->used);
+    memcpy(block + size - entries, sorter->block + before - entries, entries);
+    ikv_huge_free(sorter->block);
     sorter->block = block;
     sorter->block_size = size;
-    memmove(block + size - entries, block + before - entries, entries);
     return 0;
 }
 
@@ -365,7 +397,7 @@ int ikv_pair_sorter_finish(struct ikv_pair_sorter *sorter, ikv_progress_fn progr
         return 0;
     }
     int code = sorter->count ? spill(sorter) : 0;
-    free(sorter->block); /* the merge uses the memory */
+    ikv_huge_free(sorter->block); /* the merge uses the memory */
     sorter->block = NULL;
     const size_t ways = ikv_pair_merge_ways(sorter->memory / 2);
     while (code == 0 && sorter->run_count > ways)
@@ -386,6 +418,7 @@ int ikv_pair_sorter_next(struct ikv_pair_sorter *sorter, struct ikv_sorted_pair 
         return ikv_pair_merge_next(sorter->merge, ret, &bytes);
     if (sorter->next == sorter->count)
         return 0;
+    prefetch_pairs(sorter, sorter->next);
     (void)ikv_pair_decode(&sorter->key, sorted_pair(sorter, sorter->next++), sorter->words, ret);
     return 1;
 }
