@@ -426,9 +426,9 @@ typedef enum ikv_overlap {
 
 /* How records are laid out in the file. */
 typedef enum ikv_layout {
-    IKV_LAYOUT_DEFAULT = 0, /* ARRIVAL */
+    IKV_LAYOUT_DEFAULT = 0, /* CLUSTERED; ARRIVAL with IKV_WRITE_PLAIN */
     /* In the order in which they were added. A lookup reads an index page and the record. Every
-     * value is written once. */
+     * value is written once; temporary files hold keys and positions only. */
     IKV_LAYOUT_ARRIVAL = 1,
     /* In key order, packed into leaves that contain their own index. A lookup reads one leaf,
      * whether the key is present or not; a range of keys is a sequential read. Unless the keys

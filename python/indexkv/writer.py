@@ -19,7 +19,9 @@ class Writer(_indexkv.Writer):
     """Writes a store from pairs in any order. As a context manager it publishes the store at the
     end, or drops it after an exception. Until then an existing file at `path` stays as it is.
 
-    layout       "arrival" or "clustered"; filter_bits and leaf_size are for "clustered"
+    layout       "clustered" (the default) or "arrival"
+    filter_bits, leaf_size
+                 of a clustered store
     duplicates   "error", "first" or "last"
     memory       limit in bytes for sorting and buffers; 0: 256 MiB
     store_id     16 bytes: with the same input, they make identical files

@@ -59,7 +59,7 @@ int ikv_manifest_new(const char *dir, ikv_key_type type, ikv_layout layout, bool
         return ikv_shards_fail(err, -ENOMEM, dir, "%s", ikv_strerror(-ENOMEM));
     }
     manifest->key_type = type;
-    manifest->layout = layout == IKV_LAYOUT_DEFAULT ? IKV_LAYOUT_ARRIVAL : layout;
+    manifest->layout = layout == IKV_LAYOUT_ARRIVAL ? layout : IKV_LAYOUT_CLUSTERED;
     manifest->has_ranges = has_ranges;
     int code = 0;
     if (table_id != NULL)

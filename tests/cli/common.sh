@@ -20,8 +20,8 @@ cd "$directory" || exit 1
 mkdir work
 cd work || exit 1
 
-# The layout of the stores that are built: ctest sets INDEXKV_TEST_LAYOUT to run some scripts again
-# with `clustered`.
+# The layout of the stores that are built, whatever the default: ctest sets INDEXKV_TEST_LAYOUT to
+# run some scripts again with `clustered`.
 layout=${INDEXKV_TEST_LAYOUT:-arrival}
 
 # Standard output and error of the last `run` or `check`.
@@ -57,10 +57,10 @@ check() {
 run() {
     wanted=$1
     shift
-    if [ "${1-}" = build ] && [ "$layout" != arrival ]; then
+    if [ "${1-}" = build ]; then
         shift
-        option=$(layout_option "$@")
-        set -- build ${option:+"$option"} "$@"
+        of_layout=$(layout_option "$@")
+        set -- build ${of_layout:+"$of_layout"} "$@"
     fi
     check "$wanted" "$indexkv" "$@"
 }

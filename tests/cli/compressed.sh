@@ -24,7 +24,7 @@ for compress in 'gzip -1' 'gzip -9' 'zstd -q -1' 'zstd -q --long=27 -19'; do
     build -o store --store-id 0123456789abcdef0123456789abcdef - <compressed
     same plain store
     { dd bs=1 count=2; sleep 0.05; dd bs=1 count=1; sleep 0.05; cat; } <compressed 2>"$directory/dd" |
-        "$indexkv" build -q -o store --store-id 0123456789abcdef0123456789abcdef || fail 'build from a pipe'
+        "$indexkv" build --layout="$layout" -q -o store --store-id 0123456789abcdef0123456789abcdef || fail 'build from a pipe'
     same plain store
     run 0 get plain --keys compressed_keys
     same answers "$out"

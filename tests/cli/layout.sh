@@ -38,8 +38,6 @@ compare() {
 }
 
 build -o arrival --layout arrival --store-id $id pairs
-build -o default --store-id $id pairs
-same arrival default
 run 0 scan arrival
 same sorted "$out"
 run 0 scan arrival --from 30000 --to 90000
@@ -55,6 +53,8 @@ run 0 verify arrival
 
 compare
 cp clustered chosen
+check 0 "$indexkv" build -q -o default --store-id $id pairs
+same chosen default
 for size in 4K 8192 16k 32K; do
     compare --leaf-size $size
 done
@@ -88,11 +88,9 @@ run 2 build -o new --layout sorted pairs
 err_has "--layout: expected one of arrival|clustered, got 'sorted'"
 run 2 build -o new --plain --layout clustered pairs
 err_has "--layout clustered can't be used with --plain"
-run 2 build -o new --leaf-size 4K pairs
-err_has '--leaf-size requires --layout clustered'
 run 2 build -o new --layout arrival --leaf-size 4K pairs
 err_has '--leaf-size requires --layout clustered'
-run 2 build -o new --no-v2-index pairs
+run 2 build -o new --layout arrival --no-v2-index pairs
 err_has '--no-v2-index requires --layout clustered'
 for size in '' 0 1 2K 4095 5000 64K 4M x; do
     run 2 build -o new --layout clustered --leaf-size "$size" pairs
@@ -101,7 +99,7 @@ done
 [ ! -e new ] || fail 'a store was written'
 build -o new --plain --layout arrival pairs
 
-run 2 build -o other --filter 8 pairs
+run 2 build -o other --layout arrival --filter 8 pairs
 err_has '--filter requires --layout clustered'
 run 2 build -o other --layout clustered --filter 9 pairs
 err_has "--filter: expected 8 or 16, got '9'"

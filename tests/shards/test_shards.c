@@ -34,6 +34,7 @@ static void write_store(const char *path, uint32_t first, size_t count, const ch
     ikv_writer *writer;
     ikv_error err;
     options.key_type = IKV_KEY_U32;
+    options.layout = IKV_LAYOUT_ARRIVAL;
     options.store_id = id;
     assert_ok(ikv_writer_new(path, &options, &writer, &err), &err);
     for (size_t i = 0; i < count; i++, first += 2)
@@ -46,7 +47,7 @@ static struct ikv_manifest *make_table(const char *dir, const unsigned char id[1
 {
     struct ikv_manifest *m;
     ikv_error err;
-    assert_ok(ikv_manifest_new(dir, IKV_KEY_U32, IKV_LAYOUT_DEFAULT, false, id, &m, &err), &err);
+    assert_ok(ikv_manifest_new(dir, IKV_KEY_U32, IKV_LAYOUT_ARRIVAL, false, id, &m, &err), &err);
     for (size_t i = 0; i < SHARDS; i++) {
         char name[IKV_SHARD_NAME_SIZE];
         unsigned char store_id[16];

@@ -13,8 +13,8 @@
 #define WRITER_MEMORY_DEFAULT ((uint64_t)256 << 20)
 
 /* The layout without --layout. The manual pages name it, too. */
-#define LAYOUT_DEFAULT      IKV_LAYOUT_ARRIVAL
-#define LAYOUT_DEFAULT_NAME "arrival"
+#define LAYOUT_DEFAULT      IKV_LAYOUT_CLUSTERED
+#define LAYOUT_DEFAULT_NAME "clustered"
 
 /* Rows of the option tables. */
 #define OPTION_SPECS_LAYOUT                                                                        \

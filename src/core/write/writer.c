@@ -22,7 +22,8 @@
 
 static bool is_clustered(const struct ikv_writer_options *options)
 {
-    return options->layout == IKV_LAYOUT_CLUSTERED;
+    return options->layout == IKV_LAYOUT_CLUSTERED ||
+           (options->layout == IKV_LAYOUT_DEFAULT && !(options->flags & IKV_WRITE_PLAIN));
 }
 
 static const char *check_ranges(const struct ikv_writer_options *options,
