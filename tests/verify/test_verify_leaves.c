@@ -21,13 +21,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define LEAF         4096u
-#define FIRST        24u /* position of the first record */
-#define FOOTER       (LEAF - 16)
-#define ENTRY        10u /* u64 key, u16 place */
-#define STORE_ID     "0123456789abcdef"
-#define FILTER       8 /* section types */
-#define FILTER_CELLS 9
+#define LEAF     4096u
+#define FIRST    24u /* position of the first record */
+#define FOOTER   (LEAF - 16)
+#define ENTRY    10u /* u64 key, u16 place */
+#define STORE_ID "0123456789abcdef"
 
 static void write_pairs(const char *path, const size_t *sizes, size_t count)
 {
@@ -138,36 +136,92 @@ static void positions_of_no_record_are_problems(void **state)
     free(path);
 }
 
-/* A filter that reports a key absent hides it: cells that are wrong, with right checksums. */
+/* ---------------------------------------------------------------- filters */
+
+/* A store with a filter; the caller frees both. More than 65,536 pairs make two segments. */
+static void write_filtered(const char *path, size_t pairs, store_model *model, store_image *image)
+{
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    rng_state rng = {17};
+    ikv_verify_report report;
+
+    model_init(model, IKV_KEY_U64);
+    model_fill(model, &rng, pairs, MODEL_KEYS_UNIFORM, MODEL_SIZES_EIGHT);
+    options.layout = IKV_LAYOUT_CLUSTERED;
+    options.filter_bits = 8;
+    store_write(path, model, &options);
+    assert_int_equal(verify(path, &report), 0);
+    image_load(path, image);
+}
+
+/* Save a copy with these bytes of a section changed, and right checksums of all sections. */
+static void save_edited(const store_image *image, const char *path, uint32_t type, size_t offset,
+                        size_t width, uint64_t number)
+{
+    store_image copy = image_copy(image);
+
+    edit_store(copy.bytes + image_section(&copy, type) + offset, width, number);
+    image_repair_sections(&copy);
+    image_repair_directory(&copy);
+    image_repair_footer(&copy);
+    image_save(&copy, path);
+    image_free(&copy);
+}
+
+/* A filter that reports a key absent hides it: cells that are wrong, with right checksums. They are
+ * verified although the store is opened with too little memory for them. */
 static void a_filter_that_hides_keys(void **state)
 {
     char *path = tmpdir_file(*state, "filter");
-    ikv_writer_options options = store_options(IKV_KEY_U64);
-    rng_state rng = {17};
+    rng_state rng = {18};
+    ikv_open_options opening = IKV_OPEN_OPTIONS_INIT;
     store_model model;
     store_image image;
     ikv_verify_report report;
 
-    model_init(&model, IKV_KEY_U64);
-    model_fill(&model, &rng, 500, MODEL_KEYS_UNIFORM, MODEL_SIZES_EIGHT);
-    options.layout = IKV_LAYOUT_CLUSTERED;
-    options.filter_bits = 8;
-    store_write(path, &model, &options);
-    assert_int_equal(verify(path, &report), 0);
-
-    image_load(path, &image);
-    unsigned char *cells = image.bytes + image_section(&image, FILTER_CELLS);
-    const size_t size = image_section_length(&image, FILTER_CELLS);
+    write_filtered(path, 500, &model, &image);
+    unsigned char *cells = image.bytes + image_section(&image, EDIT_FILTER_CELLS);
+    const size_t size = image_section_length(&image, EDIT_FILTER_CELLS);
     for (size_t i = 0; i < size; i++)
         cells[i] ^= (unsigned char)rng_next(&rng);
-    edit_store(image.bytes + image_section(&image, FILTER) + 16, 8, XXH3_64bits(cells, size));
-    image_repair_sections(&image);
-    image_repair_directory(&image);
-    image_repair_footer(&image);
-    image_save(&image, path);
-    assert_int_equal(verify(path, &report), IKV_E_SECTION);
-    assert_in_range(report.problems, 450, model.count);
+    save_edited(&image, path, EDIT_FILTER, 16, 8, XXH3_64bits(cells, size));
+    for (uint64_t memory = 0; memory < 2; memory++) { /* 0: the default */
+        opening.index_memory = memory;
+        memset(&report, 0, sizeof report);
+        assert_int_equal(ikv_verify(path, &opening, NULL, &report, NULL), IKV_E_SECTION);
+        assert_in_range(report.problems, 450, model.count);
+    }
+    image_free(&image);
+    model_free(&model);
+    free(path);
+}
 
+/* Segments that readers would not use, or would use for other leaves. */
+static void invalid_segments_are_problems(void **state)
+{
+    static const struct {
+        size_t offset, width;
+        uint64_t number;
+    } edits[] = {
+        {0, 8, 1},           {8, 8, 1},        {16, 8, 1}, /* first leaf, place, checksum */
+        {32, 4, 3},          {32, 4, 1 << 20}, {36, 4, 19},     {40, 4, 9},
+        {44, 4, 1},          {44, 1, 128},     {48, 8, 0},      {48, 8, 1 << 20},
+        {48, 8, UINT64_MAX}, /* the second segment */
+        {48 + 8, 8, 0},      {48 + 24, 8, 77}, {48 + 32, 4, 0}, {48 + 32, 4, UINT32_MAX},
+        {48 + 40, 4, 16}};
+    char *path = tmpdir_file(*state, "segments");
+    store_model model;
+    store_image image;
+    ikv_verify_report report;
+
+    write_filtered(path, 70000, &model, &image);
+    assert_int_equal(image_section_length(&image, EDIT_FILTER), 96);
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        save_edited(&image, path, EDIT_FILTER, edits[i].offset, edits[i].width, edits[i].number);
+        if (verify(path, &report) != IKV_E_SECTION)
+            fail_msg("edit %zu is not found", i);
+        assert_true(report.problems > 0);
+    }
     image_free(&image);
     model_free(&model);
     free(path);
@@ -179,6 +233,7 @@ int main(void)
         cmocka_unit_test(every_bit_around_a_padded_record_matters),
         cmocka_unit_test(positions_of_no_record_are_problems),
         cmocka_unit_test(a_filter_that_hides_keys),
+        cmocka_unit_test(invalid_segments_are_problems),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);

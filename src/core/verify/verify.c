@@ -6,7 +6,7 @@
  *              must be where the next entry points, with the right size and checksum
  *                                                                             (verify_records.c)
  * For a clustered store, instead of the last two:
- *   leaves     directories of leaves, records in and outside them, v2 index, filter in memory
+ *   leaves     directories of leaves, records in and outside them, v2 index, filter
  *                                                                             (verify_leaves.c)
  * Then, for a store of ranges:
  *   ranges     a scan in key order: no range ends before it begins, or overlaps the next one

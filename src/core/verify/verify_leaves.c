@@ -6,6 +6,7 @@
 #include "core/io/source.h"
 #include "core/open/open_leaves.h"
 #include "core/store/sections.h"
+#include "core/verify/verify_filter.h"
 #include "core/verify/verify_v2_index.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 struct walk {
     struct ikv_verifier *verifier;
     struct ikv_v2_walk v2;
+    struct ikv_filter_walk filter;
     struct ikv_checksum_stream *sum;
     uint64_t end; /* file offset up to which everything was verified */
 
@@ -229,18 +231,6 @@ static int verify_order(struct walk *walk, const unsigned char *key, uint64_t of
     return code;
 }
 
-/* A key that the filter reported absent would not be found. */
-static int verify_filter(struct walk *walk, const unsigned char *key, uint64_t leaf,
-                         uint64_t offset)
-{
-    const struct ikv_store *store = walk->verifier->store;
-    const uint64_t hash = ikv_filter_hash(store->record_seed, key, store->index.key.width);
-
-    if (store->filters.loaded == 0 || ikv_filters_may_contain(&store->filters, leaf, hash))
-        return 0;
-    return problem(walk, IKV_E_SECTION, offset, key, "the filter of absent keys lacks this key");
-}
-
 static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32_t number)
 {
     const struct ikv_key_info *info = &walk->verifier->store->index.key;
@@ -258,7 +248,7 @@ static int verify_entries(struct walk *walk, const struct ikv_leaf *leaf, uint32
         if (code == 0)
             code = ikv_v2_walk_compare(&walk->v2, key, position);
         if (code == 0)
-            code = verify_filter(walk, key, walk->first + number, offset);
+            code = ikv_filter_walk_check(&walk->filter, key, walk->first + number, offset);
         if (code < 0)
             return code;
         if (place != ((place & IKV_PLACE_OUTSIDE) ? IKV_PLACE_OUTSIDE | outside : expected))
@@ -381,6 +371,8 @@ static int walk_extents(struct walk *walk)
     if (code == 0)
         code = ikv_v2_walk_end(&walk->v2);
     if (code == 0)
+        code = ikv_filter_walk_end(&walk->filter);
+    if (code == 0)
         code = ikv_verify_zero(walk->verifier, walk->end,
                                ikv_round_up(ikv_max(walk->end, IKV_PAGE_SIZE), IKV_PAGE_SIZE));
     return code;
@@ -415,12 +407,15 @@ int ikv_verify_leaves(struct ikv_verifier *verifier)
     if (code == 0)
         code = ikv_v2_walk_begin(&walk.v2, verifier);
     if (code == 0)
+        code = ikv_filter_walk_begin(&walk.filter, verifier);
+    if (code == 0)
         code = walk_extents(&walk);
     if (code == 0)
         code = verify_head(verifier);
     if (code == 0)
         code = ikv_verify_totals(verifier);
     ikv_v2_walk_free(&walk.v2);
+    ikv_filter_walk_free(&walk.filter);
     ikv_checksum_stream_free(walk.sum);
     free(walk.bytes);
     free(walk.fences);
