@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -90,7 +91,30 @@ static const fault_case cases[] = {
 typedef struct call_list {
     size_t count;
     fault_call calls[CALLS_MAX];
+    bool synced;           /* the last write to a file was followed by its sync */
+    bool renamed_synced;   /* so it was at the last rename */
+    bool directory_synced; /* the directory was synced after that */
 } call_list;
+
+static bool is_directory(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void note_sync(call_list *list, const fault_event *event)
+{
+    if (event->call == FAULT_WRITE) {
+        list->synced = false;
+    } else if (event->call == FAULT_FSYNC && is_directory(event->fd)) {
+        list->directory_synced = true;
+    } else if (event->call == FAULT_FSYNC) {
+        list->synced = true;
+    } else if (event->call == FAULT_RENAME) {
+        list->renamed_synced = list->synced;
+        list->directory_synced = false;
+    }
+}
 
 static void note_call(void *user, const fault_event *event)
 {
@@ -98,6 +122,7 @@ static void note_call(void *user, const fault_event *event)
     if (list->count < CALLS_MAX)
         list->calls[list->count] = event->call;
     list->count++;
+    note_sync(list, event);
 }
 
 static void describe(const fault_case *what, uint64_t index, int code, const ikv_error *err)
@@ -188,13 +213,15 @@ static void list_calls(victim *self, bool no_tmpfile, call_list *ret_list)
     fault_plan none = {.calls = FAULT_ALL_CALLS, .action = FAULT_NOTHING, .no_tmpfile = no_tmpfile};
     ikv_error err;
 
-    ret_list->count = 0;
+    *ret_list = (call_list){.count = 0};
     fault_start(&none, note_call, ret_list);
     assert_ok(victim_build(self, &err), &err);
     fault_stop();
     assert_true(victim_is_new(self));
     victim_reset(self);
     assert_in_range(ret_list->count, 8, CALLS_MAX);
+    assert_true(ret_list->renamed_synced);
+    assert_true(ret_list->directory_synced);
 }
 
 /* Injects each fault into each call of a build; with `max` > 0 only in about this many cases,
