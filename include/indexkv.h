@@ -673,8 +673,8 @@ typedef struct ikv_engine ikv_engine; /* section 9 */
 typedef struct ikv_http_options {
     size_t size;
     const char *const *headers; /* lines "Name: value" to send with each request, for instance for
-                                   authorisation. They never appear in messages, and are not sent to
-                                   another host if the server redirects there */
+                                   authorisation; not Range or If-... They never appear in messages,
+                                   and are not sent to another host if the server redirects there */
     size_t header_count;
     const char *ca_file; /* certificates of trusted authorities (PEM); NULL: the system's */
     const char *proxy; /* URL of a proxy; NULL: from the environment (https_proxy, ...); "": none */

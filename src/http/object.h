@@ -30,9 +30,8 @@ struct ikv_http_object {
     char *direct;                 /* where it redirects to; NULL: nowhere */
     char *ca_file;                /* NULL: the system's */
     char *proxy;                  /* NULL: from the environment */
-    struct curl_slist *secrets;   /* the caller's header lines */
-    struct curl_slist *condition; /* lines that bind a request to `identity`; NULL: none */
-    struct curl_slist *lines;     /* both */
+    struct curl_slist *own_lines; /* header lines, with the condition that `identity` sets */
+    struct curl_slist *lines;     /* these and the caller's, which only the URL's host receives */
     uint32_t attempts;
     uint32_t timeout_ms;
     uint32_t max_gap; /* 0: measured */

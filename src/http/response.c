@@ -13,7 +13,8 @@ static const char *value_of(const char *line, size_t length, const char *name, s
 {
     const size_t n = strlen(name);
 
-    if (length <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+    if (length <= n || line[n] != ':' || ((line[0] ^ name[0]) & 0x1f) != 0 ||
+        strncasecmp(line, name, n) != 0)
         return NULL;
     line += n + 1;
     length -= n + 1;
@@ -108,6 +109,8 @@ void ikv_http_response_line(struct ikv_http_response *response, const char *line
     size_t n = 0;
     uint64_t seconds = 0;
 
+    if (!strchr("HhCcEeLlRr", *line)) /* most lines */
+        return;
     if (length >= 5 && strncasecmp(line, "HTTP/", 5) == 0) {
         take_status(response, line, length);
     } else if ((value = value_of(line, length, "Content-Range", &n)) != NULL) {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define CONNECTIONS_DEFAULT 64
 #define CONNECTIONS_MAX     4096
@@ -34,8 +35,7 @@ static void http_close(struct ikv_source *base)
         ikv_http_channel_free(channel);
     }
     ikv_http_cache_close(source->cache);
-    source->curl.slist_free_all(source->secrets);
-    source->curl.slist_free_all(source->condition);
+    source->curl.slist_free_all(source->own_lines);
     source->curl.slist_free_all(source->lines);
     ikv_process_unmark(&source->process);
     (void)pthread_mutex_destroy(&source->lock);
@@ -114,9 +114,27 @@ static int add_line(const struct ikv_curl *curl, struct curl_slist **list, const
     return 0;
 }
 
+/* A header line of every request, unless the caller has set the same header. */
+static int add_own_line(struct ikv_http_object *source, const char *line)
+{
+    const size_t name = strcspn(line, ":") + 1;
+    const int code = add_line(&source->curl, &source->own_lines, line);
+
+    for (const struct curl_slist *at = source->lines; at; at = at->next)
+        if (strncasecmp(at->data, line, name) == 0)
+            return code;
+    return code < 0 ? code : add_line(&source->curl, &source->lines, line);
+}
+
 static bool is_header_line(const char *line)
 {
     return line && strchr(line, ':') > line && !strpbrk(line, "\r\n");
+}
+
+/* Lines that say which bytes are read, of which state of the object. */
+static bool is_reserved(const char *line)
+{
+    return strncasecmp(line, "Range:", 6) == 0 || strncasecmp(line, "If-", 3) == 0;
 }
 
 static int check_options(const ikv_http_options *options, const struct ikv_where at, ikv_error *err)
@@ -134,6 +152,8 @@ static int check_options(const ikv_http_options *options, const struct ikv_where
     for (size_t i = 0; i < options->header_count && !wrong; i++)
         if (!is_header_line(options->headers[i]))
             wrong = "a header is not of the form \"Name: value\"";
+        else if (is_reserved(options->headers[i]))
+            wrong = "Range and conditions (If-...) are not for the caller to set";
     return wrong ? ikv_fail(err, IKV_E_INVALID, at, "http options: %s", wrong) : 0;
 }
 
@@ -143,11 +163,10 @@ static int copy_options(struct ikv_http_object *source, const ikv_http_options *
 
     if (code == 0)
         code = copy_text(&source->proxy, options->proxy);
-    for (size_t i = 0; i < options->header_count && code == 0; i++) {
-        code = add_line(&source->curl, &source->secrets, options->headers[i]);
-        if (code == 0)
-            code = add_line(&source->curl, &source->lines, options->headers[i]);
-    }
+    for (size_t i = 0; i < options->header_count && code == 0; i++)
+        code = add_line(&source->curl, &source->lines, options->headers[i]);
+    if (code == 0)
+        code = add_own_line(source, "User-Agent: indexkv/" IKV_VERSION_STRING);
     source->base.depth = options->connections ? options->connections : CONNECTIONS_DEFAULT;
     source->attempts = options->attempts ? options->attempts : ATTEMPTS_DEFAULT;
     source->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_DEFAULT;
@@ -167,11 +186,8 @@ static int set_condition(struct ikv_http_object *source)
         (void)snprintf(line, sizeof line, "If-Unmodified-Since: %s", identity->modified);
     else
         return 0;
-    int code = add_line(&source->curl, &source->condition, line);
-    if (code == 0)
-        code = add_line(&source->curl, &source->lines, line);
     source->serial = new_serial(source);
-    return code;
+    return add_own_line(source, line);
 }
 
 /* Read both ends at once; the second one again if the server does not know ranges that count from

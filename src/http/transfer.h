@@ -11,7 +11,9 @@ struct ikv_http_transfer {
     uint64_t configured; /* serial of the object that `easy` is set up for; 0: none */
     uint64_t begin;      /* the range of the object that is requested */
     uint64_t end;
-    char *redirect; /* where the last response pointed to; NULL: nowhere */
+    char range[64];          /* the header line that requests it */
+    struct curl_slist lines; /* that one, and those of the object */
+    char *redirect;          /* where the last response pointed to; NULL: nowhere */
     unsigned redirects;
     bool from_start; /* the remembered redirect failed: begin at the URL */
 

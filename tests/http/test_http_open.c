@@ -111,6 +111,32 @@ static void secrets_stay_with_their_host(void **state)
     free(target);
 }
 
+/* The library names itself, unless the caller does. */
+static void user_agents(void **state)
+{
+    const char *const header = "user-agent: somebody/7";
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    char *target = http_server_url(stores.server, stores.path[1]);
+    http_server *own = http_server_start(&(http_plan){.choose = NULL});
+    char *url = http_server_url(own, stores.path[1]);
+
+    (void)state;
+    http.headers = &header;
+    http.header_count = 1;
+    ikv_store *store = open_url(url, &http, 0);
+    assert_answers(store);
+    ikv_close(store);
+    assert_true(http_server_saw(own, "user-agent: somebody/7\r\n"));
+    assert_false(http_server_saw(own, "User-Agent: indexkv/"));
+
+    store = open_url(target, NULL, 0);
+    ikv_close(store);
+    assert_true(http_server_saw(stores.server, "User-Agent: indexkv/" IKV_VERSION_STRING "\r\n"));
+    http_server_stop(own);
+    free(url);
+    free(target);
+}
+
 static void redirect_to_nowhere(void **state)
 {
     char *url = http_server_url(stores.server, stores.path[1]);
@@ -159,13 +185,14 @@ static void what_is_no_store(void **state)
 
 static void options_are_checked(void **state)
 {
-    const char *const bad_headers[] = {"no colon", "Split: a\r\nb", ": empty"};
+    const char *const bad_headers[] = {"no colon", "Split: a\r\nb", ": empty", "range: bytes=0-9",
+                                       "If-Match: *"};
     char *url = http_server_url(stores.server, stores.path[0]);
     ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
     ikv_error err;
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++) {
         ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
         http.headers = &bad_headers[i];
         http.header_count = 1;
@@ -226,6 +253,7 @@ int main(void)
         cmocka_unit_test(opening_takes_three_requests),
         cmocka_unit_test(servers_without_suffix_ranges),
         cmocka_unit_test(secrets_stay_with_their_host),
+        cmocka_unit_test(user_agents),
         cmocka_unit_test(redirect_to_nowhere),
         cmocka_unit_test(what_is_no_store),
         cmocka_unit_test(options_are_checked),
