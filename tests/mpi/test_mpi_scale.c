@@ -3,7 +3,7 @@
  * collective operations, messages, bytes of keys, answers and pairs, of every rank. The prediction
  * knows the keys of all ranks and where shards begin, and nothing of the library.
  */
-#include "mpi_checks.h"
+#include "mpi_tables.h"
 #include "rng.h"
 
 #include "shards/manifest.h"
@@ -16,42 +16,26 @@
  * looked up by rank s. The keys after that, up to the next shard, are in none. */
 enum { SPAN = 10000, LAST = 9000, VALUE = 20, WIDTH = 8 };
 
-static void write_shard(struct ikv_manifest *m, const char *dir, uint64_t shard)
-{
-    static const char value[VALUE] = "nineteen characters";
-    char name[IKV_SHARD_NAME_SIZE], path[TMPDIR_PATH_MAX + 64];
-    ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
-    ikv_writer *writer;
-    ikv_store *store;
-    ikv_error err;
-    struct ikv_shard_facts facts;
-    ikv_shard_name(m->table_id, shard, name);
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    options.key_type = IKV_KEY_U64;
-    CHECK_OK(ikv_writer_new(path, &options, &writer, &err), &err);
-    for (uint64_t key = SPAN * shard; key <= SPAN * shard + LAST; key += 2)
-        CHECK_OK(ikv_writer_add(writer, &key, value, VALUE, &err), &err);
-    CHECK_OK(ikv_writer_finish(writer, NULL, &err), &err);
-    CHECK_OK(ikv_open(path, NULL, &store, &err), &err);
-    CHECK_OK(ikv_shard_facts_of(store, &facts, &err), &err);
-    ikv_close(store);
-    const char *paths[] = {name};
-    CHECK_OK(ikv_manifest_add(m, &facts, paths, 1, &err), &err);
-}
-
 static void write_table(const char *dir)
 {
-    struct ikv_manifest *m;
-    ikv_error err;
-    if (mpi_rank == 0) {
-        CHECK_OK(ikv_manifest_new(dir, IKV_KEY_U64, IKV_LAYOUT_ARRIVAL, false, NULL, &m, &err),
-                 &err);
-        for (int s = 0; s < mpi_ranks; s++)
-            write_shard(m, dir, (uint64_t)s);
-        CHECK_OK(ikv_manifest_publish(m, &err), &err);
-        ikv_manifest_free(m);
+    static const char value[VALUE] = "nineteen characters";
+    const size_t of_shard = LAST / 2 + 1;
+    struct pairs pairs = {
+        .type = IKV_KEY_U64, .width = WIDTH, .count = of_shard * (size_t)mpi_ranks};
+    size_t *shard_ends = must_malloc((size_t)mpi_ranks * sizeof *shard_ends);
+    uint64_t *keys = must_malloc(pairs.count * WIDTH);
+    pairs.keys = (unsigned char *)keys;
+    pairs.values = must_malloc(pairs.count * VALUE);
+    pairs.ends = must_malloc(pairs.count * sizeof *pairs.ends);
+    for (size_t i = 0; i < pairs.count; i++) {
+        keys[i] = SPAN * (i / of_shard) + i % of_shard * 2;
+        memcpy(pairs.values + i * VALUE, value, VALUE);
+        pairs.ends[i] = (i + 1) * VALUE;
+        shard_ends[i / of_shard] = i + 1;
     }
-    (void)MPI_Barrier(MPI_COMM_WORLD);
+    table_write(dir, NULL, &pairs, shard_ends, (size_t)mpi_ranks, IKV_LAYOUT_ARRIVAL);
+    free(shard_ends);
+    pairs_free(&pairs);
 }
 
 /* ---------------------------------------------------------------- a job */

@@ -19,11 +19,15 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
                          ENVIRONMENT "${mpi_environment}")
   endfunction()
 
+  add_library(test_mpi_support STATIC ${CMAKE_CURRENT_SOURCE_DIR}/mpi/mpi_checks.c
+                                      ${CMAKE_CURRENT_SOURCE_DIR}/mpi/mpi_tables.c)
+  target_link_libraries(test_mpi_support PUBLIC test_support indexkv_mpi_static indexkv_flags)
+  target_include_directories(test_mpi_support PRIVATE ${CMAKE_SOURCE_DIR}/src)
+
   # ikv_mpi_test(NAME RANKS...): a program, run with each of these numbers of ranks.
   function(ikv_mpi_test name)
-    add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/${name}.c
-                           ${CMAKE_CURRENT_SOURCE_DIR}/mpi/mpi_checks.c)
-    target_link_libraries(${name} PRIVATE test_support indexkv_mpi_static indexkv_flags)
+    add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/${name}.c)
+    target_link_libraries(${name} PRIVATE test_mpi_support test_support indexkv_mpi_static indexkv_flags)
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
     foreach(ranks ${ARGN})
       add_test(NAME ${name}_${ranks} COMMAND ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG} ${ranks}
@@ -33,6 +37,7 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
   endfunction()
 
   ikv_mpi_test(test_mpi_lookup 1 2 3 8)
+  ikv_mpi_test(test_mpi_faults 1 2 3 8)
   ikv_mpi_test(test_mpi_scale 1 2 4 8)
   ikv_mpi_test(test_mpi_build 1 3 8)
   ikv_mpi_test(test_mpi_balance 1 3 8)
