@@ -45,6 +45,28 @@ touch -t 200101010000 pairs.tsv
 build_table 5 --resume
 err_has 'another input'
 
+# A build of another command in this directory takes the place of the one that was interrupted: with
+# the same id its shards have the names and ids that a build that resumes looks for.
+id=00112233445566778899aabbccddeeff
+build_table 2 --store-id $id
+[ -e table/shard-0011223344556677-00001.ikv ] || [ -e table/.ikv-building ] || fail 'nothing is left'
+awk 'BEGIN { for (i = 0; i < 397; i++) print i "\tonly" }' >only.tsv
+mkfifo slow
+"$indexkv" build -q -o table -t u64 --shards 3 --store-id $id slow &
+other=$!
+exec 3>slow
+wait_for sh -c 'find table -name "*.tmp" | grep -q .'
+[ ! -e table/.ikv-building ] || fail 'the journal is still there'
+kill -9 $other
+wait $other 2>/dev/null
+exec 3>&-
+build_table 5 --resume
+err_has 'there is no build to resume'
+check 0 "$indexkv" build -q -o table --shards 3 --store-id $id only.tsv
+check 0 "$indexkv" scan table
+sort -n only.tsv | cmp - "$out" || fail 'another table'
+rm -r table
+
 # Each rank has its own pairs.tsv.
 mkdir 0 1
 sed 1d pairs.tsv | head -n 397 >0/pairs.tsv

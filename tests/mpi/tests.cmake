@@ -45,6 +45,8 @@ if(TARGET indexkv_mpi_static AND MPIEXEC_EXECUTABLE)
   if(INDEXKV_LINKER_WRAPS)
     ikv_mpi_test(test_mpi_replaced 1 3)
     target_link_options(test_mpi_replaced PRIVATE -Wl,--wrap=ikv_manifest_read)
+    ikv_mpi_test(test_mpi_empty 1 3)
+    target_link_options(test_mpi_empty PRIVATE -Wl,--wrap=ikv_manifest_publish)
   endif()
   add_test(NAME mpi_killed COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/mpi/killed.sh $<TARGET_FILE:test_mpi_build>
                                    ${mpi_launch} ${MPIEXEC_NUMPROC_FLAG})

@@ -35,12 +35,17 @@ static const struct option_spec own_specs[] = {
     {OPTION_VALUE_SIZE, 0, "value-size", "N",
      "binary: all values have N bytes: ranks can share a\n"
      "file; otherwise one rank reads it"},
+    {OPTION_PROGRESS, 0, "progress", "WHEN",
+     "show the progress of the first rank: always, never,\n"
+     "or auto (default: if standard error is a terminal,\n"
+     "which it usually is not under mpirun)"},
     {OPTION_STATS, 0, "stats", NULL, "print a table with statistics of all ranks"},
 };
 enum { OWN_COUNT = sizeof own_specs / sizeof own_specs[0] };
 
-/* Options of `indexkv build` that do not apply. */
-static const char *const left_out[] = {"output", "plain", "stride", "expected-pairs", "on-overlap"};
+/* Options of `indexkv build` that do not apply, or have a row above. */
+static const char *const left_out[] = {"output",         "plain",      "stride",
+                                       "expected-pairs", "on-overlap", "progress"};
 
 /* The options of this command: its own, then those of `indexkv build`. */
 struct specs {

@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"
+#include "shards/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -69,6 +70,17 @@ static int make_directory(struct split *split, const char *dir)
     return STATUS_DONE;
 }
 
+/* What a build over MPI left that was interrupted: one that resumes it would take shards of this
+ * one for its own. */
+static void remove_interrupted(const char *dir)
+{
+    struct ikv_manifest *old = NULL;
+    const int code = ikv_manifest_read(dir, &old, NULL);
+    if (code == 0 || code == IKV_E_NOT_REGULAR) /* no table there */
+        ikv_journal_remove(dir, old);
+    ikv_manifest_free(old);
+}
+
 static char *whole_path(const struct split *split)
 {
     char name[IKV_SHARD_NAME_SIZE];
@@ -104,6 +116,7 @@ int split_begin(struct split *split, const struct writer_options *options, ikv_k
         status = library_error(&error);
     if (status != STATUS_DONE)
         return status;
+    remove_interrupted(dir);
     ikv_shard_name_id(dir, split->manifest->table_id, split->name_id);
     split->whole = whole_path(split);
     if (split->whole == NULL)

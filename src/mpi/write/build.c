@@ -136,6 +136,17 @@ static int choose_id(struct build *build, ikv_error *err)
     return code;
 }
 
+/* The splitters are those of the build. */
+static struct ikv_journal journal_of(const struct build *build)
+{
+    struct ikv_journal journal = {.fingerprint = build->fingerprint,
+                                  .key_type = build->writer.key_type,
+                                  .shards = build->shards,
+                                  .splitters = build->splitters};
+    memcpy(journal.id, build->table_id, sizeof journal.id);
+    return journal;
+}
+
 /* What a build that was interrupted left is removed if this one can take its place, and nothing
  * that the table in place (NULL: none) lists. */
 static int begin_new(struct build *build, const struct ikv_manifest *old, ikv_error *err)
@@ -153,7 +164,9 @@ static int begin_new(struct build *build, const struct ikv_manifest *old, ikv_er
 
 static int begin_resumed(struct build *build, const struct ikv_manifest *old, ikv_error *err)
 {
-    const int code = ikv_journal_read(build, err);
+    struct ikv_journal journal = journal_of(build);
+    const int code = ikv_journal_read(build->dir, &journal, err);
+    memcpy(build->table_id, journal.id, sizeof build->table_id);
     if (code == 0 && old != NULL && ikv_manifest_has_names(old, build->table_id))
         return ikv_mpi_fail(err, IKV_E_STATE, build->dir,
                             "there is no build to resume: its table was published");
@@ -272,7 +285,8 @@ static int sort_and_split(struct build *build, ikv_mpi_next_fn next, void *user,
         ikv_sample_merge(&sample, build->comm);
         if (build->nodes.rank == 0) {
             ikv_sample_split(&sample, build->shards, build->splitters);
-            code = ikv_journal_write(build, err);
+            const struct ikv_journal journal = journal_of(build);
+            code = ikv_journal_write(build->dir, &journal, err);
         }
         (void)MPI_Bcast(build->splitters, (int)(build->shards * build->width), MPI_BYTE, 0,
                         build->comm);
@@ -317,6 +331,18 @@ static int check_borders(const struct build *build, ikv_error *err)
     return 0;
 }
 
+/* Shards without a pair are no part of the table. They go before the manifest is in place, when the
+ * journal still has their names; a build that is resumed writes them again. */
+static void remove_empty(const struct build *build)
+{
+    for (size_t s = 0; s < build->shards; s++) {
+        char *path = build->facts[s].pairs == 0 ? ikv_build_shard_path(build, s) : NULL;
+        if (path != NULL)
+            (void)unlink(path);
+        free(path);
+    }
+}
+
 /* Rank 0 knows all facts. */
 static int publish(struct build *build, ikv_error *err)
 {
@@ -332,19 +358,12 @@ static int publish(struct build *build, ikv_error *err)
         code = ikv_manifest_add(manifest, &build->facts[s], paths, 1, err);
     }
     if (code == 0) {
+        remove_empty(build);
         manifest->mode = build->writer.mode;
         manifest->journal = IKV_JOURNAL_NAME;
         code = ikv_manifest_publish(manifest, err);
     }
     ikv_manifest_free(manifest);
-    if (code != 0 && code != IKV_E_DURABILITY)
-        return code;
-    for (size_t s = 0; s < build->shards; s++) {
-        char *path = build->facts[s].pairs == 0 ? ikv_build_shard_path(build, s) : NULL;
-        if (path != NULL)
-            (void)unlink(path); /* not part of the table */
-        free(path);
-    }
     return code;
 }
 

@@ -3,7 +3,7 @@
  *
  *     next -> run.c       sorted by key into a temporary store; a sample of the keys
  *             sample.c    all ranks: where shards begin
- *             journal.c   these written down, for a build that resumes
+ *             build.c     these written down, in the journal, for a build that resumes
  *             outbox.c    pairs of the store, in key order, for each rank that writes a shard
  *             inbox.c     pairs of all ranks, merged in key order
  *             shard.c     written to a shard
@@ -16,7 +16,7 @@
 #include "mpi/exchange.h"
 #include "mpi/nodes.h"
 #include "mpi/write/sample.h"
-#include "shards/manifest.h"
+#include "shards/journal.h"
 
 #include <stdbool.h>
 
@@ -58,17 +58,5 @@ void ikv_build_remove_run(struct build *build);
 
 /* Collective: exchange pairs, and write all shards that are not whole. */
 int ikv_build_write_shards(struct build *build, ikv_error *err);
-
-/*
- * The journal: what a build that resumes must know. Rank 0 writes and reads it. Reading sets
- * table_id and splitters, and fails with IKV_E_STATE if there is none, or it is of a build with
- * other options or input.
- */
-int ikv_journal_write(const struct build *build, ikv_error *err);
-int ikv_journal_read(struct build *build, ikv_error *err);
-/* Remove it, and the shards of its build, unless the table in place (NULL: none) lists such files:
- * then it was left by the build of that table. */
-void ikv_journal_remove(const char *dir, const struct ikv_manifest *old);
-#define IKV_JOURNAL_NAME ".ikv-building"
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The journal of a build: a file of text in the directory of the table.
+ * The journal of a build over MPI: a file of text in the directory of the table.
  *
  *     indexkv-mpi build 1
  *     id ID, 32 hex digits
@@ -8,10 +8,9 @@
  *     HEX        the first keys of shards 1, 2, ..., in the order of bytes in memory
  *     end
  */
-#include "mpi/agree.h"
-#include "mpi/write/state.h"
+#include "shards/journal.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,18 +62,19 @@ static bool get_hex(FILE *file, const char *name, unsigned char *bytes, size_t s
 
 /* ---------------------------------------------------------------- encode and decode */
 
-static void encode(FILE *file, const struct build *build)
+static void encode(FILE *file, const struct ikv_journal *journal)
 {
     char name[16];
     unsigned char fingerprint[8];
-    memcpy(fingerprint, &build->fingerprint, sizeof fingerprint);
+    const size_t width = ikv_key_width(journal->key_type);
+    memcpy(fingerprint, &journal->fingerprint, sizeof fingerprint);
     (void)fputs(HEADING "\n", file);
-    put_hex(file, "id ", build->table_id, sizeof build->table_id);
+    put_hex(file, "id ", journal->id, sizeof journal->id);
     put_hex(file, "input ", fingerprint, sizeof fingerprint);
-    (void)fprintf(file, "key %zu %s\n", build->shards,
-                  ikv_key_type_name(build->writer.key_type, name, sizeof name));
-    for (size_t s = 1; s < build->shards; s++)
-        put_hex(file, "", build->splitters + (s - 1) * build->width, build->width);
+    (void)fprintf(file, "key %zu %s\n", journal->shards,
+                  ikv_key_type_name(journal->key_type, name, sizeof name));
+    for (size_t s = 1; s < journal->shards; s++)
+        put_hex(file, "", journal->splitters + (s - 1) * width, width);
     (void)fputs("end\n", file);
 }
 
@@ -91,24 +91,30 @@ static bool decode_head(FILE *file, unsigned char id[16], uint64_t *ret_fingerpr
     return fgets(ret_key, LINE_SIZE, file) != NULL;
 }
 
-static bool decode_splitters(FILE *file, const struct build *build)
+static bool decode_splitters(FILE *file, const struct ikv_journal *journal)
 {
     char line[LINE_SIZE];
-    for (size_t s = 1; s < build->shards; s++)
-        if (!get_hex(file, "", build->splitters + (s - 1) * build->width, build->width))
+    const size_t width = ikv_key_width(journal->key_type);
+    for (size_t s = 1; s < journal->shards; s++)
+        if (!get_hex(file, "", journal->splitters + (s - 1) * width, width))
             return false;
     return fgets(line, sizeof line, file) != NULL && strcmp(line, "end\n") == 0;
 }
 
 /* ---------------------------------------------------------------- files */
 
-int ikv_journal_write(const struct build *build, ikv_error *err)
+static int no_memory(const char *dir, ikv_error *err)
 {
-    char *path = path_of(build->dir, ""), *temporary = path_of(build->dir, ".tmp");
-    int code = path == NULL || temporary == NULL ? ikv_mpi_no_memory(err) : 0;
+    return ikv_shards_fail(err, -ENOMEM, dir, "%s", ikv_strerror(-ENOMEM));
+}
+
+int ikv_journal_write(const char *dir, const struct ikv_journal *journal, ikv_error *err)
+{
+    char *path = path_of(dir, ""), *temporary = path_of(dir, ".tmp");
+    int code = path == NULL || temporary == NULL ? no_memory(dir, err) : 0;
     FILE *file = code == 0 ? fopen(temporary, "wb") : NULL;
     if (file != NULL) {
-        encode(file, build);
+        encode(file, journal);
         const bool failed = fflush(file) != 0 || ferror(file) || fsync(fileno(file)) != 0;
         if (fclose(file) != 0 || failed || rename(temporary, path) != 0)
             code = -errno;
@@ -116,31 +122,31 @@ int ikv_journal_write(const struct build *build, ikv_error *err)
         code = -errno;
     }
     if (code != 0 && code != -ENOMEM)
-        (void)ikv_mpi_fail(err, code, path, "%s", ikv_strerror(code));
+        (void)ikv_shards_fail(err, code, path, "%s", ikv_strerror(code));
     free(path);
     free(temporary);
     return code;
 }
 
-int ikv_journal_read(struct build *build, ikv_error *err)
+int ikv_journal_read(const char *dir, struct ikv_journal *journal, ikv_error *err)
 {
     char key[LINE_SIZE], wanted[LINE_SIZE], name[16];
     uint64_t fingerprint = 0;
-    char *path = path_of(build->dir, "");
+    char *path = path_of(dir, "");
     if (path == NULL)
-        return ikv_mpi_no_memory(err);
+        return no_memory(dir, err);
     FILE *file = fopen(path, "rb");
     int code = 0;
-    (void)snprintf(wanted, sizeof wanted, "key %zu %s\n", build->shards,
-                   ikv_key_type_name(build->writer.key_type, name, sizeof name));
+    (void)snprintf(wanted, sizeof wanted, "key %zu %s\n", journal->shards,
+                   ikv_key_type_name(journal->key_type, name, sizeof name));
     if (file == NULL)
-        code = ikv_mpi_fail(err, IKV_E_STATE, build->dir, "there is no build to resume");
-    else if (decode_head(file, build->table_id, &fingerprint, key) &&
-             (fingerprint != build->fingerprint || strcmp(key, wanted) != 0))
-        code = ikv_mpi_fail(err, IKV_E_STATE, build->dir,
-                            "the build to resume had other options or another input");
-    else if (!decode_splitters(file, build))
-        code = ikv_mpi_fail(err, IKV_E_STATE, path, "not the journal of a build");
+        code = ikv_shards_fail(err, IKV_E_STATE, dir, "there is no build to resume");
+    else if (decode_head(file, journal->id, &fingerprint, key) &&
+             (fingerprint != journal->fingerprint || strcmp(key, wanted) != 0))
+        code = ikv_shards_fail(err, IKV_E_STATE, dir,
+                               "the build to resume had other options or another input");
+    else if (!decode_splitters(file, journal))
+        code = ikv_shards_fail(err, IKV_E_STATE, path, "not the journal of a build");
     if (file != NULL)
         (void)fclose(file);
     free(path);
