@@ -12,8 +12,13 @@ void ikv_http_note_failure(struct ikv_http_object *object, int code, const char 
     if (ikv_process_is_forked(&object->process))
         return;
     (void)pthread_mutex_lock(&object->lock);
-    object->failure_code = code;
-    (void)snprintf(object->failure, sizeof object->failure, "%s", text);
+    unsigned i = 0;
+    while (i < IKV_HTTP_FAILURES && object->failures[i].code != code)
+        i++;
+    if (i == IKV_HTTP_FAILURES)
+        i = object->next_failure++ % IKV_HTTP_FAILURES;
+    object->failures[i].code = code;
+    (void)snprintf(object->failures[i].text, sizeof object->failures[i].text, "%s", text);
     (void)pthread_mutex_unlock(&object->lock);
 }
 
@@ -23,8 +28,9 @@ const char *ikv_http_failure(struct ikv_http_object *object, int code, char *buf
     if (ikv_process_is_forked(&object->process))
         return buf;
     (void)pthread_mutex_lock(&object->lock);
-    if (object->failure_code == code)
-        (void)snprintf(buf, size, "%s", object->failure);
+    for (unsigned i = 0; i < IKV_HTTP_FAILURES; i++)
+        if (object->failures[i].code == code)
+            (void)snprintf(buf, size, "%s", object->failures[i].text);
     (void)pthread_mutex_unlock(&object->lock);
     return buf;
 }

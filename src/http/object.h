@@ -15,6 +15,9 @@
  * Only while the object is being opened. */
 #define IKV_HTTP_LAST_BYTES UINT64_MAX
 
+/* How many failures with different codes are remembered. */
+#define IKV_HTTP_FAILURES 4
+
 /* The backend: the I/O contract (io.h) over range requests, several at a
  * time. Reads near each other share a request. Failed requests are repeated, after pauses that
  * grow. An object of it belongs to the thread that created it; a forked child must not use it. */
@@ -50,8 +53,11 @@ struct ikv_http_object {
     struct ikv_process process;    /* that owns the idle channels */
     pthread_mutex_t lock;          /* guards the rest */
     struct ikv_http_channel *idle; /* for reads of whole buffers */
-    int failure_code;              /* of the last failure; 0: none */
-    char failure[160];
+    struct {
+        int code; /* 0: none */
+        char text[160];
+    } failures[IKV_HTTP_FAILURES]; /* the last ones, with different codes */
+    unsigned next_failure;
 
     /* While it is being opened: both ends of the object. */
     unsigned char *head;
@@ -71,7 +77,7 @@ void ikv_http_note_failure(struct ikv_http_object *object, int code, const char 
  * requests at a time. */
 uint64_t ikv_http_gap(const struct ikv_http_object *object, unsigned requests);
 
-/* Text about the last failure if it had this code, otherwise "". Returns `buf`. */
+/* Text about the last failure with this code; "": none. Returns `buf`. */
 const char *ikv_http_failure(struct ikv_http_object *object, int code, char *buf, size_t size);
 
 #endif

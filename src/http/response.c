@@ -156,8 +156,9 @@ struct ikv_http_verdict ikv_http_judge_status(unsigned status)
     case 410:
         return verdict(-ENOENT, false, "no such object");
     case 412:
-    case 416:
         return verdict(IKV_E_CHANGED, false, "");
+    case 416:
+        return verdict(IKV_E_REMOTE, true, "the server refuses the range");
     case 408:
     case 425:
     case 429:
@@ -187,17 +188,31 @@ static bool is_changed(const struct ikv_http_response *response,
     return differs(identity->modified, response->modified);
 }
 
+/* Status 416 says that the object ends before the range, with the object's size or without. */
+static struct ikv_http_verdict judge_refusal(const struct ikv_http_response *response,
+                                             const struct ikv_http_identity *identity)
+{
+    const bool is_known = identity->size != UINT64_MAX;
+
+    if (!is_known && (response->total == UINT64_MAX || response->total == 0))
+        return verdict(IKV_E_NOT_STORE, false, "the object is empty");
+    if (is_known && (response->total == UINT64_MAX || is_changed(response, identity)))
+        return verdict(IKV_E_CHANGED, false, "");
+    return ikv_http_judge_status(416);
+}
+
 struct ikv_http_verdict ikv_http_judge(const struct ikv_http_response *response,
                                        const struct ikv_http_identity *identity, uint64_t begin,
                                        uint64_t end)
 {
     const struct ikv_http_verdict status = ikv_http_judge_status(response->status);
 
-    if (begin == UINT64_MAX && status.code < 0 && !status.may_retry && status.code != -EACCES &&
-        status.code != -ENOENT && !is_redirect(response->status))
+    if (begin == UINT64_MAX && status.code < 0 && status.code != -EACCES &&
+        status.code != -ENOENT && !is_redirect(response->status) &&
+        (!status.may_retry || response->status == 416))
         return verdict(IKV_E_UNSUPPORTED, false, "the server knows no ranges from the end");
-    if (response->status == 416 && identity->size == UINT64_MAX)
-        return verdict(IKV_E_NOT_STORE, false, "the object is empty");
+    if (response->status == 416)
+        return judge_refusal(response, identity);
     if (response->status == 200 && response->is_empty)
         return verdict(identity->size == UINT64_MAX ? IKV_E_NOT_STORE : IKV_E_CHANGED, false,
                        "the object is empty");
@@ -209,11 +224,11 @@ struct ikv_http_verdict ikv_http_judge(const struct ikv_http_response *response,
         return verdict(IKV_E_REMOTE, true, "no valid Content-Range in the response");
     if (is_changed(response, identity))
         return verdict(IKV_E_CHANGED, false, "");
+    if (response->total == UINT64_MAX && (identity->size == UINT64_MAX || begin == UINT64_MAX))
+        return verdict(IKV_E_UNSUPPORTED, false, "the server does not say the object's size");
     if (begin != UINT64_MAX) {
         end = ikv_min(end, response->total);
     } else {
-        if (response->total == UINT64_MAX)
-            return verdict(IKV_E_UNSUPPORTED, false, "the server does not say the object's size");
         begin = response->total - ikv_min(end, response->total);
         end = response->total;
     }

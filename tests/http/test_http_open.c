@@ -150,6 +150,12 @@ static void redirect_to_nowhere(void **state)
     free(url);
 }
 
+static void assert_says(const ikv_error *err, const char *text)
+{
+    if (!strstr(err->message, text))
+        fail_msg("\"%s\" does not say: %s", err->message, text);
+}
+
 static int no_open(const char *url, const ikv_open_options *options, ikv_error *err)
 {
     ikv_store *store = NULL;
@@ -172,6 +178,7 @@ static void what_is_no_store(void **state)
     assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
     file_write(path, text, 0);
     assert_failed(no_open(url, NULL, &err), IKV_E_NOT_STORE, &err, url);
+    assert_says(&err, "HTTP status 416, the object is empty");
     (void)unlink(path);
     assert_failed(no_open(url, NULL, &err), -ENOENT, &err, url);
     assert_non_null(strstr(err.message, "404"));
@@ -180,6 +187,52 @@ static void what_is_no_store(void **state)
 
     url = http_server_url(stores.server, stores.path[2]); /* plain: needs a key type */
     assert_failed(no_open(url, NULL, &err), IKV_E_KEY_TYPE_MISSING, &err, url);
+    free(url);
+}
+
+static http_fault always(void *user, uint64_t number)
+{
+    (void)number;
+    return *(const http_fault *)user;
+}
+
+/* Messages say what is wrong with the responses. */
+static void servers_that_cannot_serve_ranges(void **state)
+{
+    static const struct {
+        http_plan plan;
+        http_fault fault;
+        int code;
+        const char *text;
+    } cases[] = {
+        {{0}, HTTP_STAR_RANGE, IKV_E_REMOTE, "status 206, no valid Content-Range"},
+        {{0}, HTTP_BAD_RANGE, IKV_E_REMOTE, "status 206, no valid Content-Range"},
+        {{0}, HTTP_REFUSED, IKV_E_REMOTE, "status 416, the server refuses the range"},
+        {{0}, HTTP_WHOLE, IKV_E_UNSUPPORTED, "status 200, the server ignores range requests"},
+        {{.no_total = 1}, HTTP_FINE, IKV_E_UNSUPPORTED, "does not say the object's size"},
+        {{.no_total = 1, .no_suffix = 1},
+         HTTP_FINE,
+         IKV_E_UNSUPPORTED,
+         "does not say the object's size"},
+    };
+    char *url = http_server_url(stores.server, stores.path[1]);
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_error err;
+
+    (void)state;
+    http.attempts = 1;
+    options.http = &http;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        http_plan plan = cases[i].plan;
+        http_fault fault = cases[i].fault;
+        plan.choose = always;
+        plan.user = &fault;
+        http_server_set(stores.server, &plan);
+        assert_failed(no_open(url, &options, &err), cases[i].code, &err, url);
+        assert_says(&err, cases[i].text);
+    }
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
     free(url);
 }
 
@@ -256,6 +309,7 @@ int main(void)
         cmocka_unit_test(user_agents),
         cmocka_unit_test(redirect_to_nowhere),
         cmocka_unit_test(what_is_no_store),
+        cmocka_unit_test(servers_that_cannot_serve_ranges),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(a_cache_keeps_what_was_read),
     };

@@ -106,7 +106,7 @@ static void statuses(void **state)
         {401, -EACCES, 0},           {403, -EACCES, 0},
         {404, -ENOENT, 0},           {410, -ENOENT, 0},
         {408, IKV_E_REMOTE, 1},      {412, IKV_E_CHANGED, 0},
-        {416, IKV_E_CHANGED, 0},     {429, IKV_E_REMOTE, 1},
+        {416, IKV_E_REMOTE, 1},      {429, IKV_E_REMOTE, 1},
         {500, IKV_E_REMOTE, 1},      {502, IKV_E_REMOTE, 1},
         {503, IKV_E_REMOTE, 1},      {504, IKV_E_REMOTE, 1},
     };
@@ -117,6 +117,27 @@ static void statuses(void **state)
         assert_int_equal(verdict.code, cases[i].code);
         assert_int_equal(verdict.may_retry, cases[i].may_retry);
     }
+}
+
+/* Status 416: the object is empty, another one, or the server is wrong. */
+static void refused_ranges(void **state)
+{
+    struct ikv_http_response response = RESPONSE("HTTP/1.1 416 No", "Content-Range: bytes */1000");
+
+    (void)state;
+    assert_int_equal(ikv_http_judge(&response, &known, 10, 20).code, IKV_E_REMOTE);
+    assert_true(ikv_http_judge(&response, &known, 10, 20).may_retry);
+    assert_int_equal(ikv_http_judge(&response, &unknown, 0, 20).code, IKV_E_REMOTE);
+    assert_int_equal(ikv_http_judge(&response, &unknown, UINT64_MAX, 20).code, IKV_E_UNSUPPORTED);
+    response = RESPONSE("HTTP/1.1 416 No", "Content-Range: bytes */1000", "ETag: \"b\"");
+    assert_int_equal(ikv_http_judge(&response, &known, 10, 20).code, IKV_E_CHANGED);
+    response = RESPONSE("HTTP/1.1 416 No", "Content-Range: bytes */15");
+    assert_int_equal(ikv_http_judge(&response, &known, 10, 20).code, IKV_E_CHANGED);
+    response = RESPONSE("HTTP/1.1 416 No", "Content-Range: bytes */0");
+    assert_int_equal(ikv_http_judge(&response, &unknown, 0, 20).code, IKV_E_NOT_STORE);
+    response = RESPONSE("HTTP/1.1 416 No");
+    assert_int_equal(ikv_http_judge(&response, &unknown, 0, 20).code, IKV_E_NOT_STORE);
+    assert_int_equal(ikv_http_judge(&response, &known, 10, 20).code, IKV_E_CHANGED);
 }
 
 #define OK "HTTP/1.1 206 Partial Content"
@@ -142,6 +163,7 @@ static void ranges_must_match(void **state)
     assert_int_equal(ikv_http_judge(&response, &unknown, UINT64_MAX, 5000).code, 0);
     response = RESPONSE(OK, "Content-Range: bytes 0-999/*");
     assert_int_equal(ikv_http_judge(&response, &unknown, UINT64_MAX, 5000).code, IKV_E_UNSUPPORTED);
+    assert_int_equal(ikv_http_judge(&response, &unknown, 0, 1000).code, IKV_E_UNSUPPORTED);
     assert_int_equal(ikv_http_judge(&response, &known, 0, 1000).code, 0);
 }
 
@@ -185,6 +207,7 @@ int main(void)
         cmocka_unit_test(bad_ranges_are_no_ranges),
         cmocka_unit_test(a_tag_that_does_not_fit_is_none),
         cmocka_unit_test(statuses),
+        cmocka_unit_test(refused_ranges),
         cmocka_unit_test(ranges_must_match),
         cmocka_unit_test(other_states_are_changes),
         cmocka_unit_test(bodies_that_are_not_the_object),

@@ -58,6 +58,7 @@ struct request {
 struct object {
     int fd;
     unsigned long long size;
+    int hides_size;
     char etag[100];
     char modified[100];
 };
@@ -107,7 +108,7 @@ static int send_status(int fd, unsigned status, const char *extra)
 
 /* ---------------------------------------------------------------- objects */
 
-static int open_object(const char *path, int no_etag, struct object *ret)
+static int open_object(const char *path, const http_plan *plan, struct object *ret)
 {
     struct stat st;
     struct tm tm;
@@ -118,7 +119,8 @@ static int open_object(const char *path, int no_etag, struct object *ret)
     ret->size = (unsigned long long)st.st_size;
     (void)snprintf(ret->etag, sizeof ret->etag, "\"%llx-%llx-%llx\"", (unsigned long long)st.st_ino,
                    (unsigned long long)st.st_mtime, (unsigned long long)st.st_size);
-    if (no_etag)
+    ret->hides_size = plan->no_total;
+    if (plan->no_etag)
         ret->etag[0] = 0;
     (void)gmtime_r(&st.st_mtime, &tm);
     (void)strftime(ret->modified, sizeof ret->modified, "%a, %d %b %Y %H:%M:%S GMT", &tm);
@@ -199,7 +201,14 @@ static int send_header(int fd, const struct object *object, http_fault fault,
     char range[200] = "";
     char etag[120] = "";
 
-    if (fault != HTTP_NO_RANGE && fault != HTTP_WHOLE)
+    if (fault == HTTP_STAR_RANGE)
+        (void)snprintf(range, sizeof range, "Content-Range: bytes */%llu\r\n", object->size);
+    else if (fault == HTTP_BAD_RANGE)
+        (void)snprintf(range, sizeof range, "Content-Range: some of the bytes\r\n");
+    else if (object->hides_size && fault == HTTP_FINE)
+        (void)snprintf(range, sizeof range, "Content-Range: bytes %llu-%llu/*\r\n", first,
+                       first + size - 1);
+    else if (fault != HTTP_NO_RANGE && fault != HTTP_WHOLE)
         (void)snprintf(range, sizeof range, "Content-Range: bytes %llu-%llu/%llu\r\n", first,
                        first + size - 1, object->size + (fault == HTTP_OTHER_TOTAL));
     if (fault == HTTP_OTHER_ETAG)
@@ -262,7 +271,7 @@ static int answer_range(int fd, const http_plan *plan, http_fault fault,
     }
     if (end > object->size)
         end = object->size;
-    if (first >= end || (request->is_suffix && plan->no_suffix)) {
+    if (first >= end || (request->is_suffix && plan->no_suffix) || fault == HTTP_REFUSED) {
         (void)snprintf(extra, sizeof extra, "Content-Range: bytes */%llu\r\n", object->size);
         return send_status(fd, 416, extra);
     }
@@ -316,7 +325,7 @@ static int answer(int fd, const http_plan *plan, uint64_t number, const struct r
         return be_silent(fd);
     if (fault == HTTP_GARBAGE)
         return send_all(fd, "this is not HTTP\r\n\r\n", 20), -1;
-    result = open_object(request->path, plan->no_etag, &object);
+    result = open_object(request->path, plan, &object);
     result =
         result == 0 ? answer_range(fd, plan, fault, request, &object) : send_status(fd, 404, "");
     if (object.fd >= 0)

@@ -17,6 +17,9 @@ typedef enum http_fault {
     HTTP_SHORT,       /* a valid response for half of the range */
     HTTP_OTHER_RANGE, /* a valid response for the bytes after the range's first */
     HTTP_NO_RANGE,    /* status 206 without Content-Range */
+    HTTP_STAR_RANGE,  /* status 206 with the total size only, as if there were no such range */
+    HTTP_BAD_RANGE,   /* status 206 with a Content-Range that is not one */
+    HTTP_REFUSED,     /* status 416, though the file has the range */
     HTTP_WHOLE,       /* status 200 and the whole file: ranges are ignored */
     HTTP_ENCODED,     /* says that the body is compressed */
     HTTP_GARBAGE,     /* not HTTP */
@@ -37,6 +40,7 @@ typedef struct http_plan {
     unsigned delay_ms;       /* before each answer */
     int no_suffix;           /* ranges that count from the end are answered with 416 */
     int no_etag;             /* identify files by Last-Modified only */
+    int no_total;            /* leave the total size out of Content-Range */
     int ignore_conditions;   /* If-Match and If-Unmodified-Since */
 } http_plan;
 
