@@ -62,6 +62,8 @@ static const bad_file FOOTERS[] = {
     {"footer-count-wraps", BAD_FOOTER, 0, 12, 4, 0x8000001, FIX_FOOTER, IKV_E_FOOTER, 0},
     {"footer-other-header", BAD_FOOTER, 0, 51, 8, 699, FIX_FOOTER, IKV_E_FOOTER, 0},
     {"footer-other-tag", BAD_FOOTER, 0, 67, 4, 0, FIX_FOOTER, IKV_E_FOOTER, 0},
+    {"footer-zeros-begin", BAD_FOOTER, 0, 72, 0, 1, FIX_FOOTER, 0, IKV_E_PADDING},
+    {"footer-zeros-end", BAD_FOOTER, 0, 87, 0, 0x80, FIX_FOOTER, 0, IKV_E_PADDING},
     {"footer-directory-sum", BAD_FOOTER, 0, 24, 8, 0, FIX_FOOTER, IKV_E_SECTION, 0},
 };
 
@@ -92,6 +94,8 @@ static const bad_file DIRECTORIES[] = {
     {"directory-length-wraps", BAD_ENTRY, EDIT_FENCES, EDIT_LENGTH, 8, UINT64_MAX - 4095,
      FIX_OUTSIDE, IKV_E_SECTION, 0},
     {"directory-length-into-directory", BAD_ENTRY, EDIT_METADATA, EDIT_LENGTH, 8, 200, FIX_OUTSIDE,
+     IKV_E_SECTION, 0},
+    {"directory-length-one-more", BAD_ENTRY, EDIT_METADATA, EDIT_LENGTH, 8, 25, FIX_TRAILER,
      IKV_E_SECTION, 0},
     {"directory-optional-offset-huge", BAD_ENTRY, EDIT_METADATA, EDIT_OFFSET, 8, UINT64_MAX - 7,
      FIX_OUTSIDE, IKV_E_SECTION, 0},

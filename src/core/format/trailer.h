@@ -11,6 +11,8 @@
 
 #define IKV_TRAILER_VERSION     1
 #define IKV_FOOTER_SIZE         96
+#define IKV_FOOTER_ZERO         72 /* [72, 88) is zero in this version */
+#define IKV_FOOTER_ZERO_END     88
 #define IKV_SECTION_ENTRY_SIZE  32
 #define IKV_SECTIONS_MAX        64
 #define IKV_SECTION_ALIGN       8

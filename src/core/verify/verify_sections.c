@@ -83,6 +83,20 @@ static int verify_layout(struct ikv_verifier *verifier)
     return code == 0 ? ikv_verify_zero(verifier, at, directory) : code;
 }
 
+static int verify_footer(struct ikv_verifier *verifier)
+{
+    const struct ikv_store *store = verifier->store;
+    const uint64_t offset = store->file_size - IKV_FOOTER_SIZE + IKV_FOOTER_ZERO;
+    unsigned char bytes[IKV_FOOTER_ZERO_END - IKV_FOOTER_ZERO];
+
+    const int code = ikv_file_read(&store->file, bytes, sizeof bytes, offset, NULL);
+    for (size_t i = 0; i < sizeof bytes && code == 0; i++)
+        if (bytes[i] != 0)
+            return ikv_verify_problem(verifier, IKV_E_PADDING, offset + i, NULL,
+                                      "a reserved field is not zero");
+    return code;
+}
+
 int ikv_verify_sections(struct ikv_verifier *verifier)
 {
     const struct ikv_store *store = verifier->store;
@@ -94,5 +108,7 @@ int ikv_verify_sections(struct ikv_verifier *verifier)
         code = verify_section(verifier, &store->sections[i], sum, piece);
     ikv_checksum_stream_free(sum);
     free(piece);
-    return code == 0 ? verify_layout(verifier) : code;
+    if (code == 0)
+        code = verify_layout(verifier);
+    return code == 0 ? verify_footer(verifier) : code;
 }
