@@ -112,13 +112,18 @@ static void decode_leaf(fuzz_input *input)
         decoded.outside + (size_t)8 * decoded.outside_count > decoded.entries ||
         decoded.records_end > (size_t)(decoded.outside - leaf))
         fuzz_fail("a leaf reaches beyond its bytes");
+    if (decoded.outside_count > decoded.count)
+        fuzz_fail("a leaf with more records outside than entries");
     (void)ikv_leaf_is_intact(&decoded, 1, 0);
     for (uint32_t i = 0; i < decoded.count; i++) {
         const unsigned char *entry = decoded.entries + (size_t)i * ikv_leaf_stride(&key);
         const uint32_t place = ikv_leaf_place(&key, entry);
         uint32_t size = 0;
 
-        (void)ikv_leaf_position(&decoded, 4096, place);
+        const uint64_t position = ikv_leaf_position(&decoded, 4096, place);
+        if ((place & IKV_PLACE_OUTSIDE) && place - IKV_PLACE_OUTSIDE >= decoded.outside_count &&
+            position != 0)
+            fuzz_fail("a position that the leaf does not have");
         if ((place & IKV_PLACE_OUTSIDE) || place > sizeof(leaf) - 4)
             continue;
         if (ikv_leaf_content(&decoded, place, ikv_load32(leaf + place), &size) &&

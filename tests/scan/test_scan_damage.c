@@ -12,6 +12,7 @@
 #include "scale.h"
 #include "stores.h"
 #include "tmpdir.h"
+#include "trailer_edit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,12 +147,62 @@ static void several_damaged_pages(void **state)
     numbered_free(&s);
 }
 
+/* ---------------------------------------------------------------- records */
+
+/* The first record's size includes the second one, and all checksums are right that do not depend
+ * on keys: in storage order, only the number of records shows it. */
+static void a_record_that_includes_the_next(void **state)
+{
+    enum { PAIRS = 10, SIZE = 100, RECORD = 4 + SIZE + 4, FIRST = 24 };
+    char *path = tmpdir_file(*state, "includes");
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    ikv_scan_options scanning = IKV_SCAN_OPTIONS_INIT;
+    unsigned char value[3 * SIZE] = {0};
+    ikv_scan *scan = NULL;
+    store_model model;
+    store_image image;
+    ikv_item item;
+    ikv_error err;
+    int items = 0;
+    int code;
+
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t key = 0; key < PAIRS; key++)
+        model_add(&model, &key, value, key + 1 < PAIRS ? SIZE : sizeof value);
+    assert_int_equal(model_sort(&model, MODEL_KEEP_ALL), 0);
+    options.layout = IKV_LAYOUT_ARRIVAL;
+    options.flags = options.leaf_size = options.filter_bits = 0;
+    store_write(path, &model, &options);
+    image_load(path, &image);
+    assert_int_equal(edit_load(image.bytes + FIRST, 4), RECORD - 4);
+    edit_store(image.bytes + FIRST, 4, 2 * RECORD - 4);
+    image_repair_blocks(&image);
+    image_repair_sections(&image);
+    image_repair_directory(&image);
+    image_repair_footer(&image);
+    image_save(&image, path);
+
+    ikv_store *store = store_open(path, IKV_KEY_U64, 0, 0);
+    scanning.order = IKV_ORDER_STORAGE;
+    assert_ok(ikv_scan_open(store, &scanning, &scan, &err), &err);
+    while ((code = ikv_scan_next(scan, &item, &err)) == 0)
+        items++;
+    assert_failed(code, IKV_E_RECORD, &err, path);
+    assert_int_equal(items, PAIRS - 1);
+    ikv_scan_close(scan);
+    ikv_close(store);
+    image_free(&image);
+    model_free(&model);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_pages_with_checksums),
         cmocka_unit_test(damaged_pages_of_plain_files),
         cmocka_unit_test(several_damaged_pages),
+        cmocka_unit_test(a_record_that_includes_the_next),
     };
 
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
