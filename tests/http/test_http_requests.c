@@ -1,4 +1,5 @@
 /* What lookups at a URL cost in requests, and how they end early. */
+#include "engines.h"
 #include "fixtures.h"
 #include "http_stores.h"
 #include "rng.h"
@@ -84,6 +85,47 @@ static void neighbours_share_requests(void **state)
         ikv_close(store);
     }
     ikv_result_free(result);
+}
+
+/* Stores of one engine share its connections, but no requests, though their reads are neighbours.
+ */
+static void two_objects_of_an_engine(void **state)
+{
+    ikv_engine *engine = engine_make(1, 64, 16, 0);
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_store *both[2];
+    ikv_result *results[2];
+    rng_state rng = {5};
+    uint64_t keys[100];
+    ikv_error err;
+
+    (void)state;
+    http.connections = 1;
+    http.max_gap = 1 << 20;
+    for (size_t i = 0; i < 2; i++) {
+        ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+        char *url = http_server_url(stores.server, stores.path[i]);
+        options.engine = engine;
+        options.http = &http;
+        assert_ok(ikv_open(url, &options, &both[i], &err), &err);
+        assert_int_equal(ikv_result_new(&results[i]), 0);
+        free(url);
+    }
+    for (int round = 0; round < 5; round++) {
+        for (size_t i = 0; i < 100; i++)
+            model_probe_key(&rng, &stores.model, &keys[i]);
+        for (size_t i = 0; i < 2; i++)
+            assert_ok(ikv_submit(both[i], keys, 100, NULL, NULL, results[i], &err), &err);
+        for (size_t i = 0; i < 2; i++) {
+            assert_ok(ikv_wait(results[i], &err), &err);
+            assert_true(batch_is_right(&stores.model, keys, 100, IKV_EXACT, results[i]));
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        ikv_result_free(results[i]);
+        ikv_close(both[i]);
+    }
+    ikv_engine_close(engine);
 }
 
 static http_fault fail_one(void *user, uint64_t number)
@@ -245,9 +287,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_per_key),   cmocka_unit_test(neighbours_share_requests),
-        cmocka_unit_test(retries_are_events), cmocka_unit_test(canceled_and_closed),
-        cmocka_unit_test(forked_children),    cmocka_unit_test(many_threads),
+        cmocka_unit_test(two_objects_of_an_engine),
+        cmocka_unit_test(requests_per_key),
+        cmocka_unit_test(neighbours_share_requests),
+        cmocka_unit_test(retries_are_events),
+        cmocka_unit_test(canceled_and_closed),
+        cmocka_unit_test(forked_children),
+        cmocka_unit_test(many_threads),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,11 +10,13 @@
 #include "stores.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
@@ -318,6 +320,75 @@ static void close_ends_endless_submissions(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- closing an engine */
+
+struct closing {
+    ikv_store *store;
+    const unsigned char *keys;
+    atomic_bool is_closed; /* the engine refused a batch */
+    ikv_result *last;      /* of the batch that waits behind the first one */
+    int submitted;
+};
+
+/* Hold the worker up until the engine is being closed. */
+static int wait_for_closing(void *user, size_t index, const ikv_item *item)
+{
+    struct closing *closing = user;
+
+    (void)index;
+    (void)item;
+    while (!atomic_load(&closing->is_closed))
+        (void)sched_yield();
+    return 0;
+}
+
+/* Two batches fill the queue. Another one waits for room, which only closing ends. */
+static void *submit_until_closed(void *user)
+{
+    struct closing *closing = user;
+    ikv_result *refused = new_result();
+
+    closing->submitted =
+        ikv_submit(closing->store, closing->keys, LARGE, NULL, NULL, closing->last, NULL);
+    if (closing->submitted == 0 &&
+        ikv_submit(closing->store, closing->keys, LARGE, NULL, NULL, refused, NULL) == 0)
+        closing->submitted = -1;
+    ikv_result_free(refused);
+    atomic_store(&closing->is_closed, true);
+    return NULL;
+}
+
+static void closing_cancels_batches(void **state)
+{
+    ikv_engine *own = engine_make(1, 0, 2, 0);
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    ikv_result *first = new_result();
+    rng_state rng = {7};
+    size_t count;
+    unsigned char *keys = batch_keys(&fixture.model, &rng, BATCH_ALL, 0, &count);
+    struct closing closing = {.keys = keys, .last = new_result()};
+    pthread_t thread;
+    ikv_error err;
+
+    (void)state;
+    assert_true(count >= LARGE);
+    closing.store = engine_open(fixture.path, IKV_KEY_U64, &pread_mode, own);
+    options.on_value = wait_for_closing;
+    options.user = &closing;
+    assert_ok(ikv_submit(closing.store, keys, count, &options, NULL, first, &err), &err);
+    assert_int_equal(pthread_create(&thread, NULL, submit_until_closed, &closing), 0);
+    ikv_engine_close(own);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(closing.submitted == 0 || closing.submitted == IKV_E_CANCELED);
+    assert_int_equal(ikv_wait(first, NULL), IKV_E_CANCELED);
+    if (closing.submitted == 0)
+        assert_int_equal(ikv_wait(closing.last, NULL), IKV_E_CANCELED);
+    ikv_result_free(first);
+    ikv_result_free(closing.last);
+    ikv_close(closing.store);
+    free(keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +397,7 @@ int main(void)
         cmocka_unit_test(full_queues),
         cmocka_unit_test(workers_receive_no_signals),
         cmocka_unit_test(close_ends_endless_submissions),
+        cmocka_unit_test(closing_cancels_batches),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
