@@ -117,6 +117,9 @@ static void explain(const struct ikv_http_slot *slot)
     const char *what = transfer->verdict.what;
     char text[160];
 
+    /* A server without ranges from the end is asked for others, whose failures matter. */
+    if (transfer->begin == IKV_HTTP_LAST_BYTES && transfer->verdict.code == IKV_E_UNSUPPORTED)
+        return;
     if (transfer->response.status > 0 && transfer->is_judged && transfer->verdict.code != 0)
         (void)snprintf(text, sizeof text, "HTTP status %u%s%s", transfer->response.status,
                        *what ? ", " : "", what);

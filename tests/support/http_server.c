@@ -303,9 +303,8 @@ static int is_elsewhere(const char *url, const struct request *request)
 }
 
 /* Returns 0 if the connection can be used for another request. */
-static int answer(int fd, const http_plan *plan, uint64_t number, const struct request *request)
+static int answer(int fd, const http_plan *plan, http_fault fault, const struct request *request)
 {
-    const http_fault fault = plan->choose ? plan->choose(plan->user, number) : HTTP_FINE;
     struct object object;
     char extra[TMPDIR_PATH_MAX + 100];
     int result;
@@ -335,13 +334,14 @@ static int answer(int fd, const http_plan *plan, uint64_t number, const struct r
 
 /* ---------------------------------------------------------------- connections */
 
-static void note(http_server *server, const char *text, http_plan *ret_plan, uint64_t *ret_number)
+static void note(http_server *server, const char *text, http_plan *ret_plan, http_fault *ret_fault)
 {
     const size_t length = strlen(text);
 
     (void)pthread_mutex_lock(&server->lock);
     *ret_plan = server->plan;
-    *ret_number = server->requests++;
+    *ret_fault = ret_plan->choose ? ret_plan->choose(ret_plan->user, server->requests) : HTTP_FINE;
+    server->requests++;
     if (server->seen_size + length < SEEN_MAX) {
         memcpy(server->seen + server->seen_size, text, length + 1);
         server->seen_size += length;
@@ -360,14 +360,14 @@ static void *serve(void *user)
         char *one = must_malloc(length + 1);
         struct request request;
         http_plan plan;
-        uint64_t number;
+        http_fault fault;
         memcpy(one, text, length);
         one[length] = 0;
         memmove(text, text + length, size - length);
         size -= length;
-        note(connection->server, one, &plan, &number);
+        note(connection->server, one, &plan, &fault);
         const int bad =
-            parse(one, &request) != 0 || answer(connection->fd, &plan, number, &request) != 0;
+            parse(one, &request) != 0 || answer(connection->fd, &plan, fault, &request) != 0;
         free(one);
         if (bad)
             break;

@@ -30,7 +30,8 @@ typedef enum http_fault {
 } http_fault;
 
 typedef struct http_plan {
-    /* Called for each request, from any thread; `number` counts from 0. NULL: no faults. */
+    /* Called for each request, one at a time, never again once the plan was replaced; `number`
+     * counts from 0. NULL: no faults. */
     http_fault (*choose)(void *user, uint64_t number);
     void *user;
     unsigned status;         /* for HTTP_STATUS */
