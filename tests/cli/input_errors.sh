@@ -30,7 +30,7 @@ bad '1\ta\n18446744073709551616\tb\n' \
     "2: expected a key of type u64, got '18446744073709551616', which is out of its range"
 bad '300\ta\n' "1: expected a key of type u8, got '300', which is out of its range" -t u8
 bad '1\ta\n1.2.3\tb\n' "2: expected a key of type u32, got '1.2.3'" -t u32
-bad '0011\ta\n001\tb\n' "2: expected a key of type bytes2, got '001'" -t bytes2
+bad '0011\ta\n001\tb\n' "2: expected a key of type bytes2 as 4 hex digits (see --key-syntax), got '001'" -t bytes2
 # The input in messages is truncated, and control characters are escaped.
 bad '\0033[2J\0000\0377\n' "1: expected a key, a tab and a value, got no tab in '\\x1b[2J\\x00\\xff'"
 bad '123456789012345678901234567890123456789012345678901234567890\ta\n' \
@@ -120,3 +120,17 @@ first_line 'alice\tone\n' "expected a key of type u64, got 'alice'; see --key-ty
 first_line 'id,name\n' "expected a key of type u64, got 'id'; see --header and --key-type" -f csv
 first_line '{"id":1}\n' "expected an object with the member 'key'; see --key-field" -f jsonl
 first_line '{"key":1}\n' "expected an object with the member 'value'; see --value-field" -f jsonl
+
+# Byte strings: how long they must be.
+printf 'alice\tone\n' >other
+run 2 build -o new3 -t bytes4 -s text other
+err_has "other:1: expected a key of type bytes4, got 'alice' of 5 bytes; see --key-type"
+printf '\002\000\001\003' >other
+run 2 build -o new3 other
+err_has 'is it a store? see indexkv merge and export'
+printf '\375\067zXZ\000\000\004' >other
+run 2 build -o new3 other
+err_has "other: compressed with xz, which is not supported: use a pipe from 'xz -dc'"
+printf 'BZh91AY&SY' >other
+run 2 get store --keys other
+err_has "other: compressed with bzip2, which is not supported: use a pipe from 'bzip2 -dc'"

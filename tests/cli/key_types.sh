@@ -36,7 +36,8 @@ try() {
     done
     for key in '' ' 1' '1 ' x 0x 1.5 1e3 - +; do
         run 2 get "$type.ascending" -- "$key"
-        err_has "expected a key of type $type, got '$key'"
+        err_has "expected a key of type $type"
+        err_has ", got '$key'"
     done
 }
 
@@ -65,7 +66,7 @@ try bytes128 '' '' "00$long" "${long}00" "${long}01" "ff$long"
 # Byte strings must have the length of their type.
 for key in 00 00000 000000 0x00 gggg; do
     run 2 get bytes2.ascending "$key"
-    err_has "expected a key of type bytes2, got '$key'"
+    err_has "expected a key of type bytes2 as 4 hex digits (see --key-syntax), got '$key'"
 done
 run 0 get bytes2.ascending 0x00ff 00FF
 out_is '0x00ff\tvalue of 00ff\n00FF\tvalue of 00ff\n'

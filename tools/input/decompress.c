@@ -47,9 +47,13 @@ enum compression compression_detect(const void *bytes, size_t size, bool *ret_pa
     static const struct {
         enum compression compression;
         size_t length;
-        unsigned char magic[4];
-    } formats[] = {{COMPRESSION_GZIP, 3, {0x1f, 0x8b, 8}},
-                   {COMPRESSION_ZSTD, 4, {0x28, 0xb5, 0x2f, 0xfd}}};
+        const char *magic;
+    } formats[] = {{COMPRESSION_GZIP, 3, "\x1f\x8b\b"},
+                   {COMPRESSION_ZSTD, 4, "\x28\xb5\x2f\xfd"},
+                   {COMPRESSION_XZ, 6,
+                    "\xfd"
+                    "7zXZ"},
+                   {COMPRESSION_BZIP2, 10, "BZh91AY&SY"}};
     *ret_partial = false;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         size_t known = size < formats[i].length ? size : formats[i].length;
@@ -62,9 +66,18 @@ enum compression compression_detect(const void *bytes, size_t size, bool *ret_pa
     return COMPRESSION_NONE;
 }
 
-const char *compression_library(enum compression compression)
+const char *compression_advice(enum compression compression)
 {
-    return compression == COMPRESSION_GZIP ? "zlib" : "libzstd";
+    switch (compression) {
+    case COMPRESSION_XZ:
+        return "compressed with xz, which is not supported: use a pipe from 'xz -dc'";
+    case COMPRESSION_BZIP2:
+        return "compressed with bzip2, which is not supported: use a pipe from 'bzip2 -dc'";
+    case COMPRESSION_GZIP:
+        return "compressed, but this indexkv was built without zlib";
+    default:
+        return "compressed, but this indexkv was built without libzstd";
+    }
 }
 
 /* ---------------------------------------------------------------- the thread */

@@ -6,7 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
+/* The last two are found to be refused. */
+enum compression {
+    COMPRESSION_NONE,
+    COMPRESSION_GZIP,
+    COMPRESSION_ZSTD,
+    COMPRESSION_XZ,
+    COMPRESSION_BZIP2
+};
 
 /* The format that the bytes are the beginning of. *ret_partial: more bytes are needed to know. */
 enum compression compression_detect(const void *bytes, size_t size, bool *ret_partial);
@@ -21,8 +28,8 @@ struct decompressor;
 int decompressor_start(int fd, enum compression compression, const void *begin, size_t size,
                        int *ret_pipe, struct decompressor **ret_decompressor);
 
-/* What this build lacks to read the format. */
-const char *compression_library(enum compression compression);
+/* Why the format can't be read, and what to do. */
+const char *compression_advice(enum compression compression);
 
 /* Bytes of compressed input read so far. */
 uint64_t decompressor_position(const struct decompressor *decompressor);

@@ -113,8 +113,7 @@ static int detect_compression(struct input *input)
     int code = decompressor_start(input->fd, compression, buffer->data, buffer->size, &end,
                                   &input->decompressor);
     if (code == EOPNOTSUPP) {
-        message("%s: compressed, but this indexkv was built without %s", input->name,
-                compression_library(compression));
+        message("%s: %s", input->name, compression_advice(compression));
         input->status = STATUS_USAGE;
         return INPUT_FAILED;
     }

@@ -18,6 +18,8 @@ static const char *hint(const struct pair_reader *reader, const char *line, size
 {
     if (reader->line != 1)
         return "";
+    if (length > 1 && line[0] == 2 && line[1] == 0)
+        return "; is it a store? see indexkv merge and export";
     if (length > 0 && line[0] == '{')
         return "; see --input-format jsonl";
     return memchr(line, ',', length) != NULL ? "; see --input-format csv" : "";

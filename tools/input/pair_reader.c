@@ -2,6 +2,7 @@
 
 #include "base/exit_status.h"
 #include "base/message.h"
+#include "text/key_problem.h"
 #include "text/keys.h"
 #include "text/network.h"
 
@@ -227,11 +228,12 @@ static int parse_into(struct pair_reader *reader, const char *text, size_t lengt
     int code = ikv_key_parse(type, reader->format.key_syntax, text, length, ret_key);
     if (code == 0)
         return INPUT_MORE;
-    char name[16];
-    return pair_reader_bad(
-        reader, "expected a key of type %s, got %s%s", ikv_key_type_name(type, name, sizeof name),
-        excerpt_of(text, length).text,
-        code == IKV_E_KEY_RANGE ? ", which is out of its range" : key_hint(reader));
+    key_problem(type, reader->format.key_syntax, code, text, length, reader->reason,
+                sizeof reader->reason);
+    if (code != IKV_E_KEY_RANGE)
+        (void)strncat(reader->reason, key_hint(reader),
+                      sizeof reader->reason - strlen(reader->reason) - 1);
+    return INPUT_BAD;
 }
 
 int pair_reader_parse_key(struct pair_reader *reader, const char *text, size_t length)

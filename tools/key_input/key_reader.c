@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/utf8.h"
+#include "text/key_problem.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -73,11 +74,7 @@ static int fail(struct key_reader *reader, int status)
 static void describe(const struct key_reader *reader, int code, const char *text, size_t length,
                      char *reason, size_t size)
 {
-    char type_name[16];
-    snprintf(reason, size, "expected a key of type %s, got %s%s",
-             ikv_key_type_name(reader->format.type, type_name, sizeof type_name),
-             excerpt_of(text, length).text,
-             code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
+    key_problem(reader->format.type, reader->format.syntax, code, text, length, reason, size);
 }
 
 /* A bad line ends the job. */

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "lookup/stats_table.h"
 #include "table/table_scan.h"
+#include "text/key_problem.h"
 #include "text/keys.h"
 
 #include <inttypes.h>
@@ -38,11 +39,9 @@ static int parse_bound(const struct scan_job *job, const char *option, const cha
         *ret_key = key;
         return OPTIONS_CONTINUE;
     }
-    char name[16];
-    return usage_error(job->request->store->syntax->name,
-                       "--%s: expected a key of type %s, got %s%s", option,
-                       ikv_key_type_name(type, name, sizeof name), excerpt_of(text, length).text,
-                       code == IKV_E_KEY_RANGE ? ", which is out of its range" : "");
+    char reason[512];
+    key_problem(type, job->request->store->key_syntax, code, text, length, reason, sizeof reason);
+    return usage_error(job->request->store->syntax->name, "--%s: %s", option, reason);
 }
 
 /* The syntax of keys in the output: --key-syntax, or the syntax of --from or --to. */
