@@ -1,5 +1,9 @@
 #include "core/fences/fences.h"
 
+/* When overlapping cache misses is worth it: so many keys, so many fences apart on average. */
+#define FAR_KEYS 32u
+#define FAR      64u
+
 const struct ikv_fences ikv_no_fences = {0};
 
 static inline bool is_above(const uint64_t *fence, const uint64_t *key, uint32_t words)
@@ -35,6 +39,45 @@ uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t 
 {
     return fences->words == 1 ? upper_bound(fences, 1, key, from)
                               : upper_bound(fences, fences->words, key, from);
+}
+
+/* Keys far apart are bisected step by step, all of them between `from` and `end`, so that their
+ * cache misses overlap; others are near their predecessors. */
+static inline __attribute__((always_inline)) void find_ranks(const struct ikv_fences *fences,
+                                                             uint32_t words, const uint64_t *keys,
+                                                             size_t stride, unsigned n,
+                                                             uint64_t from, uint64_t *ranks)
+{
+    const uint64_t end =
+        n < FAR_KEYS ? from : upper_bound(fences, words, keys + (n - 1) * stride, from);
+    uint64_t left = end - from;
+
+    if (left / n < FAR) {
+        for (unsigned i = 0; i < n; i++)
+            ranks[i] = from = upper_bound(fences, words, keys + i * stride, from);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++)
+        ranks[i] = from;
+    while (left > 0) {
+        const uint64_t half = (left + 1) / 2;
+        for (unsigned i = 0; i < n; i++) {
+            const uint64_t *fence = fences->keys + (ranks[i] + half - 1) * words;
+            ranks[i] += is_above(fence, keys + i * stride, words) ? 0 : half;
+        }
+        left -= half;
+    }
+}
+
+void ikv_fences_ranks(const struct ikv_fences *fences, const uint64_t *keys, size_t stride,
+                      unsigned n, uint64_t from, uint64_t *ranks)
+{
+    if (n == 0)
+        return;
+    if (fences->words == 1)
+        find_ranks(fences, 1, keys, stride, n, from, ranks);
+    else
+        find_ranks(fences, fences->words, keys, stride, n, from, ranks);
 }
 
 const uint64_t *ikv_fence_of_page(const struct ikv_fences *fences, uint64_t page)

@@ -35,6 +35,10 @@ static inline uint64_t ikv_fence_page(const struct ikv_fences *fences, uint64_t 
 uint64_t ikv_fences_upper_bound(const struct ikv_fences *fences, const uint64_t *key,
                                 uint64_t from);
 
+/* The same for n ascending keys, whose words are `stride` apart. Cache misses overlap. */
+void ikv_fences_ranks(const struct ikv_fences *fences, const uint64_t *keys, size_t stride,
+                      unsigned n, uint64_t from, uint64_t *ranks);
+
 /* Bytes of memory that the fences themselves own. */
 static inline uint64_t ikv_fences_memory(const struct ikv_fences *fences)
 {

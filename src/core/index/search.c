@@ -1,5 +1,7 @@
 #include "core/index/search.h"
 
+#define RANKS 64u /* keys whose fences are searched at once */
+
 static inline const uint64_t *key_at(const struct ikv_search *search, uint32_t key)
 {
     return search->keys.entries + (size_t)key * search->keys.stride;
@@ -74,29 +76,38 @@ static void open_chunk(struct ikv_search *search, uint32_t begin, struct ikv_chu
     resolve_by_neighbour(search, begin, chunk.key_end, chunk.neighbour);
 }
 
+/* Open the chunk of the keys that are not below `rank` fences. */
+static void open_chunk_at(struct ikv_search *search, uint32_t begin, uint32_t end, uint64_t rank)
+{
+    const struct ikv_fences *fences = search->fences;
+    const struct ikv_chunk chunk = {.page_begin = rank ? ikv_fence_page(fences, rank - 1) : 0,
+                                    .page_end = rank < fences->count ? ikv_fence_page(fences, rank)
+                                                                     : search->index->pages,
+                                    .key_end = end};
+
+    open_chunk(search, begin, chunk);
+}
+
 /* Split the batch at the fences: keys between two fences are in the pages from the first fence's up
  * to the second's. Keys below the first fence are in the pages before it, if any. */
 static void split_at_fences(struct ikv_search *search)
 {
-    const struct ikv_fences *fences = search->fences;
     const uint32_t keys = search->keys.count;
-    uint64_t fence = 0;
+    uint64_t ranks[RANKS];
+    uint64_t rank = 0;
     uint32_t begin = 0;
 
-    while (begin < keys) {
-        uint32_t end = begin + 1;
-        fence = ikv_fences_upper_bound(fences, key_at(search, begin), fence);
-        while (end < keys && (fence == fences->count ||
-                              ikv_words_compare(key_at(search, end), ikv_fence(fences, fence),
-                                                fences->words) < 0))
-            end++;
-        struct ikv_chunk chunk = {.page_begin = fence ? ikv_fence_page(fences, fence - 1) : 0,
-                                  .page_end = fence < fences->count ? ikv_fence_page(fences, fence)
-                                                                    : search->index->pages,
-                                  .key_end = end};
-        open_chunk(search, begin, chunk);
-        begin = end;
+    for (uint32_t key = 0; key < keys; key++) {
+        if (key % RANKS == 0)
+            ikv_fences_ranks(search->fences, key_at(search, key), search->keys.stride,
+                             (unsigned)ikv_min(RANKS, keys - key), rank, ranks);
+        if (ranks[key % RANKS] != rank) {
+            open_chunk_at(search, begin, key, rank);
+            begin = key;
+            rank = ranks[key % RANKS];
+        }
     }
+    open_chunk_at(search, begin, keys, rank);
 }
 
 /* The same with rounded fences: keys that may belong to either of two pages get both. The second
