@@ -312,6 +312,10 @@ static inline __attribute__((always_inline)) void prefetch_next(const struct ikv
     const struct ikv_io_request *request = io->ops[number].request;
     const unsigned char *bytes = request->buffer;
     __builtin_prefetch(request->owner);
+    for (uint32_t at = 0; at < request->first_used && at < request->length; at += PREFETCH_LINE)
+        __builtin_prefetch(bytes + request->length - 1 - at);
+    if (request->first_used)
+        return;
     __builtin_prefetch(bytes + PREFETCH_LINE);
     for (uint32_t at = 0; at < PREFETCH_MAX && at < request->length; at += PREFETCH_STEP)
         __builtin_prefetch(bytes + at);

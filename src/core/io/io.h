@@ -41,7 +41,8 @@ struct ikv_io_request {
     uint32_t length; /* > 0 */
     uint32_t need;   /* 1..length */
     void *buffer;
-    void *owner; /* for the caller's use */
+    void *owner;         /* for the caller's use */
+    uint32_t first_used; /* hint: bytes at the end that the caller looks at first; 0: any */
     /* NULL, or a flag that a slow backend watches: once it is set, the request may finish with
      * IKV_E_CANCELED. */
     const atomic_bool *canceled;

@@ -5,6 +5,8 @@
 #include "core/lookup/read.h"
 #include "core/platform/probes.h"
 
+#define DIRECTORY_PREFETCHED 512u /* bytes, at most */
+
 static struct ikv_level_stats *level_of(struct ikv_run *run, uint32_t chunk)
 {
     uint32_t level = run->search.chunks[chunk].level;
@@ -218,6 +220,13 @@ static void collect_pages(struct ikv_run *run, struct ikv_slot *slot)
     run->stats.merged += slot->chunk_count - 1;
 }
 
+/* Bytes at the end of a leaf that a search looks at, about. */
+static uint32_t directory_size(const struct ikv_geometry *index)
+{
+    return (uint32_t)ikv_min(index->count / index->pages * index->stride + IKV_LEAF_FOOTER_SIZE,
+                             DIRECTORY_PREFETCHED);
+}
+
 static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
 {
     const struct ikv_batch *batch = run->batch;
@@ -227,6 +236,8 @@ static void read_pages(struct ikv_run *run, struct ikv_slot *slot)
     uint32_t sums_size = 0;
 
     bool mapped = ikv_read(run, slot, &slot->data, slot->data_buffer, offset, size);
+    if (batch->index->leaf_size)
+        slot->data.request.first_used = directory_size(batch->index);
     run->pages_in_flight++;
     if (batch->page_sums_offset && !batch->page_sums) {
         sums_size = slot->page_count * IKV_PAGE_CHECKSUM_SIZE;
