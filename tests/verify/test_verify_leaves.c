@@ -222,6 +222,10 @@ static void invalid_segments_are_problems(void **state)
             fail_msg("edit %zu is not found", i);
         assert_true(report.problems > 0);
     }
+    /* A reader that does not know filters would refuse the store. */
+    edit_store(image.bytes + image_entry(&image, EDIT_FILTER_CELLS) + EDIT_FLAGS, 4, 0);
+    save_edited(&image, path, EDIT_FILTER, 0, 8, 0);
+    assert_int_equal(verify(path, &report), IKV_E_SECTION);
     image_free(&image);
     model_free(&model);
     free(path);

@@ -31,6 +31,23 @@ static int verify_reserved(struct ikv_verifier *verifier, const struct ikv_secti
     return 0;
 }
 
+/* What the directory says besides the place in the file, which ikv_open has checked. */
+static const char *wrong_in_entry(const struct ikv_section *section)
+{
+    const uint32_t type = section->type;
+    const bool must_be_known =
+        type == IKV_SECTION_PROPERTIES || type == IKV_SECTION_LEAVES || type == IKV_SECTION_EXTENTS;
+    const bool may_be_skipped = type == IKV_SECTION_FILTER || type == IKV_SECTION_FILTER_CELLS;
+
+    if (section->offset % IKV_SECTION_ALIGN != 0)
+        return "the section is not aligned";
+    if ((section->flags & ~(uint32_t)IKV_SECTION_OPTIONAL) != 0)
+        return "the section has unknown flags";
+    if (section->flags & IKV_SECTION_OPTIONAL ? must_be_known : may_be_skipped)
+        return must_be_known ? "the section is optional" : "the section is not optional";
+    return NULL;
+}
+
 static int verify_section(struct ikv_verifier *verifier, const struct ikv_section *section,
                           struct ikv_checksum_stream *sum, unsigned char *piece)
 {
@@ -47,6 +64,9 @@ static int verify_section(struct ikv_verifier *verifier, const struct ikv_sectio
     if (ikv_checksum_stream_value(sum) != section->checksum)
         return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL,
                                   "wrong section checksum");
+    const char *what = wrong_in_entry(section);
+    if (what)
+        return ikv_verify_problem(verifier, IKV_E_SECTION, section->offset, NULL, what);
     return section->length <= PIECE ? verify_reserved(verifier, section, piece) : 0;
 }
 
