@@ -162,12 +162,32 @@ static void reads_end_with_refusal(void **state)
     assert_true(some.reads < PAIRS / STEP / 2);
 }
 
+/* The same where all is in memory, and nothing is read. */
+static void lookups_in_memory_end(void **state)
+{
+    const open_mode mode = {"mmap", IKV_BACKEND_MMAP, IKV_OPEN_PRELOAD};
+    ikv_store *store = engine_open(path, IKV_KEY_U64, &mode, NULL);
+    ikv_get_options options = IKV_GET_OPTIONS_INIT;
+    counted some = {.cancel_at = 3};
+
+    (void)state;
+    options.on_value = on_value;
+    options.user = &some;
+    assert_ok(ikv_result_new(&some.result), NULL);
+    assert_ok(ikv_submit(store, keys, PAIRS / STEP, &options, NULL, some.result, NULL), NULL);
+    assert_int_equal(ikv_wait(some.result, NULL), IKV_E_CANCELED);
+    assert_in_range(some.values, 4, PAIRS / STEP / 2);
+    ikv_result_free(some.result);
+    ikv_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_end_with_ikv_cancel),
         cmocka_unit_test(reads_end_with_cancel_in_callback),
         cmocka_unit_test(reads_end_with_refusal),
+        cmocka_unit_test(lookups_in_memory_end),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
