@@ -4,6 +4,7 @@
  */
 #include "indexkv.h"
 
+#include "engines.h"
 #include "hostkey.h"
 #include "model.h"
 #include "rng.h"
@@ -140,6 +141,52 @@ static void answers_of_all_modes(void **state)
     free(path);
 }
 
+/* Records that take several reads, the last of which may be short. Each mode has a result of its
+ * own, whose memory does not have the values yet. */
+static void long_records(void **state)
+{
+    enum { COUNT = 48, STEP = 3000, SIZE = 300000 + COUNT * STEP };
+    char *path = tmpdir_file(*state, "long");
+    ikv_writer_options options = store_options(IKV_KEY_U64);
+    unsigned char *value = must_malloc(SIZE);
+    ikv_result *result = NULL;
+    rng_state random = {48};
+    store_model model;
+    uint64_t keys[COUNT];
+
+    model_init(&model, IKV_KEY_U64);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        keys[i] = i;
+        rng_fill(&random, value, SIZE);
+        model_add(&model, &keys[i], value, SIZE - (size_t)i * STEP);
+    }
+    (void)model_sort(&model, MODEL_KEEP_FIRST);
+    store_write(path, &model, &options);
+    for (size_t i = 0; i < MODES; i++) {
+        ikv_store *store = open_with_mode(path, &model, &modes[i], 0);
+
+        assert_ok(ikv_result_new(&result), NULL);
+        if (store != NULL)
+            assert_batch(store, &model, keys, COUNT, IKV_EXACT, result);
+        ikv_close(store);
+        ikv_result_free(result);
+    }
+    /* Not more than this at a time. */
+    assert_ok(ikv_result_new(&result), NULL);
+    ikv_engine *engine = engine_make(1, 0, 0, 200000);
+    const open_mode mode = {"pread", IKV_BACKEND_PREAD, 0};
+    ikv_store *bounded = engine_open(path, IKV_KEY_U64, &mode, engine);
+    assert_ok(ikv_submit(bounded, keys, COUNT, NULL, NULL, result, NULL), NULL);
+    assert_int_equal(ikv_wait(result, NULL), 0);
+    assert_true(batch_is_right(&model, keys, COUNT, IKV_EXACT, result));
+    ikv_close(bounded);
+    ikv_engine_close(engine);
+    ikv_result_free(result);
+    model_free(&model);
+    free(value);
+    free(path);
+}
+
 /* ---------------------------------------------------------------- threads and children */
 
 struct task {
@@ -265,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_of_all_modes),
+        cmocka_unit_test(long_records),
         cmocka_unit_test(a_result_in_threads_and_processes),
         cmocka_unit_test(invalid_modes_are_refused),
     };
