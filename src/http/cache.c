@@ -69,16 +69,14 @@ static uint64_t groups_of(uint64_t size)
     return size < HEADER_SIZE ? 0 : (size - HEADER_SIZE) / GROUP_SIZE;
 }
 
-/* The header has the size, so that a file that is still being created is not used. */
+/* The header has the size. The file is extended afterwards: a process that finds a header may use
+ * the file. */
 static int create(int fd, uint64_t size)
 {
     unsigned char header[HEADER_SIZE] = {0};
-    const uint64_t groups = ikv_max(groups_of(size), GROUPS_MIN);
 
-    if (ftruncate(fd, (off_t)(HEADER_SIZE + groups * GROUP_SIZE)) != 0)
-        return -errno;
     ikv_store64(header, MAGIC);
-    ikv_store64(header + 8, groups);
+    ikv_store64(header + 8, ikv_max(groups_of(size), GROUPS_MIN));
     ikv_store64(header + 16, ikv_checksum(header, 16));
     return ikv_pwrite_all(fd, header, sizeof header, 0);
 }
@@ -86,39 +84,50 @@ static int create(int fd, uint64_t size)
 static int check(int fd, uint64_t *ret_groups)
 {
     unsigned char header[HEADER_SIZE];
-    struct stat st;
+    const int code = ikv_pread_all(fd, header, sizeof header, 0, NULL);
 
-    if (fstat(fd, &st) != 0)
-        return -errno;
-    int code =
-        S_ISREG(st.st_mode) ? ikv_pread_all(fd, header, sizeof header, 0, NULL) : IKV_E_NOT_REGULAR;
     if (code < 0)
         return code == IKV_E_TRUNCATED ? IKV_E_INVALID : code;
     *ret_groups = ikv_load64(header + 8);
     if (ikv_load64(header) != MAGIC || ikv_load64(header + 16) != ikv_checksum(header, 16) ||
-        *ret_groups == 0 || *ret_groups > groups_of((uint64_t)st.st_size))
+        *ret_groups == 0 || *ret_groups > groups_of(INT64_MAX))
         return IKV_E_INVALID;
     return 0;
 }
 
-/* Two processes may create the file at once: both write the same header, unless their sizes differ;
- * then the later one counts, and `check` compares it with the file's size. */
+static int extend(int fd, uint64_t groups)
+{
+    const uint64_t size = HEADER_SIZE + groups * GROUP_SIZE;
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size) != 0))
+        return -errno;
+    return 0;
+}
+
+/* Several processes may create the file at once, also while another one uses it: all write the same
+ * header, unless their sizes differ; then they don't find each other's blocks. */
 static int open_file(const char *path, uint64_t size, uint64_t *ret_groups)
 {
     const int flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int code = 0;
     int fd = open(path, flags);
+    struct stat st;
+    int code = 0;
 
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT)
         fd = open(path, flags | O_CREAT, 0600);
-        struct stat st;
-        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size == 0)
-            code = create(fd, size);
-    }
     if (fd < 0)
         return -errno;
+    if (fstat(fd, &st) != 0)
+        code = -errno;
+    else if (!S_ISREG(st.st_mode))
+        code = IKV_E_NOT_REGULAR;
+    else if (st.st_size == 0)
+        code = create(fd, size);
     if (code == 0)
         code = check(fd, ret_groups);
+    if (code == 0)
+        code = extend(fd, *ret_groups);
     if (code < 0) {
         (void)close(fd);
         return code;

@@ -190,6 +190,9 @@ static struct ikv_http_verdict verdict_of_curl(struct ikv_http_transfer *transfe
     case CURLE_HTTP2_STREAM:
         verdict.code = -ECONNRESET;
         break;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        verdict = (struct ikv_http_verdict){IKV_E_UNSUPPORTED, false, NULL};
+        break;
     case CURLE_URL_MALFORMAT:
         verdict = (struct ikv_http_verdict){IKV_E_INVALID, false, NULL};
         break;
@@ -201,7 +204,9 @@ static struct ikv_http_verdict verdict_of_curl(struct ikv_http_transfer *transfe
     default:
         break;
     }
-    verdict.what = transfer->error[0] ? transfer->error : transfer->curl->easy_strerror(result);
+    /* The text may quote the URL of a proxy, with a password. */
+    const bool has_text = transfer->error[0] && !strchr(transfer->error, '@');
+    verdict.what = has_text ? transfer->error : transfer->curl->easy_strerror(result);
     return verdict;
 }
 

@@ -167,6 +167,30 @@ static void other_files_are_refused(void **state)
     free(path);
 }
 
+/* Another process may have created the file and not yet written the header, or not yet extended
+ * the file. */
+static void files_that_others_create(void **state)
+{
+    static const size_t sizes[] = {0, 4096, 5000};
+    char *path = tmpdir_file(&group_dir, "created");
+    rng_state rng = {8};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        (void)unlink(path);
+        struct ikv_http_cache *first = open_cache(path, 1);
+        add(first, 0, 100000, &rng);
+        assert_int_equal(truncate(path, (off_t)sizes[i]), 0);
+        struct ikv_http_cache *second = open_cache(path, 1);
+        assert_int_equal(check(second, 10, &rng), 0);
+        add(first, 0, OBJECT_SIZE, &rng);
+        assert_true(check(second, 200, &rng) > 0);
+        ikv_http_cache_close(first);
+        ikv_http_cache_close(second);
+    }
+    free(path);
+}
+
 static int setup(void **state)
 {
     rng_state rng = {7};
@@ -187,7 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_blocks_are_kept),   cmocka_unit_test(objects_do_not_mix),
         cmocka_unit_test(size_is_bounded),         cmocka_unit_test(damage_is_a_miss),
-        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(files_that_others_create),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
