@@ -30,17 +30,16 @@ struct ikv_http_object {
     struct ikv_curl curl;
 
     char *url;                    /* as given */
-    char *direct;                 /* where it redirects to; NULL: nowhere */
     char *ca_file;                /* NULL: the system's */
     char *proxy;                  /* NULL: from the environment */
     struct curl_slist *own_lines; /* header lines, with the condition that `identity` sets */
     struct curl_slist *lines;     /* these and the caller's, which only the URL's host receives */
     uint32_t attempts;
     uint32_t timeout_ms;
-    uint32_t max_gap; /* 0: measured */
-    bool is_http2;    /* requests share a connection */
-    bool is_open;     /* opening is done */
-    uint64_t serial;  /* changes when requests must be configured anew */
+    uint32_t max_gap;        /* 0: measured */
+    bool is_http2;           /* requests share a connection */
+    bool is_open;            /* opening is done */
+    _Atomic uint64_t serial; /* changes when requests must be configured anew */
     struct ikv_http_identity identity;
     struct ikv_http_cache *cache; /* NULL: none */
 
@@ -53,6 +52,7 @@ struct ikv_http_object {
     struct ikv_process process;    /* that owns the idle channels */
     pthread_mutex_t lock;          /* guards the rest */
     struct ikv_http_channel *idle; /* for reads of whole buffers */
+    char *direct;                  /* where `url` redirects to; NULL: nowhere */
     struct {
         int code; /* 0: none */
         char text[160];

@@ -155,21 +155,20 @@ static void fail(struct ikv_http_slot *slot)
     ikv_http_finish_all(slot, slot->transfer.verdict.code);
 }
 
-/* The first response tells what the object is; later ones must agree. */
+/* The first response tells what the object is; later ones must agree. Until the redirect of one is
+ * remembered, each request is redirected. */
 static void learn(struct ikv_http_transfer *transfer)
 {
     struct ikv_http_object *object = transfer->object;
     long version = 0;
 
+    if (transfer->from_start || (transfer->redirect && !object->is_open && !object->direct))
+        ikv_http_transfer_remember(transfer);
     if (object->identity.size != UINT64_MAX)
         return;
     ikv_http_identify(&transfer->response, &object->identity);
     (void)transfer->curl->easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
     object->is_http2 = version == CURL_HTTP_VERSION_2_0;
-    if (transfer->redirect && !object->direct) {
-        object->direct = transfer->redirect;
-        transfer->redirect = NULL;
-    }
 }
 
 void ikv_http_collect(struct ikv_http_io *io)

@@ -55,7 +55,8 @@ static void http_close(struct ikv_source *base)
 static uint64_t new_serial(const struct ikv_http_object *source)
 {
     static const char salt[] = "http";
-    const uint64_t parts[] = {ikv_clock(), (uint64_t)(uintptr_t)source, source->serial,
+    const uint64_t parts[] = {ikv_clock(), (uint64_t)(uintptr_t)source,
+                              atomic_load_explicit(&source->serial, memory_order_relaxed),
                               (uint64_t)(uintptr_t)salt};
 
     return ikv_checksum(parts, sizeof parts) | 1;
@@ -186,7 +187,7 @@ static int set_condition(struct ikv_http_object *source)
         (void)snprintf(line, sizeof line, "If-Unmodified-Since: %s", identity->modified);
     else
         return 0;
-    source->serial = new_serial(source);
+    atomic_store_explicit(&source->serial, new_serial(source), memory_order_release);
     return add_own_line(source, line);
 }
 
@@ -296,7 +297,7 @@ int ikv_http_open(const char *url, const ikv_http_options *options, struct ikv_s
     source->identity.size = UINT64_MAX;
     ikv_process_mark(&source->process);
     (void)pthread_mutex_init(&source->lock, NULL);
-    source->serial = new_serial(source);
+    atomic_init(&source->serial, new_serial(source));
     code = ikv_options_copy(&known, sizeof known, options, err);
     if (code == 0)
         code = check_options(&known, IKV_AT_FILE(shown), err);

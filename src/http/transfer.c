@@ -1,6 +1,7 @@
 #include "http/transfer.h"
 
 #include "core/base/clock.h"
+#include "core/base/mix.h"
 #include "http/url.h"
 
 #include <errno.h>
@@ -110,16 +111,24 @@ static CURLcode configure(struct ikv_http_transfer *transfer)
 
 static CURLcode set_url(struct ikv_http_transfer *transfer)
 {
-    const struct ikv_http_object *object = transfer->object;
-    const char *url = transfer->redirect;
+    struct ikv_http_object *object = transfer->object;
+    const char *url = transfer->redirect ? transfer->redirect : object->url;
+    const bool is_usual = !transfer->redirect && !transfer->from_start;
+    const bool is_shared = is_usual && !ikv_process_is_forked(&object->process);
 
-    if (!url)
-        url = object->direct && !transfer->from_start ? object->direct : object->url;
+    if (is_shared)
+        (void)pthread_mutex_lock(&object->lock);
+    transfer->is_direct = is_usual && object->direct;
+    if (transfer->is_direct)
+        url = object->direct;
     transfer->lines.data = transfer->range;
     transfer->lines.next =
         ikv_url_same_origin(url, object->url) ? object->lines : object->own_lines;
     (void)transfer->curl->easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, &transfer->lines);
-    return transfer->curl->easy_setopt(transfer->easy, CURLOPT_URL, url);
+    const CURLcode result = transfer->curl->easy_setopt(transfer->easy, CURLOPT_URL, url);
+    if (is_shared)
+        (void)pthread_mutex_unlock(&object->lock);
+    return result;
 }
 
 /* A header line, unlike CURLOPT_RANGE, is neither copied nor formatted twice for each request. */
@@ -136,7 +145,7 @@ static void set_range(struct ikv_http_transfer *transfer)
 
 int ikv_http_transfer_start(struct ikv_http_transfer *transfer, CURLM *multi)
 {
-    const uint64_t serial = transfer->object->serial;
+    const uint64_t serial = atomic_load_explicit(&transfer->object->serial, memory_order_acquire);
     const bool usual = !transfer->redirect && !transfer->from_start;
     CURLcode result = CURLE_OK;
 
@@ -189,9 +198,6 @@ static struct ikv_http_verdict verdict_of_curl(struct ikv_http_transfer *transfe
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
         verdict.code = -ECONNRESET;
-        break;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        verdict = (struct ikv_http_verdict){IKV_E_UNSUPPORTED, false, NULL};
         break;
     case CURLE_URL_MALFORMAT:
         verdict = (struct ikv_http_verdict){IKV_E_INVALID, false, NULL};
@@ -268,7 +274,7 @@ static bool begin_again(struct ikv_http_transfer *transfer)
 {
     const int code = transfer->verdict.code;
 
-    if (!transfer->object->direct || transfer->from_start || transfer->redirect ||
+    if (!transfer->is_direct || transfer->from_start || transfer->redirect ||
         (code != -EACCES && code != -ENOENT))
         return false;
     transfer->from_start = true;
@@ -301,6 +307,22 @@ enum ikv_http_outcome ikv_http_transfer_end(struct ikv_http_transfer *transfer, 
     if (transfer->verdict.code == 0)
         return IKV_HTTP_DONE;
     return begin_again(transfer) ? IKV_HTTP_AGAIN : IKV_HTTP_FAILED;
+}
+
+/* A forked child leaves it as it is: its parent may have held the lock. */
+void ikv_http_transfer_remember(struct ikv_http_transfer *transfer)
+{
+    struct ikv_http_object *object = transfer->object;
+
+    if (ikv_process_is_forked(&object->process))
+        return;
+    (void)pthread_mutex_lock(&object->lock);
+    free(object->direct);
+    object->direct = transfer->redirect;
+    transfer->redirect = NULL;
+    (void)pthread_mutex_unlock(&object->lock);
+    const uint64_t serial = atomic_load_explicit(&object->serial, memory_order_relaxed);
+    atomic_store_explicit(&object->serial, ikv_mix(serial + 1) | 1, memory_order_release);
 }
 
 void ikv_http_transfer_cancel(struct ikv_http_transfer *transfer, CURLM *multi)

@@ -15,7 +15,8 @@ struct ikv_http_transfer {
     struct curl_slist lines; /* that one, and those of the object */
     char *redirect;          /* where the last response pointed to; NULL: nowhere */
     unsigned redirects;
-    bool from_start; /* the remembered redirect failed: begin at the URL */
+    bool is_direct;  /* `easy` is set up for the remembered redirect */
+    bool from_start; /* that failed: begin at the URL */
 
     struct ikv_http_response response;
     struct ikv_http_verdict verdict; /* of the response's header, once `is_judged` */
@@ -41,6 +42,8 @@ enum ikv_http_outcome ikv_http_transfer_end(struct ikv_http_transfer *transfer, 
                                             CURLcode result);
 /* End the request without a result. */
 void ikv_http_transfer_cancel(struct ikv_http_transfer *transfer, CURLM *multi);
+/* Let other requests go where this one was redirected to. */
+void ikv_http_transfer_remember(struct ikv_http_transfer *transfer);
 /* Forget redirects before the next attempt. */
 void ikv_http_transfer_rewind(struct ikv_http_transfer *transfer);
 void ikv_http_transfer_free(struct ikv_http_transfer *transfer);

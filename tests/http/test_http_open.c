@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-#define SECRET "Authorization: Bearer 0123456789"
+#define SECRET_WORD "opensesame"
+#define SECRET      "Authorization: Bearer 0123456789"
 
 /* A store with a trailer of more than half a MiB, and the same as a plain file. */
 static http_stores stores;
@@ -111,6 +112,30 @@ static void secrets_stay_with_their_host(void **state)
     free(target);
 }
 
+/* libcurl quotes the URL of a proxy that it does not understand. */
+static void passwords_of_proxies(void **state)
+{
+    static const char *const proxies[] = {"bogus://user:" SECRET_WORD "@127.0.0.1:1",
+                                          "http://user:" SECRET_WORD "@127.0.0.1:99999"};
+    char *url = http_server_url(stores.server, stores.path[1]);
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    ikv_error err;
+
+    (void)state;
+    options.http = &http;
+    http.attempts = 1;
+    for (size_t i = 0; i < 2; i++) {
+        http.proxy = proxies[i];
+        const int code = ikv_open(url, &options, &store, &err);
+        assert_true(code < 0);
+        assert_failed(code, code, &err, url);
+        assert_null(strstr(err.message, SECRET_WORD));
+    }
+    free(url);
+}
+
 /* The library names itself, unless the caller does. */
 static void user_agents(void **state)
 {
@@ -135,6 +160,50 @@ static void user_agents(void **state)
     http_server_stop(own);
     free(url);
     free(target);
+}
+
+static http_fault always(void *user, uint64_t number)
+{
+    (void)number;
+    return *(const http_fault *)user;
+}
+
+/* A remembered redirect that is no longer valid is replaced by the one that is. */
+static void redirects_expire(void **state)
+{
+    char *path = stores.path[1];
+    http_server *second = http_server_start(&(http_plan){.choose = NULL});
+    char *targets[2] = {http_server_url(stores.server, path), http_server_url(second, path)};
+    http_server *first = http_server_start(&(http_plan){.redirect = targets[0]});
+    char *url = http_server_url(first, path);
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    http_fault fault = HTTP_STATUS;
+    ikv_result *result = NULL;
+
+    (void)state;
+    assert_int_equal(ikv_result_new(&result), 0);
+    http.connections = 4;
+    ikv_store *store = open_url(url, &http, 0);
+    http_server_set(stores.server, &(http_plan){.choose = always, .user = &fault, .status = 403});
+    http_server_set(first, &(http_plan){.redirect = targets[1]});
+    const uint64_t before = http_server_requests(stores.server);
+    for (size_t i = 0; i < 40; i++)
+        assert_get(store, &stores.model, stores.model.sorted[i * 1400]->key, IKV_EXACT, result);
+    assert_in_range(http_server_requests(stores.server) - before, 1, 4);
+    assert_in_range(http_server_requests(first), 2, 8);
+
+    /* The URL has the object itself again. */
+    http_server_set(second, &(http_plan){.choose = always, .user = &fault, .status = 404});
+    http_server_set(first, &(http_plan){.choose = NULL});
+    assert_answers(store);
+    ikv_close(store);
+    ikv_result_free(result);
+    http_server_set(stores.server, &(http_plan){.choose = NULL});
+    http_server_stop(first);
+    http_server_stop(second);
+    free(url);
+    free(targets[0]);
+    free(targets[1]);
 }
 
 static void redirect_to_nowhere(void **state)
@@ -188,12 +257,6 @@ static void what_is_no_store(void **state)
     url = http_server_url(stores.server, stores.path[2]); /* plain: needs a key type */
     assert_failed(no_open(url, NULL, &err), IKV_E_KEY_TYPE_MISSING, &err, url);
     free(url);
-}
-
-static http_fault always(void *user, uint64_t number)
-{
-    (void)number;
-    return *(const http_fault *)user;
 }
 
 /* Messages say what is wrong with the responses. */
@@ -306,7 +369,9 @@ int main(void)
         cmocka_unit_test(opening_takes_three_requests),
         cmocka_unit_test(servers_without_suffix_ranges),
         cmocka_unit_test(secrets_stay_with_their_host),
+        cmocka_unit_test(passwords_of_proxies),
         cmocka_unit_test(user_agents),
+        cmocka_unit_test(redirects_expire),
         cmocka_unit_test(redirect_to_nowhere),
         cmocka_unit_test(what_is_no_store),
         cmocka_unit_test(servers_that_cannot_serve_ranges),
