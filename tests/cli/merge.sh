@@ -20,6 +20,7 @@ without_removed() {
 
 run 2 merge base delta -o merged
 err_has 'duplicate key'
+err_has '; see --on-duplicate'
 [ ! -e merged ] || fail 'a failed merge left a store'
 expected base.tsv delta.tsv >first
 run 0 merge base delta -o merged --on-duplicate first

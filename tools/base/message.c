@@ -87,7 +87,9 @@ int out_of_memory(void)
 
 int library_error(const ikv_error *error)
 {
-    message("%s", error->message[0] ? error->message : ikv_strerror(error->code));
+    /* All commands that can have duplicates have this option. */
+    message("%s%s", error->message[0] ? error->message : ikv_strerror(error->code),
+            error->code == IKV_E_DUPLICATE ? "; see --on-duplicate" : "");
     return exit_status_of(error->code);
 }
 
