@@ -5,6 +5,7 @@
 #include "command.h"
 #include "options/options.h"
 #include "options/store_options.h"
+#include "options/url_options.h"
 #include "table/replicas.h"
 
 #include <errno.h>
@@ -179,6 +180,9 @@ int cmd_replicate(int argc, char **argv)
     int status = options_parse(&syntax, argc, argv, accept_option, &options, &operands);
     if (status == OPTIONS_CONTINUE && operands.count != 2)
         status = usage_error(syntax.name, "expected a TABLE and a DIR");
+    for (int i = 0; status == OPTIONS_CONTINUE && i < 2; i++)
+        if (is_url(operands.items[i]))
+            status = usage_error(syntax.name, "TABLE and DIR are directories, not URLs");
     if (status == OPTIONS_CONTINUE && options.first && options.remove)
         status = usage_error(syntax.name, "--first and --remove are mutually exclusive");
     if (status == OPTIONS_CONTINUE)

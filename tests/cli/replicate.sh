@@ -76,6 +76,10 @@ err_has 'table: shard 2 of 4: '
 run 2 replicate table third --shard 4
 err_has '--shard: table has 4 shards, counted from 0'
 run 5 replicate table nowhere
+run 2 replicate http://127.0.0.1:1/table third
+err_has 'TABLE and DIR are directories, not URLs'
+run 2 replicate table https://127.0.0.1:1/third
+err_has 'TABLE and DIR are directories, not URLs'
 run 2 replicate table
 run 3 replicate third second
 err_has 'not a sharded table'

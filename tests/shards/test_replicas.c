@@ -1,6 +1,7 @@
 /* replicate on a file system without locks: a manifest that was changed meanwhile is not replaced.
  */
 #include "checks.h"
+#include "http_server.h"
 #include "tmpdir.h"
 
 #include "base/exit_status.h"
@@ -13,11 +14,11 @@
 
 #include <cmocka.h>
 
-/* A table of one shard with one key. */
-static void make_table(const char *dir, const char *store)
+/* A table of one shard with one key, listed at `place`. */
+static void make_table(const char *dir, const char *store, const char *place)
 {
     static const unsigned char id[16] = "the only table";
-    const char *const paths[] = {strrchr(store, '/') + 1};
+    const char *const paths[] = {place};
     ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
     ikv_writer *writer;
     ikv_store *opened;
@@ -49,7 +50,7 @@ static void test_changed_meanwhile(void **state)
     tmpdir_make_inside(*state, &copies);
     tmpdir_make_inside(*state, &more);
     char *store = tmpdir_file(&dir, "shard-one.ikv");
-    make_table(dir.path, store);
+    make_table(dir.path, store, "shard-one.ikv");
     progress_start(&progress, PROGRESS_NEVER, true, false);
     struct replicas first = {.dir = copies.path, .progress = &progress};
     struct replicas second = {.dir = more.path, .progress = &progress};
@@ -68,8 +69,53 @@ static void test_changed_meanwhile(void **state)
     free(store);
 }
 
+/* Whether the library can read URLs. */
+static int has_http(void)
+{
+    ikv_http_options http = IKV_HTTP_OPTIONS_INIT;
+    ikv_open_options options = IKV_OPEN_OPTIONS_INIT;
+    ikv_store *store = NULL;
+    http.attempts = 1;
+    options.http = &http;
+    return ikv_open("http://127.0.0.1:1/", &options, &store, NULL) != IKV_E_UNSUPPORTED;
+}
+
+/* A shard at a URL is downloaded; the name of the copy has no signature. */
+static void test_shard_at_url(void **state)
+{
+    tmpdir dir, copies;
+    struct progress progress;
+    ikv_error err;
+    if (!has_http())
+        skip();
+    tmpdir_make_inside(*state, &dir);
+    tmpdir_make_inside(*state, &copies);
+    char *store = tmpdir_file(&dir, "shard-one.ikv");
+    char *copy = tmpdir_file(&copies, "shard-one.ikv");
+    file_write(store, "", 0);
+    http_server *server = http_server_start(&(http_plan){.choose = NULL});
+    char *url = http_server_url(server, store);
+    char *signed_url = must_malloc(strlen(url) + 20);
+    (void)strcat(strcpy(signed_url, url), "?key=a/b");
+    make_table(dir.path, store, signed_url);
+    progress_start(&progress, PROGRESS_NEVER, true, false);
+    struct replicas replicas = {.dir = copies.path, .progress = &progress};
+    assert_ok(ikv_manifest_read(dir.path, &replicas.manifest, &err), &err);
+    assert_int_equal(replicas_copy(&replicas, 0), STATUS_DONE);
+    assert_int_equal(replicas.bytes, file_size(store));
+    assert_string_equal(replicas.manifest->shards[0].paths[1], copy);
+    assert_int_equal(file_size(copy), file_size(store));
+    ikv_manifest_free(replicas.manifest);
+    http_server_stop(server);
+    free(signed_url);
+    free(url);
+    free(copy);
+    free(store);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_changed_meanwhile)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_changed_meanwhile),
+                                       cmocka_unit_test(test_shard_at_url)};
     return cmocka_run_group_tests(tests, tmpdir_setup, tmpdir_teardown);
 }

@@ -6,12 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-bool is_url(const char *path)
-{
-    return strncasecmp(path, "http://", 7) == 0 || strncasecmp(path, "https://", 8) == 0;
-}
 
 void url_options_init(struct url_options *options)
 {

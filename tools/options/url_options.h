@@ -5,6 +5,7 @@
 #include "options/options.h"
 
 #include <indexkv.h>
+#include <strings.h>
 
 #define OPTION_SPECS_URL                                                                           \
     {OPTION_HTTP_HEADER, 0, "http-header", "LINE",                                                 \
@@ -37,7 +38,10 @@ struct url_options {
 };
 
 /* Whether the name of a store is a URL. */
-bool is_url(const char *path);
+static inline bool is_url(const char *path)
+{
+    return strncasecmp(path, "http://", 7) == 0 || strncasecmp(path, "https://", 8) == 0;
+}
 
 void url_options_init(struct url_options *options);
 /* Whether the option is one of these. */

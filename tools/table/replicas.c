@@ -3,6 +3,7 @@
 #include "base/exit_status.h"
 #include "base/message.h"
 #include "base/signals.h"
+#include "options/url_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,19 +16,17 @@
 
 enum { PIECE = 1 << 20 };
 
-/* The last part of a path. */
-static const char *name_of(const char *path)
+/* A path in `dir` with the name of the file at another path, or at a URL, without its query. */
+static char *joined(const char *dir, const char *prefix, const char *from)
 {
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-static char *joined(const char *dir, const char *prefix, const char *name)
-{
-    const size_t size = strlen(dir) + strlen(prefix) + strlen(name) + 2;
+    const size_t end = is_url(from) ? strcspn(from, "?#") : strlen(from);
+    size_t begin = end;
+    while (begin > 0 && from[begin - 1] != '/')
+        begin--;
+    const size_t size = strlen(dir) + strlen(prefix) + (end - begin) + 2;
     char *path = malloc(size);
     if (path != NULL)
-        (void)snprintf(path, size, "%s/%s%s", dir, prefix, name);
+        (void)snprintf(path, size, "%s/%s%.*s", dir, prefix, (int)(end - begin), from + begin);
     return path;
 }
 
@@ -104,6 +103,23 @@ static int copy_file(struct replicas *replicas, const char *from_path, const cha
     return code == IKV_E_CANCELED ? STATUS_INTERRUPTED : code < 0 ? STATUS_IO : STATUS_DONE;
 }
 
+/* What a stopped download leaves is continued by the next one. */
+static int download(struct replicas *replicas, const char *url, const char *to_path)
+{
+    ikv_fetch_options options = IKV_FETCH_OPTIONS_INIT;
+    ikv_fetch_stats stats;
+    ikv_error error;
+    options.on_progress = progress_from_library;
+    options.user = replicas->progress;
+    const int code = ikv_fetch(url, to_path, NULL, &options, &stats, &error);
+    if (code == IKV_E_CANCELED)
+        return STATUS_INTERRUPTED;
+    if (code < 0)
+        return library_error(&error);
+    replicas->bytes += stats.file_size;
+    return STATUS_DONE;
+}
+
 static int sync_directory(const char *dir)
 {
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -160,13 +176,13 @@ int replicas_copy(struct replicas *replicas, size_t shard)
     int status = find_source(replicas, shard, &from);
     if (status != STATUS_DONE || from == NULL)
         return status;
-    const char *name = name_of(from);
-    char *path = joined(replicas->dir, "", name), *temporary = joined(replicas->dir, ".tmp-", name);
+    char *path = joined(replicas->dir, "", from), *temporary = joined(replicas->dir, ".tmp-", from);
     ikv_error error;
     if (path == NULL || temporary == NULL)
         status = out_of_memory();
     if (status == STATUS_DONE)
-        status = copy_file(replicas, from, temporary);
+        status = is_url(from) ? download(replicas, from, temporary)
+                              : copy_file(replicas, from, temporary);
     if (status == STATUS_DONE)
         status = put_in_place(replicas, shard, temporary, path);
     if (status != STATUS_DONE && temporary != NULL)
