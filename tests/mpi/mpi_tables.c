@@ -19,31 +19,14 @@ const char *table_shard_path(const char *dir, size_t shard, char path[MPI_PATH_M
     return path + strlen(dir) + 1;
 }
 
-/* Pairs [begin, end) as a shard. */
-static void write_shard(struct ikv_manifest *m, const char *dir, const char *second,
-                        const struct pairs *pairs, size_t shard, size_t begin, size_t end,
-                        ikv_layout layout)
+/* List a shard, and its copy in `second`, unless that is NULL. */
+static void add_shard(struct ikv_manifest *m, const char *second, const char *path,
+                      const char *name)
 {
-    char name[IKV_SHARD_NAME_SIZE], path[MPI_PATH_MAX], copy[MPI_PATH_MAX];
-    unsigned char id[16];
-    ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
-    ikv_writer *writer;
-    ikv_error err;
-    ikv_shard_name(table_id, shard, name);
-    ikv_shard_store_id(table_id, shard, id);
-    table_shard_path(dir, shard, path);
-    options.key_type = pairs->type;
-    options.store_id = id;
-    options.layout = layout;
-    CHECK_OK(ikv_writer_new(path, &options, &writer, &err), &err);
-    for (size_t i = begin; i < end; i++) {
-        size_t size;
-        const unsigned char *value = pairs_value(pairs, i, &size);
-        CHECK_OK(ikv_writer_add(writer, pairs->keys + i * pairs->width, value, size, &err), &err);
-    }
-    CHECK_OK(ikv_writer_finish(writer, NULL, &err), &err);
-    ikv_store *store;
+    char copy[MPI_PATH_MAX];
     struct ikv_shard_facts facts;
+    ikv_store *store;
+    ikv_error err;
     CHECK_OK(ikv_open(path, NULL, &store, &err), &err);
     CHECK_OK(ikv_shard_facts_of(store, &facts, &err), &err);
     ikv_close(store);
@@ -55,6 +38,30 @@ static void write_shard(struct ikv_manifest *m, const char *dir, const char *sec
     CHECK_OK(ikv_manifest_add(m, &facts, paths, second != NULL ? 2 : 1, &err), &err);
 }
 
+/* Pairs [begin, end) as a shard. */
+static void write_shard(struct ikv_manifest *m, const char *second, const struct pairs *pairs,
+                        size_t shard, size_t begin, size_t end)
+{
+    char path[MPI_PATH_MAX];
+    unsigned char id[16];
+    ikv_writer_options options = IKV_WRITER_OPTIONS_INIT;
+    ikv_writer *writer;
+    ikv_error err;
+    ikv_shard_store_id(table_id, shard, id);
+    const char *name = table_shard_path(m->dir, shard, path);
+    options.key_type = pairs->type;
+    options.store_id = id;
+    options.layout = m->layout;
+    CHECK_OK(ikv_writer_new(path, &options, &writer, &err), &err);
+    for (size_t i = begin; i < end; i++) {
+        size_t size;
+        const unsigned char *value = pairs_value(pairs, i, &size);
+        CHECK_OK(ikv_writer_add(writer, pairs->keys + i * pairs->width, value, size, &err), &err);
+    }
+    CHECK_OK(ikv_writer_finish(writer, NULL, &err), &err);
+    add_shard(m, second, path, name);
+}
+
 void table_write(const char *dir, const char *second, const struct pairs *pairs, const size_t *ends,
                  size_t shards, ikv_layout layout)
 {
@@ -64,7 +71,7 @@ void table_write(const char *dir, const char *second, const struct pairs *pairs,
     if (mpi_rank == 0) {
         CHECK_OK(ikv_manifest_new(dir, pairs->type, layout, false, table_id, &m, &err), &err);
         for (size_t s = 0; s < shards; s++)
-            write_shard(m, dir, second, pairs, s, s > 0 ? ends[s - 1] : 0, ends[s], layout);
+            write_shard(m, second, pairs, s, s > 0 ? ends[s - 1] : 0, ends[s]);
         CHECK_OK(ikv_manifest_publish(m, &err), &err);
         ikv_manifest_free(m);
     }
