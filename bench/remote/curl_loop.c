@@ -152,8 +152,11 @@ int main(int argc, char **argv)
     double began = now();
     int code = 0;
 
-    if (!easy || !bodies)
+    if (!easy || !bodies) {
+        free(easy);
+        free(bodies);
         return 1;
+    }
     (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
     for (unsigned i = 0; i < connections; i++) {
         easy[i] = curl_easy_init();

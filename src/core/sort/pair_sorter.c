@@ -13,7 +13,7 @@
 #define GROWTH         4 /* factor by which the block grows */
 #define WRITE_SIZE     ((size_t)1 << 20)
 #define PROGRESS_EVERY ((uint64_t)1 << 18)
-#define AHEAD          16  /* pairs between prefetching one and using it */
+#define AHEAD          16u /* pairs between prefetching one and using it */
 #define AHEAD_SIZE_MAX 512 /* bytes of a pair that are prefetched */
 
 /*
@@ -206,7 +206,7 @@ static void prefetch_pairs(const struct ikv_pair_sorter *sorter, size_t i)
 
     if (i % AHEAD != 0)
         return;
-    for (size_t next = i + AHEAD; next < i + 2 * AHEAD && next < sorter->count; next++)
+    for (size_t next = i + AHEAD; next < i + 2 * (size_t)AHEAD && next < sorter->count; next++)
         for (size_t line = 0; line <= size; line += 64)
             IKV_PREFETCH(sorted_pair(sorter, next) + line);
 }
