@@ -180,7 +180,7 @@ int replicas_copy(struct replicas *replicas, size_t shard)
     ikv_error error;
     if (path == NULL || temporary == NULL)
         status = out_of_memory();
-    if (status == STATUS_DONE)
+    else
         status = is_url(from) ? download(replicas, from, temporary)
                               : copy_file(replicas, from, temporary);
     if (status == STATUS_DONE)
