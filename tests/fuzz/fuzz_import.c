@@ -30,9 +30,14 @@ typedef struct naive {
     ikv_key_syntax syntax;
 } naive;
 
-/* The next pair of a TSV file. Returns 0 if there is none, or it is invalid. */
+/* The next pair of a TSV file. Returns 0 if there is none, or it is invalid. Empty lines are
+ * skipped. */
 static int next_tsv(naive *file, unsigned char *key, const uint8_t **value, size_t *size)
 {
+    while (file->size > 0 && file->bytes[0] == '\n') {
+        file->bytes++;
+        file->size--;
+    }
     const uint8_t *line = file->bytes;
     const uint8_t *end = file->size > 0 ? memchr(line, '\n', file->size) : NULL;
     const size_t length = end != NULL ? (size_t)(end - line) : file->size;
