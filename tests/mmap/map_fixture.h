@@ -15,7 +15,8 @@ size_t map_count_resident(const ikv_store *store, uint64_t offset, uint64_t size
 size_t map_count_pages(const ikv_store *store, uint64_t offset, uint64_t size);
 /* Whether the system reports which pages are in memory. If not, lookups set no hints. */
 bool map_reports_residency(void);
-/* Drop the pages of a range from memory. Exits with 77 if the file system keeps them. */
+/* Drop the pages of a range from memory. Exits with 77 if the file system keeps them, with 1 if
+ * something else does. */
 void map_drop(const ikv_store *store, uint64_t offset, uint64_t size);
 /* Drop the pages that can be dropped. Any thread may call this. */
 void map_try_to_drop(const ikv_store *store, uint64_t offset, uint64_t size);
