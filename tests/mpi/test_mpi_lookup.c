@@ -47,7 +47,7 @@ static void test_rounds(void)
     pairs_make(&pairs, IKV_KEY_U64, 20000, 10, 5);
     /* One value in 200 is much larger than the others. */
     for (size_t i = 0, added = 0; i < pairs.count; i++) {
-        added += i % 200 == 0 ? 20000 : 0;
+        added += i % 200 == 0 ? 60000 : 0;
         pairs.ends[i] += added;
     }
     pairs.values = must_realloc(pairs.values, pairs.ends[pairs.count - 1]);
