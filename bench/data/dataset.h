@@ -27,7 +27,7 @@ struct dataset {
     uint32_t key_size;    /* 8 or 0: u64; 16: byte strings */
     uint32_t copy;        /* number of a copy, whose pages can be dropped separately; 0: none */
     bool plain;           /* a plain v2 file, without checksums and fences */
-    ikv_layout layout;    /* IKV_LAYOUT_DEFAULT: in the order of arrival */
+    ikv_layout layout;    /* 0: in the order of arrival, not the library's default */
     uint32_t filter_bits; /* of a clustered store */
     bool keep_cached;     /* peers do not drop the file from the page cache and read it again */
 };

@@ -19,7 +19,7 @@ class Writer(_indexkv.Writer):
     """Writes a store from pairs in any order. As a context manager it publishes the store at the
     end, or drops it after an exception. Until then an existing file at `path` stays as it is.
 
-    layout       "clustered" (the default) or "arrival"
+    layout       "clustered" (the default, except of plain files) or "arrival"
     filter_bits, leaf_size
                  of a clustered store
     duplicates   "error", "first" or "last"

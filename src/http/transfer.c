@@ -317,10 +317,12 @@ void ikv_http_transfer_remember(struct ikv_http_transfer *transfer)
     if (ikv_process_is_forked(&object->process))
         return;
     (void)pthread_mutex_lock(&object->lock);
-    free(object->direct);
+    /* Freed when nothing points to it any more: a child that is forked now reads it unlocked. */
+    char *before = object->direct;
     object->direct = transfer->redirect;
     transfer->redirect = NULL;
     (void)pthread_mutex_unlock(&object->lock);
+    free(before);
     const uint64_t serial = atomic_load_explicit(&object->serial, memory_order_relaxed);
     atomic_store_explicit(&object->serial, ikv_mix(serial + 1) | 1, memory_order_release);
 }

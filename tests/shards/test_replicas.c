@@ -80,7 +80,8 @@ static int has_http(void)
     return ikv_open("http://127.0.0.1:1/", &options, &store, NULL) != IKV_E_UNSUPPORTED;
 }
 
-/* A shard at a URL is downloaded; the name of the copy has no signature. */
+/* A shard at a URL is downloaded. URLs of several shards may have the same last part, so the copy is
+ * named after the table's id, "the only table", and the shard. */
 static void test_shard_at_url(void **state)
 {
     tmpdir dir, copies;
@@ -91,7 +92,7 @@ static void test_shard_at_url(void **state)
     tmpdir_make_inside(*state, &dir);
     tmpdir_make_inside(*state, &copies);
     char *store = tmpdir_file(&dir, "shard-one.ikv");
-    char *copy = tmpdir_file(&copies, "shard-one.ikv");
+    char *copy = tmpdir_file(&copies, "shard-746865206f6e6c79-00000.ikv");
     file_write(store, "", 0);
     http_server *server = http_server_start(&(http_plan){.choose = NULL});
     char *url = http_server_url(server, store);

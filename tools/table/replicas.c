@@ -16,17 +16,22 @@
 
 enum { PIECE = 1 << 20 };
 
-/* A path in `dir` with the name of the file at another path, or at a URL, without its query. */
-static char *joined(const char *dir, const char *prefix, const char *from)
+/* A path of a copy in the directory. It has the name of the file that is copied; URLs may end in
+ * anything, so a copy from there is named after the table and the shard. */
+static char *joined(const struct replicas *replicas, const char *prefix, size_t shard,
+                    const char *from)
 {
-    const size_t end = is_url(from) ? strcspn(from, "?#") : strlen(from);
-    size_t begin = end;
-    while (begin > 0 && from[begin - 1] != '/')
-        begin--;
-    const size_t size = strlen(dir) + strlen(prefix) + (end - begin) + 2;
+    char name[IKV_SHARD_NAME_SIZE];
+    const char *last = strrchr(from, '/');
+    last = last != NULL ? last + 1 : from;
+    if (is_url(from)) {
+        ikv_shard_name(replicas->manifest->table_id, shard, name);
+        last = name;
+    }
+    const size_t size = strlen(replicas->dir) + strlen(prefix) + strlen(last) + 2;
     char *path = malloc(size);
     if (path != NULL)
-        (void)snprintf(path, size, "%s/%s%.*s", dir, prefix, (int)(end - begin), from + begin);
+        (void)snprintf(path, size, "%s/%s%s", replicas->dir, prefix, last);
     return path;
 }
 
@@ -176,7 +181,8 @@ int replicas_copy(struct replicas *replicas, size_t shard)
     int status = find_source(replicas, shard, &from);
     if (status != STATUS_DONE || from == NULL)
         return status;
-    char *path = joined(replicas->dir, "", from), *temporary = joined(replicas->dir, ".tmp-", from);
+    char *path = joined(replicas, "", shard, from);
+    char *temporary = joined(replicas, ".tmp-", shard, from);
     ikv_error error;
     if (path == NULL || temporary == NULL)
         status = out_of_memory();

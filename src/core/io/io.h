@@ -41,8 +41,7 @@ struct ikv_io_request {
     uint32_t length; /* > 0 */
     uint32_t need;   /* 1..length */
     void *buffer;
-    void *owner;         /* for the caller's use */
-    uint32_t first_used; /* hint: bytes at the end that the caller looks at first; 0: any */
+    void *owner; /* for the caller's use */
     /* NULL, or a flag that a slow backend watches: once it is set, the request may finish with
      * IKV_E_CANCELED. */
     const atomic_bool *canceled;
@@ -50,6 +49,7 @@ struct ikv_io_request {
                     or with -EOPNOTSUPP if the file system does not support that */
     int code;    /* set by the backend */
     uint32_t retries;
+    uint32_t first_used; /* hint: bytes at the end that the caller looks at first; 0: any */
 };
 
 struct ikv_io_options {

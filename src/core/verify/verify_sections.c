@@ -43,7 +43,7 @@ static const char *wrong_in_entry(const struct ikv_section *section)
         return "the section is not aligned";
     if ((section->flags & ~(uint32_t)IKV_SECTION_OPTIONAL) != 0)
         return "the section has unknown flags";
-    if (section->flags & IKV_SECTION_OPTIONAL ? must_be_known : may_be_skipped)
+    if ((section->flags & IKV_SECTION_OPTIONAL) ? must_be_known : may_be_skipped)
         return must_be_known ? "the section is optional" : "the section is not optional";
     return NULL;
 }

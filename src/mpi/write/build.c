@@ -91,6 +91,8 @@ static int set_options(struct build *build, const ikv_mpi_build_options *options
            copy.writer->size < sizeof build->writer ? copy.writer->size : sizeof build->writer);
     build->writer.size = sizeof build->writer;
     build->writer.expected_pairs = 0;
+    if (build->writer.layout == IKV_LAYOUT_DEFAULT)
+        build->writer.layout = IKV_LAYOUT_CLUSTERED;
     build->width = ikv_key_width(build->writer.key_type);
     build->has_ranges = (build->writer.flags & IKV_WRITE_RANGES) != 0;
     build->flags = copy.flags;
