@@ -80,8 +80,8 @@ static int has_http(void)
     return ikv_open("http://127.0.0.1:1/", &options, &store, NULL) != IKV_E_UNSUPPORTED;
 }
 
-/* A shard at a URL is downloaded. URLs of several shards may have the same last part, so the copy is
- * named after the table's id, "the only table", and the shard. */
+/* A shard at a URL is downloaded. URLs of several shards may have the same last part, so the copy
+ * is named after the table's id, "the only table", and the shard. */
 static void test_shard_at_url(void **state)
 {
     tmpdir dir, copies;
