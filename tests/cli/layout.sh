@@ -90,6 +90,11 @@ run 2 build -o new --plain --layout clustered pairs
 err_has "--layout clustered can't be used with --plain"
 run 2 build -o new --layout arrival --leaf-size 4K pairs
 err_has '--leaf-size requires --layout clustered'
+for option in '--leaf-size 4K' '--filter 8' --no-v2-index; do
+    # shellcheck disable=SC2086 # an option and its argument
+    run 2 build -o new --plain $option pairs
+    err_has "${option% *} can't be used with --plain"
+done
 run 2 build -o new --layout arrival --no-v2-index pairs
 err_has '--no-v2-index requires --layout clustered'
 for size in '' 0 1 2K 4095 5000 64K 4M x; do

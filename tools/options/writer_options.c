@@ -138,12 +138,14 @@ static int check_layout(const struct writer_options *options)
     bool clustered = writer->layout == IKV_LAYOUT_CLUSTERED;
     if (clustered && (writer->flags & IKV_WRITE_PLAIN))
         return usage_error(name, "--layout clustered can't be used with --plain");
+    const char *why = writer->flags & IKV_WRITE_PLAIN ? "can't be used with --plain"
+                                                      : "requires --layout clustered";
     if (!clustered && writer->leaf_size != 0)
-        return usage_error(name, "--leaf-size requires --layout clustered");
+        return usage_error(name, "--leaf-size %s", why);
     if (!clustered && writer->filter_bits != 0)
-        return usage_error(name, "--filter requires --layout clustered");
+        return usage_error(name, "--filter %s", why);
     if (!clustered && (writer->flags & IKV_WRITE_NO_V2_INDEX))
-        return usage_error(name, "--no-v2-index requires --layout clustered");
+        return usage_error(name, "--no-v2-index %s", why);
     return OPTIONS_CONTINUE;
 }
 

@@ -247,7 +247,8 @@ static bool has_room(const struct ikv_pair_sorter *sorter, size_t size)
 }
 
 /* Enlarge the block, keeping the entries at its end; or spill if it has its maximum size. The last
- * step is to the maximum from a quarter of it, so old and new content fit into that together. */
+ * step is to the maximum from a quarter of it, so what is used of the old and the new block fits
+ * into that together. */
 static int grow(struct ikv_pair_sorter *sorter)
 {
     const uint64_t max_size = block_size_max(sorter);
